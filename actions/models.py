@@ -1,0 +1,50 @@
+"""The shapes of the API page, as models.
+
+Source: https://docs.locoia.com/api/authentication-with-our-api
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Self
+
+from locoia_pat import Secret
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from locoia_pat import Result
+
+
+class PersonalAccessToken(BaseModel):
+    """One row of the API: a token without its secret."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
+
+    id: str | None
+    """The row's id; None where the API gave none."""
+    expiration: dt.datetime | None
+    """When the token stops working, in UTC; None for never, or where the API's text could not be read."""
+    expiration_raw: str | None = None
+    """The API's own text, where its time zone was assumed or the time could not be read."""
+    expires_in_days: int | None
+    """Days left, rounded, by the server's clock."""
+    note: str | None
+    last_used: dt.datetime | None
+    """When the token was last used, in UTC; the API may write it late."""
+    scopes: list[str] | None
+
+
+class MintedToken(PersonalAccessToken):
+    """A token just minted: the only time its secret is there."""
+
+    token: Secret = Field(repr=False)
+    token_refs: tuple[str, ...] = ()
+    """Where it was put."""
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """The token of a *result* that is done."""
+        return cls.model_validate(
+            {**(result.data or {}), "token": result.token, "token_refs": result.token_refs, "warnings": result.warnings}
+        )

@@ -1,0 +1,89 @@
+"""Locoia's Personal Access Tokens as flow steps.
+
+>>> from locoia_pat import Connector, ConnectorAuth
+>>> from locoia_pat.actions import create_pat
+>>> with Connector(ConnectorAuth.from_env()) as connector:  # doctest: +SKIP
+...     created = create_pat(connector, expiration=30, scopes=["automation:view"], note="CI")
+
+Names are loaded when they are first used (PEP 562), so importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if __name__ != "locoia_pat":
+    raise ImportError(f"this folder is installed as locoia_pat: import that, not {__name__}")
+
+if TYPE_CHECKING:
+    from .auth import ConnectorAuth
+    from .connector import AsyncConnector, Connector
+    from .errors import (
+        ConnectorError,
+        Finding,
+        InvalidError,
+        NotDoneError,
+        NotStoredError,
+        Outcome,
+        Problem,
+        RefusedError,
+        SpecError,
+        UnknownOutcomeError,
+    )
+    from .plan import Plan
+    from .result import Result
+    from .secret import Secret
+    from .version import VERSION as __version__
+
+_HOMES = {
+    "AsyncConnector": "connector",
+    "Connector": "connector",
+    "ConnectorAuth": "auth",
+    "ConnectorError": "errors",
+    "Finding": "errors",
+    "InvalidError": "errors",
+    "NotDoneError": "errors",
+    "NotStoredError": "errors",
+    "Outcome": "errors",
+    "Plan": "plan",
+    "Problem": "errors",
+    "RefusedError": "errors",
+    "Result": "result",
+    "Secret": "secret",
+    "SpecError": "errors",
+    "UnknownOutcomeError": "errors",
+}
+
+__all__ = [
+    "AsyncConnector",
+    "Connector",
+    "ConnectorAuth",
+    "ConnectorError",
+    "Finding",
+    "InvalidError",
+    "NotDoneError",
+    "NotStoredError",
+    "Outcome",
+    "Plan",
+    "Problem",
+    "RefusedError",
+    "Result",
+    "Secret",
+    "SpecError",
+    "UnknownOutcomeError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module(".version", __name__).VERSION
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

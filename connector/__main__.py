@@ -1,0 +1,7 @@
+"""``python -m locoia_pat``: the command."""
+
+from __future__ import annotations
+
+from .cli import main
+
+main()

@@ -1,0 +1,85 @@
+"""``ConnectorAuth``: where a connector's credential comes from."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from .errors import invalid
+from .secret import Secret, credential
+from .sinks import read_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .spec import Env
+
+
+class ConnectorAuth:
+    """A credential, or the place it is read from when it is first needed.
+
+    One that is read from a place is read again, once, when the API answers 401: somebody may have rotated it.
+    """
+
+    def __init__(self, token: Secret) -> None:
+        """The credential *token*.
+
+        Raises:
+            InvalidError: it is none: not visible ASCII characters without spaces.
+        """
+        if credential(token.reveal()) is None:
+            raise invalid(
+                "this is no credential",
+                field="auth",
+                hint="It is visible ASCII characters without spaces, and without the word Bearer.",
+            )
+        self._read: Callable[[Env], Secret] = lambda _: token
+        self.can_change = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """The variable that the connector names in its ``env``, else the file named by that variable and ``_FILE``.
+
+        For Locoia these are ``LOCOIA_TOKEN`` and ``LOCOIA_TOKEN_FILE``.  *environ* stands for the environment, which
+        is left as it is.
+        """
+        variables = os.environ if environ is None else environ
+
+        def read(env: Env) -> Secret:
+            if env.token in variables:
+                return read_ref(f"env:{env.token}", environ=variables, field=env.token)
+            if file := variables.get(f"{env.token}_FILE"):
+                return read_ref(f"file:{file}", field=f"{env.token}_FILE")
+            raise invalid(
+                "there is no credential",
+                field="auth",
+                hint=f"Set {env.token} or {env.token}_FILE, or name a place with --auth, for example "
+                "--auth file:token.json. A first token comes from the app: avatar > User > Personal Access Token.",
+            )
+
+        return cls._from(read)
+
+    @classmethod
+    def from_ref(cls, ref: str) -> Self:
+        """The credential that stands at *ref*: ``file:PATH``, ``env:NAME`` or ``-`` for one line of standard input."""
+        if ref == "-":
+            return cls(read_ref(ref))  # can be read once only
+        return cls._from(lambda _: read_ref(ref))
+
+    @classmethod
+    def _from(cls, read: Callable[[Env], Secret]) -> Self:
+        auth = cls.__new__(cls)
+        auth._read = read
+        auth.can_change = True
+        return auth
+
+    def token(self, env: Env) -> Secret:
+        """The credential as it stands now, for a connector whose variables are *env*.
+
+        Raises:
+            InvalidError: there is none.
+        """
+        return self._read(env)
+
+    def __repr__(self) -> str:
+        return "ConnectorAuth(…)"

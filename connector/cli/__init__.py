@@ -1,0 +1,104 @@
+"""The ``locoia-pat`` command: thin, and each command loads only what it needs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ..errors import ConnectorError, InvalidError, Problem
+from ..version import VERSION
+from . import output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "actions": "List the actions there are.",
+    "demo": "Create, list and regenerate a token on a sandbox of its own.",
+    "run": "Run an action and print one JSON object.",
+    "sandbox": "Serve the token API on this computer, to try things out.",
+    "show": "Show an action's inputs, outputs and form.",
+}
+
+_BUG = 70
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f".{name}", __name__).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            from ..errors import did_you_mean, shown  # noqa: PLC0415  # only for this message
+
+            ctx.fail(f"there is no command {shown(args[0])}{did_you_mean(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not stored, 70 a bug, 130 interrupted.",
+)
+@click.version_option(VERSION, prog_name="locoia-pat", message="%(prog)s %(version)s")
+def group() -> None:
+    """Locoia's Personal Access Tokens as flow steps."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its code."""
+    sys.exit(_main(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _main(arguments: list[str]) -> int:
+    try:
+        code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        return _usage(error, arguments)
+    except ConnectorError as error:
+        output.say_error(error)
+        return error.outcome.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        output.say("interrupted")
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last net: whatever it is, it is ours
+        return _bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.UsageError, arguments: list[str]) -> int:
+    """A wrong call: ``run`` answers it with its envelope, as it answers everything."""
+    path = error.ctx.command_path if error.ctx else "locoia-pat"
+    wrong = InvalidError(Problem("validation", error.format_message(), next=f"{path} --help"))
+    if path == "locoia-pat run":
+        return output.print_failure(next((word for word in arguments[1:] if not word.startswith("-")), None), wrong)
+    output.say_error(wrong)
+    return wrong.outcome.exit_code
+
+
+def _bug(error: Exception) -> int:
+    """Name the place of a bug, and not the values there: they may be secrets."""
+    import traceback  # noqa: PLC0415  # only for bugs
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = "\n".join(f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames[-8:])
+    output.say(f"This is a bug of locoia-pat {VERSION}; please report these lines.\n{type(error).__name__}\n{where}")
+    return _BUG

@@ -1,0 +1,36 @@
+"""``locoia-pat actions``: what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import document
+from . import output
+from .options import json_option, specs_option
+
+if TYPE_CHECKING:
+    from ..folder import SpecFolder
+
+
+@click.command("actions")
+@json_option
+@specs_option
+def command(specs: SpecFolder, *, as_json: bool) -> None:
+    """List the actions there are, and what each does to the API's data.
+
+    Effects: read changes nothing, create makes a row, rotate replaces a token, update and delete change a row.
+    """
+    found = [_head(specs, name) for name in specs.names]
+    if as_json:
+        output.print_json({"actions": found})
+    else:
+        output.print_table(("action", "effect", "summary"), [list(head.values()) for head in found])
+
+
+def _head(specs: SpecFolder, name: str) -> dict[str, Any]:
+    """The head of a spec as it stands; whether the whole is right is not asked here."""
+    value = document.read(*specs.text(f"{name}.yaml")).value
+    head = value if isinstance(value, dict) else {}
+    return {"action": name, "effect": head.get("effect"), "summary": head.get("summary")}

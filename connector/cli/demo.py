@@ -1,0 +1,71 @@
+"""``locoia-pat demo``: the main job from beginning to end, on a sandbox of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..auth import ConnectorAuth
+from ..connector import Connector
+from ..errors import Outcome
+from ..require import require
+from ..sinks import read_ref
+
+if TYPE_CHECKING:
+    from ..result import Result
+    from ..secret import Secret
+
+
+@click.command("demo")
+def command() -> int:
+    """Create, list and regenerate a token on a sandbox of its own.
+
+    It starts and ends the sandbox itself, and neither reads nor changes anything of yours.
+    """
+    server = require("locoia_pat.sandbox.server", "sandbox")
+    with tempfile.TemporaryDirectory(prefix="locoia-pat-demo-") as folder, server.running() as (url, store):
+        click.echo(f"A sandbox of Locoia's token API runs at {url}.")
+        first: Secret = server.first_token(store)
+        ref = f"file:{Path(folder, 'ci.json')}"
+        with Connector(ConnectorAuth(first), base_url=url) as connector:
+            _demonstrate(connector, url, ref)
+    click.echo("\nIt worked: created, listed, regenerated. The sandbox and its tokens are gone.")
+    return 0
+
+
+def _demonstrate(connector: Connector, url: str, ref: str) -> None:
+    inputs = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
+    created = _step("create_pat", connector.run("create_pat", inputs, token_to=[ref]))
+    old = read_ref(ref)
+    _tell(f"The token went to {created.token_refs[0]}; the answer above does not hold it.")
+
+    listed = _step("list_pats", connector.run("list_pats"))
+    rows = (listed.data or {})["tokens"]
+    _tell(f"{len(rows)} tokens: the sandbox's first one, and ours.")
+
+    token_id = (created.data or {})["id"]
+    _step(
+        "regenerate_pat",
+        connector.run("regenerate_pat", {"token_id": token_id, "expiration": 90}, token_to=[ref]),
+    )
+    for name, token, expected in (("old", old, Outcome.REFUSED), ("new", read_ref(ref), Outcome.DONE)):
+        with Connector(ConnectorAuth(token), base_url=url) as other:
+            outcome = other.run("list_pats").outcome
+        if outcome is not expected:
+            raise RuntimeError(f"the {name} token is {outcome}")
+        _tell(f"The {name} token is {'accepted' if outcome is Outcome.DONE else 'refused'}.")
+
+
+def _step(name: str, result: Result) -> Result:
+    click.echo(f"\n{click.style(name, bold=True)}: {result.outcome.value}")
+    for key, value in (result.raise_for_outcome().data or {}).items():
+        if not isinstance(value, list) or key == "scopes":
+            click.echo(f"  {key}: {value}")
+    return result
+
+
+def _tell(line: str) -> None:
+    click.echo(f"  {line}")

@@ -1,0 +1,105 @@
+"""What the command prints: data to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..errors import ConnectorError
+    from ..result import Result
+
+
+def say(message: str) -> None:
+    """A line for people."""
+    click.echo(message, err=True)
+
+
+def say_error(error: ConnectorError) -> None:
+    """What went wrong and what to do."""
+    say(f"{click.style('error', fg='red')}: {error}")
+    if error.problem.next:
+        say(f"Try: {error.problem.next}")
+
+
+def print_json(value: object) -> None:
+    """One JSON value: indented on a terminal, one line when piped."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=plain, indent=2 if sys.stdout.isatty() else None))
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """*Rows* under *head*, in columns."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    for line in (head, *cells):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(click.style(text, bold=True) if line is head else text)
+
+
+def print_failure(action: str | None, error: ConnectorError) -> int:
+    """The envelope of a run that ended before it began; returns its exit code."""
+    from ..result import failed  # noqa: PLC0415  # not needed by every command
+
+    return print_result(failed(action or "", error))
+
+
+def print_result(result: Result, *, reveal: bool = False, table: bool = False, quiet: bool = False) -> int:
+    """A result as its envelope, or as a *table*; returns its exit code.
+
+    *reveal* is one of the deliberate exits of a token.
+    """
+    envelope = result.to_dict()
+    if reveal and result.token is not None:
+        envelope["data"]["token"] = result.token.reveal()
+    if not quiet:
+        for warning in result.warnings:
+            say(f"{click.style('warning', fg='yellow')}: {warning}")
+        if result.problem is not None:
+            _say_problem(result)
+    if table and "data" in envelope:
+        _print_data(envelope)
+    else:
+        print_json(envelope)
+    return result.exit_code
+
+
+def _say_problem(result: Result) -> None:
+    problem = result.problem
+    if problem is None:
+        return
+    place = f"{problem.field}: " if problem.field else ""
+    say(f"{click.style(result.outcome.value, fg='red')}: {place}{problem.message}")
+    for line in (problem.hint, f"Next: {problem.next}" if problem.next else None):
+        if line:
+            say(line)
+
+
+def _print_data(envelope: dict[str, Any]) -> None:
+    data: dict[str, Any] = envelope["data"]
+    for name, rows in data.items():
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
+            head = [key for key in rows[0] if not key.endswith("_raw")]
+            print_table(head, [[row.get(key) for key in head] for row in rows])
+            return
+        if name and len(data) == 1 and rows == []:
+            click.echo(f"no {name}")
+            return
+    if ref := envelope.get("token_ref"):
+        data = {**data, "token_ref": ref}
+    print_table(("output", "value"), list(data.items()))
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case list():
+            return " ".join(map(str, value))
+        case _:
+            return " ".join("".join(c if c.isprintable() else "?" for c in str(value)).split(" "))

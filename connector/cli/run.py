@@ -1,0 +1,109 @@
+"""``locoia-pat run ACTION``: one action, one JSON object."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from ..connector import Connector
+from ..errors import ConnectorError, InvalidError, Problem, invalid
+from ..retry import DEADLINE
+from . import output
+from .arguments import inputs_of
+from .options import auth_of, specs_option
+
+if TYPE_CHECKING:
+    from ..folder import SpecFolder
+    from ..result import Result
+    from ..spec import ActionSpec
+
+
+
+@click.command("run")
+@click.argument("action")
+@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - is standard input.")
+@click.option("--auth", metavar="REF", help="The credential: file:PATH, env:NAME or - (standard input).")
+@click.option("--token-to", metavar="REF", multiple=True, help="Where a new token goes: file:PATH. May repeat.")
+@click.option("--replace", is_flag=True, help="The place may hold another token, which becomes its previous one.")
+@click.option("--reveal", is_flag=True, help="Print a new token in the envelope, as data.token.")
+@click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEADLINE, show_default=True,
+              metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
+@click.option("--table", is_flag=True, help="Print a table for people instead of JSON.")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
+@click.option("--verbose", is_flag=True, help="Say on standard error what is sent.")
+@specs_option
+def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal: bool, **options: Any) -> int:
+    """Run ACTION with its inputs, in any order with the options.
+
+    Values are typed by the action's spec: expiration=30, expiration=null, scopes=automation:view (repeat the name for
+    several), note=@FILE (the text of a file).  "locoia-pat show ACTION" tells the inputs.
+
+    Prints one JSON object, whatever happens.  Exit code: 0 done, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not
+    stored.
+    """
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # its waits are told by "attempts"
+    try:
+        result = _run(action, specs, reveal=reveal, quiet=quiet, **options)
+    except ConnectorError as error:
+        from ..result import failed  # noqa: PLC0415  # only for a call that did not begin
+
+        result = failed(action, error)
+    return output.print_result(result, reveal=reveal, table=table, quiet=quiet)
+
+
+def _run(
+    action: str,
+    specs: SpecFolder,
+    *,
+    pairs: tuple[str, ...],
+    inputs_file: str | None,
+    auth: str | None,
+    token_to: tuple[str, ...],
+    replace: bool,
+    reveal: bool,
+    allow_unknown_scope: bool,
+    timeout: float,
+    yes: bool,
+    quiet: bool,
+    verbose: bool,
+) -> Result:
+    spec = specs.action(action)
+    if inputs_file == "-" and auth == "-":
+        raise invalid("--inputs and --auth cannot both read standard input", field="auth")
+    inputs = inputs_of(pairs, inputs_file, spec.inputs)
+    any_option = ("scopes",) if allow_unknown_scope else ()
+    with Connector(auth_of(auth, specs.connector.env), specs=specs, timeout=timeout, any_option=any_option) as connector:
+        plan = connector.plan(action, inputs)
+        if spec.secrets and not token_to and not reveal:
+            raise invalid(
+                "there is no place for the token, which is shown once",
+                field="token_to",
+                hint="Name one with --token-to file:PATH, or print it with --reveal.",
+            )
+        if verbose and not quiet:
+            output.say(f"{plan.method} {plan.url}")
+        if spec.effect != "read" and not yes and sys.stdin.isatty():
+            _ask(connector, spec, inputs, plan.url)
+        return connector.run(action, inputs, token_to=token_to, replace=replace)
+
+
+def _ask(connector: Connector, spec: ActionSpec, inputs: dict[str, Any], url: str) -> None:
+    """Ask before a token is minted or killed: at which host, and which row."""
+    question = f"{spec.title} at {urlsplit(url).netloc}"
+    if spec.replaces and spec.look:
+        rows = (connector.run(spec.look).data or {}).values()
+        wanted = inputs[spec.replaces]
+        row = next((row for found in rows for row in found if row.get("id") == wanted), {})
+        note, used = row.get("note"), row.get("last_used")
+        question += f'\nThis kills the token {wanted}, note "{note or "-"}", last used {used or "never, or not known"}'
+    if not click.confirm(f"{question}. Go on?", err=True):
+        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
+
+

@@ -1,0 +1,73 @@
+"""``locoia-pat sandbox``: the token API on this computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..address import is_loopback
+from ..errors import invalid
+from ..require import require
+from . import output
+
+_PORT = 8321
+
+
+@click.command("sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="0 takes a free one.")
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Keep tokens there; else in memory only.")
+@click.option("--new-token", is_flag=True, help="Mint and print one more token.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--expose", is_flag=True, help="Allow an address that other computers reach: anyone there can try it.")
+def command(*, port: int, data: Path | None, new_token: bool, host: str, expose: bool) -> None:
+    """Serve Locoia's token API on this computer until Ctrl-C.
+
+    It is a stand-in written from the public API page, not Locoia's software.  It prints the lines that point
+    locoia-pat to it, with a first token where there is none yet.
+    """
+    server = require("locoia_pat.sandbox.server", "sandbox")
+    store_of = require("locoia_pat.sandbox.store", "sandbox").Store
+    if not is_loopback(host) and not expose:
+        raise invalid(
+            "is reached by other computers, over plain http",
+            field="host",
+            hint="Listen on 127.0.0.1, or say --expose if that is what you want.",
+        )
+    try:
+        listener = server.bound(host, port)
+    except OSError as error:
+        raise invalid(f"{host}:{port} cannot be had: {error.strerror}", field="port",
+                      hint="--port 0 takes a free one.") from None  # fmt: skip
+    store = store_of(_file(data))
+    token = server.first_token(store, again=new_token)
+    url = server.address(listener)
+    click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
+    _lines("sh, bash, zsh", "export {}='{}'", url, token)
+    _lines("PowerShell", "$env:{} = '{}'", url, token)
+    if token is None:
+        click.echo("# Its tokens are those of before; --new-token mints one more.")
+    if not is_loopback(host):
+        output.say("warning: other computers can reach this sandbox, and read what is sent to it")
+    try:
+        server.serve(store, listener)
+    finally:
+        store.close()
+        listener.close()
+
+
+def _lines(shell: str, line: str, url: str, token: object) -> None:
+    click.echo(f"# {shell}")
+    click.echo(line.format("LOCOIA_BASE_URL", url))
+    if token is not None:
+        click.echo(line.format("LOCOIA_TOKEN", token.reveal()))  # type: ignore[attr-defined]  # a Secret, of an extra
+
+
+def _file(folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    try:
+        folder.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise invalid(f"{folder} is no usable folder: {error.strerror}", field="data") from None
+    return folder.expanduser() / "sandbox.sqlite3"

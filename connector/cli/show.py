@@ -1,0 +1,68 @@
+"""``locoia-pat show ACTION``: its inputs, outputs and form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..inputs import allowed
+from ..spec import form
+from . import output
+from .options import json_option, specs_option
+
+if TYPE_CHECKING:
+    from ..folder import SpecFolder
+    from ..spec import ActionSpec, Output
+
+
+@click.command("show")
+@click.argument("action")
+@json_option
+@specs_option
+def command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
+    """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
+    spec = specs.action(action)
+    if as_json:
+        output.print_json(_shown(spec))
+        return
+    click.echo(f"{click.style(spec.action, bold=True)}  {spec.summary}")
+    click.echo(f"effect: {spec.effect}    {spec.request.method} {spec.request.path}")
+    if spec.docs:
+        click.echo(f"docs: {spec.docs}")
+    click.echo()
+    if spec.inputs:
+        rows = [(name, "yes" if field.required else "no", allowed(field)) for name, field in spec.inputs.items()]
+        output.print_table(("input", "required", "takes"), rows)
+        click.echo()
+    output.print_table(("output", "type", "meaning"), [_row(name, out) for name, out in spec.reply.output.items()])
+
+
+def _row(name: str, output_: Output) -> tuple[str, str, str]:
+    kind = f"list of {output_.type}" if output_.multiple else output_.type
+    meaning = output_.title or ""
+    if output_.secret:
+        meaning += " (shown once; goes to --token-to)"
+    return name, f"{kind} or null" if output_.nullable else kind, meaning
+
+
+def _shown(spec: ActionSpec) -> dict[str, Any]:
+    return {
+        "action": spec.action,
+        "title": spec.title,
+        "summary": spec.summary,
+        "docs": spec.docs,
+        "effect": spec.effect,
+        "method": spec.request.method,
+        "path": spec.request.path,
+        "inputs": {
+            name: {"required": field.required, "nullable": field.nullable, "takes": allowed(field)}
+            for name, field in spec.inputs.items()
+        },
+        "outputs": {
+            name: output_.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
+            for name, output_ in spec.reply.output.items()
+        },
+        "rows": spec.reply.rows,
+        "ui_form_schema": form(spec.inputs),
+    }

@@ -1,0 +1,194 @@
+"""``Connector`` and ``AsyncConnector``: auth, specs and executor in one hand; two thin edges around one core."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from .retry import DEADLINE, TRIES
+from .run import Core, Exchange, Local
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Mapping, Sequence
+
+    from .auth import ConnectorAuth
+    from .executor import AsyncExecutor, Executor
+    from .folder import SpecFolder
+    from .plan import Plan
+    from .result import Result
+    from .run import Steps
+    from .sinks import Sink
+
+
+class _Edge:
+    """What both connectors share."""
+
+    def __init__(
+        self,
+        auth: ConnectorAuth | None = None,
+        *,
+        specs: SpecFolder | str | os.PathLike[str] | None = None,
+        base_url: str | None = None,
+        timeout: float = DEADLINE,
+        any_option: Collection[str] = (),
+    ) -> None:
+        """Make a connector; nothing is read or sent before the first call.
+
+        Args:
+            auth: the credential; by default from the environment.
+            specs: a folder of specs with a ``connector.yaml``; by default Locoia's own.
+            base_url: the address of the API; by default from the environment, else from ``connector.yaml``.
+            timeout: seconds one action may take, all its tries included.
+            any_option: inputs that take options their spec does not know.
+        """
+        self._core = Core(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
+
+    @property
+    def specs(self) -> SpecFolder:
+        """The folder of specs."""
+        return self._core.specs
+
+
+class Connector(_Edge):
+    """Runs actions.  Safe to share between threads once its first action has run."""
+
+    _executor: Executor | None = None
+
+    def run(
+        self,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        token_to: Sequence[str | Sink] = (),
+        replace: bool = False,
+    ) -> Result:
+        """Run the action of that name.
+
+        Args:
+            action: the name of a spec.
+            inputs: its inputs, by name.
+            token_to: places for the token that is minted, as REFs; each is probed before anything is sent.
+            replace: whether a place may hold another token, which becomes its previous one.
+
+        Returns:
+            A result for every outcome; :meth:`Result.raise_for_outcome` turns it into an error.
+        """
+        steps = self._core.run(action, inputs or {}, token_to, replace)
+        done: Any = None
+        while True:
+            try:
+                step = steps.send(done)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # typed by Steps
+            done = step.done() if isinstance(step, Local) else self._exchange(step)
+
+    def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:
+        """What :meth:`run` would send; no network, no credential.
+
+        Raises:
+            InvalidError: the inputs or the spec are wrong.
+        """
+        return self._core.plan(action, inputs or {})
+
+    def _exchange(self, exchange: Exchange) -> Any:
+        if self._executor is None:
+            from .executor import Executor  # noqa: PLC0415  # httpx is only needed from here on
+
+            self._executor = Executor(self._core.base_url)
+        exchange.end(self._executor.send(*exchange.begin()))
+        if exchange.wait is None:
+            return exchange.answer
+        import stamina  # noqa: PLC0415  # only needed where a first try failed
+
+        with suppress(_AgainError):
+            for attempt in stamina.retry_context(on=_pause, attempts=TRIES, timeout=None):
+                with attempt:
+                    if attempt.num > 1:  # stamina's first is the try that came before it: it only waits
+                        exchange.end(self._executor.send(*exchange.begin()))
+                    if exchange.wait is not None:
+                        raise _AgainError(exchange.wait)
+        return exchange.answer
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._executor is not None:
+            self._executor.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncConnector(_Edge):
+    """Runs actions in async code, under asyncio or trio."""
+
+    _executor: AsyncExecutor | None = None
+
+    async def run(
+        self,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        token_to: Sequence[str | Sink] = (),
+        replace: bool = False,
+    ) -> Result:
+        """Run the action of that name, as :meth:`Connector.run` does."""
+        from anyio.to_thread import run_sync  # noqa: PLC0415  # comes with httpx, and only async code needs it
+
+        steps = self._core.run(action, inputs or {}, token_to, replace)
+        done: Any = None
+        while True:
+            try:
+                step = steps.send(done)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # typed by Steps
+            done = await (run_sync(step.done) if isinstance(step, Local) else self._exchange(step))
+
+    async def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:
+        """What :meth:`run` would send, as :meth:`Connector.plan` tells."""
+        return self._core.plan(action, inputs or {})
+
+    async def _exchange(self, exchange: Exchange) -> Any:
+        if self._executor is None:
+            from .executor import AsyncExecutor  # noqa: PLC0415  # httpx is only needed from here on
+
+            self._executor = AsyncExecutor(self._core.base_url)
+        exchange.end(await self._executor.send(*exchange.begin()))
+        if exchange.wait is None:
+            return exchange.answer
+        import stamina  # noqa: PLC0415  # only needed where a first try failed
+
+        with suppress(_AgainError):
+            async for attempt in stamina.retry_context(on=_pause, attempts=TRIES, timeout=None):
+                with attempt:
+                    if attempt.num > 1:  # stamina's first is the try that came before it: it only waits
+                        exchange.end(await self._executor.send(*exchange.begin()))
+                    if exchange.wait is not None:
+                        raise _AgainError(exchange.wait)
+        return exchange.answer
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._executor is not None:
+            await self._executor.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class _AgainError(Exception):
+    """Tells stamina to wait so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def _pause(error: Exception) -> float | bool:
+    return error.seconds if isinstance(error, _AgainError) else False

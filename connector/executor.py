@@ -1,0 +1,166 @@
+"""The network edge: httpx lives here and nowhere else.
+
+One try in, one :class:`~locoia_pat.wire.Reply` or :class:`~locoia_pat.wire.Failure` out.  Nothing of httpx leaves:
+a request holds the credential and an answer may hold a fresh token, and httpx's exceptions hold both.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+import truststore
+
+from .address import is_loopback
+from .secret import Secret
+from .version import VERSION
+from .wire import Answer, Failure, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_ANSWER = 16 * 1024 * 1024
+"""Bytes an answer may have, unpacked."""
+_CONNECT_SECONDS = 10.0
+
+# httpx says with these that the request did not leave; everything else may have reached the server.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+
+
+class Executor:
+    """Sends requests to one API over connections that are kept."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = httpx.Client(**_options(base_url))
+
+    def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+        """One try, with the credential *header*, that takes about *seconds* at most."""
+        until = time.monotonic() + seconds
+        interrupt: BaseException | None = None
+        try:
+            response = self._client.send(_built(self._client, request, header, seconds), stream=True)
+            try:
+                body = _Body(response, until)
+                for chunk in response.iter_bytes():
+                    if not body.takes(chunk):
+                        break
+                return body.answer()
+            finally:
+                response.close()
+        except _FAILURES as error:
+            return _failure(error)
+        except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
+            interrupt = error
+        raise _bare(interrupt)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+
+class AsyncExecutor:
+    """The same for async code."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = httpx.AsyncClient(**_options(base_url))
+
+    async def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+        """One try, with the credential *header*, that takes about *seconds* at most."""
+        until = time.monotonic() + seconds
+        interrupt: BaseException | None = None
+        try:
+            response = await self._client.send(_built(self._client, request, header, seconds), stream=True)
+            try:
+                body = _Body(response, until)
+                async for chunk in response.aiter_bytes():
+                    if not body.takes(chunk):
+                        break
+                return body.answer()
+            finally:
+                await response.aclose()
+        except _FAILURES as error:
+            return _failure(error)
+        except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
+            interrupt = error
+        raise _bare(interrupt)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+
+def _options(base_url: str) -> dict[str, Any]:
+    """How both clients are made: TLS on, no redirects, no cookies, and loopback never through a proxy."""
+    loopback = is_loopback(urlsplit(base_url).hostname)
+    return {
+        "verify": _tls(base_url),
+        "trust_env": not loopback,
+        "follow_redirects": False,
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        "headers": {"user-agent": f"locoia-pat/{VERSION}"},
+    }
+
+
+def _tls(base_url: str) -> ssl.SSLContext:
+    if base_url.startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody, and costs no reading of files
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _built(
+    client: httpx.Client | httpx.AsyncClient, request: Request, header: tuple[str, Secret] | None, seconds: float
+) -> httpx.Request:
+    headers = [*request.headers, *([(header[0], header[1].reveal())] if header else [])]
+    timeout = httpx.Timeout(max(seconds, 0.001), connect=min(max(seconds, 0.001), _CONNECT_SECONDS))
+    return client.build_request(
+        request.method, request.url, headers=headers, content=request.content, timeout=timeout
+    )
+
+
+class _Body:
+    """Gathers an answer within its limits of size and time."""
+
+    def __init__(self, response: httpx.Response, until: float) -> None:
+        self._response = response
+        self._until = until
+        self._chunks = bytearray()
+        self._cut: str | None = None
+
+    def takes(self, chunk: bytes) -> bool:
+        self._chunks += chunk
+        if len(self._chunks) > MAX_ANSWER:
+            self._cut = f"the answer is larger than {MAX_ANSWER} bytes"
+        elif time.monotonic() > self._until:
+            self._cut = "the answer took too long"
+        return self._cut is None
+
+    def answer(self) -> Answer:
+        if self._cut:
+            return Failure(self._cut, sent=True)
+        response = self._response
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status_code, headers, Secret(self._chunks.decode("utf-8", "replace")))
+
+
+def _failure(error: Exception) -> Failure:
+    kind = type(error).__name__
+    words = " ".join(str(error).split())[:300]
+    return Failure(f"{kind}: {words}" if words else kind, sent=not isinstance(error, _NOT_SENT))
+
+
+def _bare(error: BaseException) -> BaseException:
+    """*Error* without the frames and the other errors it carries, which hold the request and the answer."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

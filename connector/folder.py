@@ -1,0 +1,98 @@
+"""``SpecFolder``: a folder of specs, each read when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import Finding, SpecError, did_you_mean, invalid
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from .spec import ActionSpec, ConnectorSpec
+
+CONNECTOR_FILE = "connector.yaml"
+
+
+class SpecFolder:
+    """``connector.yaml`` and one file for each action, which is called as the file is."""
+
+    def __init__(self, folder: Traversable | str | os.PathLike[str] | None = None) -> None:
+        """Take *folder*, by default Locoia's own specs; nothing is read yet."""
+        if folder is None:
+            from importlib.resources import files  # noqa: PLC0415  # not needed with other specs
+
+            folder = files("locoia_pat.specs")
+        self.folder = Path(folder).expanduser() if isinstance(folder, (str, os.PathLike)) else folder
+        self._actions: dict[str, ActionSpec] = {}
+
+    @cached_property
+    def connector(self) -> ConnectorSpec:
+        """What the actions share.
+
+        Raises:
+            InvalidError: the folder has no ``connector.yaml``, or a wrong one.
+        """
+        from .spec import parse_connector  # noqa: PLC0415  # listing names needs no pydantic
+
+        return parse_connector(*self.text(CONNECTOR_FILE))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of all actions, sorted.
+
+        Raises:
+            InvalidError: this is no folder of specs.
+        """
+        try:
+            files = [entry.name for entry in self.folder.iterdir()]
+        except OSError:
+            files = []
+        if CONNECTOR_FILE not in files:
+            raise invalid(
+                f"{self.folder} is no folder of specs: it has no {CONNECTOR_FILE}",
+                field="specs",
+                hint="Name a folder that holds one, with a YAML file for each action beside it.",
+            )
+        return tuple(
+            sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file != CONNECTOR_FILE)
+        )
+
+    def action(self, name: str) -> ActionSpec:
+        """The action *name*.
+
+        Raises:
+            InvalidError: there is none of that name, or its spec is wrong.
+        """
+        if name not in self._actions:
+            if name not in self.names:
+                raise invalid(
+                    f'there is no action "{name}"{did_you_mean(name, self.names)}',
+                    field="action",
+                    hint=f"Actions: {', '.join(self.names)}.",
+                    next="locoia-pat actions",
+                )
+            from .spec import parse_action  # noqa: PLC0415  # listing names needs no pydantic
+
+            spec = parse_action(*self.text(f"{name}.yaml"))
+            if spec.action != name:
+                raise SpecError([spec.document.finding(("action",), f'the file is called "{name}", so is the action')])
+            self._actions[name] = spec
+        return self._actions[name]
+
+    def text(self, file: str) -> tuple[str, str]:
+        """The text of *file* and its name for errors.
+
+        Raises:
+            InvalidError: it is not there, or no text.
+        """
+        path = self.folder / file
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except UnicodeDecodeError:
+            raise SpecError([Finding(str(path), 1, 1, "a spec is UTF-8 text")]) from None
+        except OSError as error:
+            raise invalid(f"{path} cannot be read: {error.strerror}", field="specs") from None

@@ -1,0 +1,290 @@
+"""One run of one action, as steps that somebody else performs.
+
+The order of things is decided here, once: check the inputs, read the credential, probe the places, send, judge, store.
+It is a generator that yields what touches the outside, an :class:`Exchange` with the API or a :class:`Local` piece of
+work on this computer, and receives what came of it, so that the sync and the async connector are thin.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from . import retry
+from .address import base_address
+from .auth import ConnectorAuth
+from .errors import ConnectorError, InvalidError, Outcome, Problem, SpecError, invalid, shown
+from .exchange import Action, Verdict, authorization
+from .folder import SpecFolder
+from .plan import Plan
+from .result import Result, failed
+from .secret import Secret, redact
+from .sinks import Entry, Sink, open_sink
+from .template import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from .wire import Answer, Request
+
+Steps = Generator["Exchange | Local", Any, Result]
+
+
+@dataclass(slots=True)
+class Local:
+    """Blocking work on this computer; what it returns, or the error it raises, is sent back."""
+
+    work: Callable[[], Any]
+
+    def done(self) -> Any:
+        """Do it.  A refusal is a value here, for it must not end the run."""
+        try:
+            return self.work()
+        except (OSError, InvalidError) as error:
+            return error
+
+
+class Exchange:
+    """One request and its tries; the answer of the last one is sent back."""
+
+    def __init__(self, action: Action, request: Request, header: tuple[str, Secret], deadline: float) -> None:
+        self._action = action
+        self._request = request
+        self._header = header
+        self._deadline = deadline
+        self._began = time.monotonic()
+        self.tries = 0
+        self.answer: Answer | None = None
+        self.wait: float | None = None
+        """Seconds until the next try; None when there is none."""
+
+    def begin(self) -> tuple[Request, tuple[str, Secret], float]:
+        """Begin a try: the request, its credential header and the seconds it may take."""
+        self.tries += 1
+        return self._request, self._header, self._deadline - self._spent()
+
+    def end(self, answer: Answer) -> None:
+        """End it with *answer*."""
+        self.answer = answer
+        spec = self._action.spec
+        self.wait = retry.wait(
+            spec.effect,
+            spec.request.method,
+            answer,
+            tries=self.tries,
+            spent=self._spent(),
+            deadline=self._deadline,
+            now=_now(),
+            jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
+        )
+
+    def _spent(self) -> float:
+        return time.monotonic() - self._began
+
+
+class Core:
+    """What a connector knows: its specs, its base address and its credential."""
+
+    def __init__(
+        self,
+        auth: ConnectorAuth | None,
+        *,
+        specs: SpecFolder | str | os.PathLike[str] | None,
+        base_url: str | None,
+        timeout: float,
+        any_option: Collection[str],
+    ) -> None:
+        self.specs = specs if isinstance(specs, SpecFolder) else SpecFolder(specs)
+        self._auth = auth or ConnectorAuth.from_env()
+        self._given_url = base_url
+        self._timeout = timeout
+        self._any_option = any_option
+        self._actions: dict[str, Action] = {}
+
+    @cached_property
+    def base_url(self) -> str:
+        """The base address: as given, else from the connector's variable, else the connector's own.
+
+        Raises:
+            InvalidError: it may not be called with this connector's credential.
+        """
+        spec = self.specs.connector
+        variable = spec.env.base_url
+        if self._given_url is not None:
+            return base_address(self._given_url, spec.hosts, source="base_url")
+        if variable and (found := os.environ.get(variable)):
+            return base_address(found, spec.hosts, source=variable)
+        return base_address(spec.base_url, spec.hosts, source="base_url")
+
+    def action(self, name: str) -> Action:
+        """The action *name*, compiled once.
+
+        Raises:
+            InvalidError: there is none, or its spec is wrong.
+        """
+        if name not in self._actions:
+            self._actions[name] = Action(self.specs.action(name), any_option=self._any_option)
+        return self._actions[name]
+
+    def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
+        """What a run would send."""
+        action = self.action(name)
+        request = action.request(action.check(inputs, today=_now().date()), self.base_url)
+        key, _ = self._header(Secret("plan"))
+        return Plan.of(action.spec, request, key)
+
+    def run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], replace_: bool) -> Steps:
+        """Run the action *name*; returns a result for every outcome."""
+        try:
+            return (yield from self._run(name, inputs, token_to, replace_=replace_))
+        except InvalidError as error:
+            return failed(name, error, api=self._api())
+
+    def _run(
+        self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool
+    ) -> Steps:
+        action = self.action(name)
+        checked = action.check(inputs, today=_now().date())
+        request = action.request(checked, self.base_url)
+        token = yield from _local(partial(self._auth.token, self.specs.connector.env))
+        header = self._header(token)
+        sinks = yield from _probed(action, checked, token_to, replace_=replace_)
+
+        exchange = Exchange(action, request, header, self._timeout)
+        answer = yield exchange
+        tries = exchange.tries
+        if getattr(answer, "status", None) == 401 and self._auth.can_change:
+            fresh = yield Local(partial(self._auth.token, self.specs.connector.env))
+            if isinstance(fresh, Secret) and fresh != token:
+                token = fresh
+                exchange = Exchange(action, request, self._header(token), self._timeout)
+                answer = yield exchange
+                tries += exchange.tries
+        verdict = action.judge(answer, checked, _now())
+        result = _result(action, verdict, api=self.base_url, tries=tries, credential=token)
+        if result.outcome is Outcome.DONE and sinks:
+            result = yield from self._stored(action, result, sinks, self._header(token))
+        return result
+
+    def _stored(
+        self, action: Action, result: Result, sinks: Mapping[Sink, bool], header: tuple[str, Secret]
+    ) -> Steps:
+        """Put the minted token into all *sinks*; where none takes it, make it useless."""
+        (token,) = result.secrets.values()  # what gives a place a token is done with one
+        data = result.data or {}
+        entry = Entry(token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep})
+        refs: list[str] = []
+        warnings: list[str] = []
+        for sink, keep_previous in sinks.items():
+            told = yield Local(partial(sink.store, entry, api=self.base_url, keep_previous=keep_previous))
+            if isinstance(told, Exception):
+                warnings.append(f"{sink.ref} did not take the token: {told}")
+            else:
+                refs.append(sink.ref)
+                warnings += told
+        if refs:
+            return replace(result.with_warnings(*warnings), token_refs=tuple(refs))
+        return (yield from self._lost(action, result, "; ".join(warnings), header))
+
+    def _lost(self, action: Action, result: Result, why: str, header: tuple[str, Secret]) -> Steps:
+        data = result.data or {}
+        inputs = action.revoke_inputs(data)
+        revoked = inputs is not None and (yield from self._revoked(action, inputs, header))
+        row = shown(data.get("id"))
+        hint = (
+            f"The token was made useless at once; its row {row} stays listed until it expires."
+            if revoked
+            else f"The token was thrown away; its row {row} is live, and nobody holds its secret."
+        )
+        problem = Problem("not_stored", why, hint=hint, next=_command(action, inputs, revoked=revoked))
+        return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
+
+    def _revoked(
+        self, action: Action, inputs: Mapping[str, Any], header: tuple[str, Secret]
+    ) -> Generator[Exchange, Any, bool]:
+        """Run what the spec says makes a token useless, and throw its answer away."""
+        try:
+            undo = self.action(action.spec.revoke.action) if action.spec.revoke else action
+            checked = undo.check(inputs)
+            answer = yield Exchange(undo, undo.request(checked, self.base_url), header, self._timeout)
+        except InvalidError:
+            return False  # the spec is wrong; that must not hide that a token was minted
+        return undo.judge(answer, checked, _now()).outcome is Outcome.DONE
+
+    def _header(self, token: Secret) -> tuple[str, Secret]:
+        spec = self.specs.connector
+        try:
+            return authorization(spec.auth, token)
+        except TemplateError as error:
+            raise SpecError([spec.document.finding(("auth",), error.message)]) from None
+
+    def _api(self) -> str | None:
+        try:
+            return self.base_url
+        except ConnectorError:
+            return None
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:
+    """Do *work*; a refusal is raised here."""
+    done = yield Local(work)
+    if isinstance(done, Exception):
+        raise done
+    return done
+
+
+def _probed(
+    action: Action, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool
+) -> Generator[Local, Any, dict[Sink, bool]]:
+    """The places, each proven to take a token, and whether what stands there becomes previous."""
+    if not token_to:
+        return {}
+    spec = action.spec
+    if not spec.secrets:
+        raise invalid(f"{spec.action} gives no token to put anywhere", field="token_to")
+    sinks: dict[Sink, bool] = {}
+    refs: set[str] = set()
+    target = inputs[spec.replaces] if spec.replaces else None
+    for place in token_to:
+        sink = open_sink(place) if isinstance(place, str) else place
+        if sink.ref in refs:
+            raise invalid(f"{sink.ref} is named twice", field="token_to")
+        refs.add(sink.ref)
+        there: Entry | None = yield from _local(sink.probe)
+        same = there is not None and target is not None and there.id == target
+        if there is not None and not same and not replace_:
+            holds = f"the token {shown(there.id)}" if there.id else "a token"
+            raise invalid(
+                f"{sink.ref} holds {holds}" + (f", not {shown(target)}" if target is not None else " already"),
+                field="token_to",
+                hint="Name another place, or give --replace: what stands there then becomes #previous.",
+            )
+        sinks[sink] = not same
+    return sinks
+
+
+def _result(action: Action, verdict: Verdict, *, api: str, tries: int, credential: Secret) -> Result:
+    problem = verdict.problem
+    if problem is not None:
+        secrets = [credential, *verdict.secrets.values()]
+        problem = replace(problem, message=redact(problem.message, secrets))
+    return Result(
+        action.spec.action, verdict.outcome, api, tries, verdict.warnings, verdict.data, problem, (), verdict.secrets
+    )
+
+
+def _command(action: Action, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:
+    if revoked or inputs is None or action.spec.revoke is None:
+        return None
+    words = " ".join(f"{name}={'null' if value is None else value}" for name, value in inputs.items())
+    return f"locoia-pat run {action.spec.revoke.action} {words} --token-to file:token.json"

@@ -1,0 +1,4 @@
+"""The Personal Access Token API on this computer: the API page as a server, for trying out and for tests.
+
+It is a stand-in written from https://docs.locoia.com/api/authentication-with-our-api, not Locoia's software.
+"""

@@ -1,0 +1,142 @@
+"""The sandbox's tokens, in an embedded SQLite file.
+
+Tokens are kept as SHA-256 hashes: they are random and long, so a slow hash would buy nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+import sqlite3
+import string
+import threading
+import uuid
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PREFIX = "lpat_sbx_"
+_BASE62 = string.digits + string.ascii_letters
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    note TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    expiration TEXT,
+    last_used TEXT
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One token without its secret."""
+
+    id: str
+    owner: str
+    note: str
+    scopes: list[str]
+    expiration: dt.datetime | None
+    last_used: dt.datetime | None
+
+
+class Store:
+    """All tokens of one sandbox.  Safe to share between threads."""
+
+    def __init__(self, path: Path | None = None, *, now: Callable[[], dt.datetime] | None = None) -> None:
+        """Open the file at *path*, or a store in memory."""
+        self._now = now or (lambda: dt.datetime.now(dt.UTC))
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        if path is not None:
+            path.chmod(0o600)
+            self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def create(self, *, owner: str, days: int | None, scopes: list[str], note: str) -> tuple[Row, Secret]:
+        """A new token of *owner* that lives *days*, or for ever."""
+        token = _mint()
+        row_id = str(uuid.uuid4())
+        with self._lock:
+            self._db.execute(
+                "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                (row_id, _hash(token), owner, note, json.dumps(scopes), self._until(days)),
+            )
+        return self._rows("id = ?", row_id)[0], token
+
+    def regenerate(self, row_id: str, *, owner: str, days: int | None) -> tuple[Row, Secret] | None:
+        """A new secret for a row of *owner*; None where there is no such row."""
+        token = _mint()
+        with self._lock:
+            changed = self._db.execute(
+                "UPDATE tokens SET hash = ?, expiration = ?, last_used = NULL WHERE id = ? AND owner = ?",
+                (_hash(token), self._until(days), row_id, owner),
+            )
+        return (self._rows("id = ?", row_id)[0], token) if changed.rowcount else None
+
+    def list(self, *, owner: str) -> list[Row]:
+        """All rows of *owner*, the oldest first."""
+        return self._rows("owner = ?", owner)
+
+    def authenticate(self, token: Secret) -> Row | None:
+        """The row whose live secret *token* is, now marked as used; None where there is none."""
+        if not well_formed(token):
+            return None
+        rows = self._rows("hash = ?", _hash(token))
+        now = self._now()
+        if not rows or (rows[0].expiration is not None and rows[0].expiration <= now):
+            return None
+        with self._lock:
+            self._db.execute("UPDATE tokens SET last_used = ? WHERE id = ?", (now.isoformat(), rows[0].id))
+        return rows[0]
+
+    def _until(self, days: int | None) -> str | None:
+        return (self._now() + dt.timedelta(days=days)).isoformat() if days is not None else None
+
+    def _rows(self, where: str, value: str | bytes) -> list[Row]:
+        query = f"SELECT id, owner, note, scopes, expiration, last_used FROM tokens WHERE {where} ORDER BY rowid"  # noqa: S608  # our own words
+        with self._lock:
+            found = self._db.execute(query, (value,)).fetchall()
+        return [
+            Row(row_id, owner, note, json.loads(scopes), _time(expiration), _time(last_used))
+            for row_id, owner, note, scopes, expiration, last_used in found
+        ]
+
+
+def well_formed(token: Secret) -> bool:
+    """Whether *token* has the sandbox's prefix and a right checksum, so that a look-alike needs no look-up."""
+    return token.reveal().startswith(PREFIX) and token.reveal() == _with_checksum(token.reveal()[:-6])
+
+
+def _mint() -> Secret:
+    return Secret(_with_checksum(PREFIX + "".join(secrets.choice(_BASE62) for _ in range(30))))
+
+
+def _with_checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode("utf-8", "surrogatepass")), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return body + digits
+
+
+def _hash(token: Secret) -> bytes:
+    return hashlib.sha256(token.reveal().encode()).digest()
+
+
+def _time(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None

@@ -1,0 +1,146 @@
+"""``Secret``, the only holder of a token, and redaction that follows its value.
+
+Pure: no input or output.  ``reveal()`` is the only way out, so that every exit is found by searching for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+MASK = "«secret»"
+
+_USABLE = re.compile(r"[\x21-\x7e]{16,4096}")
+_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
+_CUT = 8  # a beginning or an end of a secret this long is a leak
+
+
+class Secret:
+    """A value that shows itself to nobody who does not ask for it by :meth:`reveal`.
+
+    It cannot be formatted, pickled, copied, iterated, hashed or turned into JSON, and shows neither length nor prefix.
+    Two secrets compare in constant time.
+    """
+
+    __slots__ = ("_value",)
+    __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle, and sets of secrets have no use
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself.  Keep the result inside one expression: a local variable shows in tracebacks."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return compare_digest(self._value.encode(), other._value.encode())
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return MASK
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied; pass a reference to its place instead")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret has no state to show")
+
+
+def usable(value: object) -> bool:
+    """Whether *value* can be a token the API minted: 16 to 4096 characters from 0x21 to 0x7E."""
+    return isinstance(value, str) and _USABLE.fullmatch(value) is not None
+
+
+def credential(value: str) -> Secret | None:
+    """*Value* as a credential, without the line break files and shells leave at its end; None if it can be none."""
+    text = value.strip("\r\n")
+    return Secret(text) if _CREDENTIAL.fullmatch(text) else None
+
+
+def load_json(text: Secret, sealed: Collection[str]) -> Any:
+    """JSON *text* as plain values, in which every text under a key of *sealed* is a :class:`Secret` from birth.
+
+    Raises:
+        ValueError: it is not JSON.  The error holds no part of the text.
+    """
+    seal = frozenset(sealed)
+
+    def object_hook(found: dict[str, Any]) -> dict[str, Any]:
+        for key in seal & found.keys():
+            if isinstance(found[key], str):
+                found[key] = Secret(found[key])
+        return found
+
+    try:
+        return json.loads(text.reveal(), object_hook=object_hook if seal else None)
+    except (ValueError, RecursionError):
+        pass  # the error holds the whole document, so it must not become the context of ours
+    raise ValueError("not JSON")
+
+
+def redact(text: str, secrets: Iterable[Secret]) -> str:
+    """*Text* with every form of *secrets* masked; a text without them comes back unchanged.
+
+    Forms: as it is, JSON-escaped, URL-quoted, base64 (at any alignment, so Basic credentials too), and each of these
+    cut at either end to 8 characters or more.
+    """
+    spans = sorted(span for secret in secrets for form in _forms(secret) for span in _spans(text, form))
+    parts: list[str] = []
+    done = 0
+    for start, end in spans:
+        if start >= done:
+            parts += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:]]) if spans else text
+
+
+def _forms(secret: Secret) -> set[str]:
+    value = secret.reveal()
+    if not value:
+        return set()
+    forms = {value, json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value)}
+    if len(value) >= _CUT:
+        raw = value.encode()
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            for offset in range(3):
+                # What stands before the secret shifts its bits; the characters that mix with neighbours are left off.
+                text = encode(b"\0" * offset + raw).decode().rstrip("=")
+                forms.add(text[(0, 2, 3)[offset] : len(text) - (1 if (offset + len(raw)) % 3 else 0)])
+    return forms
+
+
+def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
+    if len(form) <= _CUT:
+        yield from ((at, at + len(form)) for at in _find(text, form))
+        return
+    for at in _find(text, form[:_CUT]):
+        end = at + _CUT
+        while end - at < len(form) and text[end : end + 1] == form[end - at]:
+            end += 1
+        yield at, end
+    for at in _find(text, form[-_CUT:]):
+        end, start = at + _CUT, at
+        while end - start < len(form) and start > 0 and text[start - 1] == form[start - 1 - end]:
+            start -= 1
+        yield start, end
+
+
+def _find(text: str, part: str) -> Iterator[int]:
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)

@@ -1,0 +1,100 @@
+"""Where a token may be put, and where a credential is read from.
+
+A place is written as a REF, ``SCHEME:PLACE[#KEY]``.  ``file:`` can store; ``env:`` and ``-`` (standard input) are for
+reading.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidError, Problem, did_you_mean, invalid
+from ..secret import Secret, credential
+from .sink import Entry, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Entry", "Sink", "open_sink", "read_ref"]
+
+_SCHEMES = ("file", "env")
+
+
+def open_sink(ref: str) -> Sink:
+    """The place *ref* names, to store a token in.
+
+    Raises:
+        InvalidError: it names no place, or one that can only be read.
+    """
+    scheme, place = _split(ref, field="token_to")
+    if scheme == "file":
+        from .file import FileSink  # noqa: PLC0415  # each place brings what only it needs
+
+        return FileSink(*_keyed(place, field="token_to"))
+    raise invalid(
+        f"{'standard input' if ref == '-' else 'the environment'} can be read, but keeps no token",
+        field="token_to",
+        hint="Name a file, for example --token-to file:token.json.",
+    )
+
+
+def read_ref(
+    ref: str, *, environ: Mapping[str, str] | None = None, stdin: Callable[[], str] | None = None, field: str = "auth"
+) -> Secret:
+    """The credential that stands at *ref*.
+
+    Raises:
+        InvalidError: there is none, or it is none.  The error repeats nothing of it.
+    """
+    scheme, place = _split(ref, field=field)
+    if scheme == "file":
+        from .file import FileSink  # noqa: PLC0415  # each place brings what only it needs
+
+        return FileSink(*_keyed(place, field=field)).read()
+    if scheme == "env":
+        text = (os.environ if environ is None else environ).get(place)
+        if text is None:
+            raise invalid(f"the variable {place} is not set", field=field)
+        return _credential(text, f"the variable {place}", field)
+    return _credential((stdin or sys.stdin.readline)(), "standard input", field)
+
+
+def _credential(text: str, where: str, field: str) -> Secret:
+    found = credential(text)
+    if found is not None:
+        return found
+    raise InvalidError(
+        Problem(
+            "validation",
+            f"{where} holds no credential",
+            field=field,
+            hint="A credential is visible ASCII characters without spaces, and without the word Bearer.",
+        )
+    )
+
+
+def _split(ref: str, *, field: str) -> tuple[str, str]:
+    if ref == "-":
+        return "-", ""
+    scheme, colon, place = ref.partition(":")
+    if not colon or not place or scheme not in _SCHEMES:
+        named = f'"{scheme}" is no kind of place' if colon and scheme.isalnum() and place else "this names no place"
+        raise invalid(
+            f"{named}{did_you_mean(scheme, _SCHEMES) if colon else ''}",
+            field=field,
+            hint="A place is file:PATH, env:NAME or - (standard input); a token itself is never an argument.",
+        )
+    return scheme, place
+
+
+def _keyed(place: str, *, field: str) -> tuple[str, str]:
+    path, mark, key = place.rpartition("#")
+    if not mark:
+        return place, "current"
+    if key not in ("current", "previous", "pending") or not path:
+        raise invalid(
+            f'"{key}" is no part of a token file', field=field, hint="Its parts are #current, #previous and #pending."
+        )
+    return path, key

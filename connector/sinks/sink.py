@@ -1,0 +1,58 @@
+"""What every place for tokens can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One token and what is kept beside it."""
+
+    token: Secret
+    beside: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Outputs the spec marks with ``keep``: the id, the expiry, the scopes."""
+
+    @property
+    def id(self) -> str | None:
+        """The id of the token's row."""
+        return self.beside.get("id")
+
+
+class Sink(Protocol):
+    """A place for one token."""
+
+    @property
+    def ref(self) -> str:
+        """The place as an absolute REF that is valid as ``--auth``."""
+        ...
+
+    def read(self) -> Secret:
+        """The token that stands there.
+
+        Raises:
+            InvalidError: there is none.
+        """
+        ...
+
+    def probe(self) -> Entry | None:
+        """Do once what :meth:`store` will do, and tell what stands there now.
+
+        Raises:
+            InvalidError: the place cannot take a token; the error says why.
+        """
+        ...
+
+    def store(self, entry: Entry, *, api: str, keep_previous: bool) -> tuple[str, ...]:
+        """Put *entry* there, and read it back; what stood there becomes previous, or goes.  Returns warnings.
+
+        Raises:
+            OSError: the place did not take it.
+        """
+        ...

@@ -1,0 +1,285 @@
+"""The spec language: one YAML file says everything about one action, ``connector.yaml`` what its folder shares.
+
+Pure: text in, models out.  The pydantic models below *are* the language.  Inputs
+speak Locoia's UI Form Schema vocabulary (https://docs.locoia.com/connectors/helpers/form-helper); what is ours beside
+it is ``nullable`` and ``unit``.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from . import document
+from .errors import Finding, SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Effect = Literal["read", "create", "rotate", "update", "delete"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+InputType = Literal[
+    "text", "email", "password", "number", "date", "daterange", "datetime", "select", "switch", "nested_object"
+]
+OutputType = Literal["text", "number", "switch", "datetime", "nested_object"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\r\n]+$")]
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Input(_Model):
+    """One input of an action: a descriptor of Locoia's UI Form Schema."""
+
+    title: Line
+    type: InputType
+    required: bool = False
+    nullable: bool = False
+    """Ours: ``null`` is a value that means something, and must be said aloud."""
+    unit: Literal["days", "hours"] | None = None
+    """Ours: what a number counts; a date given instead is answered with the number it stands for."""
+    default: Any = None
+    placeholder: str | None = None
+    info: str | None = None
+    min_length: int | None = Field(None, alias="minLength", ge=0)
+    max_length: int | None = Field(None, alias="maxLength", ge=0)
+    rows: int | None = None
+    min: int | float | None = None
+    max: int | float | None = None
+    step: Annotated[int | float, Field(gt=0)] | None = None
+    enum: list[str] | None = None
+    multiple: bool = False
+    allow_create: bool = Field(False, alias="allowCreate")
+    children: dict[Name, Input] | None = None
+
+
+class RequestSpec(_Model):
+    """The request an action sends; its texts are templates."""
+
+    method: Method
+    path: Annotated[str, Field(pattern=r"^/[^\s?#]")]
+    body: Any = None
+    """A YAML structure, sent as JSON; a lone ``{{ expression }}`` keeps its type."""
+
+
+class Output(_Model):
+    """One value an action gives back."""
+
+    title: Line | None = None
+    type: OutputType
+    nullable: bool = False
+    """Its absence, or ``null``, is in order."""
+    multiple: bool = False
+    secret: Literal["once"] | None = None
+    """Shown by the API this one time; it goes into a place for tokens and nowhere else."""
+    keep: bool = False
+    """Stored beside the token."""
+    days_until: Name | None = None
+    """Not in the answer: whole days from the server's now until that datetime output."""
+    or_input: Name | None = None
+    """The input that stands in, with a warning, where the answer leaves it out."""
+    children: dict[Name, Output] | None = None
+
+
+class ReplySpec(_Model):
+    """What an answer means."""
+
+    ok: list[Annotated[int, Field(ge=200, le=299)]] = Field(min_length=1)
+    """The documented statuses of success; a whole answer under another 2xx counts, with a warning."""
+    at: list[Annotated[str, Field(pattern=r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]] = ["$"]
+    """Where the payload may stand, first fit: ``$`` is the whole answer, else a dotted path."""
+    rows: Name | None = None
+    """The payload is a list; ``data`` holds its rows under this name, each shaped as ``output``."""
+    output: dict[Name, Output]
+
+
+class RevokeSpec(_Model):
+    """How a fresh token is made useless when no place took it."""
+
+    action: Name
+    inputs: dict[Name, Any]
+
+
+class ActionSpec(_Model):
+    """One action."""
+
+    spec: Literal[1]
+    action: Name
+    title: Line
+    summary: Line
+    docs: Line | None = None
+    effect: Effect
+    replaces: Name | None = None
+    """For ``rotate``: the input that names the row whose token dies."""
+    look: Name | None = None
+    """The action that shows whether this one happened."""
+    revoke: RevokeSpec | None = None
+    inputs: dict[Name, Input] = {}
+    request: RequestSpec
+    reply: ReplySpec
+
+    _document: document.Document = PrivateAttr()
+
+    @property
+    def document(self) -> document.Document:
+        """Where everything stands."""
+        return self._document
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the outputs that are shown once."""
+        return tuple(name for name, output in self.reply.output.items() if output.secret)
+
+
+class Env(_Model):
+    """The environment variables of one connector; no other connector reads them."""
+
+    token: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+    base_url: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+
+
+class Auth(_Model):
+    """Locoia's two-stage form: ``token_format`` is rendered, then ``token_prefix`` around it."""
+
+    header_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = "Authorization"
+    token_format: str = "{{ token }}"
+    token_prefix: str = "Bearer {{ token_format }}"
+
+
+class ConnectorSpec(_Model):
+    """What the actions of one folder share."""
+
+    spec: Literal[1]
+    connector: Name
+    title: Line
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    docs: Line | None = None
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]] = Field(min_length=1)
+    """The hosts that may see the credential; loopback may always."""
+    env: Env
+    auth: Auth = Auth()
+
+    _document: document.Document = PrivateAttr()
+
+    @property
+    def document(self) -> document.Document:
+        """Where everything stands."""
+        return self._document
+
+
+_Spec = TypeVar("_Spec", ActionSpec, ConnectorSpec)
+
+
+def parse_action(text: str, file: str) -> ActionSpec:
+    """The action that the YAML *text* of *file* describes.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+    """
+    spec = _parse(ActionSpec, text, file)
+    findings = list(_action_findings(spec))
+    if findings:
+        raise SpecError(findings)
+    return spec
+
+
+def parse_connector(text: str, file: str) -> ConnectorSpec:
+    """The connector that the YAML *text* of *file* describes.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+    """
+    return _parse(ConnectorSpec, text, file)
+
+
+def _parse(model: type[_Spec], text: str, file: str) -> _Spec:
+    source = document.read(text, file)
+    try:
+        spec = model.model_validate(source.value)
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_input=False, include_context=False)
+    else:
+        spec._document = source  # noqa: SLF001  # the model's own private attribute, set once, here
+        return spec
+    raise SpecError(_finding(model, source, mistake["loc"], mistake["type"], mistake["msg"]) for mistake in mistakes)
+
+
+def _finding(
+    model: type[BaseModel], source: document.Document, loc: document.Path, kind: str, message: str
+) -> Finding:
+    if kind == "extra_forbidden":
+        known = _known_keys(model, loc)
+        hint = did_you_mean(str(loc[-1]), known)
+        return source.finding(
+            loc, f'unknown key "{loc[-1]}"{hint} (known here: {", ".join(sorted(known))})', at_key=True
+        )
+    if kind == "missing":
+        return source.finding(loc[:-1], f'the key "{loc[-1]}" is missing')
+    if loc and loc[-1] == "[key]":
+        return source.finding(loc[:-1], f'"{loc[-2]}" is no name: a name is lower_snake_case', at_key=True)
+    return source.finding(loc, f"{'.'.join(map(str, loc)) or 'the file'}: {message}")
+
+
+def _known_keys(model: type[BaseModel], loc: document.Path) -> list[str]:
+    """The keys that may stand beside ``loc[-1]``."""
+    for part in loc[:-1]:
+        if (field := _field(model, part)) is not None:
+            model = field
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _field(model: type[BaseModel], key: str | int) -> type[BaseModel] | None:
+    """The model of the values under *key*; None where *key* is the name of an item, which has its parent's model."""
+    for name, info in model.model_fields.items():
+        if key in (name, info.alias):
+            return next((found for found in _models(info.annotation)), None)
+    return None
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models(inner)
+
+
+def _action_findings(spec: ActionSpec) -> Iterable[Finding]:
+    at = spec.document.finding
+    for path, name in [
+        (("replaces",), spec.replaces),
+        *((("reply", "output", key, "or_input"), output.or_input) for key, output in spec.reply.output.items()),
+    ]:
+        if name is not None and name not in spec.inputs:
+            yield at(path, f'there is no input "{name}"{did_you_mean(name, spec.inputs)}')
+    for key, output in spec.reply.output.items():
+        if (name := output.days_until) is None:
+            continue
+        other = spec.reply.output.get(name)
+        if other is None or other.type != "datetime":
+            yield at(("reply", "output", key, "days_until"), f'there is no datetime output "{name}"')
+    if len(spec.secrets) > 1:
+        yield at(("reply", "output", spec.secrets[1]), "an action gives one secret", at_key=True)
+    if spec.secrets and (spec.reply.rows or spec.effect == "read"):
+        yield at(("reply", "output", spec.secrets[0]), "only an action that changes one row gives a secret", at_key=True)
+    if spec.effect == "rotate" and spec.replaces is None:
+        yield at((), 'an action with effect: rotate says with "replaces" which input names the row')
+    for name, field in spec.inputs.items():
+        if field.type == "select" and not field.enum:
+            yield at(("inputs", name), 'a select needs "enum", the list of its options')
+        if (field.type == "nested_object") != bool(field.children):
+            yield at(("inputs", name), 'a nested_object, and only that, has "children"')
+
+
+def form(inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """*Inputs* as Locoia's UI Form Schema, without the keys that are ours."""
+    return {
+        name: field.model_dump(
+            by_alias=True, exclude_none=True, exclude_defaults=True, exclude={"nullable", "unit", "children"}
+        )
+        | ({"children": form(field.children)} if field.children else {})
+        for name, field in inputs.items()
+    }

@@ -1,0 +1,1 @@
+"""The specs of Locoia's Personal Access Token API: data only."""
