@@ -37,10 +37,9 @@ def create_pat(
         NotDoneError: the API was not reached, or asked for a longer wait; safe to repeat.
         UnknownOutcomeError: it may have happened; look with :func:`list_pats` before you repeat.
         NotStoredError: it happened, and no place took the token.
+
     """
     from .models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
     inputs = {"expiration": expiration, "scopes": list(scopes), "note": note}
-    return MintedToken.of(
-        connector.run("create_pat", inputs, token_to=token_to, replace=replace).raise_for_outcome()
-    )
+    return MintedToken.of(connector.run("create_pat", inputs, token_to=token_to, replace=replace).raise_for_outcome())

@@ -17,6 +17,7 @@ def list_pats(connector: Connector) -> list[PersonalAccessToken]:
         InvalidError: the credential or the base address is wrong; nothing was sent.
         RefusedError: the API said no.
         NotDoneError: the read failed; safe to repeat.
+
     """
     from .models import PersonalAccessToken  # noqa: PLC0415  # pydantic is only needed from here on
 

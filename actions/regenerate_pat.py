@@ -37,6 +37,7 @@ def regenerate_pat(
         NotDoneError: the API was not reached, or asked for a longer wait; safe to repeat.
         UnknownOutcomeError: it may have happened, and then the old secret is dead.
         NotStoredError: it happened, and no place took the token.
+
     """
     from .models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .result import Result
     from .secret import Secret
-    from .version import VERSION as __version__
+    from .version import VERSION as __version__  # noqa: N811  # its name in Python
 
 _HOMES = {
     "AsyncConnector": "connector",

@@ -21,6 +21,7 @@ def base_address(url: str, hosts: Collection[str], *, source: str) -> str:
     Raises:
         InvalidError: it is no such address; *source* names where it came from, and the address is not repeated, for it
             may hold a credential.
+
     """
     try:
         parts = urlsplit(url.strip())

@@ -21,20 +21,19 @@ class ConnectorAuth:
     One that is read from a place is read again, once, when the API answers 401: somebody may have rotated it.
     """
 
-    def __init__(self, token: Secret) -> None:
-        """The credential *token*.
+    def __init__(self, token: Secret | Callable[[Env], Secret]) -> None:
+        """The credential *token*, or what reads it, given the connector's variables.
 
         Raises:
-            InvalidError: it is none: not visible ASCII characters without spaces.
+            InvalidError: the token is no credential: not visible ASCII characters without spaces.
         """
-        if credential(token.reveal()) is None:
+        if isinstance(token, Secret) and credential(token.reveal()) is None:
             raise invalid(
                 "this is no credential",
                 field="auth",
                 hint="It is visible ASCII characters without spaces, and without the word Bearer.",
             )
-        self._read: Callable[[Env], Secret] = lambda _: token
-        self.can_change = False
+        self._token = token
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -57,21 +56,19 @@ class ConnectorAuth:
                 "--auth file:token.json. A first token comes from the app: avatar > User > Personal Access Token.",
             )
 
-        return cls._from(read)
+        return cls(read)
 
     @classmethod
     def from_ref(cls, ref: str) -> Self:
         """The credential that stands at *ref*: ``file:PATH``, ``env:NAME`` or ``-`` for one line of standard input."""
         if ref == "-":
             return cls(read_ref(ref))  # can be read once only
-        return cls._from(lambda _: read_ref(ref))
+        return cls(lambda _: read_ref(ref))
 
-    @classmethod
-    def _from(cls, read: Callable[[Env], Secret]) -> Self:
-        auth = cls.__new__(cls)
-        auth._read = read
-        auth.can_change = True
-        return auth
+    @property
+    def can_change(self) -> bool:
+        """Whether reading it again may give another one."""
+        return not isinstance(self._token, Secret)
 
     def token(self, env: Env) -> Secret:
         """The credential as it stands now, for a connector whose variables are *env*.
@@ -79,7 +76,7 @@ class ConnectorAuth:
         Raises:
             InvalidError: there is none.
         """
-        return self._read(env)
+        return self._token if isinstance(self._token, Secret) else self._token(env)
 
     def __repr__(self) -> str:
         return "ConnectorAuth(…)"

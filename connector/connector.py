@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from .retry import DEADLINE, TRIES
-from .run import Core, Exchange, Local
+from .run import Core
+from .steps import Exchange, Local
 
 if TYPE_CHECKING:
     import os
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .folder import SpecFolder
     from .plan import Plan
     from .result import Result
-    from .run import Steps
     from .sinks import Sink
 
 
@@ -41,13 +41,18 @@ class _Edge:
             base_url: the address of the API; by default from the environment, else from ``connector.yaml``.
             timeout: seconds one action may take, all its tries included.
             any_option: inputs that take options their spec does not know.
+
         """
         self._core = Core(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
 
     @property
-    def specs(self) -> SpecFolder:
-        """The folder of specs."""
-        return self._core.specs
+    def base_url(self) -> str:
+        """The base address that is called.
+
+        Raises:
+            InvalidError: it may not be called with this connector's credential.
+        """
+        return self._core.base_url
 
 
 class Connector(_Edge):
@@ -73,6 +78,7 @@ class Connector(_Edge):
 
         Returns:
             A result for every outcome; :meth:`Result.raise_for_outcome` turns it into an error.
+
         """
         steps = self._core.run(action, inputs or {}, token_to, replace)
         done: Any = None
@@ -88,6 +94,7 @@ class Connector(_Edge):
 
         Raises:
             InvalidError: the inputs or the spec are wrong.
+
         """
         return self._core.plan(action, inputs or {})
 

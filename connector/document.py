@@ -59,6 +59,7 @@ def read(text: str, name: str) -> Document:
 
     Raises:
         SpecError: with every finding of the file.
+
     """
     if len(text) > MAX_CHARACTERS:
         raise SpecError([Finding(name, 1, 1, f"a spec has at most {MAX_CHARACTERS} characters, this has {len(text)}")])
@@ -80,7 +81,7 @@ class _Reader:
     """Walks the events of one document."""
 
     def __init__(self, text: str, name: str) -> None:
-        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)  # type: ignore[no-untyped-call]
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
         self._name = name
         self.values: dict[Path, Mark] = {}
         self.keys: dict[Path, Mark] = {}
@@ -152,4 +153,5 @@ class _Reader:
 
 
 def _mark(event: yaml.Event) -> Mark:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)

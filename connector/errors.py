@@ -177,6 +177,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+_ROW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PLAIN_WORD = re.compile(r"[\w:.,@ +-]{0,40}")
 _LIKE_A_TOKEN = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])\S{16,}")
 
@@ -193,6 +194,8 @@ def shown(value: object) -> str:
             return str(value).lower()
         case int() | float():
             return str(value) if len(str(value)) <= 40 else "a very long number"
+        case str() if _ROW_ID.fullmatch(value):
+            return f'"{value}"'
         case str() if _PLAIN_WORD.fullmatch(value) and not _LIKE_A_TOKEN.search(value):
             return f'"{value}"'
         case str():

@@ -20,8 +20,9 @@ from .wire import Answer, Failure, Reply, Request
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from . import document
     from .spec import ActionSpec, Auth
 
 
@@ -44,32 +45,33 @@ class Action:
 
         Raises:
             SpecError: a template is wrong.
+
         """
         self.spec = spec
         self._inputs = Inputs(spec.inputs, any_option=any_option)
+        outputs = [name for name, output in spec.reply.output.items() if not output.secret]
+        parts: list[tuple[Callable[[Any, Iterable[str]], template.Template], Any, document.Path, Iterable[str]]] = [
+            (template.path, spec.request.path, ("request", "path"), spec.inputs),
+            (template.structure, spec.request.body, ("request", "body"), spec.inputs),
+            (template.structure, spec.revoke.inputs if spec.revoke else None, ("revoke", "inputs"), outputs),
+        ]
+        compiled: list[template.Template] = []
         findings: list[Finding] = []
-
-        def compiled(make: Any, source: Any, at: tuple[str | int, ...], names: Iterable[str]) -> template.Template:
+        for make, source, at, names in parts:
             try:
-                return make(source, names)
+                compiled.append(make(source, names))
             except template.TemplateError as error:
                 findings.append(spec.document.finding((*at, *error.path), error.message))
-                return _nothing
-
-        self._path = compiled(template.path, spec.request.path, ("request", "path"), spec.inputs)
-        self._body = compiled(template.structure, spec.request.body, ("request", "body"), spec.inputs)
-        self._revoke = _nothing
-        if spec.revoke:
-            names = [name for name, output in spec.reply.output.items() if not output.secret]
-            self._revoke = compiled(template.structure, spec.revoke.inputs, ("revoke", "inputs"), names)
         if findings:
             raise SpecError(findings)
+        self._path, self._body, self._revoke = compiled
 
     def check(self, inputs: Mapping[str, Any], *, today: dt.date | None = None) -> dict[str, Any]:
         """*Inputs*, complete and typed.
 
         Raises:
             InvalidError: one is wrong, missing or unknown.
+
         """
         return self._inputs.check(inputs, today=today)
 
@@ -78,6 +80,7 @@ class Action:
 
         Raises:
             InvalidError: a value does not fit where the spec puts it.
+
         """
         headers = [("accept", "application/json")]
         content = None
@@ -170,19 +173,15 @@ def authorization(auth: Auth, token: Secret) -> tuple[str, Secret]:
 
     Raises:
         TemplateError: a stage is no template over its one name.
+
     """
     inner = Secret(template.text(auth.token_format, ["token"])({"token": token}))
     return auth.header_key, Secret(template.text(auth.token_prefix, ["token_format"])({"token_format": inner}))
 
 
-def _nothing(_: Mapping[str, Any], /) -> None:
-    return None
-
-
-def _reveal(value: object) -> str:
-    if isinstance(value, Secret):
-        return value.reveal()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+def _reveal(value: Secret) -> str:
+    """A template's value is JSON or a secret input, which leaves its holder here, into the request."""
+    return value.reveal()
 
 
 def _error_inside(body: object) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,9 +19,6 @@ from .address import is_loopback
 from .secret import Secret
 from .version import VERSION
 from .wire import Answer, Failure, Reply, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Bytes an answer may have, unpacked."""
@@ -47,23 +44,25 @@ class Executor:
 
     def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
-        until = time.monotonic() + seconds
-        interrupt: BaseException | None = None
         try:
-            response = self._client.send(_built(self._client, request, header, seconds), stream=True)
-            try:
-                body = _Body(response, until)
-                for chunk in response.iter_bytes():
-                    if not body.takes(chunk):
-                        break
-                return body.answer()
-            finally:
-                response.close()
+            return self._try(request, header, seconds)
         except _FAILURES as error:
             return _failure(error)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         raise _bare(interrupt)
+
+    def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+        until = time.monotonic() + seconds
+        response = self._client.send(_built(self._client, request, header, seconds), stream=True)
+        try:
+            body = _Body(response, until)
+            for chunk in response.iter_bytes():
+                if not body.takes(chunk):
+                    break
+            return body.answer()
+        finally:
+            response.close()
 
     def close(self) -> None:
         """Close all connections."""
@@ -78,23 +77,25 @@ class AsyncExecutor:
 
     async def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
-        until = time.monotonic() + seconds
-        interrupt: BaseException | None = None
         try:
-            response = await self._client.send(_built(self._client, request, header, seconds), stream=True)
-            try:
-                body = _Body(response, until)
-                async for chunk in response.aiter_bytes():
-                    if not body.takes(chunk):
-                        break
-                return body.answer()
-            finally:
-                await response.aclose()
+            return await self._try(request, header, seconds)
         except _FAILURES as error:
             return _failure(error)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         raise _bare(interrupt)
+
+    async def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+        until = time.monotonic() + seconds
+        response = await self._client.send(_built(self._client, request, header, seconds), stream=True)
+        try:
+            body = _Body(response, until)
+            async for chunk in response.aiter_bytes():
+                if not body.takes(chunk):
+                    break
+            return body.answer()
+        finally:
+            await response.aclose()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -124,9 +125,7 @@ def _built(
 ) -> httpx.Request:
     headers = [*request.headers, *([(header[0], header[1].reveal())] if header else [])]
     timeout = httpx.Timeout(max(seconds, 0.001), connect=min(max(seconds, 0.001), _CONNECT_SECONDS))
-    return client.build_request(
-        request.method, request.url, headers=headers, content=request.content, timeout=timeout
-    )
+    return client.build_request(request.method, request.url, headers=headers, content=request.content, timeout=timeout)
 
 
 class _Body:

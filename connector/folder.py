@@ -35,6 +35,7 @@ class SpecFolder:
 
         Raises:
             InvalidError: the folder has no ``connector.yaml``, or a wrong one.
+
         """
         from .spec import parse_connector  # noqa: PLC0415  # listing names needs no pydantic
 
@@ -46,6 +47,7 @@ class SpecFolder:
 
         Raises:
             InvalidError: this is no folder of specs.
+
         """
         try:
             files = [entry.name for entry in self.folder.iterdir()]
@@ -66,6 +68,7 @@ class SpecFolder:
 
         Raises:
             InvalidError: there is none of that name, or its spec is wrong.
+
         """
         if name not in self._actions:
             if name not in self.names:
@@ -88,6 +91,7 @@ class SpecFolder:
 
         Raises:
             InvalidError: it is not there, or no text.
+
         """
         path = self.folder / file
         try:

@@ -26,9 +26,9 @@ from .errors import InvalidError, Problem, did_you_mean, shown
 from .secret import Secret, credential
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from .spec import Input
+    from .spec import Input, InputType
 
 
 class Inputs:
@@ -46,6 +46,7 @@ class Inputs:
         Raises:
             InvalidError: for the first input that is wrong; it names the input and what is allowed, and never repeats
                 what could be a secret.
+
         """
         try:
             return dict(self._model.model_validate(dict(values)))
@@ -77,39 +78,53 @@ class Inputs:
 
 def allowed(field: Input) -> str:
     """What *field* takes, in words."""
-    low, high = field.min, field.max
-    match field.type:
-        case "number":
-            unit = f" of {field.unit}" if field.unit else ""
-            words = f"a whole number{unit}" if _whole(field) else f"a number{unit}"
-            if low is not None and high is not None:
-                words += f" from {low} to {high}"
-            elif low is not None:
-                words += f", at least {low}"
-            elif high is not None:
-                words += f", at most {high}"
-        case "select":
-            words = "one or more options, as a list" if field.multiple else "one of the options"
-            words += f" ({', '.join(field.enum or ())})"
-        case "switch":
-            words = "true or false"
-        case "password":
-            words = "a secret of visible ASCII characters, given as a Secret or a reference to its place"
-        case "date" | "datetime":
-            words = {"date": "a date such as 2026-12-31", "datetime": "a time such as 2026-12-31T23:59:00Z"}[field.type]
-        case "daterange":
-            words = "a list of two dates, the first not after the second"
-        case "nested_object":
-            words = f"an object with {', '.join(field.children or {})}"
-        case "text" | "email":
-            words = "an email address" if field.type == "email" else "a text"
-            if field.min_length and field.max_length is not None:
-                words += f" of {field.min_length} to {field.max_length} characters"
-            elif field.max_length is not None:
-                words += f" of at most {field.max_length} characters"
-            elif field.min_length:
-                words += f" of at least {field.min_length} characters"
+    words = _TYPES[field.type](field)
     return f"{words}, or null" if field.nullable else words
+
+
+def _number(field: Input) -> str:
+    words = ("a whole number" if _whole(field) else "a number") + (f" of {field.unit}" if field.unit else "")
+    match field.min, field.max:
+        case None, None:
+            return words
+        case low, None:
+            return f"{words}, at least {low}"
+        case None, high:
+            return f"{words}, at most {high}"
+        case low, high:
+            return f"{words} from {low} to {high}"
+
+
+def _text(field: Input) -> str:
+    words = "an email address" if field.type == "email" else "a text"
+    match field.min_length or 0, field.max_length:
+        case 0, None:
+            return words
+        case low, None:
+            return f"{words} of at least {low} characters"
+        case 0, high:
+            return f"{words} of at most {high} characters"
+        case low, high:
+            return f"{words} of {low} to {high} characters"
+
+
+def _select(field: Input) -> str:
+    words = "one or more options, as a list" if field.multiple else "one of the options"
+    return f"{words} ({', '.join(field.enum or ())})"
+
+
+_TYPES: dict[InputType, Callable[[Input], str]] = {
+    "text": _text,
+    "email": _text,
+    "password": lambda _: "a secret of visible ASCII characters, given as a Secret or a reference to its place",
+    "number": _number,
+    "date": lambda _: "a date such as 2026-12-31",
+    "daterange": lambda _: "a list of two dates, the first not after the second",
+    "datetime": lambda _: "a time such as 2026-12-31T23:59:00Z",
+    "select": _select,
+    "switch": lambda _: "true or false",
+    "nested_object": lambda field: f"an object with {', '.join(field.children or {})}",
+}
 
 
 def _advice(field: Input, given: object, today: dt.date | None) -> str | None:
@@ -159,7 +174,7 @@ def _type(field: Input, *, any_option: bool) -> Any:
         if not field.multiple:
             return option
         return Annotated[list[option], Field(min_length=1 if field.required else 0)]
-    kind = _scalar(field)
+    kind: Any = _scalar(field)
     return list[kind] if field.multiple else kind
 
 
@@ -225,5 +240,3 @@ def _secret(value: object) -> Secret:
     if not isinstance(value, Secret) or credential(value.reveal()) is None:
         raise PydanticCustomError("secret", "no usable secret")
     return value
-
-

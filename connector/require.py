@@ -16,6 +16,7 @@ def require(module: str, extra: str) -> ModuleType:
 
     Raises:
         InvalidError: it is not installed; the error says the line that installs it.
+
     """
     try:
         return import_module(module)

@@ -30,7 +30,8 @@ _RAISES: dict[Outcome, type[ConnectorError]] = {
 class Result:
     """How one action ended.  Never raised, never holding a token outside :attr:`secrets`."""
 
-    action: str
+    action: str | None
+    """Its name; None where the call did not name one."""
     outcome: Outcome
     api: str | None = None
     """The base address that was, or would have been, called."""
@@ -85,12 +86,13 @@ class Result:
 
         Raises:
             ConnectorError: the class for the outcome, with this result.
+
         """
         if self.problem is None:
             return self
         raise _RAISES[self.outcome](self.problem, self)
 
 
-def failed(action: str, error: ConnectorError, *, api: str | None = None) -> Result:
+def failed(action: str | None, error: ConnectorError, *, api: str | None = None) -> Result:
     """The result for an *error* that ended *action* before anything was sent."""
     return Result(action, error.outcome, api=api, problem=error.problem)

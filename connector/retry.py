@@ -44,6 +44,7 @@ def wait(
         deadline: seconds there are over all tries; a wait that would pass it ends the action now.
         now: this computer's time, used where the server gives none.
         jitter: a random number from 0 to 1, so that many callers do not return at once.
+
     """
     if tries >= TRIES or not _may_repeat(answer, repeatable=effect == "read" or method in ("PUT", "DELETE")):
         return None

@@ -7,85 +7,27 @@ work on this computer, and receives what came of it, so that the sync and the as
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import random
-import time
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from . import retry
 from .address import base_address
 from .auth import ConnectorAuth
 from .errors import ConnectorError, InvalidError, Outcome, Problem, SpecError, invalid, shown
-from .exchange import Action, Verdict, authorization
+from .exchange import Action, authorization
 from .folder import SpecFolder
 from .plan import Plan
 from .result import Result, failed
 from .secret import Secret, redact
 from .sinks import Entry, Sink, open_sink
+from .steps import Exchange, Local, Steps, now
 from .template import TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
-    from .wire import Answer, Request
-
-Steps = Generator["Exchange | Local", Any, Result]
-
-
-@dataclass(slots=True)
-class Local:
-    """Blocking work on this computer; what it returns, or the error it raises, is sent back."""
-
-    work: Callable[[], Any]
-
-    def done(self) -> Any:
-        """Do it.  A refusal is a value here, for it must not end the run."""
-        try:
-            return self.work()
-        except (OSError, InvalidError) as error:
-            return error
-
-
-class Exchange:
-    """One request and its tries; the answer of the last one is sent back."""
-
-    def __init__(self, action: Action, request: Request, header: tuple[str, Secret], deadline: float) -> None:
-        self._action = action
-        self._request = request
-        self._header = header
-        self._deadline = deadline
-        self._began = time.monotonic()
-        self.tries = 0
-        self.answer: Answer | None = None
-        self.wait: float | None = None
-        """Seconds until the next try; None when there is none."""
-
-    def begin(self) -> tuple[Request, tuple[str, Secret], float]:
-        """Begin a try: the request, its credential header and the seconds it may take."""
-        self.tries += 1
-        return self._request, self._header, self._deadline - self._spent()
-
-    def end(self, answer: Answer) -> None:
-        """End it with *answer*."""
-        self.answer = answer
-        spec = self._action.spec
-        self.wait = retry.wait(
-            spec.effect,
-            spec.request.method,
-            answer,
-            tries=self.tries,
-            spent=self._spent(),
-            deadline=self._deadline,
-            now=_now(),
-            jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
-        )
-
-    def _spent(self) -> float:
-        return time.monotonic() - self._began
+    from .exchange import Verdict
 
 
 class Core:
@@ -113,6 +55,7 @@ class Core:
 
         Raises:
             InvalidError: it may not be called with this connector's credential.
+
         """
         spec = self.specs.connector
         variable = spec.env.base_url
@@ -127,6 +70,7 @@ class Core:
 
         Raises:
             InvalidError: there is none, or its spec is wrong.
+
         """
         if name not in self._actions:
             self._actions[name] = Action(self.specs.action(name), any_option=self._any_option)
@@ -135,7 +79,7 @@ class Core:
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """What a run would send."""
         action = self.action(name)
-        request = action.request(action.check(inputs, today=_now().date()), self.base_url)
+        request = action.request(action.check(inputs, today=now().date()), self.base_url)
         key, _ = self._header(Secret("plan"))
         return Plan.of(action.spec, request, key)
 
@@ -146,15 +90,14 @@ class Core:
         except InvalidError as error:
             return failed(name, error, api=self._api())
 
-    def _run(
-        self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool
-    ) -> Steps:
+    def _run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool) -> Steps:
         action = self.action(name)
-        checked = action.check(inputs, today=_now().date())
+        checked = action.check(inputs, today=now().date())
         request = action.request(checked, self.base_url)
         token = yield from _local(partial(self._auth.token, self.specs.connector.env))
         header = self._header(token)
-        sinks = yield from _probed(action, checked, token_to, replace_=replace_)
+        dead = checked[action.spec.replaces] if action.spec.replaces else None
+        sinks = yield from _probed(action, dead, token_to, replace_=replace_)
 
         exchange = Exchange(action, request, header, self._timeout)
         answer = yield exchange
@@ -166,14 +109,14 @@ class Core:
                 exchange = Exchange(action, request, self._header(token), self._timeout)
                 answer = yield exchange
                 tries += exchange.tries
-        verdict = action.judge(answer, checked, _now())
+        verdict = action.judge(answer, checked, now())
         result = _result(action, verdict, api=self.base_url, tries=tries, credential=token)
         if result.outcome is Outcome.DONE and sinks:
-            result = yield from self._stored(action, result, sinks, self._header(token))
+            result = yield from self._stored(action, result, sinks, dead, self._header(token))
         return result
 
     def _stored(
-        self, action: Action, result: Result, sinks: Mapping[Sink, bool], header: tuple[str, Secret]
+        self, action: Action, result: Result, sinks: Sequence[Sink], dead: str | None, header: tuple[str, Secret]
     ) -> Steps:
         """Put the minted token into all *sinks*; where none takes it, make it useless."""
         (token,) = result.secrets.values()  # what gives a place a token is done with one
@@ -181,8 +124,8 @@ class Core:
         entry = Entry(token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep})
         refs: list[str] = []
         warnings: list[str] = []
-        for sink, keep_previous in sinks.items():
-            told = yield Local(partial(sink.store, entry, api=self.base_url, keep_previous=keep_previous))
+        for sink in sinks:
+            told = yield Local(partial(sink.store, entry, api=self.base_url, dead=dead))
             if isinstance(told, Exception):
                 warnings.append(f"{sink.ref} did not take the token: {told}")
             else:
@@ -215,7 +158,7 @@ class Core:
             answer = yield Exchange(undo, undo.request(checked, self.base_url), header, self._timeout)
         except InvalidError:
             return False  # the spec is wrong; that must not hide that a token was minted
-        return undo.judge(answer, checked, _now()).outcome is Outcome.DONE
+        return undo.judge(answer, checked, now()).outcome is Outcome.DONE
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
         spec = self.specs.connector
@@ -231,10 +174,6 @@ class Core:
             return None
 
 
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
 def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:
     """Do *work*; a refusal is raised here."""
     done = yield Local(work)
@@ -244,32 +183,25 @@ def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:
 
 
 def _probed(
-    action: Action, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool
-) -> Generator[Local, Any, dict[Sink, bool]]:
-    """The places, each proven to take a token, and whether what stands there becomes previous."""
-    if not token_to:
-        return {}
-    spec = action.spec
-    if not spec.secrets:
-        raise invalid(f"{spec.action} gives no token to put anywhere", field="token_to")
-    sinks: dict[Sink, bool] = {}
-    refs: set[str] = set()
-    target = inputs[spec.replaces] if spec.replaces else None
+    action: Action, dead: str | None, token_to: Sequence[str | Sink], *, replace_: bool
+) -> Generator[Local, Any, list[Sink]]:
+    """The places, each proven to take a token, and free for it: vacant, or holding that of the row *dead*."""
+    if token_to and not action.spec.secrets:
+        raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
+    sinks: list[Sink] = []
     for place in token_to:
         sink = open_sink(place) if isinstance(place, str) else place
-        if sink.ref in refs:
+        if any(sink.ref == other.ref for other in sinks):
             raise invalid(f"{sink.ref} is named twice", field="token_to")
-        refs.add(sink.ref)
+        sinks.append(sink)
         there: Entry | None = yield from _local(sink.probe)
-        same = there is not None and target is not None and there.id == target
-        if there is not None and not same and not replace_:
+        if there is not None and (dead is None or there.id != dead) and not replace_:
             holds = f"the token {shown(there.id)}" if there.id else "a token"
             raise invalid(
-                f"{sink.ref} holds {holds}" + (f", not {shown(target)}" if target is not None else " already"),
+                f"{sink.ref} holds {holds}" + (f", not {shown(dead)}" if dead is not None else " already"),
                 field="token_to",
                 hint="Name another place, or give --replace: what stands there then becomes #previous.",
             )
-        sinks[sink] = not same
     return sinks
 
 

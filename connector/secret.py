@@ -76,6 +76,7 @@ def load_json(text: Secret, sealed: Collection[str]) -> Any:
 
     Raises:
         ValueError: it is not JSON.  The error holds no part of the text.
+
     """
     seal = frozenset(sealed)
 

@@ -27,6 +27,7 @@ OutputType = Literal["text", "number", "switch", "datetime", "nested_object"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\r\n]+$")]
 
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -145,8 +146,8 @@ class Auth(_Model):
     """Locoia's two-stage form: ``token_format`` is rendered, then ``token_prefix`` around it."""
 
     header_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = "Authorization"
-    token_format: str = "{{ token }}"
-    token_prefix: str = "Bearer {{ token_format }}"
+    token_format: str = "{{ token }}"  # noqa: S105  # a template
+    token_prefix: str = "Bearer {{ token_format }}"  # noqa: S105  # a template
 
 
 class ConnectorSpec(_Model):
@@ -179,6 +180,7 @@ def parse_action(text: str, file: str) -> ActionSpec:
 
     Raises:
         SpecError: with every mistake found, each with line and column.
+
     """
     spec = _parse(ActionSpec, text, file)
     findings = list(_action_findings(spec))
@@ -192,6 +194,7 @@ def parse_connector(text: str, file: str) -> ConnectorSpec:
 
     Raises:
         SpecError: with every mistake found, each with line and column.
+
     """
     return _parse(ConnectorSpec, text, file)
 
@@ -208,9 +211,7 @@ def _parse(model: type[_Spec], text: str, file: str) -> _Spec:
     raise SpecError(_finding(model, source, mistake["loc"], mistake["type"], mistake["msg"]) for mistake in mistakes)
 
 
-def _finding(
-    model: type[BaseModel], source: document.Document, loc: document.Path, kind: str, message: str
-) -> Finding:
+def _finding(model: type[BaseModel], source: document.Document, loc: document.Path, kind: str, message: str) -> Finding:
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
         hint = did_you_mean(str(loc[-1]), known)
@@ -248,23 +249,10 @@ def _models(annotation: Any) -> Iterable[type[BaseModel]]:
 
 
 def _action_findings(spec: ActionSpec) -> Iterable[Finding]:
+    """What no single part of an action can see."""
+    yield from _name_findings(spec)
+    yield from _secret_findings(spec)
     at = spec.document.finding
-    for path, name in [
-        (("replaces",), spec.replaces),
-        *((("reply", "output", key, "or_input"), output.or_input) for key, output in spec.reply.output.items()),
-    ]:
-        if name is not None and name not in spec.inputs:
-            yield at(path, f'there is no input "{name}"{did_you_mean(name, spec.inputs)}')
-    for key, output in spec.reply.output.items():
-        if (name := output.days_until) is None:
-            continue
-        other = spec.reply.output.get(name)
-        if other is None or other.type != "datetime":
-            yield at(("reply", "output", key, "days_until"), f'there is no datetime output "{name}"')
-    if len(spec.secrets) > 1:
-        yield at(("reply", "output", spec.secrets[1]), "an action gives one secret", at_key=True)
-    if spec.secrets and (spec.reply.rows or spec.effect == "read"):
-        yield at(("reply", "output", spec.secrets[0]), "only an action that changes one row gives a secret", at_key=True)
     if spec.effect == "rotate" and spec.replaces is None:
         yield at((), 'an action with effect: rotate says with "replaces" which input names the row')
     for name, field in spec.inputs.items():
@@ -272,6 +260,30 @@ def _action_findings(spec: ActionSpec) -> Iterable[Finding]:
             yield at(("inputs", name), 'a select needs "enum", the list of its options')
         if (field.type == "nested_object") != bool(field.children):
             yield at(("inputs", name), 'a nested_object, and only that, has "children"')
+
+
+def _name_findings(spec: ActionSpec) -> Iterable[Finding]:
+    at = spec.document.finding
+    outputs = spec.reply.output
+    inputs_named: list[tuple[document.Path, str | None]] = [(("replaces",), spec.replaces)]
+    inputs_named += [(("reply", "output", key, "or_input"), output.or_input) for key, output in outputs.items()]
+    for path, name in inputs_named:
+        if name is not None and name not in spec.inputs:
+            yield at(path, f'there is no input "{name}"{did_you_mean(name, spec.inputs)}')
+    times = [key for key, output in outputs.items() if output.type == "datetime"]
+    for key, output in outputs.items():
+        if output.days_until and output.days_until not in times:
+            message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
+            yield at(("reply", "output", key, "days_until"), message)
+
+
+def _secret_findings(spec: ActionSpec) -> Iterable[Finding]:
+    at = spec.document.finding
+    for name in spec.secrets[1:]:
+        yield at(("reply", "output", name), "an action gives one secret", at_key=True)
+    for name in spec.secrets[:1]:
+        if spec.reply.rows or spec.effect == "read":
+            yield at(("reply", "output", name), "only an action that changes one row gives a secret", at_key=True)
 
 
 def form(inputs: Mapping[str, Input]) -> dict[str, Any]:

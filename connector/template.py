@@ -60,6 +60,7 @@ class Template(Protocol):
 
         Raises:
             InvalidError: a value does not fit where the template puts it; the input is named.
+
         """
         ...
 
@@ -128,6 +129,7 @@ def structure(value: Any, names: Iterable[str]) -> Template:
 
     Raises:
         TemplateError: for the first template in it that is wrong.
+
     """
     return _compile(_node(value, frozenset(names), ()))
 
@@ -245,5 +247,3 @@ def _check(part: nodes.Expr, names: frozenset[str], at: tuple[str | int, ...]) -
             raise TemplateError(
                 at, f'there is no filter "{node.name}"{did_you_mean(node.name, _PUBLIC_FILTERS)} ({allowed})'
             )
-
-

@@ -1,4 +1,4 @@
-"""What all tests share: a clean environment, and no waiting."""
+"""What all tests share: a clean environment, and a switch that allows no skip."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +21,12 @@ def clean_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With NO_SKIP set, as in continuous integration, a skip is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("NO_SKIP"):
+        report.outcome = "failed"
+    return report

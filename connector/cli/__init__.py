@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ..errors import ConnectorError, InvalidError, Problem
+from ..errors import ConnectorError, InvalidError, Outcome, Problem
+from ..folder import SpecFolder
+from ..result import Result, failed
 from ..version import VERSION
 from . import output
+from .exits import BUG, INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +26,13 @@ _COMMANDS = {
     "show": "Show an action's inputs, outputs and form.",
 }
 
-_BUG = 70
-_INTERRUPTED = 130
-
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
-        if name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(f".{name}", __name__).command
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        command: click.Command = import_module(f".{cmd_name}", __name__).command
         return command
 
     def resolve_command(
@@ -78,9 +76,9 @@ def _main(arguments: list[str]) -> int:
         return error.outcome.exit_code
     except (KeyboardInterrupt, click.Abort):
         output.say("interrupted")
-        return _INTERRUPTED
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last net: whatever it is, it is ours
-        return _bug(error)
+        return _bug(error, arguments)
     return code if isinstance(code, int) else 0
 
 
@@ -89,16 +87,21 @@ def _usage(error: click.UsageError, arguments: list[str]) -> int:
     path = error.ctx.command_path if error.ctx else "locoia-pat"
     wrong = InvalidError(Problem("validation", error.format_message(), next=f"{path} --help"))
     if path == "locoia-pat run":
-        return output.print_failure(next((word for word in arguments[1:] if not word.startswith("-")), None), wrong)
+        # Only a name we know: any other word may be a value, even a misplaced secret.
+        action = next((word for word in arguments if word in SpecFolder().names), None)
+        return output.print_result(failed(action, wrong))
     output.say_error(wrong)
     return wrong.outcome.exit_code
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception, arguments: list[str]) -> int:
     """Name the place of a bug, and not the values there: they may be secrets."""
     import traceback  # noqa: PLC0415  # only for bugs
 
+    if arguments[:1] == ["run"]:
+        unknown = Problem("unknown", "a bug of locoia-pat ended the run", hint="Look before you run it again.")
+        output.print_result(Result(None, Outcome.UNKNOWN, problem=unknown), quiet=True)
     frames = traceback.extract_tb(error.__traceback__)
     where = "\n".join(f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames[-8:])
     output.say(f"This is a bug of locoia-pat {VERSION}; please report these lines.\n{type(error).__name__}\n{where}")
-    return _BUG
+    return BUG

@@ -23,6 +23,7 @@ def inputs_of(pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str
 
     Raises:
         InvalidError: an argument is no ``name=value``, a file cannot be read, or a secret is given as text.
+
     """
     inputs = _from_file(inputs_file, fields) if inputs_file else {}
     named: dict[str, Any] = {}
@@ -64,7 +65,7 @@ def _value(name: str, text: str, field: Input) -> Any:
         return _read(name, text[1:])
     if text == "null" and field.nullable:
         return None
-    if field.multiple and text.startswith("[") or field.type == "nested_object":
+    if (field.multiple and text.startswith("[")) or field.type == "nested_object":
         return _json_or_text(text)
     if field.type == "switch":
         return {"true": True, "false": False}.get(text, text)
@@ -107,5 +108,3 @@ def _json_or_text(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-

@@ -44,6 +44,7 @@ def auth_of(ref: str | None, env: Env) -> ConnectorAuth:
 
     Raises:
         InvalidError: there is none.
+
     """
     from ..auth import ConnectorAuth  # noqa: PLC0415  # not needed by every command that takes options
     from ..sinks import read_ref  # noqa: PLC0415

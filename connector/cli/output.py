@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..errors import ConnectorError
+    from ..errors import ConnectorError, Outcome, Problem
     from ..result import Result
 
 
@@ -42,13 +42,6 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         click.echo(click.style(text, bold=True) if line is head else text)
 
 
-def print_failure(action: str | None, error: ConnectorError) -> int:
-    """The envelope of a run that ended before it began; returns its exit code."""
-    from ..result import failed  # noqa: PLC0415  # not needed by every command
-
-    return print_result(failed(action or "", error))
-
-
 def print_result(result: Result, *, reveal: bool = False, table: bool = False, quiet: bool = False) -> int:
     """A result as its envelope, or as a *table*; returns its exit code.
 
@@ -61,7 +54,7 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
         for warning in result.warnings:
             say(f"{click.style('warning', fg='yellow')}: {warning}")
         if result.problem is not None:
-            _say_problem(result)
+            _say_problem(result.outcome, result.problem)
     if table and "data" in envelope:
         _print_data(envelope)
     else:
@@ -69,12 +62,9 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
     return result.exit_code
 
 
-def _say_problem(result: Result) -> None:
-    problem = result.problem
-    if problem is None:
-        return
+def _say_problem(outcome: Outcome, problem: Problem) -> None:
     place = f"{problem.field}: " if problem.field else ""
-    say(f"{click.style(result.outcome.value, fg='red')}: {place}{problem.message}")
+    say(f"{click.style(outcome.value, fg='red')}: {place}{problem.message}")
     for line in (problem.hint, f"Next: {problem.next}" if problem.next else None):
         if line:
             say(line)
@@ -82,17 +72,15 @@ def _say_problem(result: Result) -> None:
 
 def _print_data(envelope: dict[str, Any]) -> None:
     data: dict[str, Any] = envelope["data"]
-    for name, rows in data.items():
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
-            head = [key for key in rows[0] if not key.endswith("_raw")]
-            print_table(head, [[row.get(key) for key in head] for row in rows])
-            return
-        if name and len(data) == 1 and rows == []:
+    match list(data.items()):
+        case [(name, [])]:
             click.echo(f"no {name}")
-            return
-    if ref := envelope.get("token_ref"):
-        data = {**data, "token_ref": ref}
-    print_table(("output", "value"), list(data.items()))
+        case [(_, [dict(first), *_] as rows)]:
+            head = [key for key in first if not key.endswith("_raw")]
+            print_table(head, [[row.get(key) for key in head] for row in rows])
+        case outputs:
+            where = [("token_ref", envelope["token_ref"])] if "token_ref" in envelope else []
+            print_table(("output", "value"), [*outputs, *where])
 
 
 def _cell(value: Any) -> str:

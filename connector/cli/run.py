@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 import click
 
 from ..connector import Connector
-from ..errors import ConnectorError, InvalidError, Problem, invalid
+from ..errors import ConnectorError, InvalidError, Outcome, Problem, invalid
+from ..result import Result, failed
 from ..retry import DEADLINE
 from . import output
 from .arguments import inputs_of
+from .exits import INTERRUPTED
 from .options import auth_of, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
-    from ..result import Result
     from ..spec import ActionSpec
-
 
 
 @click.command("run")
@@ -52,9 +52,14 @@ def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal:
     try:
         result = _run(action, specs, reveal=reveal, quiet=quiet, **options)
     except ConnectorError as error:
-        from ..result import failed  # noqa: PLC0415  # only for a call that did not begin
-
         result = failed(action, error)
+    except (KeyboardInterrupt, click.Abort):
+        problem = Problem("unavailable", "interrupted; nothing was sent")
+        output.print_result(Result(action, Outcome.NOT_DONE, problem=problem), quiet=quiet)
+        return INTERRUPTED
+    except _InterruptError as interrupt:
+        output.print_result(interrupt.result, quiet=quiet)
+        return INTERRUPTED
     return output.print_result(result, reveal=reveal, table=table, quiet=quiet)
 
 
@@ -79,7 +84,9 @@ def _run(
         raise invalid("--inputs and --auth cannot both read standard input", field="auth")
     inputs = inputs_of(pairs, inputs_file, spec.inputs)
     any_option = ("scopes",) if allow_unknown_scope else ()
-    with Connector(auth_of(auth, specs.connector.env), specs=specs, timeout=timeout, any_option=any_option) as connector:
+    with Connector(
+        auth_of(auth, specs.connector.env), specs=specs, timeout=timeout, any_option=any_option
+    ) as connector:
         plan = connector.plan(action, inputs)
         if spec.secrets and not token_to and not reveal:
             raise invalid(
@@ -91,7 +98,29 @@ def _run(
             output.say(f"{plan.method} {plan.url}")
         if spec.effect != "read" and not yes and sys.stdin.isatty():
             _ask(connector, spec, inputs, plan.url)
-        return connector.run(action, inputs, token_to=token_to, replace=replace)
+        try:
+            return connector.run(action, inputs, token_to=token_to, replace=replace)
+        except KeyboardInterrupt:
+            interrupted = _interrupted(spec, connector)
+    raise _InterruptError(interrupted)
+
+
+class _InterruptError(Exception):
+    """Ctrl-C while an action ran, and what is known of it."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _interrupted(spec: ActionSpec, connector: Connector) -> Result:
+    """What is known of an action that was interrupted: a request may be on its way, or answered."""
+    api = connector.base_url
+    if spec.effect == "read":
+        return Result(spec.action, Outcome.NOT_DONE, api, problem=Problem("unavailable", "interrupted"))
+    hint = "It may have happened; look before you run it again."
+    command = f"locoia-pat run {spec.look}" if spec.look else None
+    return Result(spec.action, Outcome.UNKNOWN, api, problem=Problem("unknown", "interrupted", hint=hint, next=command))
 
 
 def _ask(connector: Connector, spec: ActionSpec, inputs: dict[str, Any], url: str) -> None:
@@ -100,10 +129,8 @@ def _ask(connector: Connector, spec: ActionSpec, inputs: dict[str, Any], url: st
     if spec.replaces and spec.look:
         rows = (connector.run(spec.look).data or {}).values()
         wanted = inputs[spec.replaces]
-        row = next((row for found in rows for row in found if row.get("id") == wanted), {})
+        row: dict[str, Any] = next((row for found in rows for row in found if row.get("id") == wanted), {})
         note, used = row.get("note"), row.get("last_used")
         question += f'\nThis kills the token {wanted}, note "{note or "-"}", last used {used or "never, or not known"}'
     if not click.confirm(f"{question}. Go on?", err=True):
         raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
-
-

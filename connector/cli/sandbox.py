@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -35,11 +36,16 @@ def command(*, port: int, data: Path | None, new_token: bool, host: str, expose:
             hint="Listen on 127.0.0.1, or say --expose if that is what you want.",
         )
     try:
+        store = store_of(_file(data))
+    except OSError as error:
+        raise invalid(str(error), field="data") from None
+    try:
         listener = server.bound(host, port)
     except OSError as error:
-        raise invalid(f"{host}:{port} cannot be had: {error.strerror}", field="port",
-                      hint="--port 0 takes a free one.") from None  # fmt: skip
-    store = store_of(_file(data))
+        store.close()
+        raise invalid(
+            f"{host}:{port} cannot be had: {error.strerror}", field="port", hint="--port 0 takes a free one."
+        ) from None
     token = server.first_token(store, again=new_token)
     url = server.address(listener)
     click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
@@ -49,6 +55,8 @@ def command(*, port: int, data: Path | None, new_token: bool, host: str, expose:
         click.echo("# Its tokens are those of before; --new-token mints one more.")
     if not is_loopback(host):
         output.say("warning: other computers can reach this sandbox, and read what is sent to it")
+    click.echo("# ready")
+    sys.stdout.flush()
     try:
         server.serve(store, listener)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 from locoia_pat.actions.scopes import NAMES
@@ -14,13 +14,12 @@ from .app import create_app
 from .store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator
 
     from ..secret import Secret
 
 OWNER = "sandbox"
-_START_SECONDS = 10.0
+_STOP_SECONDS = 10.0
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -28,9 +27,11 @@ def bound(host: str, port: int) -> socket.socket:
 
     Raises:
         OSError: the address cannot be had.
+
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named, asyncio sends small answers at once (TCP_NODELAY).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -49,7 +50,7 @@ def address(listener: socket.socket) -> str:
 
 def first_token(store: Store, *, again: bool = False) -> Secret | None:
     """A token to begin with: for an empty store, or where a new one is asked for *again*; else None."""
-    if store.list(owner=OWNER) and not again:
+    if store.owned_by(OWNER) and not again:
         return None
     _, token = store.create(owner=OWNER, days=None, scopes=list(NAMES), note="first token of the sandbox")
     return token
@@ -61,10 +62,15 @@ def serve(store: Store, listener: socket.socket) -> None:
 
 
 @contextmanager
-def running(data: Path | None = None) -> Iterator[tuple[str, Store]]:
-    """A sandbox in a thread of this process, on a port of its own: its base address and its store."""
-    store = Store(data)
-    listener = bound("127.0.0.1", 0)
+def running(
+    store: Store | None = None, listener: socket.socket | None = None
+) -> Generator[tuple[str, Store], None, None]:
+    """A sandbox in a thread of this process: its base address and its store, which is closed with it.
+
+    By default the store is in memory, and the port one that is free.
+    """
+    store = store or Store()
+    listener = listener or bound("127.0.0.1", 0)
     server = _server(store)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -72,11 +78,19 @@ def running(data: Path | None = None) -> Iterator[tuple[str, Store]]:
         yield address(listener), store  # the socket listens already: a call waits until the server takes it
     finally:
         server.should_exit = True
-        thread.join(_START_SECONDS)
+        thread.join(_STOP_SECONDS)
         listener.close()
         store.close()
 
 
 def _server(store: Store) -> uvicorn.Server:
-    options: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off", "server_header": False}
-    return uvicorn.Server(uvicorn.Config(create_app(store), **options))
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(store),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,  # a client that stalls does not keep it from ending
+        )
+    )

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     last_used TEXT
 ) STRICT
 """
+_COLUMNS = "id, owner, note, scopes, expiration, last_used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ class Store:
         """Open the file at *path*, or a store in memory."""
         self._now = now or (lambda: dt.datetime.now(dt.UTC))
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        if path is not None:
-            path.chmod(0o600)
-            self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(_SCHEMA)
+        try:
+            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            if path is not None:
+                path.chmod(0o600)
+                self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise OSError(f"{path} cannot be opened: {error}") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -70,47 +74,39 @@ class Store:
     def create(self, *, owner: str, days: int | None, scopes: list[str], note: str) -> tuple[Row, Secret]:
         """A new token of *owner* that lives *days*, or for ever."""
         token = _mint()
-        row_id = str(uuid.uuid4())
-        with self._lock:
-            self._db.execute(
-                "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                (row_id, _hash(token), owner, note, json.dumps(scopes), self._until(days)),
-            )
-        return self._rows("id = ?", row_id)[0], token
+        values = (str(uuid.uuid4()), _hash(token), owner, note, json.dumps(scopes), self._until(days))
+        insert = f"INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL) RETURNING {_COLUMNS}"  # noqa: S608  # ours
+        (row,) = self._rows(insert, *values)
+        return row, token
 
     def regenerate(self, row_id: str, *, owner: str, days: int | None) -> tuple[Row, Secret] | None:
         """A new secret for a row of *owner*; None where there is no such row."""
         token = _mint()
-        with self._lock:
-            changed = self._db.execute(
-                "UPDATE tokens SET hash = ?, expiration = ?, last_used = NULL WHERE id = ? AND owner = ?",
-                (_hash(token), self._until(days), row_id, owner),
-            )
-        return (self._rows("id = ?", row_id)[0], token) if changed.rowcount else None
+        change = "UPDATE tokens SET hash = ?, expiration = ?, last_used = NULL WHERE id = ? AND owner = ?"
+        rows = self._rows(f"{change} RETURNING {_COLUMNS}", _hash(token), self._until(days), row_id, owner)
+        return (rows[0], token) if rows else None
 
-    def list(self, *, owner: str) -> list[Row]:
+    def owned_by(self, owner: str) -> list[Row]:
         """All rows of *owner*, the oldest first."""
-        return self._rows("owner = ?", owner)
+        return self._rows(f"SELECT {_COLUMNS} FROM tokens WHERE owner = ? ORDER BY rowid", owner)  # noqa: S608  # ours
 
     def authenticate(self, token: Secret) -> Row | None:
         """The row whose live secret *token* is, now marked as used; None where there is none."""
         if not well_formed(token):
             return None
-        rows = self._rows("hash = ?", _hash(token))
-        now = self._now()
-        if not rows or (rows[0].expiration is not None and rows[0].expiration <= now):
-            return None
-        with self._lock:
-            self._db.execute("UPDATE tokens SET last_used = ? WHERE id = ?", (now.isoformat(), rows[0].id))
-        return rows[0]
+        now = self._now().astimezone(dt.UTC).isoformat()
+        live = "hash = ? AND (expiration IS NULL OR expiration > ?)"
+        use = f"UPDATE tokens SET last_used = ? WHERE {live} RETURNING {_COLUMNS}"  # noqa: S608  # ours
+        return next(iter(self._rows(use, now, _hash(token), now)), None)
 
     def _until(self, days: int | None) -> str | None:
-        return (self._now() + dt.timedelta(days=days)).isoformat() if days is not None else None
+        now = self._now().astimezone(dt.UTC)
+        return (now + dt.timedelta(days=days)).isoformat() if days is not None else None
 
-    def _rows(self, where: str, value: str | bytes) -> list[Row]:
-        query = f"SELECT id, owner, note, scopes, expiration, last_used FROM tokens WHERE {where} ORDER BY rowid"  # noqa: S608  # our own words
+    def _rows(self, statement: str, *values: str | bytes | None) -> list[Row]:
+        """What one statement gives: each method is one, so nothing comes in between."""
         with self._lock:
-            found = self._db.execute(query, (value,)).fetchall()
+            found = self._db.execute(statement, values).fetchall()
         return [
             Row(row_id, owner, note, json.loads(scopes), _time(expiration), _time(last_used))
             for row_id, owner, note, scopes, expiration, last_used in found

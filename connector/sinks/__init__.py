@@ -10,16 +10,19 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidError, Problem, did_you_mean, invalid
+from ..errors import did_you_mean, invalid, shown
 from ..secret import Secret, credential
 from .sink import Entry, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .record import Key
+
 __all__ = ["Entry", "Sink", "open_sink", "read_ref"]
 
 _SCHEMES = ("file", "env")
+_KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 
 
 def open_sink(ref: str) -> Sink:
@@ -27,6 +30,7 @@ def open_sink(ref: str) -> Sink:
 
     Raises:
         InvalidError: it names no place, or one that can only be read.
+
     """
     scheme, place = _split(ref, field="token_to")
     if scheme == "file":
@@ -47,31 +51,37 @@ def read_ref(
 
     Raises:
         InvalidError: there is none, or it is none.  The error repeats nothing of it.
+
     """
     scheme, place = _split(ref, field=field)
     if scheme == "file":
         from .file import FileSink  # noqa: PLC0415  # each place brings what only it needs
 
-        return FileSink(*_keyed(place, field=field)).read()
+        return FileSink(*_keyed(place, field=field), field=field).read()
     if scheme == "env":
         text = (os.environ if environ is None else environ).get(place)
         if text is None:
-            raise invalid(f"the variable {place} is not set", field=field)
-        return _credential(text, f"the variable {place}", field)
-    return _credential((stdin or sys.stdin.readline)(), "standard input", field)
+            raise invalid(f"the variable {shown(place)} is not set", field=field)
+        return _credential(text, f"the variable {shown(place)}", field)
+    try:
+        text = (stdin or _line)()
+    except UnicodeDecodeError:
+        text = ""
+    return _credential(text, "standard input", field)
+
+
+def _line() -> str:
+    return sys.stdin.readline() if sys.stdin else ""
 
 
 def _credential(text: str, where: str, field: str) -> Secret:
     found = credential(text)
     if found is not None:
         return found
-    raise InvalidError(
-        Problem(
-            "validation",
-            f"{where} holds no credential",
-            field=field,
-            hint="A credential is visible ASCII characters without spaces, and without the word Bearer.",
-        )
+    raise invalid(
+        f"{where} holds no credential",
+        field=field,
+        hint="A credential is visible ASCII characters without spaces, and without the word Bearer.",
     )
 
 
@@ -80,21 +90,24 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
         return "-", ""
     scheme, colon, place = ref.partition(":")
     if not colon or not place or scheme not in _SCHEMES:
-        named = f'"{scheme}" is no kind of place' if colon and scheme.isalnum() and place else "this names no place"
+        unknown = colon and place and scheme.isidentifier()
+        told = f"{shown(scheme)} is no kind of place{did_you_mean(scheme, _SCHEMES)}"
         raise invalid(
-            f"{named}{did_you_mean(scheme, _SCHEMES) if colon else ''}",
+            told if unknown else "this names no place",
             field=field,
             hint="A place is file:PATH, env:NAME or - (standard input); a token itself is never an argument.",
         )
     return scheme, place
 
 
-def _keyed(place: str, *, field: str) -> tuple[str, str]:
+def _keyed(place: str, *, field: str) -> tuple[str, Key]:
     path, mark, key = place.rpartition("#")
     if not mark:
         return place, "current"
-    if key not in ("current", "previous", "pending") or not path:
+    if key not in _KEYS or not path:
         raise invalid(
-            f'"{key}" is no part of a token file', field=field, hint="Its parts are #current, #previous and #pending."
+            f"{shown(key)} is no part of a token file",
+            field=field,
+            hint="Its parts are #current, #previous and #pending.",
         )
-    return path, key
+    return path, _KEYS[key]

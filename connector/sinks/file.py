@@ -1,14 +1,15 @@
 """``file:PATH``: our record in a file that only its owner can read.
 
 Every write is a new file, 0600 from birth, written whole, flushed to disk and put in place by one rename, so a reader
-finds the old record or the new one, and nothing in between.  Symbolic links are not written through.
+finds the old record or the new one, and nothing in between.  Writers take turns by a lock on the folder.  Symbolic
+links are not written through.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-import secrets
 import stat
 import subprocess
 from pathlib import Path
@@ -19,6 +20,8 @@ from ..secret import Secret
 from .record import Key, Record, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .sink import Entry
 
 _MAX_BYTES = 1024 * 1024
@@ -27,9 +30,18 @@ _MAX_BYTES = 1024 * 1024
 class FileSink:
     """A token file."""
 
-    def __init__(self, path: str, key: str = "current") -> None:
-        self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # resolve() would follow links
-        self._key: Key = key  # type: ignore[assignment]  # one of three, by the REF's reader
+    def __init__(self, path: str, key: Key = "current", *, field: str = "token_to") -> None:
+        """The file at *path*, of whose record *key* is read; *field* names the input in errors.
+
+        Raises:
+            InvalidError: the path leads nowhere: a user or a working folder that does not exist.
+        """
+        self._key: Key = key
+        self._field = field
+        try:
+            self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # resolve() would follow links
+        except (RuntimeError, OSError, ValueError):
+            raise invalid("this path leads nowhere", field=field, hint="Write it out, beginning with /.") from None
 
     @property
     def ref(self) -> str:
@@ -43,11 +55,12 @@ class FileSink:
             InvalidError: the file holds none.
         """
         try:
-            entry: Entry | None = getattr(self._record(), self._key)
+            record = self._record()
         except (OSError, ValueError) as error:
-            raise invalid(f"{self.path} cannot be read: {_words(error)}", field="auth") from None
+            raise invalid(f"{self.path} cannot be read: {_words(error)}", field=self._field) from None
+        entry: Entry | None = getattr(record, self._key)
         if entry is None:
-            raise invalid(f"{self.path} holds no {self._key} token", field="auth")
+            raise invalid(f"{self.path} holds no {self._key} token", field=self._field)
         return entry.token
 
     def probe(self) -> Entry | None:
@@ -57,37 +70,37 @@ class FileSink:
             InvalidError: that does not work; nothing is changed.
         """
         if self._key != "current":
-            raise invalid(f"a new token becomes #current, not #{self._key}", field="token_to")
+            raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
+        if self.path.is_symlink():
+            raise invalid(f"{self.path} is a symbolic link", field=self._field, hint="Name the file that it points to.")
         try:
-            if self.path.is_symlink():
-                raise invalid(
-                    f"{self.path} is a symbolic link", field="token_to", hint="Name the file that it points to."
-                )
-            text = self._text()
-            record = parse(text) if text else Record()
-            self._write(text or record.to_text())
-            if text is None:
-                self.path.unlink()
+            with _alone(self.path.parent):
+                text = self._text()
+                record = parse(text) if text else Record()
+                self._write(text or record.to_text())
+                if text is None:
+                    self.path.unlink()
         except (OSError, ValueError) as error:
             raise invalid(
                 f"{self.path} cannot take a token: {_words(error)}",
-                field="token_to",
+                field=self._field,
                 hint="Name a file in a folder that exists and that you may write to.",
             ) from None
         return record.current
 
-    def store(self, entry: Entry, *, api: str, keep_previous: bool) -> tuple[str, ...]:
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         """Make *entry* the current token, and read it back.
 
         Raises:
             OSError: the file does not hold it now.
         """
-        try:
-            record = self._record()
-        except (FileNotFoundError, ValueError):
-            record = Record()
-        self._write(record.promote(entry, api=api, keep_previous=keep_previous).to_text())
-        stored = self._record().current
+        with _alone(self.path.parent):
+            try:
+                record = self._record()
+            except (FileNotFoundError, ValueError):
+                record = Record()
+            self._write(record.promote(entry, api=api, dead=dead).to_text())
+            stored = parse(self._text() or Secret("")).current
         if stored is None or stored.token != entry.token:
             raise OSError("the file holds something else than what was written")
         return tuple(self._warnings())
@@ -99,13 +112,18 @@ class FileSink:
         return parse(text)
 
     def _text(self) -> Secret | None:
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a pipe must not wait
         try:
-            with self.path.open("rb") as file:
+            with open(os.open(self.path, flags), "rb") as file:  # noqa: PTH123  # a descriptor is no path
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise OSError("it is no regular file")
-                return Secret(file.read(_MAX_BYTES).decode())
+                content = file.read(_MAX_BYTES + 1)
         except FileNotFoundError:
             return None
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
+        try:
+            return Secret(content.decode())
         except UnicodeDecodeError:
             raise ValueError("it is no text") from None
 
@@ -113,7 +131,10 @@ class FileSink:
         mode = 0o600
         with contextlib.suppress(FileNotFoundError):
             mode &= self.path.stat().st_mode  # a stricter mode stays
-        temporary = self.path.with_name(f".{self.path.name[:200]}.{secrets.token_hex(8)}")
+        # One name for each file, so that what a killed process left behind is cleared away by the next.
+        name = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
+        temporary = self.path.with_name(f".locoia-pat-{name}.tmp")
+        temporary.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(temporary, flags, 0o600)
         try:
@@ -126,41 +147,60 @@ class FileSink:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(self.path.parent)
+        _sync(self.path.parent)
 
-    def _warnings(self) -> list[str]:
-        warnings = []
-        if os.name == "nt":
-            warnings.append(f"{self.path} is as readable as its folder: this system knows no file modes")
-        if _unignored(self.path):
-            warnings.append(f"{self.path} stands in a Git checkout and is not ignored; add it to .gitignore")
-        return warnings
+    def _warnings(self) -> Iterator[str]:
+        """What the owner should know; it must not fail, for the token is stored."""
+        with contextlib.suppress(OSError):
+            mode = stat.S_IMODE(self.path.stat().st_mode)
+            yield from [_OPEN.format(self.path, mode)] if mode & 0o077 else []
+            yield from [_UNIGNORED.format(self.path)] if _unignored(self.path) else []
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # a folder cannot be opened there
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+_OPEN = "{} can be read by others (mode {:04o}): its file system keeps no modes, as on Windows"
+_UNIGNORED = "{} stands in a Git checkout and is not known to be ignored; add it to .gitignore"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While it lasts, no other writer of ours works in *folder*."""
+    with contextlib.ExitStack() as stack:
+        # Windows has no such lock, some network folders neither, and a folder may be unreadable.
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl  # noqa: PLC0415  # not everywhere
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def _sync(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # a folder that may be written but not listed; any on Windows
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _unignored(path: Path) -> bool:
-    """Whether *path* stands in a Git checkout that would take it into a commit."""
-    if not any((folder / ".git").exists() for folder in path.parents):
+    """Whether *path* stands in a Git checkout that is not known to ignore it."""
+    place = path.parent.resolve() / path.name
+    if not any(os.path.lexists(folder / ".git") for folder in place.parents):
         return False
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         answer = subprocess.run(  # noqa: S603  # no shell, and the path follows "--"
-            ["git", "-C", str(path.parent), "check-ignore", "--quiet", "--", str(path)],  # noqa: S607  # the user's git
+            ["git", "-C", str(place.parent), "check-ignore", "--quiet", "--", str(place)],  # noqa: S607  # the user's
             check=False,
             capture_output=True,
             timeout=10,
+            env=variables,
         )
     except (OSError, subprocess.TimeoutExpired):
         return True
-    return answer.returncode == 1
+    return answer.returncode != 0
 
 
 def _words(error: Exception) -> str:

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -28,10 +29,10 @@ class Record:
     previous: Entry | None = None
     pending: Entry | None = None
 
-    def promote(self, entry: Entry, *, api: str, keep_previous: bool) -> Self:
-        """The record with *entry* as current; what was current becomes previous, or goes."""
-        previous = self.current if keep_previous else self.previous
-        return replace(self, api=api, current=entry, previous=previous)
+    def promote(self, entry: Entry, *, api: str, dead: str | None = None) -> Self:
+        """The record with *entry* as current; what was current becomes previous, unless it is of the row *dead*."""
+        lives = self.current is not None and (dead is None or self.current.id != dead)
+        return replace(self, api=api, current=entry, previous=self.current if lives else self.previous)
 
     def to_text(self) -> Secret:
         """The JSON text, tokens included."""
@@ -46,6 +47,7 @@ class Record:
                     "pending": _plain(self.pending),
                 },
                 indent=2,
+                default=_reveal,
             )
             + "\n"
         )
@@ -56,24 +58,32 @@ def parse(text: Secret) -> Record:
 
     Raises:
         ValueError: it is neither; the message says what it is, and holds no part of it.
+
     """
     if not text.reveal().strip():
         return Record()
-    try:
+    found: Any = None
+    with contextlib.suppress(ValueError):
         found = load_json(text, ["token"])
-    except ValueError:
-        found = None
     if not isinstance(found, dict):
-        if (bare := credential(text.reveal())) is not None:
-            return Record(current=Entry(bare))
-        raise ValueError("it is neither a token record nor a token on one line")
-    if found.get("v") != 1:
+        return _bare(text)
+    api, name, version = found.get("api"), found.get("name"), found.get("v")
+    if version != 1 or isinstance(version, bool) or not isinstance(api, str | None) or not isinstance(name, str | None):
         raise ValueError("it is JSON, but no token record of version 1")
-    return Record(
-        found.get("api"),
-        found.get("name"),
-        *(_entry(found.get(key)) for key in ("current", "previous", "pending")),
-    )
+    return Record(api, name, *(_entry(found.get(key)) for key in ("current", "previous", "pending")))
+
+
+def _bare(text: Secret) -> Record:
+    token = credential(text.reveal())
+    # A record that was cut, or other JSON, is no token.
+    if token is None or text.reveal().startswith(("{", "[", '"')) or text.reveal().strip() in ("null", "true", "false"):
+        raise ValueError("it is neither a token record nor a token on one line")
+    return Record(current=Entry(token))
+
+
+def _reveal(value: Secret) -> str:
+    """A text under a key "token" that somebody keeps beside a token."""
+    return value.reveal()
 
 
 def _plain(entry: Entry | None) -> dict[str, Any] | None:
@@ -84,5 +94,7 @@ def _entry(found: Mapping[str, Any] | None) -> Entry | None:
     if found is None:
         return None
     if not isinstance(found, dict) or not isinstance(token := found.get("token"), Secret):
-        raise ValueError("its entries are no objects with a token")
+        raise ValueError("its entries are no objects with a token")  # noqa: TRY004  # the text is wrong, not a type
+    if credential(token.reveal()) is None:
+        raise ValueError("its token is no token: visible ASCII characters without spaces")
     return Entry(token, {key: value for key, value in found.items() if key != "token"})

@@ -38,6 +38,7 @@ class Sink(Protocol):
 
         Raises:
             InvalidError: there is none.
+
         """
         ...
 
@@ -46,13 +47,18 @@ class Sink(Protocol):
 
         Raises:
             InvalidError: the place cannot take a token; the error says why.
+
         """
         ...
 
-    def store(self, entry: Entry, *, api: str, keep_previous: bool) -> tuple[str, ...]:
-        """Put *entry* there, and read it back; what stood there becomes previous, or goes.  Returns warnings.
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
+        """Put *entry* there, and read it back.
+
+        What stood there becomes previous, unless it is the token of the row *dead*, whose secret works no more.
+        Returns warnings.
 
         Raises:
             OSError: the place did not take it.
+
         """
         ...

@@ -1,0 +1,82 @@
+"""What a run asks its connector to do: work on this computer, or an exchange with the API.
+
+A step says what, never how: the sync and the async connector each perform it in their own way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from . import retry
+from .errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from .exchange import Action
+    from .result import Result
+    from .secret import Secret
+    from .wire import Answer, Request
+
+Steps: TypeAlias = "Generator[Exchange | Local, Any, Result]"
+
+
+@dataclass(slots=True)
+class Local:
+    """Blocking work on this computer; what it returns, or the error it raises, is sent back."""
+
+    work: Callable[[], Any]
+
+    def done(self) -> Any:
+        """Do it.  A refusal is a value here, for it must not end the run."""
+        try:
+            return self.work()
+        except (OSError, InvalidError) as error:
+            return error
+
+
+class Exchange:
+    """One request and its tries; the answer of the last one is sent back."""
+
+    def __init__(self, action: Action, request: Request, header: tuple[str, Secret], deadline: float) -> None:
+        self._action = action
+        self._request = request
+        self._header = header
+        self._deadline = deadline
+        self._began = time.monotonic()
+        self.tries = 0
+        self.answer: Answer | None = None
+        self.wait: float | None = None
+        """Seconds until the next try; None when there is none."""
+
+    def begin(self) -> tuple[Request, tuple[str, Secret], float]:
+        """Begin a try: the request, its credential header and the seconds it may take."""
+        self.tries += 1
+        return self._request, self._header, self._deadline - self._spent()
+
+    def end(self, answer: Answer) -> None:
+        """End it with *answer*."""
+        self.answer = answer
+        spec = self._action.spec
+        self.wait = retry.wait(
+            spec.effect,
+            spec.request.method,
+            answer,
+            tries=self.tries,
+            spent=self._spent(),
+            deadline=self._deadline,
+            now=now(),
+            jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
+        )
+
+    def _spent(self) -> float:
+        return time.monotonic() - self._began
+
+
+def now() -> dt.datetime:
+    """This computer's time."""
+    return dt.datetime.now(dt.UTC)

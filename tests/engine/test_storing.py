@@ -1,0 +1,219 @@
+"""A minted token goes into its places, or is made useless: it is never minted for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from locoia_pat import AsyncConnector, Connector, ConnectorAuth, NotStoredError, Outcome, Result, Secret
+from locoia_pat.actions import create_pat, list_pats, regenerate_pat
+from locoia_pat.sinks import open_sink, read_ref
+
+from tests.loopback import TOKEN, Server, answer, created, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CREDENTIAL = "fake-credential-0123456789abcdef"
+CREATE = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
+ID = created()["id"]
+
+
+def connector(server: Server) -> Connector:
+    return Connector(ConnectorAuth(Secret(CREDENTIAL)), base_url=server.url)
+
+
+def test_a_created_token_is_in_its_place_and_the_envelope_names_it(tmp_path: Path) -> None:
+    with serving(answer(201, created())) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=[f"file:{tmp_path}/ci.json"])
+    assert result.to_dict() == {
+        "v": 1,
+        "action": "create_pat",
+        "api": server.url,
+        "outcome": "done",
+        "attempts": 1,
+        "warnings": [],
+        "data": result.data,
+        "token_ref": f"file:{tmp_path}/ci.json#current",
+    }
+    record = json.loads((tmp_path / "ci.json").read_text())
+    assert record.pop("current").keys() == {"id", "token", "expiration", "scopes"}
+    assert record == {"v": 1, "api": server.url, "name": None, "previous": None, "pending": None}
+    assert read_ref(result.token_refs[0]) == Secret(TOKEN)
+    assert (tmp_path / "ci.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_several_places_all_take_the_token(tmp_path: Path) -> None:
+    refs = [f"file:{tmp_path}/a.json", open_sink(f"file:{tmp_path}/b.json")]
+    with serving(answer(201, created())) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=refs)
+    envelope = result.to_dict()
+    assert envelope["token_refs"] == [f"file:{tmp_path}/a.json#current", f"file:{tmp_path}/b.json#current"]
+    assert all(read_ref(ref) == Secret(TOKEN) for ref in envelope["token_refs"])
+
+
+def test_the_async_connector_stores_as_well(tmp_path: Path) -> None:
+    async def main(url: str) -> Result:
+        async with AsyncConnector(ConnectorAuth(Secret(CREDENTIAL)), base_url=url) as api:
+            return await api.run("create_pat", CREATE, token_to=[f"file:{tmp_path}/ci.json"])
+
+    with serving(answer(201, created())) as server:
+        result = asyncio.run(main(server.url))
+    assert read_ref(result.token_refs[0]) == Secret(TOKEN)
+
+
+WRONG_PLACES = {
+    "a folder that is missing": ["file:{}/missing/t.json"],
+    "a folder": ["file:{}"],
+    "named twice": ["file:{}/t.json", "file:{}/./t.json"],
+    "unknown scheme": ["fil:{}/t.json"],
+    "no scheme": ["{}/t.json"],
+    "reading only": ["env:TOKEN"],
+    "standard input": ["-"],
+    "another key": ["file:{}/t.json#previous"],
+    "unknown key": ["file:{}/t.json#newest"],
+    "one good, one bad": ["file:{}/t.json", "file:{}/missing/t.json"],
+}
+
+
+@pytest.mark.parametrize("refs", WRONG_PLACES.values(), ids=WRONG_PLACES)
+def test_a_place_that_cannot_take_the_token_is_invalid_and_nothing_is_sent(refs: list[str], tmp_path: Path) -> None:
+    with serving(answer(201, created())) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=[ref.format(tmp_path) for ref in refs])
+    assert (result.outcome, server.got) == (Outcome.INVALID, [])
+    assert result.problem is not None
+    assert result.problem.field == "token_to"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_action_without_a_token_takes_no_place(tmp_path: Path) -> None:
+    with serving(answer(200, [])) as server, connector(server) as api:
+        result = api.run("list_pats", token_to=[f"file:{tmp_path}/t.json"])
+    assert (result.outcome, server.got) == (Outcome.INVALID, [])
+
+
+def test_a_place_that_holds_a_token_is_kept_from_a_create(tmp_path: Path) -> None:
+    place = tmp_path / "t.json"
+    place.write_text("the-token-that-stands-here-already\n")
+    with serving(answer(201, created())) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=[f"file:{place}"])
+        assert (result.outcome, server.got) == (Outcome.INVALID, [])
+        assert place.read_text() == "the-token-that-stands-here-already\n"
+        replaced = api.run("create_pat", CREATE, token_to=[f"file:{place}"], replace=True)
+    assert replaced.outcome is Outcome.DONE
+    assert read_ref(f"file:{place}") == Secret(TOKEN)
+    assert read_ref(f"file:{place}#previous") == Secret("the-token-that-stands-here-already")
+
+
+def test_regenerate_stores_where_the_same_row_stands_and_nowhere_else(tmp_path: Path) -> None:
+    ref = f"file:{tmp_path}/t.json"
+    new = "another-minted-token-0123456789"
+    with (
+        serving(answer(201, created()), answer(200, created(token=new))) as server,
+        connector(server) as api,
+    ):
+        create_pat(api, expiration=30, scopes=["automation:view"], note="CI", token_to=[ref])
+        other = api.run("regenerate_pat", {"token_id": "other", "expiration": 30}, token_to=[ref])
+        assert (other.outcome, len(server.got)) == (Outcome.INVALID, 1)
+        assert other.problem is not None
+        assert ID in other.problem.message
+        minted = regenerate_pat(api, ID, expiration=30, token_to=[ref])
+    assert minted.token == read_ref(ref) == Secret(new)
+    assert json.loads((tmp_path / "t.json").read_text())["previous"] is None  # the old secret is dead
+
+
+def test_one_place_is_enough_and_the_other_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "doomed").mkdir()
+
+    def lose(connection: Any) -> bool:
+        shutil.rmtree(tmp_path / "doomed")
+        return bool(answer(201, created())(connection))
+
+    with serving(lose) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=[f"file:{tmp_path}/doomed/a", f"file:{tmp_path}/b"])
+    assert result.outcome is Outcome.DONE
+    assert result.token_refs == (f"file:{tmp_path}/b#current",)
+    assert "did not take the token" in result.warnings[0]
+
+
+def lost(tmp_path: Path, *after: Any, minted: dict[str, Any] | None = None) -> tuple[Result, Server]:
+    """A create whose only place vanishes while the API works, and what the API says *after*."""
+    (tmp_path / "doomed").mkdir()
+
+    def lose(connection: Any) -> bool:
+        shutil.rmtree(tmp_path / "doomed")
+        return bool(answer(201, minted or created())(connection))
+
+    with serving(lose, *after) as server, connector(server) as api:
+        return api.run("create_pat", CREATE, token_to=[f"file:{tmp_path}/doomed/t"]), server
+
+
+def test_a_token_that_no_place_took_is_revoked_at_once(tmp_path: Path) -> None:
+    result, server = lost(tmp_path, answer(200, created(token="thrown-away-0123456789")))
+    assert (result.outcome, result.exit_code, result.secrets) == (Outcome.NOT_STORED, 6, {})
+    assert [got.path for got in server.got][1:] == [f"/v1/personal-access-tokens/{ID}/regenerate"]
+    assert server.got[1].json == {"expiration": 1}
+    assert result.problem is not None
+    assert "made useless" in (result.problem.hint or "")
+    assert result.problem.next is None
+    assert TOKEN not in str(result)
+    with pytest.raises(NotStoredError) as raised:
+        result.raise_for_outcome()
+    assert raised.value.result is result
+
+
+def test_a_revoke_that_fails_names_the_row_and_the_command(tmp_path: Path) -> None:
+    result, server = lost(tmp_path, answer(500))
+    assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 2)
+    assert result.problem is not None
+    assert ID in (result.problem.hint or "")
+    assert result.problem.next == f"locoia-pat run regenerate_pat token_id={ID} expiration=1 --token-to file:token.json"
+
+
+def test_a_lost_token_whose_row_is_unknown_is_said_to_live(tmp_path: Path) -> None:
+    result, server = lost(tmp_path, minted=created(id=None))
+    assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 1)
+    assert result.problem is not None
+    assert "is live" in (result.problem.hint or "")
+    assert result.problem.next is None
+
+
+@pytest.mark.parametrize("revoke", ["{action: nope, inputs: {}}", '{action: mint, inputs: {n: "{{ id }}"}}', None])
+def test_a_spec_that_cannot_revoke_still_tells_that_a_token_was_minted(tmp_path: Path, revoke: str | None) -> None:
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    (specs / "connector.yaml").write_text(
+        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
+        "hosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
+    )
+    (specs / "mint.yaml").write_text(
+        "spec: 1\naction: mint\ntitle: Mint\nsummary: Mint one.\neffect: create\n"
+        + (f"revoke: {revoke}\n" if revoke else "")
+        + "inputs: {n: {title: Count, type: number}}\n"
+        "request: {method: POST, path: /mint}\n"
+        "reply: {ok: [200], output: {id: {type: text}, token: {type: text, secret: once}}}\n"
+    )
+    (tmp_path / "doomed").mkdir()
+
+    def lose(connection: Any) -> bool:
+        shutil.rmtree(tmp_path / "doomed")
+        return bool(answer(200, created())(connection))
+
+    with serving(lose) as server, Connector(ConnectorAuth(Secret(CREDENTIAL)), specs=specs, base_url=server.url) as api:
+        result = api.run("mint", token_to=[f"file:{tmp_path}/doomed/t"])
+    assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 1)
+
+
+def test_typed_functions_return_models() -> None:
+    row = {key: value for key, value in created().items() if key != "token"}
+    with serving(answer(201, created()), answer(200, [row])) as server, connector(server) as api:
+        minted = create_pat(api, expiration=30, scopes=("automation:view",), note="CI")
+        (listed,) = list_pats(api)
+    assert minted.token == Secret(TOKEN)
+    assert TOKEN not in repr(minted)
+    assert minted.expiration == listed.expiration
+    assert listed.expiration is not None
+    assert listed.expiration.isoformat() == "2099-12-23T16:36:49+00:00"

@@ -1,0 +1,196 @@
+"""YAML text as plain values that remember where they stood."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from locoia_pat.document import MAX_CHARACTERS, MAX_DEPTH, read
+from locoia_pat.errors import SpecError
+
+
+def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    whole = st.integers(-(10**16) + 1, 10**16 - 1)
+    return st.recursive(
+        st.none() | st.booleans() | whole | texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+        max_leaves=15,
+    )
+
+
+def _findings(text: str) -> list[tuple[int, int, str]]:
+    with pytest.raises(SpecError) as caught:
+        read(text, "a.yaml")
+    assert {finding.file for finding in caught.value.findings} == {"a.yaml"}
+    return [(finding.line, finding.column, finding.message) for finding in caught.value.findings]
+
+
+@given(_json(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=40)))
+def test_json_reads_as_json_says(value: Any) -> None:
+    assert json.dumps(read(json.dumps(value), "a.yaml").value) == json.dumps(value)
+
+
+@given(_json(st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=40)))
+def test_json_with_characters_of_all_planes_reads_as_json_says(value: Any) -> None:
+    assert json.dumps(read(json.dumps(value, ensure_ascii=False), "a.yaml").value) == json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("plain", "value"),
+    [
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("true", True),
+        ("false", False),
+        ("0", 0),
+        ("-7", -7),
+        ("9999999999999999", 9999999999999999),
+        ("1.5", 1.5),
+        ("-0.25", -0.25),
+        ("automation:view", "automation:view"),
+        ("ci-bot", "ci-bot"),
+        ("1a", "1a"),
+        ("1-2", "1-2"),
+        ("v1.10", "v1.10"),
+        ("nope", "nope"),
+        ("٣", "٣"),
+    ],
+)
+def test_a_plain_scalar_is_what_json_would_make_of_it_else_text(plain: str, value: object) -> None:
+    found = read(f"a: {plain}", "a.yaml").value["a"]
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        *("no", "No", "YES", "on", "off", "y", "N", "Null", "NULL", "True", "FALSE"),
+        *("1.10", "007", "1_000", "0x1F", "0o17", "0b1", "1e5", "1.5e3", "12:30:45", "+1", "1.", "1,000"),
+        *("12345678901234567", "0.1000000000000000055", ".inf", "-.INF", ".nan"),
+        *("2026-01-01", "2026-1-1", "2026-01-01T10:00:00Z"),
+    ],
+)
+def test_a_plain_scalar_that_readers_disagree_about_is_a_finding(plain: str) -> None:
+    [(line, column, message)] = _findings(f"b: 1\na:   {plain}\n")
+    assert (line, column) == (2, 6)
+    assert f"a plain {plain};" in message
+
+
+@pytest.mark.parametrize(
+    "quoted", ["'no'", '"no"', "|-\n  no", ">-\n  no"], ids=["single", "double", "block", "folded"]
+)
+def test_quotes_and_blocks_make_any_text_a_text(quoted: str) -> None:
+    assert read(f"a: {quoted}", "a.yaml").value == {"a": "no"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "part"),
+    [
+        ("a: 1\nb: 2\na: 3", 3, 1, 'the key "a" stands here twice'),
+        ("{a: 1, 'a': 2}", 1, 8, 'the key "a" stands here twice'),
+        ("x:\n  - a: 1\n    a: 2", 3, 5, 'the key "a" stands here twice'),
+        ("a: &here 1", 1, 4, "anchors"),
+        ("&here\na: 1", 1, 1, "anchors"),
+        ("a: *there", 1, 4, "aliases"),
+        ("a: !!str 1", 1, 4, "tags"),
+        ("a: !mine {b: 1}", 1, 4, "tags"),
+        ("? [a]\n: 1", 1, 3, "a key is a text"),
+        ("? {a: b}\n: {c: d}", 1, 3, "a key is a text"),
+        ("a: 1\n---\nb: 2", 3, 1, "one file holds one document"),
+        ("---\n---\nb: 2", 3, 1, "one file holds one document"),
+        ("a: [1, 2}", 1, 9, "this is not YAML"),
+        ("a: b: c", 1, 5, "this is not YAML: mapping values are not allowed"),
+        ("a: 1\n\tb: 2", 2, 1, "this is not YAML"),
+        ("a: @b", 1, 4, "this is not YAML"),
+        ("a: 'b", 1, 6, "this is not YAML"),
+        ("a: \x07", 1, 1, "this is not YAML"),
+        ("a\x00b", 1, 1, "this is not YAML"),
+        ("%YAML 3.0\n---\na: 1", 1, 1, "this is not YAML"),
+    ],
+)
+def test_what_is_no_yaml_of_ours_is_found_where_it_stands(text: str, line: int, column: int, part: str) -> None:
+    [(found_line, found_column, message)] = _findings(text)
+    assert part in message
+    assert (found_line, found_column) == (line, column)
+
+
+def test_all_findings_of_a_file_are_told_in_its_order() -> None:
+    found = _findings("z: no\na: &x [yes]\nb: *x\nz: 1.10\n")
+    assert [(line, column) for line, column, _ in found] == [(1, 4), (2, 4), (2, 8), (3, 4), (4, 1), (4, 4)]
+
+
+@pytest.mark.parametrize("shape", ["[{}]", "{{a: {}}}", "[{{a: {}}}]"], ids=["lists", "objects", "both"])
+def test_a_document_is_at_most_so_many_levels_deep(shape: str) -> None:
+    levels = 2 if shape == "[{{a: {}}}]" else 1
+    text = "x"
+    for _ in range(MAX_DEPTH // levels):
+        text = shape.format(text)
+    assert read(text, "a.yaml").values
+    [(_, _, message)] = _findings(shape.format(text))
+    assert f"at most {MAX_DEPTH} levels" in message
+
+
+def test_a_bomb_of_brackets_is_refused_at_the_first_level_too_deep() -> None:
+    [(line, column, _)] = _findings("[" * 100_000)
+    assert (line, column) == (1, MAX_DEPTH + 2)
+
+
+def test_a_document_has_at_most_so_many_characters() -> None:
+    longest = "a: " + "x" * (MAX_CHARACTERS - 3)
+    assert read(longest, "a.yaml").value == {"a": "x" * (MAX_CHARACTERS - 3)}
+    [(line, column, message)] = _findings(longest + "x")
+    assert (line, column) == (1, 1)
+    assert str(MAX_CHARACTERS + 1) in message
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# only a comment\n", "---\n", "\n\n"], ids=["empty", "comment", "start", "lines"]
+)
+def test_a_document_without_a_value_is_null(text: str) -> None:
+    document = read(text, "a.yaml")
+    assert document.value is None
+    assert document.finding((), "empty").line in {1, 2}
+
+
+TEXT = """\
+title: A
+inputs:
+  id:   {type: text, enum: [one, two]}
+  "né": [
+    x]
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "at_key", "line", "column"),
+    [
+        ((), False, 1, 1),
+        (("title",), False, 1, 8),
+        (("title",), True, 1, 1),
+        (("inputs",), False, 3, 3),
+        (("inputs",), True, 2, 1),
+        (("inputs", "id"), False, 3, 9),
+        (("inputs", "id"), True, 3, 3),
+        (("inputs", "id", "enum", 1), False, 3, 34),
+        (("inputs", "né"), True, 4, 3),
+        (("inputs", "né", 0), False, 5, 5),
+        (("inputs", "id", "enum", 5), False, 3, 28),
+        (("inputs", "id", "absent", "deeper"), False, 3, 9),
+        (("inputs", "id", "absent"), True, 3, 9),
+        (("nowhere",), True, 1, 1),
+    ],
+)
+def test_a_finding_stands_at_its_part_or_at_the_nearest_above(
+    path: tuple[str | int, ...], at_key: bool, line: int, column: int
+) -> None:
+    finding = read(TEXT, "a.yaml").finding(path, "wrong", at_key=at_key)
+    assert (finding.file, finding.message) == ("a.yaml", "wrong")
+    assert (finding.line, finding.column) == (line, column)
+
+
+def test_columns_count_characters_and_not_bytes() -> None:
+    assert read('{"🔑é": x, b: z}', "a.yaml").keys["b",] == (1, 11)

@@ -1,0 +1,34 @@
+"""What a run would send, without sending it."""
+
+from __future__ import annotations
+
+import json
+
+from locoia_pat.exchange import Action
+from locoia_pat.folder import SpecFolder
+from locoia_pat.plan import Plan
+from locoia_pat.secret import MASK
+
+FOLDER = SpecFolder()
+
+
+def test_a_plan_is_the_request_with_its_credential_masked() -> None:
+    action = Action(FOLDER.action("regenerate_pat"))
+    request = action.request(action.check({"token_id": "7", "expiration": None}), "https://api.locoia.com/v1")
+    plan = Plan.of(action.spec, request, "Authorization").to_dict()
+    assert plan == {
+        "action": "regenerate_pat",
+        "effect": "rotate",
+        "method": "POST",
+        "url": "https://api.locoia.com/v1/personal-access-tokens/7/regenerate",
+        "headers": {"accept": "application/json", "content-type": "application/json", "authorization": MASK},
+        "body": {"expiration": None},
+    }
+    assert json.loads(json.dumps(plan)) == plan
+
+
+def test_a_plan_of_a_request_without_a_body_has_none() -> None:
+    action = Action(FOLDER.action("list_pats"))
+    plan = Plan.of(action.spec, action.request({}, "https://api.locoia.com/v1"), "X-Key")
+    assert plan.body is None
+    assert plan.headers == {"accept": "application/json", "x-key": MASK}

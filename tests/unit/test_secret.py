@@ -1,0 +1,257 @@
+"""Secret, and redaction that follows its value."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import math
+import pickle
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from locoia_pat.secret import MASK, Secret, credential, load_json, redact, usable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKEN = "pat_Zq8/vK+3=xY7&wR5?nB2"
+
+visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=60)
+
+
+@pytest.mark.parametrize("show", [str, repr, "{}".format, "{:>99}".format, "{!r}".format, "%s".__mod__, "%r".__mod__])
+def test_a_secret_shows_neither_its_value_nor_its_length(show: Callable[[object], str]) -> None:
+    shown = show(Secret(TOKEN))
+    assert shown == show(Secret("x"))
+    assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        copy.copy,
+        copy.deepcopy,
+        pickle.dumps,
+        json.dumps,
+        hash,
+        iter,
+        len,
+        vars,
+        bytes,
+        Secret.__getstate__,
+        lambda secret: secret[0],
+        lambda secret: secret + "x",
+        lambda secret: {secret},
+    ],
+    ids=["copy", "deepcopy", "pickle", "json", "hash", "iter", "len", "vars", "bytes", "state", "item", "add", "set"],
+)
+def test_a_secret_leaves_by_no_way_but_reveal(leave: Callable[[Any], object]) -> None:
+    secret = Secret(TOKEN)
+    with pytest.raises(TypeError) as caught:
+        leave(secret)
+    assert TOKEN not in str(caught.value)
+    assert secret.reveal() == TOKEN
+
+
+def test_secrets_are_equal_as_their_values_are() -> None:
+    assert Secret(TOKEN) == Secret(TOKEN)
+    assert Secret(TOKEN) != Secret(TOKEN + "x")
+    assert Secret("ü") != Secret("u")
+
+
+def test_a_secret_is_not_equal_to_its_own_text() -> None:
+    as_object: object = TOKEN
+    assert Secret(TOKEN) != as_object
+
+
+@pytest.mark.parametrize(
+    ("value", "is_usable"),
+    [
+        ("x" * 15, False),
+        ("x" * 16, True),
+        ("x" * 4096, True),
+        ("x" * 4097, False),
+        ("!" + "~" * 15, True),
+        ("x" * 16 + "\n", False),
+        ("x" * 16 + " ", False),
+        ("x" * 16 + "\x7f", False),
+        ("é" * 16, False),
+        ("٣" * 16, False),
+        ("", False),
+        (None, False),
+        (1234567890123456, False),
+        (["x" * 16], False),
+        (Secret("x" * 16), False),
+    ],
+    ids=lambda value: f"{type(value).__name__}-{str(value)[:4].strip()!a}",
+)
+def test_a_usable_token_is_16_to_4096_visible_ascii_characters(value: object, is_usable: bool) -> None:
+    assert usable(value) is is_usable
+
+
+@pytest.mark.parametrize(
+    ("given_text", "found"),
+    [("x", "x"), ("x\n", "x"), ("x\r\n", "x"), (TOKEN, TOKEN), ("y" * 8192, "y" * 8192)],
+    ids=["short", "line feed", "windows", "token", "longest"],
+)
+def test_a_credential_loses_the_line_break_at_its_end(given_text: str, found: str) -> None:
+    secret = credential(given_text)
+    assert secret is not None
+    assert secret.reveal() == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n", " x", "x ", "x y", "x\ny", "x\ty", "ü", "x\x00", "x\x7f", "\ufeffx", "\ud800", "x" * 8193],
+    ids=ascii,
+)
+def test_what_no_header_can_carry_is_no_credential(text: str) -> None:
+    assert credential(text) is None
+
+
+def test_sealed_keys_hold_secrets_at_any_depth() -> None:
+    body = {"token": TOKEN, "rows": [{"token": "inner", "id": "1"}], "data": {"deep": {"token": ""}}}
+    found = load_json(Secret(json.dumps(body)), ["token"])
+    assert found == {
+        "token": Secret(TOKEN),
+        "rows": [{"token": Secret("inner"), "id": "1"}],
+        "data": {"deep": {"token": Secret("")}},
+    }
+
+
+def test_only_texts_become_secrets() -> None:
+    body = {"token": 1, "a": {"token": None}, "b": {"token": [TOKEN]}, "Token": "x"}
+    assert load_json(Secret(json.dumps(body)), ["token"]) == body
+
+
+def test_the_last_of_two_equal_keys_is_sealed_too() -> None:
+    assert load_json(Secret('{"token": "a", "token": "b"}'), {"token"}) == {"token": Secret("b")}
+
+
+def test_without_sealed_keys_json_is_plain() -> None:
+    assert load_json(Secret('{"token": "a"}'), ()) == {"token": "a"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", TOKEN, f'{{"token": "{TOKEN}"', f'"{TOKEN}" x', "[" * 100_000, "9" * 5000, "\ud800", "\ufeff{}"],
+    ids=["empty", "plain", "cut", "more", "deep", "long number", "surrogate", "bom"],
+)
+def test_the_error_for_what_is_not_json_holds_no_part_of_it(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\Anot JSON\Z") as caught:
+        load_json(Secret(text), ["token"])
+    assert type(caught.value) is ValueError
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "expected"),
+    [
+        (f"a {TOKEN} b", [TOKEN], f"a {MASK} b"),
+        (f"{TOKEN}{TOKEN}", [TOKEN], MASK + MASK),
+        (f"<{TOKEN[:8]}>", [TOKEN], f"<{MASK}>"),
+        (f"<{TOKEN[-8:]}>", [TOKEN], f"<{MASK}>"),
+        (f"<{TOKEN[:-1]}>", [TOKEN], f"<{MASK}>"),
+        (f"<{TOKEN[:7]}> <{TOKEN[-7:]}>", [TOKEN], f"<{TOKEN[:7]}> <{TOKEN[-7:]}>"),
+        (f"x={quote(TOKEN, safe='')}&y=1", [TOKEN], f"x={MASK}&y=1"),
+        ('{"t": "ab\\"cd\\\\efgh"}', ['ab"cd\\efgh'], f'{{"t": "{MASK}"}}'),
+        ("abcdefghijkl", ["abcdefgh", "efghijkl"], MASK),
+        ("one oneone two", ["oneone", "two"], f"one {MASK} {MASK}"),
+        ("pw: pw12!", ["pw12!"], f"pw: {MASK}"),
+        ("«secret» stays", ["other-secret-value"], "«secret» stays"),
+        ("nothing to hide", [], "nothing to hide"),
+        ("nothing to hide", [""], "nothing to hide"),
+        ("", [TOKEN], ""),
+        ("über püasswörd", ["püasswörd"], f"über {MASK}"),
+        ("a" * 100, ["a" * 20], MASK),
+        ("\ud800 " + TOKEN, [TOKEN], "\ud800 " + MASK),
+    ],
+    ids=[
+        "whole",
+        "twice",
+        "beginning",
+        "end",
+        "all but one",
+        "too short to tell",
+        "url",
+        "json",
+        "overlapping secrets",
+        "several secrets",
+        "short",
+        "mask",
+        "no secrets",
+        "empty secret",
+        "empty text",
+        "not ascii",
+        "repetitive",
+        "surrogate in the text",
+    ],
+)
+def test_redact_masks_what_is_secret_and_nothing_else(text: str, secrets: list[str], expected: str) -> None:
+    assert redact(text, map(Secret, secrets)) == expected
+
+
+@given(
+    words=st.lists(st.text(st.characters(exclude_categories=["Z"]), max_size=7)),
+    gap=st.sampled_from([" ", "\n", " \t"]),
+    secrets=st.lists(visible, max_size=3),
+)
+def test_redact_never_changes_a_text_without_the_secrets(words: list[str], gap: str, secrets: list[str]) -> None:
+    text = gap.join(words)  # words of seven: nothing in it is eight characters of a secret
+    assert redact(text, map(Secret, secrets)) == text
+
+
+def _plain_forms(secret: str) -> dict[str, str]:
+    return {
+        "as it is": secret,
+        "json": json.dumps(secret)[1:-1],
+        "url": quote(secret, safe=""),
+        "form": quote_plus(secret),
+    }
+
+
+@given(secret=visible, data=st.data())
+def test_no_form_of_a_secret_survives_redact(secret: str, data: st.DataObject) -> None:
+    for name, form in _plain_forms(secret).items():
+        cut = data.draw(st.integers(8, len(form)), label=name)
+        for part in (form, form[:cut], form[-cut:]):
+            redacted = redact(f"\n{part}\n", [Secret(secret)])
+            assert part not in redacted, name
+            assert MASK in redacted, name
+
+
+@given(
+    secret=visible,
+    before=st.binary(max_size=7),
+    behind=st.binary(max_size=5),
+    encode=st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]),
+)
+def test_base64_of_a_secret_does_not_survive_redact_wherever_it_starts(
+    secret: str, before: bytes, behind: bytes, encode: Callable[[bytes], bytes]
+) -> None:
+    text = encode(before + secret.encode() + behind).decode()
+    # The characters that hold bits of the secret alone.
+    own = text[math.ceil(len(before) * 8 / 6) : (len(before) + len(secret)) * 8 // 6]
+    redacted = redact(f"Authorization: Basic {text}.", [Secret(secret)])
+    assert [own[at : at + 8] for at in range(len(own) - 7) if own[at : at + 8] in redacted] == []
+    assert redacted.startswith("Authorization: Basic ")
+    assert redacted.endswith(".")
+
+
+@given(secret=visible, user=st.text(st.characters(codec="ascii", categories=["L", "N"])))
+def test_basic_credentials_do_not_survive_redact(secret: str, user: str) -> None:
+    text = base64.b64encode(f"{user}:{secret}".encode()).decode()
+    redacted = redact(text, [Secret(secret)])
+    left = redacted.replace(MASK, "")
+    assert len(left) <= len(text) - (len(secret) * 8 // 6 - 1)
+
+
+@given(secrets=st.lists(visible, min_size=1, max_size=4))
+def test_secrets_side_by_side_are_all_masked(secrets: list[str]) -> None:
+    redacted = redact("".join(secrets), map(Secret, secrets))
+    assert set(redacted.split(MASK)) == {""}
