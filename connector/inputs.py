@@ -91,8 +91,8 @@ def _number(field: Input) -> str:
             return f"{words}, at least {low}"
         case None, high:
             return f"{words}, at most {high}"
-        case low, high:
-            return f"{words} from {low} to {high}"
+        case _:
+            return f"{words} from {field.min} to {field.max}"
 
 
 def _text(field: Input) -> str:
@@ -104,8 +104,8 @@ def _text(field: Input) -> str:
             return f"{words} of at least {low} characters"
         case 0, high:
             return f"{words} of at most {high} characters"
-        case low, high:
-            return f"{words} of {low} to {high} characters"
+        case _:
+            return f"{words} of {field.min_length} to {field.max_length} characters"
 
 
 def _select(field: Input) -> str:

@@ -59,8 +59,8 @@ def _may_repeat(answer: Answer, *, repeatable: bool) -> bool:
             return repeatable or not sent
         case Reply(status=429):
             return True
-        case Reply(status=status):
-            return repeatable and (status == 408 or status >= 500)
+        case _:
+            return repeatable and (answer.status == 408 or answer.status >= 500)
 
 
 def retry_after(headers: Mapping[str, str], now: dt.datetime) -> float | None:

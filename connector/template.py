@@ -167,8 +167,7 @@ def _compile(expression: nodes.Expr) -> Template:
         problem: Problem | None = None
         context = new_context(dict(values), shared=True)
         try:
-            for _ in root(context):
-                pass  # an assignment writes no text
+            next(root(context), None)  # an assignment writes no text, so it runs to its end
             return context.vars["result"]
         except InvalidError as error:
             problem = error.problem

@@ -67,8 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(arguments: list[str]) -> int:
     try:
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
     except click.UsageError as error:
         return _usage(error, arguments)
     except ConnectorError as error:

@@ -116,6 +116,52 @@ def test_a_port_in_use_is_named(call: Call) -> None:
     assert "--port 0" in done.err
 
 
+def test_a_bug_names_its_place_and_no_value() -> None:
+    """The values in the frames may be secrets, so a traceback is not printed."""
+    script = (
+        "import sys, types\nfrom locoia_pat.cli import main\nimport click\n"
+        "broken = types.ModuleType('locoia_pat.cli.{0}')\n"
+        "broken.command = click.Command('{0}', callback=lambda: 1 / 0)\n"
+        "sys.modules['locoia_pat.cli.{0}'] = broken\nmain(['{0}'])"
+    )
+    for name in ("demo", "run"):
+        done = subprocess.run([sys.executable, "-c", script.format(name)], capture_output=True, text=True, check=False)
+        assert done.returncode == 70
+        assert "This is a bug of locoia-pat" in done.stderr
+        assert "ZeroDivisionError" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert (json.loads(done.stdout)["outcome"] == "unknown") if name == "run" else done.stdout == ""
+
+
+def test_interrupting_any_command_ends_with_130() -> None:
+    script = (
+        "import sys, types\nfrom locoia_pat.cli import main\nimport click, signal\n"
+        "broken = types.ModuleType('locoia_pat.cli.demo')\n"
+        "broken.command = click.Command('demo', callback=lambda: signal.raise_signal(signal.SIGINT))\n"
+        "sys.modules['locoia_pat.cli.demo'] = broken\nmain(['demo'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+
+
+def test_commands_are_completed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "locoia_pat"],
+        env={**os.environ, "_LOCOIA_PAT_COMPLETE": "bash_complete", "COMP_WORDS": "locoia-pat s", "COMP_CWORD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["plain,sandbox", "plain,show"]
+
+
+def test_data_that_is_no_store_is_named(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "sandbox.sqlite3").write_text("no database at all, but a text that is long enough")
+    done = call("sandbox", "--data", str(tmp_path))
+    assert done.code == 2
+    assert "cannot be opened" in done.err
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["run", "--help"]])
 def test_help_and_version_end_well(call: Call, arguments: list[str]) -> None:
     done = call(*arguments)

@@ -294,15 +294,31 @@ def test_on_a_terminal_the_credential_is_asked_for_hidden() -> None:
     assert server.got[0].headers["authorization"] == f"Bearer {CREDENTIAL}"
 
 
-def test_an_interrupt_ends_with_130_and_says_that_it_may_have_happened() -> None:
+def interrupted(*arguments: str) -> Any:
+    """The envelope of a run that gets Ctrl-C while it waits for an answer."""
     with serving(stall(5)) as server:
-        process = spawn("run", "create_pat", *GOOD, "--reveal", LOCOIA_BASE_URL=server.url)
+        process = spawn("run", *arguments, LOCOIA_BASE_URL=server.url)
         until = time.monotonic() + 20
         while not server.got and time.monotonic() < until:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    envelope = json.loads(out)
-    assert (envelope["outcome"], envelope["error"]["next"]) == ("unknown", "locoia-pat run list_pats")
     assert "Traceback" not in err
+    return json.loads(out)
+
+
+def test_an_interrupted_create_says_that_it_may_have_happened() -> None:
+    envelope = interrupted("create_pat", *GOOD, "--reveal")
+    assert (envelope["outcome"], envelope["error"]["next"]) == ("unknown", "locoia-pat run list_pats")
+
+
+def test_an_interrupted_read_is_safe_to_repeat() -> None:
+    assert interrupted("list_pats")["outcome"] == "not_done"
+
+
+def test_a_question_that_is_interrupted_sends_nothing(tmp_path: Path) -> None:
+    with serving(answer(201, created())) as server:
+        arguments = ("run", "create_pat", *GOOD, "--token-to", f"file:{tmp_path}/t.json")
+        done = on_terminal(*arguments, typed="\x04", LOCOIA_BASE_URL=server.url)
+    assert (done.code, done.envelope["outcome"], server.got) == (130, "not_done", [])

@@ -259,6 +259,41 @@ def test_a_mistake_in_a_connector_is_found_where_it_stands(
     assert _findings(caught.value, "connector.yaml") == [(line, column)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("title: Make key", "title: " + "x" * 500),
+        ("ok: [200]", "ok: [200, 299]"),
+        ("type: number\n", "type: text\n    minLength: 0\n    maxLength: 0\n"),
+        ("type: number\n", "type: number\n    step: 0.5\n    min: -1\n    max: 1.5\n"),
+        ("action: make_key", "action: " + "a" * 64),
+        ("  days:\n", "  " + "d" * 64 + ":\n    info: '{{ days }}'\n"),
+        ("id: {type: text}", "id: {type: text, nullable: true, or_input: owner}"),
+        ("ok: [200]", "ok: [200]\n  at: [$, data, data.items, a-b.c_d]"),
+    ],
+    ids=["title", "statuses", "lengths", "numbers", "action name", "input name", "output", "places"],
+)
+def test_what_is_just_within_the_language_loads(old: str, new: str) -> None:
+    assert parse_action(_with(ACTION, (old, new)), "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("title: Make key", "title: " + "x" * 501),
+        ("ok: [200]", "ok: [199]"),
+        ("ok: [200]", "ok: [300]"),
+        ("action: make_key", "action: " + "a" * 65),
+        ("ok: [200]", "ok: [200]\n  at: [data.]"),
+    ],
+    ids=["title", "below", "above", "action name", "place"],
+)
+def test_what_is_just_outside_the_language_does_not(old: str, new: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_action(_with(ACTION, (old, new)), "a.yaml")
+    assert len(caught.value.findings) == 1
+
+
 def test_a_misspelt_key_is_told_beside_the_one_it_leaves_missing() -> None:
     with pytest.raises(SpecError) as caught:
         parse_action(_with(ACTION, ("title: Make key", "titel: Make key")), "a.yaml")
@@ -354,6 +389,11 @@ def test_what_a_spec_leaves_out_has_the_documented_defaults() -> None:
     spec = parse_action(ACTION, "a.yaml")
     assert spec.reply.at == ["$"]
     assert (spec.look, spec.revoke, spec.docs) == (None, None, None)
+    [owner, days] = spec.inputs.values()
+    assert (owner.nullable, owner.multiple, owner.allow_create) == (False, False, False)
+    assert (days.required, days.default, days.enum) == (False, None, None)
+    output = spec.reply.output["id"]
+    assert (output.nullable, output.multiple, output.keep, output.secret) == (False, False, False, None)
     connector = parse_connector(CONNECTOR, "c.yaml")
     assert connector.auth.token_prefix == "Bearer {{ token_format }}"
     assert connector.env.base_url is None
