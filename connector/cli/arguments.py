@@ -65,7 +65,7 @@ def _value(name: str, text: str, field: Input) -> Any:
         return _read(name, text[1:])
     if text == "null" and field.nullable:
         return None
-    if (field.multiple and text.startswith("[")) or field.type == "nested_object":
+    if field.type in ("nested_object", "daterange") or (field.multiple and text.startswith("[")):
         return _json_or_text(text)
     if field.type == "switch":
         return {"true": True, "false": False}.get(text, text)

@@ -46,7 +46,13 @@ inputs:
 request:
   method: PUT
   path: /things
-  body: {text: "{{ text }}", on_air: "{{ on_air }}", count: "{{ count }}", who: "{{ who }}", days: "{{ days }}", key: "{{ key }}"}
+  body:
+    text: "{{ text }}"
+    on_air: "{{ on_air }}"
+    count: "{{ count }}"
+    who: "{{ who }}"
+    days: "{{ days }}"
+    key: "{{ key }}"
 reply: {ok: [200], output: {id: {type: text, nullable: true}}}
 """
 
