@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, NotStoredError, Outcome, Result, Secret
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
-from locoia_pat.sinks import open_sink, read_ref
+from locoia_pat.sinks import Sink, open_sink, read_ref
 
 from tests.loopback import TOKEN, Server, answer, created, serving
 
@@ -47,7 +47,7 @@ def test_a_created_token_is_in_its_place_and_the_envelope_names_it(tmp_path: Pat
 
 
 def test_several_places_all_take_the_token(tmp_path: Path) -> None:
-    refs = [f"file:{tmp_path}/a.json", open_sink(f"file:{tmp_path}/b.json")]
+    refs: list[str | Sink] = [f"file:{tmp_path}/a.json", open_sink(f"file:{tmp_path}/b.json")]
     with serving(answer(201, created())) as server, connector(server) as api:
         result = api.run("create_pat", CREATE, token_to=refs)
     envelope = result.to_dict()

@@ -188,6 +188,7 @@ def test_a_probe_tells_what_stands_there_and_changes_nothing(
 def test_a_probe_finds_a_bare_token(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(f"{TOKEN}\r\n".encode())
     found = place(tmp_path / "t").probe()
+    assert found is not None
     assert found == Entry(Secret(TOKEN))
     assert found.id is None
     assert (tmp_path / "t").read_bytes() == f"{TOKEN}\r\n".encode()

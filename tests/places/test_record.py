@@ -94,4 +94,5 @@ def test_what_an_entry_keeps_beside_its_token_comes_back() -> None:
     record = parse(Secret(text))
     assert record.name == "ci"
     assert record.current == Entry(Secret(TOKEN), {"id": "7", "yours": {"team": ["a"]}})
+    assert record.current is not None
     assert record.current.id == "7"

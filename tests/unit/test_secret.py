@@ -243,12 +243,12 @@ def test_base64_of_a_secret_does_not_survive_redact_wherever_it_starts(
     text = encode(before + secret.encode() + behind).decode()
     # The characters that hold bits of the secret alone.
     own = text[math.ceil(len(before) * 8 / 6) : (len(before) + len(secret)) * 8 // 6]
-    redacted = redact(f"Authorization: Basic {text}.", [Secret(secret)])
+    redacted = redact(f"Basic {text} ok", [Secret(secret)])
     assert [own[at : at + 8] for at in range(len(own) - 7) if own[at : at + 8] in redacted] == []
     for part in (own[:8], own[-8:], own[1:], own[:-1]):
         assert redact(part, [Secret(secret)]) == MASK
-    assert redacted.startswith("Authorization: Basic ")
-    assert redacted.endswith(".")
+    assert redacted.startswith("Basic ")
+    assert redacted.endswith(" ok")
 
 
 @given(secret=visible, user=st.text(st.characters(codec="ascii", categories=["L", "N"])))

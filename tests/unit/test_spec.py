@@ -274,7 +274,7 @@ def test_a_mistake_in_a_connector_is_found_where_it_stands(
     ids=["title", "statuses", "lengths", "numbers", "action name", "input name", "output", "places"],
 )
 def test_what_is_just_within_the_language_loads(old: str, new: str) -> None:
-    assert parse_action(_with(ACTION, (old, new)), "a.yaml")
+    assert parse_action(_with(ACTION, (old, new)), "a.yaml").effect == "create"
 
 
 @pytest.mark.parametrize(
