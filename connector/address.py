@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,6 +14,9 @@ from .errors import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+
+_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[!-.0-~]*)*")
 
 
 def base_address(url: str, hosts: Collection[str], *, source: str) -> str:
@@ -32,6 +36,8 @@ def base_address(url: str, hosts: Collection[str], *, source: str) -> str:
         raise invalid("is no http address", field=source, hint="Give one such as https://api.locoia.com/v1.")
     if parts.username is not None or parts.password is not None:
         raise invalid("has a credential in it", field=source, hint="Give the credential by --auth or its variable.")
+    if not _PATH.fullmatch(parts.path):
+        raise invalid("has a path that is none", field=source, hint="Visible ASCII characters, and no dots alone.")
     if parts.query or parts.fragment:
         raise invalid("has a query or a fragment", field=source, hint="Give the part before it.")
     if is_loopback(host):

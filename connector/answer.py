@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .retry import http_date
-from .secret import Secret, usable
+from .secret import MASK, Secret, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,8 +53,24 @@ def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now:
     for place in objects:
         secrets = {name: place[name] for name in spec.secrets if _is_usable(place.get(name))}
         if len(secrets) == len(spec.secrets):
-            return Payload(reader.outputs(reply.output, place), secrets, tuple(reader.warnings))
+            data = _without(list(secrets.values()), reader.outputs(reply.output, place))
+            return Payload(data, secrets, tuple(reader.warnings))
     return f"no usable {spec.secrets[0]} is in it"
+
+
+def _without(secrets: list[Secret], data: Any) -> Any:
+    """*Data* with a secret that the API repeats elsewhere masked."""
+    match data:
+        case str():
+            for secret in secrets:
+                data = data.replace(secret.reveal(), MASK)
+            return data
+        case list():
+            return [_without(secrets, item) for item in data]
+        case dict():
+            return {key: _without(secrets, value) for key, value in data.items()}
+        case _:
+            return data
 
 
 def _is_usable(value: object) -> bool:
@@ -86,14 +103,16 @@ class _Reader:
             if output.secret:
                 continue
             if output.days_until:
-                until = times.get(output.days_until)
-                data[name] = round((until - self._now) / dt.timedelta(days=1)) if until else None
+                data[name] = None  # keeps its place
             elif (value := given.get(name)) is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":
                 self._time(name, value, data, times)
             else:
                 data[name] = self._value(name, output, value)
+        for name, output in declared.items():
+            if (until := times.get(output.days_until or "")) is not None:
+                data[name] = round((until - self._now) / dt.timedelta(days=1))
         return data
 
     def _absent(self, name: str, output: Output) -> Any:
@@ -116,9 +135,11 @@ class _Reader:
         match output.type, value:
             case "nested_object", dict():
                 return self.outputs(output.children or {}, value)
-            case ("text", str()) | ("switch", bool()) | ("number", int() | float()):
+            case ("text", str()) | ("switch", bool()):
                 return value
-            case "text", int() | float():
+            case "number", int() | float() if math.isfinite(value) and not isinstance(value, bool):
+                return value
+            case "text", int() | float() if not isinstance(value, bool):
                 return str(value)
             case _:
                 self._warn(f'"{name}" is no {output.type} in the answer')
@@ -128,7 +149,7 @@ class _Reader:
         found = _time(value)
         data[name] = None
         if found is None:
-            data[f"{name}_raw"] = str(value)[:100] if not isinstance(value, Secret) else None
+            data[f"{name}_raw"] = str(value)[:100] if isinstance(value, str | int | float) else None
             self._warn(f'"{name}" is no time that could be read; {name}_raw keeps it')
             return
         if found.tzinfo is None:
@@ -146,13 +167,16 @@ def _time(value: object) -> dt.datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        return dt.datetime.fromisoformat(value.strip())
+        found = dt.datetime.fromisoformat(value.strip())
+        return found.astimezone(dt.UTC) if found.tzinfo else found
+    except OverflowError:  # at the very end of the calendar
+        return None
     except ValueError:
         return http_date(value)  # as Python's web frameworks write times in JSON by default
 
 
 def _rfc3339(time: dt.datetime) -> str:
-    return time.astimezone(dt.UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return time.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def error_in(body: object) -> tuple[str | None, str | None]:
@@ -199,7 +223,9 @@ def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
                 yield from _fields(item, depth=depth + 1)
         case dict() if depth < _DEPTH:
             match body:
-                case {"loc": [*_, str(name)]} | {"field": str(name)}:
+                case {"loc": list(loc)}:
+                    yield from [part for part in reversed(loc) if isinstance(part, str)][:1]
+                case {"field": str(name)}:
                     yield name
                 case {"errors": dict(errors)}:
                     yield from (key for key in errors if isinstance(key, str))

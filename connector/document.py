@@ -29,7 +29,8 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 # What one version of YAML, or one reader of it, takes for something else than text.
 _AMBIGUOUS = re.compile(
-    r"(?i)yes|no|on|off|y|n|null|true|false|[-+]?(\.inf|[0-9][0-9_,:]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|0[xob][0-9a-f_]+)|\.nan"
+    r"(?i)yes|no|on|off|null|true|false|=|<<|\.nan"
+    r"|[-+]?(\.inf|\.?[0-9][0-9_,:]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|0[xob][0-9a-f_]+)"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*"
 )
 
@@ -70,6 +71,8 @@ def read(text: str, name: str) -> Document:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise SpecError([Finding(name, *place, f"this is not YAML: {error.problem or error.context}")]) from None
+    except UnicodeEncodeError:
+        raise SpecError([Finding(name, 1, 1, "a spec is UTF-8 text, without halves of characters")]) from None
     except yaml.YAMLError as error:
         raise SpecError([Finding(name, 1, 1, f"this is not YAML: {error}")]) from None
     if reader.findings:
@@ -106,16 +109,18 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             self._note(event, "aliases are not part of the spec language; write the value out")
             return None
-        if getattr(event, "anchor", None):
-            self._note(event, "anchors are not part of the spec language; leave it out")
-        if getattr(event, "tag", None):
-            self._note(event, "tags are not part of the spec language; leave it out")
+        self._note_marks(event)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
         if isinstance(event, yaml.SequenceStartEvent):
             items = self._until(yaml.SequenceEndEvent)
             return [self._value(item, (*path, index)) for index, item in enumerate(items)]
         return self._mapping(path)
+
+    def _note_marks(self, event: yaml.Event) -> None:
+        for kind in ("anchor", "tag"):
+            if getattr(event, kind, None):
+                self._note(event, f"{kind}s are not part of the spec language; leave it out")
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -125,8 +130,12 @@ class _Reader:
                 self._note(event, "a key is a text")
                 self._value(event, (*path, "?"))
                 key = "?"
-            elif key in found:
-                self._note(event, f'the key "{key}" stands here twice')
+            else:
+                self._note_marks(event)
+                if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _AMBIGUOUS.fullmatch(key):
+                    self._note(event, f"readers of YAML disagree about a plain {key}; put it in quotes")
+                if key in found:
+                    self._note(event, f'the key "{key}" stands here twice')
             self.keys[*path, key] = _mark(event)
             found[key] = self._value(next(self._events), (*path, key))
         return found

@@ -192,11 +192,11 @@ def shown(value: object) -> str:
             return "null"
         case bool():
             return str(value).lower()
+        case int() if value.bit_length() > 132:
+            return "a very long number"
         case int() | float():
-            return str(value) if len(str(value)) <= 40 else "a very long number"
-        case str() if _ROW_ID.fullmatch(value):
-            return f'"{value}"'
-        case str() if _PLAIN_WORD.fullmatch(value) and not _LIKE_A_TOKEN.search(value):
+            return str(value)
+        case str() if _ROW_ID.fullmatch(value) or (_PLAIN_WORD.fullmatch(value) and not _LIKE_A_TOKEN.search(value)):
             return f'"{value}"'
         case str():
             return f"a text of {len(value)} characters"

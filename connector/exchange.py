@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import template
 from .answer import Payload, error_in, read_payload
-from .errors import Code, Finding, InvalidError, Outcome, Problem, SpecError
+from .errors import Code, InvalidError, Outcome, Problem, SpecError
 from .inputs import Inputs
 from .retry import retry_after, server_time
 from .secret import Secret, load_json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from . import document
-    from .spec import ActionSpec, Auth
+    from .spec import ActionSpec, Auth, Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,19 @@ class Action:
         """
         self.spec = spec
         self._inputs = Inputs(spec.inputs, any_option=any_option)
+        public = [name for name, field in spec.inputs.items() if field.type != "password"]  # an address is logged
         outputs = [name for name, output in spec.reply.output.items() if not output.secret]
         parts: list[tuple[Callable[[Any, Iterable[str]], template.Template], Any, document.Path, Iterable[str]]] = [
-            (template.path, spec.request.path, ("request", "path"), spec.inputs),
+            (template.path, spec.request.path, ("request", "path"), public),
             (template.structure, spec.request.body, ("request", "body"), spec.inputs),
             (template.structure, spec.revoke.inputs if spec.revoke else None, ("revoke", "inputs"), outputs),
         ]
         compiled: list[template.Template] = []
-        findings: list[Finding] = []
+        findings = [
+            spec.document.finding(("inputs", name, "default"), f"the default {error.problem.message}")
+            for name, field in spec.inputs.items()
+            if field.default is not None and (error := _refused(name, field))
+        ]
         for make, source, at, names in parts:
             try:
                 compiled.append(make(source, names))
@@ -176,7 +181,19 @@ def authorization(auth: Auth, token: Secret) -> tuple[str, Secret]:
 
     """
     inner = Secret(template.text(auth.token_format, ["token"])({"token": token}))
-    return auth.header_key, Secret(template.text(auth.token_prefix, ["token_format"])({"token_format": inner}))
+    value = Secret(template.text(auth.token_prefix, ["token_format"])({"token_format": inner}))
+    if not value.reveal().isprintable():
+        raise template.TemplateError((), "a header is one line of printable characters")
+    return auth.header_key, value
+
+
+def _refused(name: str, field: Input) -> InvalidError | None:
+    """Why the default of an input is not allowed; None where it is."""
+    try:
+        Inputs({name: field}).check({name: field.default})
+    except InvalidError as error:
+        return error
+    return None
 
 
 def _reveal(value: Secret) -> str:

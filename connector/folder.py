@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .spec import ActionSpec, ConnectorSpec
 
 CONNECTOR_FILE = "connector.yaml"
+_NO_ACTIONS = (CONNECTOR_FILE, ".yaml")
 
 
 class SpecFolder:
@@ -26,7 +27,7 @@ class SpecFolder:
             from importlib.resources import files  # noqa: PLC0415  # not needed with other specs
 
             folder = files("locoia_pat.specs")
-        self.folder = Path(folder).expanduser() if isinstance(folder, (str, os.PathLike)) else folder
+        self.folder = _path(folder) if isinstance(folder, (str, os.PathLike)) else folder
         self._actions: dict[str, ActionSpec] = {}
 
     @cached_property
@@ -51,7 +52,7 @@ class SpecFolder:
         """
         try:
             files = [entry.name for entry in self.folder.iterdir()]
-        except OSError:
+        except (OSError, ValueError):
             files = []
         if CONNECTOR_FILE not in files:
             raise invalid(
@@ -60,7 +61,7 @@ class SpecFolder:
                 hint="Name a folder that holds one, with a YAML file for each action beside it.",
             )
         return tuple(
-            sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file != CONNECTOR_FILE)
+            sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file not in _NO_ACTIONS)
         )
 
     def action(self, name: str) -> ActionSpec:
@@ -100,3 +101,10 @@ class SpecFolder:
             raise SpecError([Finding(str(path), 1, 1, "a spec is UTF-8 text")]) from None
         except OSError as error:
             raise invalid(f"{path} cannot be read: {error.strerror}", field="specs") from None
+
+
+def _path(folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:  # the home of nobody
+        return Path(folder)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
@@ -16,13 +17,15 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictFloat,
+    StrictInt,
     StrictStr,
     ValidationError,
     create_model,
 )
-from pydantic_core import PydanticCustomError, PydanticUndefined
+from pydantic_core import PydanticCustomError
 
-from .errors import InvalidError, Problem, did_you_mean, shown
+from .errors import InvalidError, Problem, did_you_mean, invalid, shown
 from .secret import Secret, credential
 
 if TYPE_CHECKING:
@@ -48,24 +51,33 @@ class Inputs:
                 what could be a secret.
 
         """
+        for name in values:
+            if name not in self._fields:  # told first: an unknown name is most often a misspelt one
+                known = ", ".join(self._fields) or "none"
+                near = did_you_mean(name, self._fields) if isinstance(name, str) else ""
+                raise invalid(f"unknown input{near}", field=str(name), hint=f"Inputs: {known}.")
         try:
-            return dict(self._model.model_validate(dict(values)))
+            return _plain(self._fields, self._model.model_validate(dict(values)))
         except ValidationError as error:
-            mistakes = error.errors(include_url=False)
-        # An unknown name is most often a misspelt one, so it is told before the name it leaves missing.
-        mistake = min(mistakes, key=lambda mistake: mistake["type"] != "extra_forbidden")
+            mistake = error.errors(include_url=False)[0]
         # Outside the handler: pydantic's error holds what was given, a misplaced token included.
         raise InvalidError(self._problem(mistake["loc"], mistake["type"], mistake["msg"], mistake["input"], today))
 
     def _problem(
         self, loc: tuple[int | str, ...], kind: str, message: str, given: object, today: dt.date | None
     ) -> Problem:
-        field = str(loc[0])
+        path = [str(loc[0])]
+        spec = self._fields[path[0]]
+        for part in loc[1:]:
+            children = spec.children or {}
+            if isinstance(part, str) and (part in children or kind == "extra_forbidden"):
+                path.append(part)
+                spec = children.get(part, spec)
+        field = ".".join(path)
         if kind == "extra_forbidden":
-            known = ", ".join(self._fields) or "none"
-            return Problem("validation", f"unknown input{did_you_mean(field, self._fields)}", field=field,
-                           hint=f"Inputs: {known}.")  # fmt: skip
-        spec = self._fields[field]
+            children = spec.children or {}
+            hint = f"Inputs: {', '.join(children)}."
+            return Problem("validation", f"unknown input{did_you_mean(path[-1], children)}", field=field, hint=hint)
         hint = f"Allowed: {allowed(spec)}."
         if kind == "missing":
             return Problem("validation", "is missing", field=field, hint=hint)
@@ -73,12 +85,15 @@ class Inputs:
             return Problem("validation", message, field=field, hint=f"Allowed: {', '.join(spec.enum or ())}.")
         if advice := _advice(spec, given, today):
             hint = f"{hint} {advice}"
-        return Problem("validation", f"{shown(given)} is not allowed", field=field, hint=hint)
+        told = "what was given" if spec.type == "password" else shown(given)
+        return Problem("validation", f"{told} is not allowed", field=field, hint=hint)
 
 
 def allowed(field: Input) -> str:
     """What *field* takes, in words."""
     words = _TYPES[field.type](field)
+    if field.multiple and field.type != "select":
+        words = f"a list, each {words}"
     return f"{words}, or null" if field.nullable else words
 
 
@@ -151,19 +166,21 @@ def _whole(field: Input) -> bool:
 
 
 def _model(fields: Mapping[str, Input], any_option: Collection[str]) -> type[BaseModel]:
+    """A model whose aliases are the names of *fields*: an input may be called as a method of pydantic's."""
     definitions: dict[str, Any] = {}
-    for name, field in fields.items():
+    for number, (name, field) in enumerate(fields.items()):
         kind = _type(field, any_option=field.allow_create or name in any_option)
-        default: Any = ...
-        if not field.required:
-            default = field.default
+        if field.nullable or not field.required:  # a form sends null for a field that was left empty
             kind = kind | None
-        elif field.nullable:
-            kind = kind | None
-        definitions[name] = (kind, default if default is not PydanticUndefined else ...)
-    return create_model(
-        "Inputs", __config__=ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True), **definitions
-    )
+        default: Any = ... if field.required else field.default
+        definitions[f"input_{number}"] = (kind, Field(default, alias=name))
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    return create_model("Inputs", __config__=config, **definitions)
+
+
+def _plain(fields: Mapping[str, Input], checked: BaseModel) -> dict[str, Any]:
+    """The values of a model by the names of its *fields*."""
+    return dict(zip(fields, (value for _, value in checked), strict=True))
 
 
 def _type(field: Input, *, any_option: bool) -> Any:
@@ -175,27 +192,29 @@ def _type(field: Input, *, any_option: bool) -> Any:
             return option
         return Annotated[list[option], Field(min_length=1 if field.required else 0)]
     kind: Any = _scalar(field)
-    return list[kind] if field.multiple else kind
+    return Annotated[list[kind], Field(min_length=1 if field.required else 0)] if field.multiple else kind
 
 
 def _scalar(field: Input) -> Any:
     match field.type:
         case "number":
-            number = Annotated[int, Field(strict=True)] if _whole(field) else Annotated[float, Field(strict=True)]
-            return Annotated[number, BeforeValidator(_no_bool), Field(ge=field.min, le=field.max)]
+            number = StrictInt if _whole(field) else StrictInt | StrictFloat
+            limits = Field(ge=_or(field.min, -_HUGE), le=_or(field.max, _HUGE))
+            return Annotated[number, BeforeValidator(_no_bool), limits, AfterValidator(_in_steps(field))]
         case "switch":
             return StrictBool
         case "password":
             return Annotated[Any, AfterValidator(_secret)]
         case "date":
-            return Annotated[StrictStr, AfterValidator(_checked_by(dt.date.fromisoformat))]
+            return Annotated[StrictStr, AfterValidator(_checked_by(_date))]
         case "datetime":
             return Annotated[StrictStr, AfterValidator(_checked_by(dt.datetime.fromisoformat))]
         case "daterange":
-            day = Annotated[StrictStr, AfterValidator(_checked_by(dt.date.fromisoformat))]
+            day = Annotated[StrictStr, AfterValidator(_checked_by(_date))]
             return Annotated[list[day], Field(min_length=2, max_length=2), AfterValidator(_in_order)]
         case "nested_object":
-            return Annotated[_model(field.children or {}, ()), AfterValidator(dict)]
+            children = field.children or {}
+            return Annotated[_model(children, ()), AfterValidator(partial(_plain, children))]
         case _:
             length = Field(min_length=field.min_length, max_length=field.max_length)
             if field.type == "email":
@@ -214,6 +233,30 @@ def _one_of(options: list[str]) -> Any:
         return value
 
     return check
+
+
+_HUGE = 10**18
+"""No number is larger, so that none costs much to write out."""
+
+
+def _or(limit: float | None, otherwise: int) -> float:
+    return otherwise if limit is None else limit
+
+
+def _in_steps(field: Input) -> Callable[[float], float]:
+    def check(value: float) -> float:
+        steps = (value - (field.min or 0)) / field.step if field.step else 0
+        if abs(steps - round(steps)) > 1e-9:
+            raise PydanticCustomError("step", "not in steps")
+        return value
+
+    return check
+
+
+def _date(text: str) -> None:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("no date")
+    dt.date.fromisoformat(text)
 
 
 def _no_bool(value: object) -> object:

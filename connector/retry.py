@@ -81,6 +81,6 @@ def http_date(text: str) -> dt.datetime | None:
     """*Text* as a time, if it is a date as HTTP and mail write it."""
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    except (ValueError, OverflowError):  # no date, or one that no calendar holds
         return None
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)

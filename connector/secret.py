@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 MASK = "«secret»"
 
 _USABLE = re.compile(r"[\x21-\x7e]{16,4096}")
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
+_PERCENT = re.compile("%[0-9A-F]{2}")
 _CUT = 8  # a beginning or an end of a secret this long is a leak
 
 
@@ -42,7 +43,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return compare_digest(self._value.encode(), other._value.encode())
+        return compare_digest(_bytes(self._value), _bytes(other._value))
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
@@ -87,10 +88,14 @@ def load_json(text: Secret, sealed: Collection[str]) -> Any:
         return found
 
     try:
-        return json.loads(text.reveal(), object_hook=object_hook if seal else None)
+        return json.loads(text.reveal(), object_hook=object_hook if seal else None, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         pass  # the error holds the whole document, so it must not become the context of ours
     raise ValueError("not JSON")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
@@ -113,9 +118,18 @@ def _forms(secret: Secret) -> set[str]:
     value = secret.reveal()
     if not value:
         return set()
-    forms = {value, json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value)}
-    if len(value) >= _CUT:
-        raw = value.encode()
+    raw = _bytes(value)
+    escaped = json.dumps(value)[1:-1]
+    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    forms = {
+        value,
+        escaped,
+        escaped.replace("/", "\\/"),
+        "".join(f"\\u{ord(c):04x}" if c in "<>&'" else c for c in escaped),
+        *quoted,
+        *(_PERCENT.sub(lambda found: found[0].lower(), form) for form in quoted),
+    }
+    if len(value) >= _CUT // 2:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             for offset in range(3):
                 # What stands before the secret shifts its bits; the characters that mix with neighbours are left off.
@@ -129,15 +143,23 @@ def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
         yield from ((at, at + len(form)) for at in _find(text, form))
         return
     for at in _find(text, form[:_CUT]):
-        end = at + _CUT
-        while end - at < len(form) and text[end : end + 1] == form[end - at]:
-            end += 1
-        yield at, end
+        yield at, at + _longest(form, lambda size, at=at: text.startswith(form[:size], at))  # type: ignore[misc]
     for at in _find(text, form[-_CUT:]):
-        end, start = at + _CUT, at
-        while end - start < len(form) and start > 0 and text[start - 1] == form[start - 1 - end]:
-            start -= 1
-        yield start, end
+        end = at + _CUT
+        yield end - _longest(form, lambda size, end=end: text.endswith(form[-size:], 0, end)), end  # type: ignore[misc]
+
+
+def _longest(form: str, fits: Callable[[int], bool]) -> int:
+    """The most characters of *form* that fit, of which :data:`_CUT` do."""
+    low, high = _CUT, len(form)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _find(text: str, part: str) -> Iterator[int]:

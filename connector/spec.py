@@ -61,7 +61,7 @@ class RequestSpec(_Model):
     """The request an action sends; its texts are templates."""
 
     method: Method
-    path: Annotated[str, Field(pattern=r"^/[^\s?#]")]
+    path: Annotated[str, Field(pattern=r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}])+$")]
     body: Any = None
     """A YAML structure, sent as JSON; a lone ``{{ expression }}`` keeps its type."""
 
@@ -90,7 +90,7 @@ class ReplySpec(_Model):
 
     ok: list[Annotated[int, Field(ge=200, le=299)]] = Field(min_length=1)
     """The documented statuses of success; a whole answer under another 2xx counts, with a warning."""
-    at: list[Annotated[str, Field(pattern=r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]] = ["$"]
+    at: list[Annotated[str, Field(pattern=r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]] = Field(["$"], min_length=1)
     """Where the payload may stand, first fit: ``$`` is the whole answer, else a dotted path."""
     rows: Name | None = None
     """The payload is a list; ``data`` holds its rows under this name, each shaped as ``output``."""
@@ -107,7 +107,7 @@ class RevokeSpec(_Model):
 class ActionSpec(_Model):
     """One action."""
 
-    spec: Literal[1]
+    spec: Annotated[int, Field(ge=1, le=1)]
     action: Name
     title: Line
     summary: Line
@@ -153,10 +153,10 @@ class Auth(_Model):
 class ConnectorSpec(_Model):
     """What the actions of one folder share."""
 
-    spec: Literal[1]
+    spec: Annotated[int, Field(ge=1, le=1)]
     connector: Name
     title: Line
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
     docs: Line | None = None
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
     hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]] = Field(min_length=1)
@@ -250,40 +250,58 @@ def _models(annotation: Any) -> Iterable[type[BaseModel]]:
 
 def _action_findings(spec: ActionSpec) -> Iterable[Finding]:
     """What no single part of an action can see."""
-    yield from _name_findings(spec)
-    yield from _secret_findings(spec)
     at = spec.document.finding
     if spec.effect == "rotate" and spec.replaces is None:
         yield at((), 'an action with effect: rotate says with "replaces" which input names the row')
-    for name, field in spec.inputs.items():
-        if field.type == "select" and not field.enum:
-            yield at(("inputs", name), 'a select needs "enum", the list of its options')
-        if (field.type == "nested_object") != bool(field.children):
-            yield at(("inputs", name), 'a nested_object, and only that, has "children"')
-
-
-def _name_findings(spec: ActionSpec) -> Iterable[Finding]:
-    at = spec.document.finding
-    outputs = spec.reply.output
-    inputs_named: list[tuple[document.Path, str | None]] = [(("replaces",), spec.replaces)]
-    inputs_named += [(("reply", "output", key, "or_input"), output.or_input) for key, output in outputs.items()]
-    for path, name in inputs_named:
-        if name is not None and name not in spec.inputs:
-            yield at(path, f'there is no input "{name}"{did_you_mean(name, spec.inputs)}')
-    times = [key for key, output in outputs.items() if output.type == "datetime"]
-    for key, output in outputs.items():
-        if output.days_until and output.days_until not in times:
-            message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
-            yield at(("reply", "output", key, "days_until"), message)
-
-
-def _secret_findings(spec: ActionSpec) -> Iterable[Finding]:
-    at = spec.document.finding
+    if spec.replaces is not None and spec.replaces not in spec.inputs:
+        yield at(("replaces",), f'there is no input "{spec.replaces}"{did_you_mean(spec.replaces, spec.inputs)}')
+    yield from _input_findings(spec, ("inputs",), spec.inputs)
+    yield from _output_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
         yield at(("reply", "output", name), "an action gives one secret", at_key=True)
     for name in spec.secrets[:1]:
         if spec.reply.rows or spec.effect == "read":
             yield at(("reply", "output", name), "only an action that changes one row gives a secret", at_key=True)
+
+
+# What a template reads as something else than a name.
+_RESERVED = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
+
+
+def _input_findings(spec: ActionSpec, path: document.Path, inputs: Mapping[str, Input]) -> Iterable[Finding]:
+    at = spec.document.finding
+    for name, field in inputs.items():
+        if name in _RESERVED:
+            yield at((*path, name), f'"{name}" means something in a template; choose another name', at_key=True)
+        if field.type == "select" and not field.enum:
+            yield at((*path, name), 'a select needs "enum", the list of its options')
+        if (field.type == "nested_object") != bool(field.children):
+            yield at((*path, name), 'a nested_object, and only that, has "children"')
+        if field.min is not None and field.max is not None and field.min > field.max:
+            yield at((*path, name, "max"), "max is less than min")
+        if (field.min_length or 0) > (field.max_length if field.max_length is not None else field.min_length or 0):
+            yield at((*path, name, "maxLength"), "maxLength is less than minLength")
+        yield from _input_findings(spec, (*path, name, "children"), field.children or {})
+
+
+def _output_findings(spec: ActionSpec, path: document.Path, outputs: Mapping[str, Output]) -> Iterable[Finding]:
+    at = spec.document.finding
+    times = [key for key, output in outputs.items() if output.type == "datetime"]
+    for name, output in outputs.items():
+        here = (*path, name)
+        if output.or_input is not None and output.or_input not in spec.inputs:
+            message = f'there is no input "{output.or_input}"{did_you_mean(output.or_input, spec.inputs)}'
+            yield at((*here, "or_input"), message)
+        if output.days_until is not None and (output.days_until not in times or output.type != "number"):
+            message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
+            yield at((*here, "days_until"), message)
+        if (output.type == "nested_object") != bool(output.children):
+            yield at(here, 'a nested_object, and only that, has "children"')
+        if output.type == "datetime" and output.multiple:
+            yield at((*here, "multiple"), "a datetime output is one time")
+        if output.secret and (len(path) > 2 or output.type != "text" or output.multiple or output.keep):
+            yield at(here, "a secret is one text at the top of the output, and is kept without saying so", at_key=True)
+        yield from _output_findings(spec, (*here, "children"), output.children or {})
 
 
 def form(inputs: Mapping[str, Input]) -> dict[str, Any]:

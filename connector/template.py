@@ -11,11 +11,12 @@ attributes of Python objects, so a stranger's template computes nothing but its 
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from jinja2 import TemplateSyntaxError, Undefined, nodes
+from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .errors import InvalidError, Problem, did_you_mean, invalid, shown
@@ -171,7 +172,7 @@ def _compile(expression: nodes.Expr) -> Template:
             return context.vars["result"]
         except InvalidError as error:
             problem = error.problem
-        except (TypeError, ValueError, AttributeError, ArithmeticError, UnicodeError, RecursionError) as error:
+        except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, UndefinedError) as error:
             problem = Problem("validation", f"a template cannot be evaluated: {type(error).__name__}")
         # Outside the handler, so that the error does not hold the template's frames, which hold values.
         raise InvalidError(problem)
@@ -214,21 +215,32 @@ def _filter(node: nodes.Expr, name: str, source: str) -> nodes.Filter:
 
 
 def _parts(source: str, names: frozenset[str], at: tuple[str | int, ...]) -> list[nodes.Expr]:
+    """The texts and expressions of *source*, checked and proven to compile."""
+    if "{#" in source or "\r" in source:
+        raise TemplateError(at, "a template has no {# comments #} and no carriage returns")
     if re.search(r"\[\s*\*\s*\]", source):
         raise TemplateError(at, "[*] is JSONPath, which templates here do not read")
     try:
-        body = _jinja.parse(source).body
+        parts = _parsed(source, at)
+        for part in parts:
+            _check(part, names, at)
+            for node in (part, *part.find_all(nodes.Concat)):
+                if isinstance(node, nodes.Concat):  # "~" follows the rules of text, as "{{ a }}{{ b }}" does
+                    node.nodes = [_filter(inner, " text", source) for inner in node.nodes]
+            _compile(part)
     except TemplateSyntaxError as error:
         raise TemplateError(at, f"this is no template: {error.message}") from None
-    except RecursionError:
+    except (RecursionError, SyntaxError, MemoryError):
         raise TemplateError(at, "this template is nested too deeply") from None
+    return parts
+
+
+def _parsed(source: str, at: tuple[str | int, ...]) -> list[nodes.Expr]:
     parts: list[nodes.Expr] = []
-    for output in body:
+    for output in _jinja.parse(source).body:
         if not isinstance(output, nodes.Output):
             raise TemplateError(at, "only {{ expressions }} are part of the spec language, no {% statements %}")
         parts += output.nodes
-    for part in parts:
-        _check(part, names, at)
     return parts
 
 
@@ -241,6 +253,10 @@ def _check(part: nodes.Expr, names: frozenset[str], at: tuple[str | int, ...]) -
         if isinstance(node, nodes.Name) and node.name not in names:
             allowed = f"known here: {', '.join(sorted(names)) or 'nothing'}"
             raise TemplateError(at, f'there is no "{node.name}"{did_you_mean(node.name, names)} ({allowed})')
+        if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
+            raise TemplateError(at, "a number in a template is finite")
+        if isinstance(node, nodes.Filter) and (node.dyn_args is not None or node.dyn_kwargs is not None):
+            raise TemplateError(at, "* and ** are not part of the template language")
         if isinstance(node, nodes.Filter) and node.name not in _PUBLIC_FILTERS:
             allowed = f"known: {', '.join(sorted(_PUBLIC_FILTERS))}"
             raise TemplateError(

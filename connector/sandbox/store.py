@@ -60,11 +60,15 @@ class Store:
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise OSError(f"{path} cannot be opened: {error}") from None
+        try:
             if path is not None:
                 path.chmod(0o600)
                 self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(_SCHEMA)
         except sqlite3.Error as error:
+            self._db.close()
             raise OSError(f"{path} cannot be opened: {error}") from None
 
     def close(self) -> None:

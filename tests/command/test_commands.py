@@ -81,7 +81,7 @@ def test_show_works_for_a_spec_with_every_kind_of_input(call: Call, tmp_path: Pa
         "spec: 1\naction: ping\ntitle: Ping\nsummary: Ping it.\neffect: update\n"
         "inputs:\n  who: {title: Who, type: nested_object, children: {mail: {title: Mail, type: email}}}\n"
         "  on_time: {title: Time, type: switch}\n  key: {title: Key, type: password}\n"
-        "request: {method: PUT, path: /ping, body: {who: '{{ who }}', on: '{{ on_time }}', key: '{{ key }}'}}\n"
+        "request: {method: PUT, path: /ping, body: {who: '{{ who }}', late: '{{ on_time }}', key: '{{ key }}'}}\n"
         "reply: {ok: [200], output: {pong: {type: text, nullable: true}}}\n"
     )
     out = call("show", "ping", "--specs", str(tmp_path)).out

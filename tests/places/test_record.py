@@ -17,7 +17,7 @@ TOKEN = "fake-minted-token-0123456789abcdef"
 tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=16, max_size=80).map(Secret)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 plain: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts.filter("token".__ne__), inner, max_size=3),
     max_leaves=8,
 )

@@ -95,6 +95,7 @@ def test_a_regeneration_answers_its_own_expiration() -> None:
     for thread in threads:
         thread.join()
     sys.setswitchinterval(interval)
+    store.close()
     assert wrong == []
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import string
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,7 +69,8 @@ def test_a_token_has_the_prefix_thirty_random_characters_and_a_checksum(store: S
     assert len(set(bodies)) == 50
 
 
-MINTED = create(Store())[1]
+with closing(Store()) as _store:
+    MINTED = create(_store)[1]
 
 
 @given(st.integers(0, len(MINTED.reveal()) - 1), st.characters(min_codepoint=0x20, max_codepoint=0xFF))

@@ -136,7 +136,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
             ("list for an object", "{type: text}\n    key", "[text]\n    key", 19, 9, "reply.output.id"),
             ("status of no success", "[200]", "[200, 404]", 17, 13, "reply.ok.1: Input should be less than"),
             ("no status at all", "[200]", "[]", 17, 7, "at least 1 item"),
-            ("wrong spec version", "spec: 1", "spec: 2", 1, 7, "spec: Input should be 1"),
+            ("wrong spec version", "spec: 1", "spec: 2", 1, 7, "spec: Input should be less than or equal to 1"),
             ("wrong effect", "effect: create", "effect: crate", 5, 9, "effect: Input should be 'read', 'create'"),
             ("wrong method", "method: POST", "method: post", 12, 11, "request.method"),
             ("wrong input type", "type: number\n", "type: integer\n", 10, 11, "inputs.days.type"),
