@@ -54,7 +54,7 @@ class Inputs:
         for name in values:
             if name not in self._fields:  # told first: an unknown name is most often a misspelt one
                 known = ", ".join(self._fields) or "none"
-                near = did_you_mean(name, self._fields) if isinstance(name, str) else ""
+                near = did_you_mean(str(name), self._fields)
                 raise invalid(f"unknown input{near}", field=str(name), hint=f"Inputs: {known}.")
         try:
             return _plain(self._fields, self._model.model_validate(dict(values)))
