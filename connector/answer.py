@@ -47,6 +47,8 @@ def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now:
                 rows = [reader.outputs(reply.output, row) for row in place]
                 return Payload({reply.rows: rows}, {}, tuple(reader.warnings))
         return f"no list of {reply.rows} is in it"
+    if not reply.output:
+        return Payload({}, {}, ())
     objects = [place for place in places if isinstance(place, dict)]
     if not objects:
         return "no object is in it"

@@ -20,7 +20,7 @@ from .wire import Answer, Failure, Reply, Request
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from . import document
     from .spec import ActionSpec, Auth, Input
@@ -80,6 +80,19 @@ class Action:
         """
         return self._inputs.check(inputs, today=today)
 
+    def advise(self, inputs: Mapping[str, Any]) -> Iterator[str]:
+        """What is allowed, and may still not be what was meant."""
+        for name, declared in self.spec.inputs.items():
+            given = inputs[name]
+            chosen = given if isinstance(given, list) else [given]
+            for wide, narrow in (declared.covers or {}).items():
+                for option in narrow:
+                    if wide in chosen and option in chosen:
+                        yield f"{name}: {wide} includes {option}, which can be left out"
+            for option, remark in (declared.remarks or {}).items():
+                if option in chosen:
+                    yield f"{name}: {option}: {remark}"
+
     def request(self, inputs: Mapping[str, Any], base_url: str) -> Request:
         """The request for checked *inputs*.
 
@@ -91,7 +104,10 @@ class Action:
         content = None
         if self.spec.request.body is not None:
             headers.append(("content-type", "application/json"))
-            content = json.dumps(self._body(inputs), allow_nan=False, default=_reveal).encode()
+            body = self._body(inputs)
+            if self.spec.request.omit_null and isinstance(body, dict):
+                body = {key: value for key, value in body.items() if value is not None}
+            content = json.dumps(body, allow_nan=False, default=_reveal).encode()
         return Request(self.spec.request.method, base_url + self._path(inputs), tuple(headers), content)
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -126,7 +142,9 @@ class Action:
         try:
             body = load_json(reply.text, self.spec.secrets)
         except ValueError:
-            return self._unusable(reply, "the answer is not JSON")
+            if self.spec.reply.output:
+                return self._unusable(reply, "the answer is not JSON")
+            body = {}
         if (inner := _error_inside(body)) is not None:
             message, at_fault = error_in(body)
             status, message = inner, message or "an error inside a success"

@@ -6,9 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from .secret import MASK
+from .secret import MASK, redact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .secret import Secret
     from .spec import ActionSpec, Effect, Method
     from .wire import Request
 
@@ -25,15 +28,16 @@ class Plan:
     body: Any
 
     @classmethod
-    def of(cls, spec: ActionSpec, request: Request, credential_header: str) -> Self:
-        """The plan for *request*, whose credential goes into the header *credential_header*."""
+    def of(cls, spec: ActionSpec, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
+        """The plan for *request*, whose credential goes into the header *credential_header*, without *secrets*."""
+        content = redact(request.content.decode(), secrets) if request.content else "null"
         return cls(
             spec.action,
             spec.effect,
             spec.request.method,
             request.url,
             {**dict(request.headers), credential_header.lower(): MASK},
-            json.loads(request.content) if request.content else None,
+            json.loads(content),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .exchange import Action, authorization
 from .folder import SpecFolder
 from .plan import Plan
 from .result import Result, failed
-from .secret import Secret, redact
+from .secret import Secret, held, redact
 from .sinks import Entry, Sink, open_sink
 from .steps import Exchange, Local, Steps, now
 from .template import TemplateError
@@ -79,9 +79,9 @@ class Core:
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """What a run would send."""
         action = self.action(name)
-        request = action.request(action.check(inputs, today=now().date()), self.base_url)
+        checked = action.check(inputs, today=now().date())
         key, _ = self._header(Secret("plan"))
-        return Plan.of(action.spec, request, key)
+        return Plan.of(action.spec, action.request(checked, self.base_url), key, held(checked))
 
     def run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], replace_: bool) -> Steps:
         """Run the action *name*; returns a result for every outcome."""
@@ -110,7 +110,8 @@ class Core:
                 answer = yield exchange
                 tries += exchange.tries
         verdict = action.judge(answer, checked, now())
-        result = _result(action, verdict, api=self.base_url, tries=tries, credential=token)
+        result = _result(action, verdict, api=self.base_url, tries=tries, secrets=[token, *held(checked)])
+        result = result.with_warnings(*action.advise(checked))
         if result.outcome is Outcome.DONE and sinks:
             result = yield from self._stored(action, result, sinks, dead, self._header(token))
         return result
@@ -205,11 +206,10 @@ def _probed(
     return sinks
 
 
-def _result(action: Action, verdict: Verdict, *, api: str, tries: int, credential: Secret) -> Result:
+def _result(action: Action, verdict: Verdict, *, api: str, tries: int, secrets: list[Secret]) -> Result:
     problem = verdict.problem
     if problem is not None:
-        secrets = [credential, *verdict.secrets.values()]
-        problem = replace(problem, message=redact(problem.message, secrets))
+        problem = replace(problem, message=redact(problem.message, [*secrets, *verdict.secrets.values()]))
     return Result(
         action.spec.action, verdict.outcome, api, tries, verdict.warnings, verdict.data, problem, (), verdict.secrets
     )

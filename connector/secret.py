@@ -72,6 +72,20 @@ def credential(value: str) -> Secret | None:
     return Secret(text) if _CREDENTIAL.fullmatch(text) else None
 
 
+def held(value: Any) -> Iterator[Secret]:
+    """The secrets in a structure of lists and objects."""
+    match value:
+        case Secret():
+            yield value
+        case list():
+            for item in value:
+                yield from held(item)
+        case dict():
+            yield from held(list(value.values()))
+        case _:
+            return
+
+
 def load_json(text: Secret, sealed: Collection[str]) -> Any:
     """JSON *text* as plain values, in which every text under a key of *sealed* is a :class:`Secret` from birth.
 

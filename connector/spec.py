@@ -2,7 +2,7 @@
 
 Pure: text in, models out.  The pydantic models below *are* the language.  Inputs
 speak Locoia's UI Form Schema vocabulary (https://docs.locoia.com/connectors/helpers/form-helper); what is ours beside
-it is ``nullable`` and ``unit``.
+it is ``nullable``, ``unit``, ``covers`` and ``remarks``.
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ class Input(_Model):
     enum: list[str] | None = None
     multiple: bool = False
     allow_create: bool = Field(False, alias="allowCreate")
+    covers: dict[str, list[str]] | None = None
+    """Ours: options that include others; naming both is a warning."""
+    remarks: dict[str, Line] | None = None
+    """Ours: what to know about an option; it comes as a warning where the option is used."""
     children: dict[Name, Input] | None = None
 
 
@@ -64,6 +68,8 @@ class RequestSpec(_Model):
     path: Annotated[str, Field(pattern=r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}])+$")]
     body: Any = None
     """A YAML structure, sent as JSON; a lone ``{{ expression }}`` keeps its type."""
+    omit_null: bool = False
+    """Leave out the keys of the body that are ``null``, for a change of a part."""
 
 
 class Output(_Model):
@@ -95,6 +101,7 @@ class ReplySpec(_Model):
     rows: Name | None = None
     """The payload is a list; ``data`` holds its rows under this name, each shaped as ``output``."""
     output: dict[Name, Output]
+    """Empty where the answer says nothing that is needed: any success is whole then."""
 
 
 class RevokeSpec(_Model):
@@ -162,6 +169,8 @@ class ConnectorSpec(_Model):
     hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]] = Field(min_length=1)
     """The hosts that may see the credential; loopback may always."""
     env: Env
+    check: Name | None = None
+    """The read that shows whether a credential is accepted."""
     auth: Auth = Auth()
 
     _document: document.Document = PrivateAttr()
@@ -277,6 +286,8 @@ def _input_findings(spec: ActionSpec, path: document.Path, inputs: Mapping[str, 
             yield at((*path, name), 'a select needs "enum", the list of its options')
         if (field.type == "nested_object") != bool(field.children):
             yield at((*path, name), 'a nested_object, and only that, has "children"')
+        for option in {*(field.covers or {}), *(field.remarks or {})} - {*(field.enum or ())}:
+            yield at((*path, name), f'"{option}" is no option of "enum"{did_you_mean(option, field.enum or ())}')
         if field.min is not None and field.max is not None and field.min > field.max:
             yield at((*path, name, "max"), "max is less than min")
         if (field.min_length or 0) > (field.max_length if field.max_length is not None else field.min_length or 0):
@@ -308,7 +319,10 @@ def form(inputs: Mapping[str, Input]) -> dict[str, Any]:
     """*Inputs* as Locoia's UI Form Schema, without the keys that are ours."""
     return {
         name: field.model_dump(
-            by_alias=True, exclude_none=True, exclude_defaults=True, exclude={"nullable", "unit", "children"}
+            by_alias=True,
+            exclude_none=True,
+            exclude_defaults=True,
+            exclude={"nullable", "unit", "covers", "remarks", "children"},
         )
         | ({"children": form(field.children)} if field.children else {})
         for name, field in inputs.items()

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COMMANDS = {
-    "actions": "List the actions there are.",
     "demo": "Create, list and regenerate a token on a sandbox of its own.",
     "run": "Run an action and print one JSON object.",
-    "sandbox": "Serve the token API on this computer, to try things out.",
+    "actions": "List the actions there are.",
     "show": "Show an action's inputs, outputs and form.",
+    "scopes": "Say what each scope allows, and which one is enough.",
+    "login": "Store a credential for later calls.",
+    "whoami": "Say which credential is used, and whether it is accepted.",
+    "logout": "Take away the stored credential.",
+    "exec": "Run a program with a stored token in its environment.",
+    "token": "Print a stored token.",
+    "sandbox": "Serve the token API on this computer, to try things out.",
 }
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from ..errors import InvalidError, invalid
 from ..folder import SpecFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..auth import ConnectorAuth
-    from ..spec import Env
+    from ..spec import ConnectorSpec
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -29,6 +28,7 @@ def specs_option(command: _Command) -> _Command:
         metavar="DIR",
         envvar=SPECS_VARIABLE,
         show_envvar=True,
+        is_eager=True,  # the completion of an action needs it
         callback=lambda _, __, folder: SpecFolder(folder or None),
         help="A folder of specs to use instead of Locoia's own.",
     )(command)
@@ -39,26 +39,50 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
 
 
-def auth_of(ref: str | None, env: Env) -> ConnectorAuth:
-    """The credential of a command, whose variable leaves the environment once it is read.
+class Found(NamedTuple):
+    """A credential, and in words where it came from."""
+
+    auth: ConnectorAuth
+    source: str
+
+
+def auth_of(ref: str | None, spec: ConnectorSpec) -> Found:
+    """The credential of a command: *ref*, else the connector's variables, else what ``login`` stored.
+
+    A variable leaves the environment once it is read.
 
     Raises:
         InvalidError: there is none.
-
     """
     from ..auth import ConnectorAuth  # noqa: PLC0415  # not needed by every command that takes options
+    from . import logins  # noqa: PLC0415
+
+    if ref is not None:
+        return Found(_given(ref), ref if ref != "-" else "standard input")
+    variables = (spec.env.token, f"{spec.env.token}_FILE")
+    taken = {name: os.environ.pop(name) for name in variables if name in os.environ}
+    if not taken and (place := logins.place_of(spec.connector)) is not None:
+        return Found(ConnectorAuth.from_ref(place), place)
+    return Found(ConnectorAuth.from_env(taken), next(iter(taken), "none"))
+
+
+def _given(ref: str) -> ConnectorAuth:
+    from ..auth import ConnectorAuth  # noqa: PLC0415
     from ..sinks import read_ref  # noqa: PLC0415
 
-    if ref is None:
-        names = (env.token, f"{env.token}_FILE")
-        return ConnectorAuth.from_env({name: os.environ.pop(name) for name in names if name in os.environ})
-    try:
-        if ref.startswith("env:"):
-            name = ref.removeprefix("env:")
-            return ConnectorAuth(read_ref(ref, environ={name: os.environ.pop(name)} if name in os.environ else {}))
-        if ref == "-" and sys.stdin.isatty():
-            return ConnectorAuth(read_ref(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))
-        return ConnectorAuth.from_ref(ref)
-    except InvalidError as error:
-        problem = error.problem
-    raise invalid(problem.message, field="auth", hint=problem.hint)
+    if ref.startswith("env:"):
+        name = ref.removeprefix("env:")
+        return ConnectorAuth(read_ref(ref, environ={name: os.environ.pop(name)} if name in os.environ else {}))
+    if ref == "-" and sys.stdin.isatty():
+        return ConnectorAuth(read_ref(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))
+    return ConnectorAuth.from_ref(ref)
+
+
+def action_argument(command: _Command) -> _Command:
+    """``ACTION``, completed by the names of the actions."""
+    return click.argument("action", shell_complete=_actions)(command)
+
+
+def _actions(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    folder = ctx.params.get("specs") or SpecFolder(os.environ.get(SPECS_VARIABLE) or None)
+    return [name for name in folder.names if name.startswith(incomplete)]

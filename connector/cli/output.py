@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,18 @@ if TYPE_CHECKING:
 
     from ..errors import ConnectorError, Outcome, Problem
     from ..result import Result
+    from ..secret import Secret
 
 
 def say(message: str) -> None:
     """A line for people."""
     click.echo(message, err=True)
+
+
+def mask(token: Secret) -> None:
+    """Where a job's log is public, have it hide *token* from now on (GitHub Actions' ``add-mask``)."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        say(f"::add-mask::{token.reveal()}")
 
 
 def say_error(error: ConnectorError) -> None:
@@ -49,6 +57,7 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
     """
     envelope = result.to_dict()
     if reveal and result.token is not None:
+        mask(result.token)
         envelope["data"]["token"] = result.token.reveal()
     if not quiet:
         for warning in result.warnings:

@@ -16,7 +16,7 @@ from ..retry import DEADLINE
 from . import output
 from .arguments import inputs_of
 from .exits import INTERRUPTED
-from .options import auth_of, specs_option
+from .options import action_argument, auth_of, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("action")
+@action_argument
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - is standard input.")
-@click.option("--auth", metavar="REF", help="The credential: file:PATH, env:NAME or - (standard input).")
-@click.option("--token-to", metavar="REF", multiple=True, help="Where a new token goes: file:PATH. May repeat.")
+@click.option("--auth", metavar="REF", help="The credential: file:PATH, keyring:SERVICE/NAME, env:NAME or -.")
+@click.option(
+    "--token-to", metavar="REF", multiple=True, help="Where a new token goes: file:PATH or keyring:SERVICE/NAME."
+)
 @click.option("--replace", is_flag=True, help="The place may hold another token, which becomes its previous one.")
 @click.option("--reveal", is_flag=True, help="Print a new token in the envelope, as data.token.")
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
@@ -85,7 +87,7 @@ def _run(
     inputs = inputs_of(pairs, inputs_file, spec.inputs)
     any_option = ("scopes",) if allow_unknown_scope else ()
     with Connector(
-        auth_of(auth, specs.connector.env), specs=specs, timeout=timeout, any_option=any_option
+        auth_of(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
     ) as connector:
         plan = connector.plan(action, inputs)
         if spec.secrets and not token_to and not reveal:

@@ -9,7 +9,7 @@ import click
 from ..inputs import allowed
 from ..spec import form
 from . import output
-from .options import json_option, specs_option
+from .options import action_argument, json_option, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("action")
+@action_argument
 @json_option
 @specs_option
 def command(action: str, specs: SpecFolder, *, as_json: bool) -> None:

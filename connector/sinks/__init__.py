@@ -1,7 +1,7 @@
 """Where a token may be put, and where a credential is read from.
 
-A place is written as a REF, ``SCHEME:PLACE[#KEY]``.  ``file:`` can store; ``env:`` and ``-`` (standard input) are for
-reading.
+A place is written as a REF, ``SCHEME:PLACE[#KEY]``.  ``file:`` and ``keyring:`` can store; ``env:`` and ``-``
+(standard input) are for reading.
 """
 
 from __future__ import annotations
@@ -21,25 +21,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Sink", "open_sink", "read_ref"]
 
-_SCHEMES = ("file", "env")
+_STORING = ("file", "keyring")
+_SCHEMES = (*_STORING, "env")
 _KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 
 
-def open_sink(ref: str) -> Sink:
+def open_sink(ref: str, *, field: str = "token_to") -> Sink:
     """The place *ref* names, to store a token in.
 
     Raises:
         InvalidError: it names no place, or one that can only be read.
 
     """
-    scheme, place = _split(ref, field="token_to")
+    scheme, place = _split(ref, field=field)
     if scheme == "file":
         from .file import FileSink  # noqa: PLC0415  # each place brings what only it needs
 
-        return FileSink(*_keyed(place, field="token_to"))
+        return FileSink(*_keyed(place, field=field), field=field)
+    if scheme == "keyring":
+        from .keyring import KeyringSink  # noqa: PLC0415  # each place brings what only it needs
+
+        return KeyringSink(*_keyed(place, field=field), field=field)
     raise invalid(
         f"{'standard input' if ref == '-' else 'the environment'} can be read, but keeps no token",
-        field="token_to",
+        field=field,
         hint="Name a file, for example --token-to file:token.json.",
     )
 
@@ -54,10 +59,8 @@ def read_ref(
 
     """
     scheme, place = _split(ref, field=field)
-    if scheme == "file":
-        from .file import FileSink  # noqa: PLC0415  # each place brings what only it needs
-
-        return FileSink(*_keyed(place, field=field), field=field).read()
+    if scheme in _STORING:
+        return open_sink(ref, field=field).read()
     if scheme == "env":
         text = (os.environ if environ is None else environ).get(place)
         if text is None:
@@ -95,7 +98,8 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
         raise invalid(
             told if unknown else "this names no place",
             field=field,
-            hint="A place is file:PATH, env:NAME or - (standard input); a token itself is never an argument.",
+            hint="A place is file:PATH, keyring:SERVICE/NAME, env:NAME or - (standard input). "
+            "A token itself is never an argument.",
         )
     return scheme, place
 

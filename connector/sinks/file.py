@@ -58,7 +58,7 @@ class FileSink:
             record = self._record()
         except (OSError, ValueError) as error:
             raise invalid(f"{self.path} cannot be read: {_words(error)}", field=self._field) from None
-        entry: Entry | None = getattr(record, self._key)
+        entry = record.at(self._key)
         if entry is None:
             raise invalid(f"{self.path} holds no {self._key} token", field=self._field)
         return entry.token
@@ -104,6 +104,20 @@ class FileSink:
         if stored is None or stored.token != entry.token:
             raise OSError("the file holds something else than what was written")
         return tuple(self._warnings())
+
+    def remove(self) -> bool:
+        """Take the file away, with all it holds; whether there was one.
+
+        Raises:
+            InvalidError: it cannot be taken away.
+        """
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise invalid(f"{self.path} cannot be removed: {_words(error)}", field=self._field) from None
+        return True
 
     def _record(self) -> Record:
         text = self._text()

@@ -29,6 +29,10 @@ class Record:
     previous: Entry | None = None
     pending: Entry | None = None
 
+    def at(self, key: Key) -> Entry | None:
+        """The entry under *key*."""
+        return {"current": self.current, "previous": self.previous, "pending": self.pending}[key]
+
     def promote(self, entry: Entry, *, api: str, dead: str | None = None) -> Self:
         """The record with *entry* as current; what was current becomes previous, unless it is of the row *dead*."""
         lives = self.current is not None and (dead is None or self.current.id != dead)

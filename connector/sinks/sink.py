@@ -58,7 +58,15 @@ class Sink(Protocol):
         Returns warnings.
 
         Raises:
-            OSError: the place did not take it.
+            OSError, InvalidError: the place did not take it.
 
+        """
+        ...
+
+    def remove(self) -> bool:
+        """Take away what stands there; whether something did.
+
+        Raises:
+            InvalidError: that does not work.
         """
         ...

@@ -78,7 +78,7 @@ def on_terminal(*arguments: str, typed: str = "", **variables: str) -> Done:
         os.close(theirs)
         assert process.stderr is not None
         question = ""
-        while typed and not question.endswith(": "):
+        while typed and not question.endswith(("]: ", "Token: ")):
             read = process.stderr.read(1)
             assert read, f"it ended without a question: {question}"
             question += read

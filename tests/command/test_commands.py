@@ -35,18 +35,12 @@ def test_the_demo_creates_lists_and_regenerates(call: Call) -> None:
 
 
 def test_actions_are_listed_with_their_effect(call: Call) -> None:
-    lines = [line.split()[:2] for line in call("actions").out.splitlines()]
-    assert lines == [
-        ["action", "effect"],
-        ["create_pat", "create"],
-        ["list_pats", "read"],
-        ["regenerate_pat", "rotate"],
-    ]
-    assert [head["action"] for head in call("actions", "--json").envelope["actions"]] == [
-        "create_pat",
-        "list_pats",
-        "regenerate_pat",
-    ]
+    head, *lines = [line.split()[:2] for line in call("actions").out.splitlines()]
+    assert head == ["action", "effect"]
+    assert ["create_pat", "create"] in lines
+    assert ["list_pats", "read"] in lines
+    assert ["regenerate_pat", "rotate"] in lines
+    assert [head["action"] for head in call("actions", "--json").envelope["actions"]] == [name for name, _ in lines]
 
 
 def test_actions_of_another_folder(call: Call, tmp_path: Path) -> None:

@@ -80,9 +80,10 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it() -> None:
     assert "pip install 'locoia-pat[sandbox]'" in done.stderr
 
 
-def test_every_spec_is_an_action_and_every_action_has_a_typed_function() -> None:
-    names = SpecFolder().names
-    assert set(names) == {name for name in actions.__all__ if name.islower()}
+def test_every_spec_loads_and_every_typed_function_is_an_action() -> None:
+    folder = SpecFolder()
+    assert [folder.action(name).action for name in folder.names] == list(folder.names)
+    assert {name for name in actions.__all__ if name.islower()} <= set(folder.names)
 
 
 @pytest.mark.parametrize(

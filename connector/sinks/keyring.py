@@ -1,0 +1,112 @@
+"""``keyring:SERVICE/NAME``: our record in the system's keyring.
+
+With no keyring, as on many servers, nothing is stored and the error names another place: never a fall-back in clear.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import invalid
+from ..require import require
+from ..secret import Secret
+from .record import Key, Record, parse
+
+if TYPE_CHECKING:
+    from .sink import Entry
+
+
+class KeyringSink:
+    """One entry of the keyring."""
+
+    def __init__(self, place: str, key: Key = "current", *, field: str = "token_to") -> None:
+        """The entry at *place*, written ``SERVICE/NAME``, of whose record *key* is read.
+
+        Raises:
+            InvalidError: *place* is not of that form, or the extra is not installed.
+        """
+        self._service, _, self._name = place.partition("/")
+        self._key: Key = key
+        self._field = field
+        if not self._service or not self._name:
+            raise invalid("a place in the keyring is keyring:SERVICE/NAME", field=field)
+        self._keyring: Any = require("keyring", "keyring")
+
+    @property
+    def ref(self) -> str:
+        """The entry as a REF."""
+        return f"keyring:{self._service}/{self._name}#current"
+
+    def read(self) -> Secret:
+        """The token under the REF's key.
+
+        Raises:
+            InvalidError: the entry holds none, or there is no keyring.
+        """
+        entry = self._record().at(self._key)
+        if entry is None:
+            raise invalid(f"{self.ref} holds no {self._key} token", field=self._field)
+        return entry.token
+
+    def probe(self) -> Entry | None:
+        """Write what stands there once more, and take it away again where nothing did.
+
+        Raises:
+            InvalidError: that does not work, for example because there is no keyring.
+        """
+        if self._key != "current":
+            raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
+        text = self._text()
+        record = self._record()
+        self._call("set_password", (text or record.to_text()).reveal())
+        if text is None:
+            self._call("delete_password")
+        return record.current
+
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
+        """Make *entry* the current token, and read it back.
+
+        Raises:
+            InvalidError: the keyring does not hold it now.
+        """
+        record = self._record().promote(entry, api=api, dead=dead)
+        self._call("set_password", record.to_text().reveal())
+        stored = self._record().current
+        if stored is None or stored.token != entry.token:
+            raise invalid(f"{self.ref} holds something else than what was written", field=self._field)
+        return ()
+
+    def remove(self) -> bool:
+        """Take the entry away, with all it holds; whether there was one.
+
+        Raises:
+            InvalidError: there is no keyring.
+        """
+        if self._text() is None:
+            return False
+        self._call("delete_password")
+        return True
+
+    def _record(self) -> Record:
+        text = self._text()
+        try:
+            return parse(text) if text else Record()
+        except ValueError as error:
+            words = str(error)
+        raise invalid(f"{self.ref}: {words}", field=self._field)
+
+    def _text(self) -> Secret | None:
+        found = self._call("get_password")
+        return Secret(found) if found is not None else None
+
+    def _call(self, method: str, *value: str) -> Any:
+        """Ask the keyring; its errors, which may hold what it was given, become ours."""
+        try:
+            return getattr(self._keyring, method)(self._service, self._name, *value)
+        except self._keyring.errors.KeyringError as error:
+            kind = type(error).__name__
+        raise invalid(
+            f"this computer has no keyring that works here ({kind})",
+            field=self._field,
+            hint="Name another place, for example file:~/.locoia-token.json.",
+        )
