@@ -52,8 +52,8 @@ class ConnectorAuth:
             raise invalid(
                 "there is no credential",
                 field="auth",
-                hint=f"Set {env.token} or {env.token}_FILE, run locoia-pat login, or name a place with --auth, "
-                "for example --auth file:token.json. A first token comes from the app: avatar > User > Personal Access Token.",
+                hint=f"Set {env.token} or {env.token}_FILE, run locoia-pat login, or name a place with --auth "
+                "(--auth file:token.json). A first token comes from the app: avatar > User > Personal Access Token.",
             )
 
         return cls(read)

@@ -15,7 +15,7 @@ FOLDER = SpecFolder()
 def test_a_plan_is_the_request_with_its_credential_masked() -> None:
     action = Action(FOLDER.action("regenerate_pat"))
     request = action.request(action.check({"token_id": "7", "expiration": None}), "https://api.locoia.com/v1")
-    plan = Plan.of(action.spec, request, "Authorization").to_dict()
+    plan = Plan.of(action.spec, request, "Authorization", []).to_dict()
     assert plan == {
         "action": "regenerate_pat",
         "effect": "rotate",
@@ -29,6 +29,6 @@ def test_a_plan_is_the_request_with_its_credential_masked() -> None:
 
 def test_a_plan_of_a_request_without_a_body_has_none() -> None:
     action = Action(FOLDER.action("list_pats"))
-    plan = Plan.of(action.spec, action.request({}, "https://api.locoia.com/v1"), "X-Key")
+    plan = Plan.of(action.spec, action.request({}, "https://api.locoia.com/v1"), "X-Key", [])
     assert plan.body is None
     assert plan.headers == {"accept": "application/json", "x-key": MASK}

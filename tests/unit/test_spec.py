@@ -356,10 +356,18 @@ def test_the_shipped_specs_load_without_findings(file: str) -> None:
         assert Action(parse_action(text, file)).spec.action == Path(file).stem
 
 
-def test_the_shipped_specs_are_the_three_actions_of_the_api() -> None:
+def test_the_shipped_specs_say_what_each_does() -> None:
     folder = SpecFolder()
-    effects = {name: folder.action(name).effect for name in folder.names}
-    assert effects == {"create_pat": "create", "list_pats": "read", "regenerate_pat": "rotate"}
+    assert {name: folder.action(name).effect for name in folder.names} == {
+        "create_connector_auth": "create",
+        "create_pat": "create",
+        "delete_connector_auth": "delete",
+        "get_connector_auth": "read",
+        "list_connector_auths": "read",
+        "list_pats": "read",
+        "regenerate_pat": "rotate",
+        "update_connector_auth": "update",
+    }
 
 
 def test_loading_is_repeatable() -> None:
