@@ -41,5 +41,5 @@ def create_pat(
     """
     from .models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
-    inputs = {"expiration": expiration, "scopes": list(scopes), "note": note}
+    inputs = {"expiration": expiration, "scopes": scopes if isinstance(scopes, str) else list(scopes), "note": note}
     return MintedToken.of(connector.run("create_pat", inputs, token_to=token_to, replace=replace).raise_for_outcome())

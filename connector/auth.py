@@ -26,7 +26,10 @@ class ConnectorAuth:
 
         Raises:
             InvalidError: the token is no credential: not visible ASCII characters without spaces.
+            TypeError: it is no :class:`Secret`.
         """
+        if not isinstance(token, Secret) and not callable(token):
+            raise TypeError("a token is given as Secret(...), so that nothing shows it")
         if isinstance(token, Secret) and credential(token.reveal()) is None:
             raise invalid(
                 "this is no credential",
@@ -45,10 +48,10 @@ class ConnectorAuth:
         variables = os.environ if environ is None else environ
 
         def read(env: Env) -> Secret:
-            if env.token in variables:
+            if variables.get(env.token):
                 return read_ref(f"env:{env.token}", environ=variables, field=env.token)
             if file := variables.get(f"{env.token}_FILE"):
-                return read_ref(f"file:{file}", field=f"{env.token}_FILE")
+                return read_ref(f"file:{file.removeprefix('file:')}", field=f"{env.token}_FILE")
             raise invalid(
                 "there is no credential",
                 field="auth",

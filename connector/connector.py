@@ -46,6 +46,11 @@ class _Edge:
         self._core = Core(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
 
     @property
+    def storing(self) -> bool:
+        """Whether a minted token is on its way into its places: a bad moment to be interrupted."""
+        return self._core.storing
+
+    @property
     def base_url(self) -> str:
         """The base address that is called.
 
@@ -121,6 +126,7 @@ class Connector(_Edge):
         """Close all connections."""
         if self._executor is not None:
             self._executor.close()
+            self._executor = None  # a later run opens new ones
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +187,7 @@ class AsyncConnector(_Edge):
         """Close all connections."""
         if self._executor is not None:
             await self._executor.close()
+            self._executor = None  # a later run opens new ones
 
     async def __aenter__(self) -> Self:
         return self

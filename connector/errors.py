@@ -173,7 +173,8 @@ def invalid(
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` for a near miss, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    names = list(known)
+    near = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word and word in name]
     return f"; did you mean {near[0]}?" if near else ""
 
 

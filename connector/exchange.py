@@ -261,6 +261,6 @@ _CODES: dict[int, Code] = {
 _HINTS: dict[Code, str] = {
     "unauthorized": "The credential was not accepted: it may be expired, replaced, or meant for another host.",
     "forbidden": "The credential is known, but may not do this.",
-    "not_found": "Check the id, and that the credential's owner can see it.",
+    "not_found": "Check the id, whether the credential's owner can see it, and the base address.",
     "validation": "Change the inputs as the API says.",
 }

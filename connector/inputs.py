@@ -84,7 +84,7 @@ class Inputs:
         if kind == "unknown_option":
             return Problem("validation", message, field=field, hint=f"Allowed: {', '.join(spec.enum or ())}.")
         if advice := _advice(spec, given, today):
-            hint = f"{hint} {advice}"
+            hint = f"{advice} {hint}"
         told = "what was given" if spec.type == "password" else shown(given)
         return Problem("validation", f"{told} is not allowed", field=field, hint=hint)
 
@@ -145,11 +145,11 @@ _TYPES: dict[InputType, Callable[[Input], str]] = {
 def _advice(field: Input, given: object, today: dt.date | None) -> str | None:
     """What the user probably meant."""
     if field.multiple and isinstance(given, str):
-        return "A list is given by repeating the name, or as JSON."
+        return "Give a list: repeat the name for each of its values."
     if not isinstance(given, str):
         return None
     if field.nullable and given.lower() in {"never", "none", "no", "unlimited", "nil", ""}:
-        return "For no value at all give null."
+        return "For never, or none at all, give null."
     if field.unit == "days" and today and (found := re.match(r"\d{4}-\d\d-\d\d", given)):
         try:
             days = (dt.date.fromisoformat(found[0]) - today).days

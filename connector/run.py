@@ -48,6 +48,8 @@ class Core:
         self._timeout = timeout
         self._any_option = any_option
         self._actions: dict[str, Action] = {}
+        self.storing = False
+        """Whether a token is minted and on its way into its places: a bad moment to be interrupted."""
 
     @cached_property
     def base_url(self) -> str:
@@ -113,7 +115,11 @@ class Core:
         result = _result(action, verdict, api=self.base_url, tries=tries, secrets=[token, *held(checked)])
         result = result.with_warnings(*action.advise(checked))
         if result.outcome is Outcome.DONE and sinks:
-            result = yield from self._stored(action, result, sinks, dead, self._header(token))
+            self.storing = True
+            try:
+                result = yield from self._stored(action, result, sinks, dead, self._header(token))
+            finally:
+                self.storing = False
         return result
 
     def _stored(
@@ -190,7 +196,7 @@ def _probed(
     if token_to and not action.spec.secrets:
         raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
     sinks: list[Sink] = []
-    for place in token_to:
+    for place in [token_to] if isinstance(token_to, str) else token_to:
         sink = open_sink(place) if isinstance(place, str) else place
         if any(sink.ref == other.ref for other in sinks):
             raise invalid(f"{sink.ref} is named twice", field="token_to")

@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _main(arguments: list[str]) -> int:
+    output.distrust(arguments)
     try:
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
     except click.UsageError as error:
@@ -88,9 +89,14 @@ def _main(arguments: list[str]) -> int:
 
 def _usage(error: click.UsageError, arguments: list[str]) -> int:
     """A wrong call: ``run`` answers it with its envelope, as it answers everything."""
-    path = error.ctx.command_path if error.ctx else "locoia-pat"
-    wrong = InvalidError(Problem("validation", error.format_message(), next=f"{path} --help"))
-    if path == "locoia-pat run":
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        output.say(error.format_message())
+        return Outcome.INVALID.exit_code
+    command = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
+    wrong = InvalidError(
+        Problem("validation", error.format_message(), next=f"locoia-pat {command} --help".replace("  ", " "))
+    )
+    if command == "run":
         # Only a name we know: any other word may be a value, even a misplaced secret.
         action = next((word for word in arguments if word in SpecFolder().names), None)
         return output.print_result(failed(action, wrong))

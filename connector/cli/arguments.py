@@ -62,7 +62,7 @@ def _value(name: str, text: str, field: Input) -> Any:
             )
         return read_ref(text.removeprefix(_REF), field=name)
     if text.startswith("@"):
-        return _read(name, text[1:])
+        return _read(name, text[1:]).removesuffix("\n")
     if text == "null" and field.nullable:
         return None
     if field.type in ("nested_object", "daterange") or (field.multiple and text.startswith("[")):
@@ -79,8 +79,9 @@ def _from_file(file: str, fields: Mapping[str, Input]) -> dict[str, Any]:
     text = sys.stdin.read() if file == "-" else _read("inputs", file)
     try:
         found = json.loads(text)
-    except ValueError:
-        raise invalid("is not JSON", field="inputs") from None
+    except ValueError as error:
+        place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise invalid(f"{shown(file)} is not JSON{place}", field="inputs", hint="It is one object of inputs.") from None
     if not isinstance(found, dict):
         raise invalid(f"is {shown(found)}, where an object of inputs is due", field="inputs")
     for name, value in found.items():

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from ..secret import Secret, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..errors import ConnectorError, Outcome, Problem
     from ..result import Result
-    from ..secret import Secret
+
+
+_distrusted: list[Secret] = []
+
+
+def distrust(words: Iterable[str]) -> None:
+    """Show none of *words* that may be a token in the wrong place."""
+    _distrusted[:] = [Secret(part) for word in words for part in _LIKE_A_TOKEN.findall(word)]
+
+
+def safe(text: str) -> str:
+    """*Text* without what may be a misplaced token."""
+    return redact(text, _distrusted)
 
 
 def say(message: str) -> None:
     """A line for people."""
-    click.echo(message, err=True)
+    click.echo(safe(message), err=True)
 
 
 def mask(token: Secret) -> None:
     """Where a job's log is public, have it hide *token* from now on (GitHub Actions' ``add-mask``)."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        say(f"::add-mask::{token.reveal()}")
+        click.echo(f"::add-mask::{token.reveal()}", err=True)
 
 
 def say_error(error: ConnectorError) -> None:
@@ -33,6 +48,10 @@ def say_error(error: ConnectorError) -> None:
     say(f"{click.style('error', fg='red')}: {error}")
     if error.problem.next:
         say(f"Try: {error.problem.next}")
+
+
+# Long, with digits and letters of both cases: made by chance, as tokens are, and not by people.
+_LIKE_A_TOKEN = re.compile(r"(?=[\w-]*[0-9])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}", re.ASCII)
 
 
 def print_json(value: object) -> None:
@@ -56,6 +75,9 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
     *reveal* is one of the deliberate exits of a token.
     """
     envelope = result.to_dict()
+    if result.problem is not None:
+        envelope["action"] = safe(result.action) if result.action else None
+        envelope["error"] = {k: safe(v) if isinstance(v, str) else v for k, v in envelope["error"].items()}
     if reveal and result.token is not None:
         mask(result.token)
         envelope["data"]["token"] = result.token.reveal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..retry import DEADLINE
 from . import output
 from .arguments import inputs_of
 from .exits import INTERRUPTED
+from .interrupts import Signals
 from .options import action_argument, auth_of, specs_option
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEADLINE, show_default=True,
               metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
+@click.option("--json", is_flag=True, expose_value=False, hidden=True)  # as everywhere; it is what run prints
 @click.option("--table", is_flag=True, help="Print a table for people instead of JSON.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
@@ -51,23 +54,36 @@ def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal:
     stored.
     """
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # its waits are told by "attempts"
+    signals = Signals()
     try:
-        result = _run(action, specs, reveal=reveal, quiet=quiet, **options)
+        with signals:
+            result = _run(action, specs, signals, reveal=reveal, quiet=quiet, **options)
     except ConnectorError as error:
-        result = failed(action, error)
+        result = _advised(failed(action, error))
     except (KeyboardInterrupt, click.Abort):
         problem = Problem("unavailable", "interrupted; nothing was sent")
         output.print_result(Result(action, Outcome.NOT_DONE, problem=problem), quiet=quiet)
-        return INTERRUPTED
+        return signals.exit_code or INTERRUPTED
     except _InterruptError as interrupt:
         output.print_result(interrupt.result, quiet=quiet)
-        return INTERRUPTED
-    return output.print_result(result, reveal=reveal, table=table, quiet=quiet)
+        return signals.exit_code or INTERRUPTED
+    code = output.print_result(result, reveal=reveal, table=table, quiet=quiet)
+    return signals.exit_code or code
+
+
+def _advised(result: Result) -> Result:
+    """The result, with the option that helps where a scope is unknown."""
+    problem = result.problem
+    if problem is None or problem.field != "scopes" or "is no option" not in problem.message:
+        return result
+    hint = f"{problem.hint} --allow-unknown-scope sends it all the same."
+    return dataclasses.replace(result, problem=dataclasses.replace(problem, hint=hint))
 
 
 def _run(
     action: str,
     specs: SpecFolder,
+    signals: Signals,
     *,
     pairs: tuple[str, ...],
     inputs_file: str | None,
@@ -100,6 +116,7 @@ def _run(
             output.say(f"{plan.method} {plan.url}")
         if spec.effect != "read" and not yes and sys.stdin.isatty():
             _ask(connector, spec, inputs, plan.url)
+        signals.wait_while = lambda: connector.storing
         try:
             return connector.run(action, inputs, token_to=token_to, replace=replace)
         except KeyboardInterrupt:

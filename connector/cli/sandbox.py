@@ -50,7 +50,7 @@ def command(*, port: int, data: Path | None, new_token: bool, host: str, expose:
     url = server.address(listener)
     click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
     _lines("sh, bash, zsh", "export {}='{}'", url, token)
-    _lines("PowerShell", "$env:{} = '{}'", url, token)
+    _lines("PowerShell, without the mark in front", "# $env:{} = '{}'", url, token)
     if token is None:
         click.echo("# Its tokens are those of before; --new-token mints one more.")
     if not is_loopback(host):

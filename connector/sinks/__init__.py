@@ -45,7 +45,7 @@ def open_sink(ref: str, *, field: str = "token_to") -> Sink:
     raise invalid(
         f"{'standard input' if ref == '-' else 'the environment'} can be read, but keeps no token",
         field=field,
-        hint="Name a file, for example --token-to file:token.json.",
+        hint="Name a file (file:token.json) or an entry of the keyring (keyring:SERVICE/NAME).",
     )
 
 

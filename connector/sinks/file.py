@@ -84,7 +84,9 @@ class FileSink:
             raise invalid(
                 f"{self.path} cannot take a token: {_words(error)}",
                 field=self._field,
-                hint="Name a file in a folder that exists and that you may write to.",
+                hint="Name a file in a folder that exists and that you may write to."
+                if isinstance(error, OSError)
+                else "Name a file of its own for the token.",
             ) from None
         return record.current
 

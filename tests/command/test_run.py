@@ -124,11 +124,45 @@ def test_a_wrong_call_is_invalid_and_sends_nothing(
     assert CREDENTIAL not in done.out + done.err
 
 
+MISPLACED = "lpat_E4cBi8FPVphfSjKNG6MoWOFSbQfXzS3vsqYe"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [MISPLACED],
+        ["list_pats", f"{MISPLACED}=1"],
+        ["list_pats", f"--{MISPLACED}"],
+        ["list_pats", "--timeout", MISPLACED],
+        ["list_pats", "--auth", f"file:{MISPLACED}"],
+        ["create_pat", *GOOD, "--token-to", f"file:/nowhere/{MISPLACED}/x"],
+        ["list_pats", "--inputs", MISPLACED],
+    ],
+    ids=str,
+)
+def test_a_token_in_the_wrong_place_is_not_repeated(call: Call, arguments: list[str]) -> None:
+    done = call("run", *arguments)
+    assert (done.code, done.envelope["outcome"]) == (2, "invalid")
+    assert MISPLACED[-20:] not in done.out + done.err
+
+
+@pytest.mark.parametrize("arguments", [["--token-to"], ["--auth"], ["--replace=1"], ["--timeout"]], ids=str)
+def test_an_option_without_its_value_is_invalid_as_everything_is(call: Call, arguments: list[str]) -> None:
+    done = call("run", "create_pat", *GOOD, *arguments)
+    assert (done.code, done.envelope["outcome"], done.envelope["action"]) == (2, "invalid", "create_pat")
+    assert done.envelope["error"]["next"] == "locoia-pat run --help"
+
+
+def test_an_unknown_scope_names_the_option_that_sends_it(call: Call) -> None:
+    done = call("run", "create_pat", "expiration=1", "note=x", "scopes=new:one", "--reveal")
+    assert "--allow-unknown-scope" in done.envelope["error"]["hint"]
+
+
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
         ("30 days", "Give the number of days alone, for example 30."),
-        ("never", "For no value at all give null."),
+        ("never", "For never, or none at all, give null."),
         ("2999-01-01", "days from today."),
         ("2001-01-01", "is not in the future"),
     ],
@@ -311,6 +345,45 @@ def interrupted(*arguments: str) -> Any:
 def test_an_interrupted_create_says_that_it_may_have_happened() -> None:
     envelope = interrupted("create_pat", *GOOD, "--reveal")
     assert (envelope["outcome"], envelope["error"]["next"]) == ("unknown", "locoia-pat run list_pats")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_says_what_is_known(number: signal.Signals) -> None:
+    with serving(stall(5)) as server:
+        process = spawn("run", "create_pat", *GOOD, "--reveal", LOCOIA_BASE_URL=server.url)
+        until = time.monotonic() + 20
+        while not server.got and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert json.loads(out)["outcome"] == "unknown"
+
+
+def test_a_signal_waits_until_a_minted_token_is_stored(tmp_path: Path) -> None:
+    """The place is a pipe's neighbour: its folder lock is held, so the store waits while the signal comes."""
+    import fcntl  # noqa: PLC0415  # only this test holds a lock
+
+    folder = os.open(tmp_path, os.O_RDONLY)
+
+    def hold(connection: Any) -> bool:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        return bool(answer(201, created())(connection))
+
+    with serving(hold) as server:
+        place = f"file:{tmp_path}/t.json"
+        process = spawn("run", "create_pat", *GOOD, "--token-to", place, LOCOIA_BASE_URL=server.url)
+        until = time.monotonic() + 20
+        while not server.got and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.5)  # the answer is read, and the store waits for the lock
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        os.close(folder)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert json.loads(out)["outcome"] == "done"
+    assert read_ref(place) == Secret(TOKEN)
 
 
 def test_an_interrupted_read_is_safe_to_repeat() -> None:

@@ -265,3 +265,23 @@ def test_a_wrong_auth_template_is_a_finding_in_connector_yaml(tmp_path: Any, lin
     assert words in result.problem.message
     with pytest.raises(SpecError):
         Connector(specs=tmp_path).plan("ping")
+
+
+def test_a_connector_that_was_closed_opens_again() -> None:
+    with serving(answer(200, [])) as server, connector(server.url) as api:
+        api.run("list_pats")
+        api.close()
+        assert api.run("list_pats").outcome is Outcome.DONE
+
+
+def test_a_token_that_is_no_secret_is_refused_by_its_type() -> None:
+    with pytest.raises(TypeError, match="Secret") as caught:
+        ConnectorAuth(CREDENTIAL)  # type: ignore[arg-type]  # is the mistake
+    assert CREDENTIAL not in str(caught.value)
+
+
+def test_an_empty_variable_is_no_credential_and_a_file_may_be_named_as_a_ref(tmp_path: Any) -> None:
+    (tmp_path / "token").write_text(CREDENTIAL)
+    os.environ.update(LOCOIA_TOKEN="", LOCOIA_TOKEN_FILE=f"file:{tmp_path}/token")
+    with serving(answer(200, [])) as server, Connector(base_url=server.url) as api:
+        assert api.run("list_pats").outcome is Outcome.DONE

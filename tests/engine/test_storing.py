@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import AsyncConnector, Connector, ConnectorAuth, NotStoredError, Outcome, Result, Secret
+from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Outcome, Result, Secret
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
 from locoia_pat.sinks import Sink, open_sink, read_ref
 
@@ -217,3 +217,11 @@ def test_typed_functions_return_models() -> None:
     assert minted.expiration == listed.expiration
     assert listed.expiration is not None
     assert listed.expiration.isoformat() == "2099-12-23T16:36:49+00:00"
+
+
+def test_one_place_and_one_scope_may_be_given_alone(tmp_path: Path) -> None:
+    with serving(answer(201, created())) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=f"file:{tmp_path}/t")
+        assert result.token_refs == (f"file:{tmp_path}/t#current",)
+        with pytest.raises(InvalidError, match="Give a list"):
+            create_pat(api, expiration=1, scopes="embed,company", note="CI")

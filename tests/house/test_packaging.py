@@ -11,6 +11,7 @@ from pathlib import Path
 import locoia_pat
 import pytest
 from locoia_pat import actions
+from locoia_pat.actions import scopes
 from locoia_pat.folder import SpecFolder
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +101,7 @@ def test_every_module_and_public_name_says_what_it_is(path: Path) -> None:
             for inner in node.body if isinstance(node, ast.ClassDef) else []:
                 if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)) and not inner.name.startswith("_"):
                     assert ast.get_docstring(inner), f"{path.name}: {node.name}.{inner.name}"
+
+
+def test_the_scopes_of_the_spec_are_those_of_the_table() -> None:
+    assert set(SpecFolder().action("create_pat").inputs["scopes"].enum or ()) == set(scopes.ALL)

@@ -27,7 +27,7 @@ NO_PLACES = {
     "a near scheme": ("fil:t.json", '"fil" is no kind of place; did you mean file?'),
     "another near scheme": ("envs:NAME", '"envs" is no kind of place; did you mean env?'),
     "another scheme": ("s3:bucket", '"s3" is no kind of place'),
-    "another case": ("FILE:t.json", '"FILE" is no kind of place'),
+    "another case": ("FILE:t.json", '"FILE" is no kind of place; did you mean file?'),
     "standard input and more": ("-:x", "this names no place"),
     "an unknown key": ("file:t.json#newest", '"newest" is no part of a token file'),
     "an empty key": ("file:t.json#", '"" is no part of a token file'),

@@ -222,10 +222,10 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
 @pytest.mark.parametrize(
     ("keys", "value", "advice"),
     [
-        ({**SELECT, "multiple": True}, "view,manage", "A list is given by repeating the name, or as JSON."),
-        (DAYS, "never", "For no value at all give null."),
-        (DAYS, "None", "For no value at all give null."),
-        (DAYS, "", "For no value at all give null."),
+        ({**SELECT, "multiple": True}, "view,manage", "Give a list: repeat the name for each of its values."),
+        (DAYS, "never", "For never, or none at all, give null."),
+        (DAYS, "None", "For never, or none at all, give null."),
+        (DAYS, "", "For never, or none at all, give null."),
         (DAYS, "2026-12-31", "2026-12-31 is 364 days from today."),
         (DAYS, "2026-01-02T10:00", "2026-01-02 is 1 days from today."),
         (DAYS, "9999-12-31", "9999-12-31 is 2912442 days from today."),
@@ -238,7 +238,7 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
 )
 def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value: str, advice: str) -> None:
     hint = _problem(_inputs(x=keys), {"x": value}).hint
-    assert hint == f"Allowed: {allowed(_input(**keys))}. {advice}"
+    assert hint == f"{advice} Allowed: {allowed(_input(**keys))}."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""What exists is documented, and what the documentation shows runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+import yaml
+from locoia_pat.cli import group
+from locoia_pat.errors import Code, Outcome
+from locoia_pat.folder import SpecFolder
+from locoia_pat.sandbox.server import first_token, running
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = "\n".join(page.read_text() for page in PAGES)
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
+    return [(language, text) for language, text in FENCE.findall(page.read_text()) if language in languages]
+
+
+RUNNABLE = [page for page in PAGES[1:] if blocks(page, "sh", "python")]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path) -> None:
+    with running() as (url, store):
+        token = first_token(store)
+        assert token is not None
+        environment = {
+            **os.environ,
+            "LOCOIA_BASE_URL": url,
+            "LOCOIA_TOKEN": token.reveal(),
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        for language, text in blocks(page, "sh", "python"):
+            command = ["bash", "-euo", "pipefail", "-c", text] if language == "sh" else [sys.executable, "-c", text]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_yaml_and_json_of_a_page_can_be_read(page: Path) -> None:
+    for language, text in blocks(page, "yaml", "json"):
+        assert yaml.safe_load(text) if language == "yaml" else json.loads(text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+SPECS = SpecFolder()
+
+
+@pytest.mark.parametrize("name", SPECS.names)
+def test_every_action_its_inputs_and_outputs_are_documented(name: str) -> None:
+    spec = SPECS.action(name)
+    section = ALL.split(f"## `{name}`")[1].split("\n## ")[0]
+    for part in [*spec.inputs, *spec.reply.output]:
+        assert f"`{part}`" in section, part
+    assert spec.summary in section
+
+
+@pytest.mark.parametrize("name", group.list_commands(click.Context(group)))
+def test_every_command_and_option_is_documented(name: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    assert f"`{name}" in ALL or f"locoia-pat {name}" in ALL
+    section = ALL.split(f"## `locoia-pat {name}`")[1].split("\n## ")[0]
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert any(f"`{option}" in section for option in parameter.opts), parameter.opts
+
+
+def test_every_outcome_exit_and_error_code_is_documented() -> None:
+    text = (ROOT / "docs" / "outcomes.md").read_text()
+    for outcome in Outcome:
+        assert f"| `{outcome}` | {outcome.exit_code} |" in text
+    for code in get_args(Code):
+        assert f"`{code}`" in text
+    for exit_code in (70, 130):
+        assert f"| {exit_code} |" in text
