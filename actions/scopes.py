@@ -1,9 +1,21 @@
-"""The scopes of the API page, as data.
+"""The scopes of the API page, as data, and what follows from them.
 
-Source: https://docs.locoia.com/api/authentication-with-our-api, "Scopes".
+Source: https://docs.locoia.com/api/authentication-with-our-api, "Scopes".  A scope never gives more than what the user
+who made the token has access to; what that is, no table says.
+
+>>> narrowest("Connector Auths", "read")
+('connector_auth:view',)
 """
 
 from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+from locoia_pat.errors import did_you_mean, invalid, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 NAMES = ("automation", "company", "connector_auth", "connectors", "dashboard", "embed")
 
@@ -14,3 +26,122 @@ WEBHOOK_RUN = ("automation:webhook_run", "webhook_run")
 """Triggers webhook flows.  The page prints the extension without a colon and without an example, so both are known."""
 
 ALL = (*(f"{name}{extension}" for name in NAMES for extension in ("", *(f":{e}" for e in EXTENSIONS))), *WEBHOOK_RUN)
+
+WEBHOOK_FLOWS = "Webhook Flows"
+"""What the webhook extension triggers.  The page does not say whether plain ``automation`` does so too: here it does
+not, so that nobody is told to drop a scope that may be needed."""
+
+ENTITIES = {
+    "automation": (
+        "Flows",
+        "Flow Runs",
+        "Flow Run Steps",
+        "Run Flows",
+        "Connector Auths",
+        "Env Variables",
+        "File Uploads",
+    ),
+    "company": ("Env Variables", "File Uploads", "Teams", "Users"),
+    "connector_auth": ("Connector Auths",),
+    "connectors": ("Connectors", "Connector Actions"),
+    "dashboard": ("Dashboards", "Data Sources", "Forecasts", "Insights", "Transforms"),
+    "embed": ("Embeds",),
+}
+"""What each name is about."""
+
+READ_ONLY = {"automation": ("Connector Auths", "Env Variables", "File Uploads")}
+"""Entities of a name that no extension of it lets a token change."""
+
+OPERATIONS = {
+    "": ("create", "read", "update", "delete"),
+    "manage": ("create", "read", "update"),
+    "view": ("read",),
+    "webhook_run": ("trigger",),
+}
+"""What each extension lets a token do."""
+
+ALL_ENTITIES = (*dict.fromkeys(entity for entities in ENTITIES.values() for entity in entities), WEBHOOK_FLOWS)
+ALL_OPERATIONS = (*OPERATIONS[""], *OPERATIONS["webhook_run"])
+
+
+def _table(scope: str) -> dict[str, tuple[str, ...]]:
+    """The operations of each entity that *scope* gives."""
+    if scope in WEBHOOK_RUN:
+        return {WEBHOOK_FLOWS: OPERATIONS["webhook_run"]}
+    name, _, extension = scope.partition(":")
+    fixed = READ_ONLY.get(name, ())
+    return {entity: OPERATIONS["view" if entity in fixed else extension] for entity in ENTITIES[name]}
+
+
+_TABLES = {scope: _table(scope) for scope in ALL}
+_GRANTS = {
+    scope: frozenset((entity, operation) for entity, operations in table.items() for operation in operations)
+    for scope, table in _TABLES.items()
+}
+_NOTHING: frozenset[tuple[str, str]] = frozenset()
+
+
+def allows(scope: str, entity: str, operation: str) -> bool:
+    """Whether a token with *scope* may do *operation* on *entity*; a scope the page does not have allows nothing.
+
+    Raises:
+        InvalidError: the page has no such entity or operation.
+
+    """
+    _known("entity", entity, ALL_ENTITIES)
+    _known("operation", operation, ALL_OPERATIONS)
+    return (entity, operation) in _GRANTS.get(scope, _NOTHING)
+
+
+def narrowest(entity: str, operation: str) -> tuple[str, ...]:
+    """The scopes that allow *operation* on *entity* and include no other that does; empty where none does.
+
+    Raises:
+        InvalidError: the page has no such entity or operation.
+
+    """
+    enough = [scope for scope in ALL if allows(scope, entity, operation)]
+    return tuple(scope for scope in enough if not any(_GRANTS[other] < _GRANTS[scope] for other in enough))
+
+
+def includes(wider: str, narrower: str) -> bool:
+    """Whether *wider* allows all that *narrower* does; a scope the page does not have includes none and is in none."""
+    return bool(asked := _GRANTS.get(narrower, _NOTHING)) and asked <= _GRANTS.get(wider, _NOTHING)
+
+
+def redundant(scopes: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of *scopes*, wider and narrower, of which the narrower adds nothing.
+
+    The two spellings of the webhook extension are no pair: which of them the API takes is not documented.
+    """
+    pairs = permutations(dict.fromkeys(scopes), 2)
+    return [(wider, narrower) for wider, narrower in pairs if includes(wider, narrower) and narrower not in WEBHOOK_RUN]
+
+
+def sentence(scope: str) -> str:
+    """What a token with *scope* can do, for people.
+
+    Raises:
+        InvalidError: the page has no such scope.
+
+    """
+    _known("scope", scope, ALL)
+    entities: dict[tuple[str, ...], list[str]] = {}
+    for entity, operations in _TABLES[scope].items():
+        entities.setdefault(operations, []).append(entity)
+    abilities = [f"{_and(operations)} {_and(names)}" for operations, names in entities.items()]
+    return f"A token with {scope} can {', and '.join(abilities)}, as far as the user who made it can."
+
+
+def _and(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _known(field: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise invalid(
+            f"{shown(value)} is not on the API page{did_you_mean(value, known)}",
+            field=field,
+            hint=f"There are {', '.join(known)}.",
+        )
