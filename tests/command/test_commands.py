@@ -146,7 +146,7 @@ def test_commands_are_completed() -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["plain,sandbox", "plain,show"]
+    assert sorted(done.stdout.split()) == ["plain,sandbox", "plain,scopes", "plain,show"]
 
 
 def test_data_that_is_no_store_is_named(call: Call, tmp_path: Path) -> None:
@@ -164,7 +164,8 @@ def test_help_and_version_end_well(call: Call, arguments: list[str]) -> None:
 
 
 LIGHT = {"--help": ["pydantic", "jinja2", "httpx", "yaml"], "--version": ["pydantic", "jinja2", "httpx", "yaml"],
-         "actions": ["pydantic", "jinja2", "httpx"], "show create_pat": ["jinja2", "httpx"]}  # fmt: skip
+         "actions": ["pydantic", "jinja2", "httpx"],
+    "scopes": ["pydantic", "jinja2", "httpx", "yaml"], "show create_pat": ["jinja2", "httpx"]}  # fmt: skip
 
 
 @pytest.mark.parametrize(("arguments", "heavy"), LIGHT.items(), ids=LIGHT)
@@ -196,6 +197,45 @@ def stopped(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert "Traceback" not in err
+
+
+def test_scopes_are_a_readable_table(call: Call) -> None:
+    out = call("scopes").out
+    assert re.search(
+        r"^automation +read, create, update, delete +Flows, .* Connector Auths, Env Variables", out, re.MULTILINE
+    )
+    assert re.search(r"^embed:view +read +Embeds +-$", out, re.MULTILINE)
+    assert re.search(r"^webhook_run +trigger +Webhook Flows +-$", out, re.MULTILINE)
+    rows = {row["scope"]: row for row in call("scopes", "--json").envelope["scopes"]}
+    assert rows["company:manage"]["delete"] == []
+    assert "Users" in rows["company:manage"]["create"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (["automation:view"], "A token with automation:view can read Flows"),
+        (["Flows", "delete"], "automation\n"),
+        (["flows", "READ"], "automation:view\n"),
+        (["Connector", "Auths", "read"], "connector_auth:view\n"),
+        (["Webhook Flows", "trigger"], "automation:webhook_run or webhook_run\n"),
+        (["Flows", "trigger"], "No scope allows to trigger Flows.\n"),
+    ],
+)
+def test_scopes_answer_questions(call: Call, asked: list[str], answer: str) -> None:
+    assert call("scopes", *asked).out.startswith(answer)
+
+
+def test_scopes_answer_in_json(call: Call) -> None:
+    assert call("scopes", "Flows", "delete", "--json").envelope["narrowest"] == ["automation"]
+    assert call("scopes", "embed", "--json").envelope["scope"] == "embed"
+
+
+@pytest.mark.parametrize("asked", [["automatoin"], ["Flow", "delete"], ["Flows", "remove"]])
+def test_scopes_that_are_not_on_the_page_are_named(call: Call, asked: list[str]) -> None:
+    done = call("scopes", *asked)
+    assert done.code == 2
+    assert "is not on the API page" in done.err
 
 
 def test_the_sandbox_serves_the_command_and_keeps_its_tokens(call: Call, tmp_path: Path) -> None:

@@ -105,3 +105,9 @@ def test_every_module_and_public_name_says_what_it_is(path: Path) -> None:
 
 def test_the_scopes_of_the_spec_are_those_of_the_table() -> None:
     assert set(SpecFolder().action("create_pat").inputs["scopes"].enum or ()) == set(scopes.ALL)
+
+
+def test_what_the_spec_says_a_scope_covers_is_what_the_table_says() -> None:
+    covers = SpecFolder().action("create_pat").inputs["scopes"].covers or {}
+    pairs = {(wide, narrow) for wide, narrows in covers.items() for narrow in narrows}
+    assert pairs == set(scopes.redundant(scopes.ALL))
