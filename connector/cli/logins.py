@@ -24,17 +24,13 @@ def remember(connector: str, ref: str) -> None:
     _write({**_all(), connector: ref})
 
 
-def forget(connector: str) -> str | None:
-    """Drop the REF of *connector*, and give it back.
+def forget(connector: str) -> None:
+    """Drop the REF of *connector*.
 
     Raises:
         InvalidError: the configuration folder cannot be written.
     """
-    logins = _all()
-    ref = logins.pop(connector, None)
-    if ref is not None:
-        _write(logins)
-    return ref
+    _write({name: ref for name, ref in _all().items() if name != connector})
 
 
 def _file() -> Path:

@@ -26,11 +26,11 @@ def command(asked: tuple[str, ...], *, as_json: bool) -> None:
         case (scope,):
             said = table.sentence(scope)
             _say({"scope": scope, "can": said}, said, as_json=as_json)
-        case (*words, operation):
-            entity = _entity(" ".join(words))
-            enough = table.narrowest(entity, operation.lower())
-            said = " or ".join(enough) if enough else f"No scope allows to {operation.lower()} {entity}."
-            _say({"entity": entity, "operation": operation.lower(), "narrowest": list(enough)}, said, as_json=as_json)
+        case _:
+            entity, operation = _entity(" ".join(asked[:-1])), asked[-1].lower()
+            enough = table.narrowest(entity, operation)
+            said = " or ".join(enough) if enough else f"No scope allows to {operation} {entity}."
+            _say({"entity": entity, "operation": operation, "narrowest": list(enough)}, said, as_json=as_json)
 
 
 def _entity(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import Secret
+from locoia_pat import InvalidError, Secret
 from locoia_pat.sinks import open_sink, read_ref
 
 from tests.command.conftest import Done, on_terminal, spawn
@@ -94,6 +94,15 @@ def test_login_on_a_terminal_asks_hidden_and_says_where_a_first_token_comes_from
     assert "avatar > User > Personal Access Token" in done.err
     assert CREDENTIAL not in done.out + done.err
     assert read_ref(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
+
+
+def test_a_place_that_a_commit_would_take_along_is_warned_about(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    with serving(answer(200, [])) as server:
+        done = command("login", "--to", f"file:{tmp_path}/t", stdin=CREDENTIAL, LOCOIA_BASE_URL=server.url)
+    assert done.code == 0
+    assert "warning: " in done.err
+    assert ".gitignore" in done.err
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, 3), (500, 4)])
@@ -231,6 +240,8 @@ def test_removing_what_is_not_there_says_so(tmp_path: Path) -> None:
     assert place.remove() is False
     (tmp_path / "t").write_text(CREDENTIAL)
     assert place.remove() is True
+    with pytest.raises(InvalidError, match="cannot be removed"):
+        open_sink(f"file:{tmp_path}").remove()
     script = "from locoia_pat.sinks import open_sink; print(open_sink('keyring:a/b').remove())"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
 

@@ -129,6 +129,8 @@ BROKEN_INPUTS = {
     "nested select": {
         "o": {"title": "O", "type": "nested_object", "children": {"s": {"title": "S", "type": "select"}}}
     },
+    "remark on no option": {"s": {"title": "S", "type": "select", "enum": ["a"], "remarks": {"b": "x"}}},
+    "cover by no option": {"s": {"title": "S", "type": "select", "enum": ["a"], "covers": {"b": ["a"]}}},
     "min over max": {"n": {"title": "Count", "type": "number", "min": 2, "max": 1}},
     "minLength over maxLength": {"n": {"title": "Text", "type": "text", "minLength": 2, "maxLength": 1}},
 }
