@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from .errors import invalid
 from .secret import Secret, credential
-from .sinks import read_ref
+from .sinks import Credential, find_ref, read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ class ConnectorAuth:
     One that is read from a place is read again, once, when the API answers 401: somebody may have rotated it.
     """
 
-    def __init__(self, token: Secret | Callable[[Env], Secret]) -> None:
+    def __init__(self, token: Secret | Callable[[Env], Credential]) -> None:
         """The credential *token*, or what reads it, given the connector's variables.
 
         Raises:
@@ -47,11 +47,11 @@ class ConnectorAuth:
         """
         variables = os.environ if environ is None else environ
 
-        def read(env: Env) -> Secret:
+        def read(env: Env) -> Credential:
             if variables.get(env.token):
-                return read_ref(f"env:{env.token}", environ=variables, field=env.token)
+                return find_ref(f"env:{env.token}", environ=variables, field=env.token)
             if file := variables.get(f"{env.token}_FILE"):
-                return read_ref(f"file:{file.removeprefix('file:')}", field=f"{env.token}_FILE")
+                return find_ref(f"file:{file.removeprefix('file:')}", field=f"{env.token}_FILE")
             raise invalid(
                 "there is no credential",
                 field="auth",
@@ -66,20 +66,20 @@ class ConnectorAuth:
         """The credential that stands at *ref*: ``file:PATH``, ``env:NAME`` or ``-`` for one line of standard input."""
         if ref == "-":
             return cls(read_ref(ref))  # can be read once only
-        return cls(lambda _: read_ref(ref))
+        return cls(lambda _: find_ref(ref))
 
     @property
     def can_change(self) -> bool:
         """Whether reading it again may give another one."""
         return not isinstance(self._token, Secret)
 
-    def token(self, env: Env) -> Secret:
+    def credential(self, env: Env) -> Credential:
         """The credential as it stands now, for a connector whose variables are *env*.
 
         Raises:
             InvalidError: there is none.
         """
-        return self._token if isinstance(self._token, Secret) else self._token(env)
+        return Credential(self._token) if isinstance(self._token, Secret) else self._token(env)
 
     def __repr__(self) -> str:
         return "ConnectorAuth(…)"

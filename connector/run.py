@@ -11,8 +11,9 @@ import os
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from .address import base_address
+from .address import base_address, is_loopback
 from .auth import ConnectorAuth
 from .errors import ConnectorError, InvalidError, Outcome, Problem, SpecError, invalid, shown
 from .exchange import Action, authorization
@@ -20,7 +21,7 @@ from .folder import SpecFolder
 from .plan import Plan
 from .result import Result, failed
 from .secret import Secret, held, redact
-from .sinks import Entry, Sink, open_sink
+from .sinks import Credential, Entry, Sink, open_sink
 from .steps import Exchange, Local, Steps, now
 from .template import TemplateError
 
@@ -96,7 +97,8 @@ class Core:
         action = self.action(name)
         checked = action.check(inputs, today=now().date())
         request = action.request(checked, self.base_url)
-        token = yield from _local(partial(self._auth.token, self.specs.connector.env))
+        token, api = yield from _local(partial(self._auth.credential, self.specs.connector.env))
+        _meant_for(api, self.base_url)
         header = self._header(token)
         dead = checked[action.spec.replaces] if action.spec.replaces else None
         sinks = yield from _probed(action, dead, token_to, replace_=replace_)
@@ -105,9 +107,9 @@ class Core:
         answer = yield exchange
         tries = exchange.tries
         if getattr(answer, "status", None) == 401 and self._auth.can_change:
-            fresh = yield Local(partial(self._auth.token, self.specs.connector.env))
-            if isinstance(fresh, Secret) and fresh != token:
-                token = fresh
+            fresh = yield Local(partial(self._auth.credential, self.specs.connector.env))
+            if isinstance(fresh, Credential) and fresh.token != token:
+                token = fresh.token
                 exchange = Exchange(action, request, self._header(token), self._timeout)
                 answer = yield exchange
                 tries += exchange.tries
@@ -179,6 +181,17 @@ class Core:
             return self.base_url
         except ConnectorError:
             return None
+
+
+def _meant_for(api: str | None, base_url: str) -> None:
+    """Refuse to send a token to another host than the one it was minted at."""
+    minted_at, sent_to = (urlsplit(url or base_url).hostname for url in (api, base_url))
+    if minted_at != sent_to and not (is_loopback(minted_at) and is_loopback(sent_to)):
+        raise invalid(
+            f"this token is of {api}, and would be sent to {base_url}",
+            field="auth",
+            hint="Set the base address that the token is for, or name another credential.",
+        )
 
 
 def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:

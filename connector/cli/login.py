@@ -31,13 +31,13 @@ def command(specs: SpecFolder, *, to: str | None, with_token: bool) -> None:
     place = open_sink(to or f"keyring:locoia-pat/{spec.connector}", field="to")
     place.probe()
     ask = None if with_token or not sys.stdin.isatty() else _ask
-    auth = ConnectorAuth(read_ref("-", stdin=ask, field="token"))
-    with Connector(auth, specs=specs) as connector:
+    token = read_ref("-", stdin=ask, field="token")
+    with Connector(ConnectorAuth(token), specs=specs) as connector:
         api = connector.base_url
         result = connector.run(spec.check) if spec.check else None
     if result is not None and (result.problem is None or result.problem.code != "forbidden"):
         result.raise_for_outcome()
-    for warning in place.store(Entry(auth.token(spec.env)), api=api):
+    for warning in place.store(Entry(token), api=api):
         output.say(f"warning: {warning}")
     logins.remember(spec.connector, place.ref)
     if result is None or result.problem is not None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import did_you_mean, invalid, shown
 from ..secret import Secret, credential
-from .sink import Entry, Sink
+from .sink import Credential, Entry, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .record import Key
 
-__all__ = ["Entry", "Sink", "open_sink", "read_ref"]
+__all__ = ["Credential", "Entry", "Sink", "find_ref", "open_sink", "read_ref"]
 
 _STORING = ("file", "keyring")
 _SCHEMES = (*_STORING, "env")
@@ -52,6 +52,13 @@ def open_sink(ref: str, *, field: str = "token_to") -> Sink:
 def read_ref(
     ref: str, *, environ: Mapping[str, str] | None = None, stdin: Callable[[], str] | None = None, field: str = "auth"
 ) -> Secret:
+    """The token that stands at *ref*, as :func:`find_ref` finds it."""
+    return find_ref(ref, environ=environ, stdin=stdin, field=field).token
+
+
+def find_ref(
+    ref: str, *, environ: Mapping[str, str] | None = None, stdin: Callable[[], str] | None = None, field: str = "auth"
+) -> Credential:
     """The credential that stands at *ref*.
 
     Raises:
@@ -77,10 +84,10 @@ def _line() -> str:
     return sys.stdin.readline() if sys.stdin else ""
 
 
-def _credential(text: str, where: str, field: str) -> Secret:
+def _credential(text: str, where: str, field: str) -> Credential:
     found = credential(text)
     if found is not None:
-        return found
+        return Credential(found)
     raise invalid(
         f"{where} holds no credential",
         field=field,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..errors import invalid
 from ..secret import Secret
 from .record import Key, Record, parse
+from .sink import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ class FileSink:
         """The file as an absolute REF."""
         return f"file:{self.path}#current"
 
-    def read(self) -> Secret:
+    def read(self) -> Credential:
         """The token under the REF's key.
 
         Raises:
@@ -61,7 +62,7 @@ class FileSink:
         entry = record.at(self._key)
         if entry is None:
             raise invalid(f"{self.path} holds no {self._key} token", field=self._field)
-        return entry.token
+        return Credential(entry.token, record.api)
 
     def probe(self) -> Entry | None:
         """Write what stands there once more, in the very way a token will be written.

@@ -11,6 +11,7 @@ from ..errors import invalid
 from ..require import require
 from ..secret import Secret
 from .record import Key, Record, parse
+from .sink import Credential
 
 if TYPE_CHECKING:
     from .sink import Entry
@@ -37,16 +38,17 @@ class KeyringSink:
         """The entry as a REF."""
         return f"keyring:{self._service}/{self._name}#current"
 
-    def read(self) -> Secret:
+    def read(self) -> Credential:
         """The token under the REF's key.
 
         Raises:
             InvalidError: the entry holds none, or there is no keyring.
         """
-        entry = self._record().at(self._key)
+        record = self._record()
+        entry = record.at(self._key)
         if entry is None:
             raise invalid(f"{self.ref} holds no {self._key} token", field=self._field)
-        return entry.token
+        return Credential(entry.token, record.api)
 
     def probe(self) -> Entry | None:
         """Write what stands there once more, and take it away again where nothing did.

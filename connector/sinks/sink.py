@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,14 @@ class Entry:
         return self.beside.get("id")
 
 
+class Credential(NamedTuple):
+    """A token as a place gives it."""
+
+    token: Secret
+    api: str | None = None
+    """The base address it was minted at, where the place knows."""
+
+
 class Sink(Protocol):
     """A place for one token."""
 
@@ -33,7 +41,7 @@ class Sink(Protocol):
         """The place as an absolute REF that is valid as ``--auth``."""
         ...
 
-    def read(self) -> Secret:
+    def read(self) -> Credential:
         """The token that stands there.
 
         Raises:

@@ -285,3 +285,16 @@ def test_an_empty_variable_is_no_credential_and_a_file_may_be_named_as_a_ref(tmp
     os.environ.update(LOCOIA_TOKEN="", LOCOIA_TOKEN_FILE=f"file:{tmp_path}/token")
     with serving(answer(200, [])) as server, Connector(base_url=server.url) as api:
         assert api.run("list_pats").outcome is Outcome.DONE
+
+
+def test_a_token_is_not_sent_to_another_host_than_it_was_minted_at(tmp_path: Any) -> None:
+    record = '{"v": 1, "api": "%s", "current": {"token": "' + CREDENTIAL + '"}}'
+    auth = ConnectorAuth.from_ref(f"file:{tmp_path}/t")
+    with serving(answer(200, [])) as server, Connector(auth, base_url=server.url) as api:
+        (tmp_path / "t").write_text(record % "https://api.locoia.com/v1")
+        result = api.run("list_pats")
+        assert (result.outcome, server.got) == (Outcome.INVALID, [])
+        assert result.problem is not None
+        assert "https://api.locoia.com/v1" in result.problem.message
+        (tmp_path / "t").write_text(record % "http://localhost:1/v1")  # this computer, by another name and port
+        assert api.run("list_pats").outcome is Outcome.DONE
