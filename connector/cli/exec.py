@@ -41,6 +41,6 @@ def command(ref: str, words: tuple[str, ...], specs: SpecFolder, *, name: str | 
     except FileNotFoundError:
         code, why = _NOT_FOUND, "there is no such command"
     except OSError as error:
-        code, why = _NOT_RUNNABLE, error.strerror
+        code, why = _NOT_RUNNABLE, str(error.strerror)
     output.say(f"{words[0]}: {why}")
     return code

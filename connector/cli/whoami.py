@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..connector import Connector
+from ..errors import Outcome
 from . import output
 from .options import auth_of, json_option, specs_option
 
@@ -27,14 +28,11 @@ def command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:
     found = auth_of(auth, spec)
     with Connector(found.auth, specs=specs) as connector:
         told: dict[str, Any] = {"connector": spec.connector, "api": connector.base_url, "credential": found.source}
-        if spec.check is None:
-            told["accepted"] = None
-        else:
-            result = connector.run(spec.check)
-            told["accepted"] = result.outcome.value == "done"
-            told["message"] = result.problem.message if result.problem else None
+        result = connector.run(spec.check) if spec.check else None
+        told["accepted"] = result.outcome is Outcome.DONE if result else None
+        told["message"] = result.problem.message if result and result.problem else None
     if as_json:
         output.print_json(told)
     else:
         output.print_table(("what", "value"), list(told.items()))
-    return result.exit_code if spec.check else 0
+    return result.exit_code if result else 0
