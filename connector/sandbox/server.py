@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from locoia_pat.actions.scopes import NAMES
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
+from .injector import CONNECTION
 from .store import Store
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Generator
 
+    from starlette.types import Receive, Scope, Send
+
     from ..secret import Secret
+    from .behaviour import Behaviour
+    from .faults import Faults
 
 OWNER = "sandbox"
 _STOP_SECONDS = 10.0
@@ -56,22 +63,28 @@ def first_token(store: Store, *, again: bool = False) -> Secret | None:
     return token
 
 
-def serve(store: Store, listener: socket.socket) -> None:
+def serve(
+    store: Store, listener: socket.socket, *, behaviour: Behaviour | None = None, faults: Faults | None = None
+) -> None:
     """Serve until a signal says stop."""
-    _server(store).run(sockets=[listener])
+    _server(store, behaviour, faults).run(sockets=[listener])
 
 
 @contextmanager
 def running(
-    store: Store | None = None, listener: socket.socket | None = None
+    store: Store | None = None,
+    listener: socket.socket | None = None,
+    *,
+    behaviour: Behaviour | None = None,
+    faults: Faults | None = None,
 ) -> Generator[tuple[str, Store], None, None]:
     """A sandbox in a thread of this process: its base address and its store, which is closed with it.
 
-    By default the store is in memory, and the port one that is free.
+    By default the store is in memory, and the port one that is free.  Keep *faults* to set more of them while it runs.
     """
     store = store or Store()
     listener = listener or bound("127.0.0.1", 0)
-    server = _server(store)
+    server = _server(store, behaviour, faults)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -83,14 +96,31 @@ def running(
         store.close()
 
 
-def _server(store: Store) -> uvicorn.Server:
+class _Closable(H11Protocol):
+    """HTTP that hands its connection to the app, so that the app can close it without an answer."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent has it
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            extensions = {**scope.get("extensions", {}), CONNECTION: transport}
+            await app({**scope, "extensions": extensions}, receive, send)
+
+        self.app = with_connection
+
+
+def _server(store: Store, behaviour: Behaviour | None, faults: Faults | None) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(store),
+            create_app(store, behaviour, faults),
+            http=_Closable,
+            ws="none",
             log_level="warning",
             access_log=False,
             lifespan="off",
             server_header=False,
+            forwarded_allow_ips=["127.0.0.1", "::1"],  # whoever comes through a proxy here is not this computer
             timeout_graceful_shutdown=1,  # a client that stalls does not keep it from ending
         )
     )

@@ -1,4 +1,4 @@
-"""The sandbox's tokens, in an embedded SQLite file.
+"""What the sandbox keeps, in an embedded SQLite file: its tokens, and the records beside them.
 
 Tokens are kept as SHA-256 hashes: they are random and long, so a slow hash would buy nothing.
 """
@@ -9,15 +9,15 @@ import datetime as dt
 import hashlib
 import json
 import secrets
-import sqlite3
 import string
-import threading
 import uuid
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..secret import Secret
+from . import records
+from .database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS tokens (
 ) STRICT
 """
 _COLUMNS = "id, owner, note, scopes, expiration, last_used"
+_ALIVE = "(? OR expiration IS NULL OR expiration > ?)"
+"""Takes whether an expired row will do, and the time it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +59,13 @@ class Store:
     def __init__(self, path: Path | None = None, *, now: Callable[[], dt.datetime] | None = None) -> None:
         """Open the file at *path*, or a store in memory."""
         self._now = now or (lambda: dt.datetime.now(dt.UTC))
-        self._lock = threading.Lock()
-        try:
-            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as error:
-            raise OSError(f"{path} cannot be opened: {error}") from None
-        try:
-            if path is not None:
-                path.chmod(0o600)
-                self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute(_SCHEMA)
-        except sqlite3.Error as error:
-            self._db.close()
-            raise OSError(f"{path} cannot be opened: {error}") from None
+        self._database = Database(path, (_SCHEMA, *records.SCHEMA))
+        self.connector_auths = records.ConnectorAuths(self._database)
+        self.connectors = records.Connectors(self._database)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._database.close()
 
     def create(self, *, owner: str, days: int | None, scopes: list[str], note: str) -> tuple[Row, Secret]:
         """A new token of *owner* that lives *days*, or for ever."""
@@ -83,37 +75,58 @@ class Store:
         (row,) = self._rows(insert, *values)
         return row, token
 
-    def regenerate(self, row_id: str, *, owner: str, days: int | None) -> tuple[Row, Secret] | None:
-        """A new secret for a row of *owner*; None where there is no such row."""
+    def regenerate(
+        self, row_id: str, *, owner: str, days: int | None, new_id: bool = False, expired: bool = True
+    ) -> tuple[Row, Secret] | None:
+        """A new secret for a row of *owner*; None where there is no such row.
+
+        Args:
+            row_id: which row.
+            owner: whose.
+            days: how long it lives from now; None for ever.
+            new_id: whether the row gets a new id with it.
+            expired: whether a row that expired is one of them.
+
+        """
         token = _mint()
-        change = "UPDATE tokens SET hash = ?, expiration = ?, last_used = NULL WHERE id = ? AND owner = ?"
-        rows = self._rows(f"{change} RETURNING {_COLUMNS}", _hash(token), self._until(days), row_id, owner)
+        change = "UPDATE tokens SET id = ?, hash = ?, expiration = ?, last_used = NULL WHERE id = ? AND owner = ?"
+        rows = self._rows(
+            f"{change} AND {_ALIVE} RETURNING {_COLUMNS}",
+            str(uuid.uuid4()) if new_id else row_id,
+            _hash(token),
+            self._until(days),
+            row_id,
+            owner,
+            expired,
+            self._until(0),
+        )
         return (rows[0], token) if rows else None
 
-    def owned_by(self, owner: str) -> list[Row]:
-        """All rows of *owner*, the oldest first."""
-        return self._rows(f"SELECT {_COLUMNS} FROM tokens WHERE owner = ? ORDER BY rowid", owner)  # noqa: S608  # ours
+    def row(self, row_id: str, *, owner: str) -> Row | None:
+        """One row of *owner*; None where there is no such row."""
+        return next((row for row in self.owned_by(owner) if row.id == row_id), None)
+
+    def owned_by(self, owner: str, *, expired: bool = True) -> list[Row]:
+        """All rows of *owner*, the oldest first, with those that *expired* or without."""
+        select = f"SELECT {_COLUMNS} FROM tokens WHERE owner = ? AND {_ALIVE} ORDER BY rowid"  # noqa: S608  # ours
+        return self._rows(select, owner, expired, self._until(0))
 
     def authenticate(self, token: Secret) -> Row | None:
         """The row whose live secret *token* is, now marked as used; None where there is none."""
         if not well_formed(token):
             return None
-        now = self._now().astimezone(dt.UTC).isoformat()
-        live = "hash = ? AND (expiration IS NULL OR expiration > ?)"
-        use = f"UPDATE tokens SET last_used = ? WHERE {live} RETURNING {_COLUMNS}"  # noqa: S608  # ours
-        return next(iter(self._rows(use, now, _hash(token), now)), None)
+        now = self._until(0)
+        use = f"UPDATE tokens SET last_used = ? WHERE hash = ? AND {_ALIVE} RETURNING {_COLUMNS}"  # noqa: S608  # ours
+        return next(iter(self._rows(use, now, _hash(token), False, now)), None)
 
     def _until(self, days: int | None) -> str | None:
         now = self._now().astimezone(dt.UTC)
         return (now + dt.timedelta(days=days)).isoformat() if days is not None else None
 
-    def _rows(self, statement: str, *values: str | bytes | None) -> list[Row]:
-        """What one statement gives: each method is one, so nothing comes in between."""
-        with self._lock:
-            found = self._db.execute(statement, values).fetchall()
+    def _rows(self, statement: str, *values: str | bytes | bool | None) -> list[Row]:
         return [
             Row(row_id, owner, note, json.loads(scopes), _time(expiration), _time(last_used))
-            for row_id, owner, note, scopes, expiration, last_used in found
+            for row_id, owner, note, scopes, expiration, last_used in self._database.rows(statement, *values)
         ]
 
 

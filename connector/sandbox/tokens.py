@@ -1,0 +1,117 @@
+"""The three endpoints of the API page.
+
+Source: https://docs.locoia.com/api/authentication-with-our-api.  What it leaves open is a switch of ``Behaviour``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.actions import scopes
+from starlette.routing import Route
+
+from .answers import Refusal, listed, told_time
+from .behaviour import ANY
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from ..secret import Secret
+    from .behaviour import Behaviour
+    from .calls import Call, Endpoints
+    from .store import Row, Store
+
+_MAX_DAYS = 36_500  # past it, a date no longer fits
+
+
+class Tokens:
+    """Create, regenerate and list."""
+
+    def __init__(self, store: Store, behaviour: Behaviour) -> None:
+        self._store = store
+        self._behaviour = behaviour
+
+    def routes(self, endpoints: Endpoints) -> list[BaseRoute]:
+        """Where they are found."""
+        path = "/v1/personal-access-tokens"
+        return [
+            Route(path, endpoints.of(self._permit, self._create), methods=["POST"]),
+            Route(path, endpoints.of(self._permit, self._list), methods=["GET"]),
+            Route(path + "/{token_id}/regenerate", endpoints.of(self._permit, self._regenerate), methods=["POST"]),
+        ]
+
+    def _permit(self, caller: Row) -> None:
+        needed = self._behaviour.pat_scope
+        if needed != ANY and not any(scopes.includes(scope, needed) for scope in caller.scopes):
+            raise Refusal(403, "forbidden", f"to call the token endpoints, a token needs {needed}")
+
+    def _create(self, call: Call) -> tuple[int, Any]:
+        days, chosen, note = _days(call.body), _scopes(call.body), _note(call.body)
+        self._not_wider(call.caller, chosen)
+        row, token = self._store.create(owner=call.caller.owner, days=days, scopes=chosen, note=note)
+        return self._behaviour.create_status, self._minted(row, token)
+
+    def _regenerate(self, call: Call) -> tuple[int, Any]:
+        days, token_id, owner = _days(call.body), call.request.path_params["token_id"], call.caller.owner
+        if (row := self._store.row(token_id, owner=owner)) is not None:
+            self._not_wider(call.caller, row.scopes)
+        found = self._store.regenerate(
+            token_id,
+            owner=owner,
+            days=days,
+            new_id=self._behaviour.regenerate_id == "new",
+            expired=self._behaviour.expired_renewable,
+        )
+        if found is None:
+            raise Refusal(404, "not_found", "there is no such personal access token")
+        row, token = found
+        whole = self._behaviour.regenerate_answer == "row"
+        return self._behaviour.regenerate_status, self._minted(row, token) if whole else {"token": token.reveal()}
+
+    def _list(self, call: Call) -> tuple[int, Any]:
+        rows = self._store.owned_by(call.caller.owner, expired=self._behaviour.expired_listed)
+        return 200, listed([self._shown(row) for row in rows], self._behaviour)
+
+    def _not_wider(self, caller: Row, asked: list[str]) -> None:
+        if self._behaviour.may_widen:
+            return
+        for scope in asked:
+            if not any(scopes.includes(own, scope) for own in caller.scopes):
+                raise Refusal(403, "forbidden", f"a token gets no scope wider than its own: {scope}", "scopes")
+
+    def _minted(self, row: Row, token: Secret) -> dict[str, Any]:
+        return {**self._shown(row), "token": token.reveal()}
+
+    def _shown(self, row: Row) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "expiration": told_time(row.expiration, self._behaviour),
+            "note": row.note,
+            "last_used": told_time(row.last_used, self._behaviour),
+            "scopes": row.scopes,
+        }
+
+
+def _days(body: Any) -> int | None:
+    if "expiration" not in body:
+        raise Refusal(422, "validation", "expiration is missing; null means never", "expiration")
+    days = body["expiration"]
+    if days is not None and (not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= _MAX_DAYS):
+        raise Refusal(422, "validation", "expiration must be a number of days of at least 1, or null", "expiration")
+    return days
+
+
+def _scopes(body: Any) -> list[str]:
+    chosen = body.get("scopes")
+    if not isinstance(chosen, list) or not chosen or not all(isinstance(scope, str) for scope in chosen):
+        raise Refusal(422, "validation", "scopes must be a list of scopes", "scopes")
+    if unknown := [scope for scope in chosen if scope not in scopes.ALL]:
+        raise Refusal(422, "validation", f"unknown scope: {unknown[0]}", "scopes")
+    return chosen
+
+
+def _note(body: Any) -> str:
+    note = body.get("note")
+    if not isinstance(note, str) or len(note) > 255:
+        raise Refusal(422, "validation", "note must be a text of at most 255 characters", "note")
+    return note
