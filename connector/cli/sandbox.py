@@ -8,20 +8,49 @@ from pathlib import Path
 import click
 
 from ..address import is_loopback
-from ..errors import invalid
+from ..errors import InvalidError, invalid
 from ..require import require
+from ..sandbox.behaviour import SWITCHES, Behaviour, as_text
+from ..sandbox.fault import KINDS, Fault
+from ..sandbox.faults import Faults
 from . import output
 
 _PORT = 8321
+_EPILOG = "\n".join(
+    [
+        "\b",
+        "Switches, for what the API page leaves open; the first value is the default:",
+        *(f"  {name}={'|'.join(map(as_text, values))}" for name, values in SWITCHES.items() if name != "pat_scope"),
+        "  pat_scope=any|SCOPE",
+        "",
+        "\b",
+        f"Faults: {', '.join(KINDS)}.",
+        "Options of theirs: seconds, status, retry_after, retry_after_form, location, commit, path.",
+        "They are also set while it runs, by a POST of a JSON list to /_sandbox/faults.",
+    ]
+)
 
 
-@click.command("sandbox")
+@click.command("sandbox", epilog=_EPILOG)
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="0 takes a free one.")
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Keep tokens there; else in memory only.")
 @click.option("--new-token", is_flag=True, help="Mint and print one more token.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--expose", is_flag=True, help="Allow an address that other computers reach: anyone there can try it.")
-def command(*, port: int, data: Path | None, new_token: bool, host: str, expose: bool) -> None:
+@click.option("--behaviour", "switches", metavar="NAME=VALUE", multiple=True, help="Answer so; may repeat.")
+@click.option(
+    "--fault", "faults", metavar="KIND[:METHOD][:TIMES][:NAME=VALUE]…", multiple=True, help="Fail so; may repeat."
+)
+def command(
+    *,
+    port: int,
+    data: Path | None,
+    new_token: bool,
+    host: str,
+    expose: bool,
+    switches: tuple[str, ...],
+    faults: tuple[str, ...],
+) -> None:
     """Serve Locoia's token API on this computer until Ctrl-C.
 
     It is a stand-in written from the public API page, not Locoia's software.  It prints the lines that point
@@ -35,6 +64,7 @@ def command(*, port: int, data: Path | None, new_token: bool, host: str, expose:
             field="host",
             hint="Listen on 127.0.0.1, or say --expose if that is what you want.",
         )
+    behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
     try:
         store = store_of(_file(data))
     except OSError as error:
@@ -58,10 +88,18 @@ def command(*, port: int, data: Path | None, new_token: bool, host: str, expose:
     click.echo("# ready")
     sys.stdout.flush()
     try:
-        server.serve(store, listener)
+        server.serve(store, listener, behaviour=behaviour, faults=script)
     finally:
         store.close()
         listener.close()
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault.parse(text)
+    except InvalidError as error:
+        problem = error.problem
+    raise invalid(problem.message, field=f"fault.{problem.field}", hint="For example --fault lost:POST:1.")
 
 
 def _lines(shell: str, line: str, url: str, token: object) -> None:

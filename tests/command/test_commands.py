@@ -12,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from locoia_pat.sandbox.behaviour import SWITCHES
+from locoia_pat.sandbox.fault import KINDS
 
 from tests.command.conftest import Done, spawn
 from tests.loopback import free_port
@@ -94,6 +96,9 @@ def test_show_works_for_a_spec_with_every_kind_of_input(call: Call, tmp_path: Pa
         (["sandbox", "--host", "0.0.0.0"], "--expose"),  # noqa: S104  # is what must be refused
         (["sandbox", "--host", "no.such.host.invalid"], "--expose"),
         (["sandbox", "--data", "/dev/null/x"], "no usable folder"),
+        (["sandbox", "--fault", "lots:POST:1"], "fault.fault: received"),
+        (["sandbox", "--fault", "lost:0"], "--fault lost:POST:1"),
+        (["sandbox", "--behaviour", "list_shape=itms"], "behaviour.list_shape: received"),
         ([], "Usage"),
     ],
 )
@@ -263,6 +268,33 @@ def test_the_sandbox_serves_the_command_and_keeps_its_tokens(call: Call, tmp_pat
     process, _, token = started("--port", "0", "--data", data, "--new-token")
     stopped(process)
     assert token is not None
+
+
+def test_the_sandbox_behaves_and_fails_as_it_is_told(call: Call) -> None:
+    switches = ("--behaviour", "list_shape=items", "--behaviour", "time_format=naive")
+    faults = ("--fault", "status:POST:1:status=422", "--fault", "lost:POST:1")
+    process, url, token = started("--port", "0", *switches, *faults)
+    try:
+        assert token is not None
+        os.environ["LOCOIA_BASE_URL"] = url
+
+        def run(*arguments: str) -> Any:
+            os.environ["LOCOIA_TOKEN"] = token or ""  # the command takes it out
+            return call("run", *arguments).envelope
+
+        create = ("create_pat", "expiration=30", "scopes=embed", "note=CI", "--reveal")
+        assert [run(*create)["outcome"] for _ in range(3)] == ["refused", "unknown", "done"]
+        listed = run("list_pats")
+        assert len(listed["data"]["tokens"]) == 3
+        assert listed["data"]["tokens"][1]["expiration_raw"][-1] != "Z"
+    finally:
+        stopped(process)
+
+
+def test_the_help_of_the_sandbox_names_every_switch_and_fault(call: Call) -> None:
+    shown = call("sandbox", "--help").out
+    assert all(f"  {name}=" in shown for name in SWITCHES)
+    assert all(kind in shown for kind in KINDS)
 
 
 def test_an_exposed_sandbox_warns() -> None:
