@@ -97,7 +97,9 @@ def _days(body: Any) -> int | None:
         raise Refusal(422, "validation", "expiration is missing; null means never", "expiration")
     days = body["expiration"]
     if days is not None and (not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= _MAX_DAYS):
-        raise Refusal(422, "validation", f"expiration must be a number of days from 1 to {_MAX_DAYS}, or null", "expiration")
+        raise Refusal(
+            422, "validation", f"expiration must be a number of days from 1 to {_MAX_DAYS}, or null", "expiration"
+        )
     return days
 
 

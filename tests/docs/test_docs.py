@@ -16,6 +16,8 @@ import yaml
 from locoia_pat.cli import group
 from locoia_pat.errors import Code, Outcome
 from locoia_pat.folder import SpecFolder
+from locoia_pat.sandbox.behaviour import SWITCHES
+from locoia_pat.sandbox.fault import KINDS
 from locoia_pat.sandbox.server import first_token, running
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +96,9 @@ def test_every_outcome_exit_and_error_code_is_documented() -> None:
         assert f"`{code}`" in text
     for exit_code in (70, 130):
         assert f"| {exit_code} |" in text
+
+
+def test_every_switch_and_fault_of_the_sandbox_is_documented() -> None:
+    text = (ROOT / "docs" / "sandbox.md").read_text()
+    for name in (*SWITCHES, *KINDS):
+        assert f"| `{name}` |" in text
