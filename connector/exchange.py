@@ -142,7 +142,8 @@ class Action:
         try:
             body = load_json(reply.text, self.spec.secrets)
         except ValueError:
-            if self.spec.reply.output:
+            # Where nothing is read, any text will do; but a page for people is somebody else's answer.
+            if self.spec.reply.output or reply.text.reveal().lstrip().startswith("<"):
                 return self._unusable(reply, "the answer is not JSON")
             body = {}
         if (inner := _error_inside(body)) is not None:

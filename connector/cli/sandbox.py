@@ -85,13 +85,16 @@ def command(
         click.echo("# Its tokens are those of before; --new-token mints one more.")
     if not is_loopback(host):
         output.say("warning: other computers can reach this sandbox, and read what is sent to it")
-    click.echo("# ready")
-    sys.stdout.flush()
     try:
-        server.serve(store, listener, behaviour=behaviour, faults=script)
+        server.serve(store, listener, behaviour=behaviour, faults=script, ready=_ready)
     finally:
         store.close()
         listener.close()
+
+
+def _ready() -> None:
+    click.echo("# ready")
+    sys.stdout.flush()
 
 
 def _fault(text: str) -> Fault:

@@ -17,7 +17,7 @@ from .store import Store
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from starlette.types import Receive, Scope, Send
 
@@ -64,10 +64,15 @@ def first_token(store: Store, *, again: bool = False) -> Secret | None:
 
 
 def serve(
-    store: Store, listener: socket.socket, *, behaviour: Behaviour | None = None, faults: Faults | None = None
+    store: Store,
+    listener: socket.socket,
+    *,
+    behaviour: Behaviour | None = None,
+    faults: Faults | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal says stop."""
-    _server(store, behaviour, faults).run(sockets=[listener])
+    """Serve until a signal says stop; *ready* is called once it does."""
+    _server(store, behaviour, faults, ready).run(sockets=[listener])
 
 
 @contextmanager
@@ -110,8 +115,22 @@ class _Closable(H11Protocol):
         self.app = with_connection
 
 
-def _server(store: Store, behaviour: Behaviour | None, faults: Faults | None) -> uvicorn.Server:
-    return uvicorn.Server(
+class _Telling(uvicorn.Server):
+    """A server that tells when it serves."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def _server(
+    store: Store, behaviour: Behaviour | None, faults: Faults | None, ready: Callable[[], None] = lambda: None
+) -> uvicorn.Server:
+    return _Telling(
         uvicorn.Config(
             create_app(store, behaviour, faults),
             http=_Closable,
@@ -122,5 +141,6 @@ def _server(store: Store, behaviour: Behaviour | None, faults: Faults | None) ->
             server_header=False,
             forwarded_allow_ips=["127.0.0.1", "::1"],  # whoever comes through a proxy here is not this computer
             timeout_graceful_shutdown=1,  # a client that stalls does not keep it from ending
-        )
+        ),
+        ready,
     )
