@@ -23,7 +23,7 @@ COVERAGE = tuple(name for name in os.environ if name.startswith("COV"))
 
 
 def run(
-    *arguments: str, before: tuple[str, ...] = (), without: tuple[str, ...] = (), **variables: str
+    *arguments: str, variables: dict[str, str], before: tuple[str, ...] = (), without: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     """The command on such a machine."""
     environment = {name: value for name, value in {**os.environ, **variables}.items() if name not in without}
@@ -36,7 +36,9 @@ def run(
 def test_without_a_home_an_action_runs(tmp_path: Path) -> None:
     with serving(answer(201, created())) as server:
         variables = {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL}
-        done = run(*CREATE, "--token-to", f"file:{tmp_path}/t", without=("HOME", "XDG_CONFIG_HOME"), **variables)
+        done = run(
+            *CREATE, "--token-to", f"file:{tmp_path}/t", without=("HOME", "XDG_CONFIG_HOME"), variables=variables
+        )
     assert done.returncode == 0, done.stderr
 
 
@@ -47,13 +49,11 @@ def test_with_a_read_only_root_an_action_runs_and_a_login_says_what_to_set(tmp_p
     before = ("unshare", "--mount", "sh", "-c", f'{sealed}; exec "$@"', "sh")
     with serving(answer(200, [])) as server:
         variables = {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = run(
-            "run", "list_pats", before=before, without=tuple(n for n in os.environ if n.startswith("COV")), **variables
-        )
+        done = run("run", "list_pats", before=before, without=COVERAGE, variables=variables)
         if done.returncode == 77:
             pytest.skip(f"the root cannot be sealed here: {done.stderr}")
         assert done.returncode == 0, done.stdout + done.stderr
-        place = run(*CREATE, "--token-to", "file:/root/t", before=before, without=COVERAGE, **variables)
+        place = run(*CREATE, "--token-to", "file:/root/t", before=before, without=COVERAGE, variables=variables)
         assert (place.returncode, len(server.got)) == (2, 1)
         assert "cannot take a token" in place.stdout
     assert tmp_path.exists()
@@ -61,10 +61,11 @@ def test_with_a_read_only_root_an_action_runs_and_a_login_says_what_to_set(tmp_p
 
 def test_behind_a_proxy_this_computer_is_reached_directly_and_others_through_it(tmp_path: Path) -> None:
     with serving(answer(502)) as proxy, serving(answer(200, [])) as server:
-        variables = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "HTTP_PROXY": f"http://127.0.0.1:{proxy.port}"}
-        near = run("run", "list_pats", LOCOIA_BASE_URL=server.url, LOCOIA_TOKEN=CREDENTIAL, **variables)
+        through = f"http://127.0.0.1:{proxy.port}"
+        variables = {"HTTPS_PROXY": through, "HTTP_PROXY": through, "LOCOIA_TOKEN": CREDENTIAL}
+        near = run("run", "list_pats", variables={**variables, "LOCOIA_BASE_URL": server.url})
         assert (near.returncode, proxy.got) == (0, [])
-        far = run(*CREATE, "--token-to", f"file:{tmp_path}/t", LOCOIA_TOKEN=CREDENTIAL, **variables)
+        far = run(*CREATE, "--token-to", f"file:{tmp_path}/t", variables=variables)
     assert far.returncode == 4
     assert proxy.got[0].method == "CONNECT"
     assert CREDENTIAL not in str(proxy.got)
@@ -78,7 +79,12 @@ def test_a_broken_clock_changes_no_count_of_days(tmp_path: Path, clock: str) -> 
     with serving(answer(201, created(expiration="2035-01-31T00:00:00Z"), headers)) as server:
         variables = {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL}
         done = run(
-            *CREATE, "--token-to", f"file:{tmp_path}/t", before=("faketime", clock), without=COVERAGE, **variables
+            *CREATE,
+            "--token-to",
+            f"file:{tmp_path}/t",
+            before=("faketime", clock),
+            without=COVERAGE,
+            variables=variables,
         )
     assert done.returncode == 0, done.stderr
     assert '"expires_in_days": 30' in done.stdout

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from locoia_pat import Connector, ConnectorAuth, Secret
+from locoia_pat.sandbox.behaviour import Behaviour
 from locoia_pat.sandbox.server import first_token
 from locoia_pat.sandbox.store import Store
 
@@ -51,10 +52,12 @@ def scrub_request(request: Any) -> Any:
 def scrub_response(response: dict[str, Any]) -> dict[str, Any]:
     headers = response["headers"]
     response["headers"] = {name: value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
-    body = json.loads(response["body"]["string"])
-    if isinstance(body, dict) and "token" in body:
-        body["token"] = FAKE_TOKEN
-    response["body"]["string"] = json.dumps(body).encode()
+    text = response["body"]["string"]
+    if text and not text.startswith(b"<"):
+        body = json.loads(text)
+        if isinstance(body, dict) and "token" in body:
+            body["token"] = FAKE_TOKEN
+        response["body"]["string"] = json.dumps(body).encode()
     return response
 
 
@@ -79,8 +82,11 @@ def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def credential(record_mode: str, tmp_path: Path) -> Iterator[Secret]:
-    """A fake one for replay; for recording, a sandbox and its first token."""
+def credential(request: pytest.FixtureRequest, record_mode: str, tmp_path: Path) -> Iterator[Secret]:
+    """A fake one for replay; for recording, a sandbox and its first token.
+
+    The mark ``behaviour`` says how that sandbox answers.
+    """
     if record_mode == "none":
         yield Secret(FAKE_CREDENTIAL)
         return
@@ -89,7 +95,9 @@ def credential(record_mode: str, tmp_path: Path) -> Iterator[Secret]:
     store = Store(tmp_path / "sandbox.sqlite3")
     token = first_token(store)
     assert token is not None
-    with server.running(store=store, listener=server.bound("127.0.0.1", PORT)):
+    mark = request.node.get_closest_marker("behaviour")
+    behaviour = Behaviour(**mark.kwargs) if mark else None
+    with server.running(store=store, listener=server.bound("127.0.0.1", PORT), behaviour=behaviour):
         yield token
 
 
