@@ -131,7 +131,8 @@ class _Reader:
         if not isinstance(value, list):
             self._warn(f'"{name}" is no list in the answer')
             value = [value]
-        return [self._one(name, output, item) for item in value]
+        read = [self._one(name, output, item) for item in value]
+        return [item for item in read if item is not None]
 
     def _one(self, name: str, output: Output, value: object) -> Any:
         match output.type, value:

@@ -108,7 +108,7 @@ class Core:
         tries = exchange.tries
         if getattr(answer, "status", None) == 401 and self._auth.can_change:
             fresh = yield Local(partial(self._auth.credential, self.specs.connector.env))
-            if isinstance(fresh, Credential) and fresh.token != token:
+            if isinstance(fresh, Credential) and fresh.token != token and fresh.api in (None, api):
                 token = fresh.token
                 exchange = Exchange(action, request, self._header(token), self._timeout)
                 answer = yield exchange
@@ -136,7 +136,7 @@ class Core:
         for sink in sinks:
             told = yield Local(partial(sink.store, entry, api=self.base_url, dead=dead))
             if isinstance(told, Exception):
-                warnings.append(f"{sink.ref} did not take the token: {told}")
+                warnings.append(f"{sink.ref} did not take the token: {redact(str(told), [token])}")
             else:
                 refs.append(sink.ref)
                 warnings += told

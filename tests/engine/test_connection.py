@@ -298,3 +298,17 @@ def test_a_token_is_not_sent_to_another_host_than_it_was_minted_at(tmp_path: Any
         assert "https://api.locoia.com/v1" in result.problem.message
         (tmp_path / "t").write_text(record % "http://localhost:1/v1")  # this computer, by another name and port
         assert api.run("list_pats").outcome is Outcome.DONE
+
+
+def test_a_credential_that_changes_into_one_of_another_host_is_not_sent(tmp_path: Any) -> None:
+    place = tmp_path / "t"
+    place.write_text("the-credential-before-it-was-rotated")
+
+    def rotate(connection: Any) -> bool:
+        place.write_text('{"v": 1, "api": "https://api.locoia.com/v1", "current": {"token": "' + CREDENTIAL + '"}}')
+        return bool(answer(401)(connection))
+
+    auth = ConnectorAuth.from_ref(f"file:{place}")
+    with serving(rotate) as server, Connector(auth, base_url=server.url) as api:
+        assert api.run("list_pats").outcome is Outcome.REFUSED
+    assert len(server.got) == 1

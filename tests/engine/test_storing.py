@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Outcome, Result, Secret
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
-from locoia_pat.sinks import Sink, open_sink, read_ref
+from locoia_pat.sinks import Entry, Sink, open_sink, read_ref
 
 from tests.loopback import TOKEN, Server, answer, created, serving
 
@@ -225,3 +225,37 @@ def test_one_place_and_one_scope_may_be_given_alone(tmp_path: Path) -> None:
         assert result.token_refs == (f"file:{tmp_path}/t#current",)
         with pytest.raises(InvalidError, match="Give a list"):
             create_pat(api, expiration=1, scopes="embed,company", note="CI")
+
+
+class Broken:
+    """A place that proves good and then fails in a way of its own, with the token in its words."""
+
+    ref = "broken:place#current"
+
+    def probe(self) -> None:
+        return None
+
+    def read(self) -> Any:
+        raise NotImplementedError
+
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
+        raise ValueError(f"cannot write {entry.token.reveal()} of {api}, {dead}")
+
+    def remove(self) -> bool:
+        raise NotImplementedError
+
+
+def test_a_place_that_fails_in_a_way_of_its_own_ends_not_stored_and_shows_no_token() -> None:
+    with serving(answer(201, created()), answer(200, created())) as server, connector(server) as api:
+        result = api.run("create_pat", CREATE, token_to=[Broken()])
+    assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 2)
+    assert TOKEN not in str(result.to_dict())
+
+
+def test_scopes_of_another_shape_cost_no_token() -> None:
+    odd = created(scopes=[{"name": "automation:view"}, None, "embed"])
+    with serving(answer(201, odd)) as server, connector(server) as api:
+        minted = create_pat(api, expiration=1, scopes=["embed"], note="CI")
+    assert minted.token == Secret(TOKEN)
+    assert minted.scopes == ["embed"]
+    assert minted.warnings
