@@ -241,7 +241,8 @@ def _of_text(text: str) -> str | None:
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:20_000])
         inner = re.sub(r"<[^>]*>", " ", title[1] or title[2] or "") if title else ""
         return _one_line(html.unescape(inner)) or "a page of HTML"
-    return _one_line(text) or None
+    # JSON that does not parse was cut, perhaps inside a token: it is not shown.
+    return "an answer that is not whole" if text.lstrip()[:1] in ("{", "[") else _one_line(text) or None
 
 
 def _one_line(text: str) -> str:

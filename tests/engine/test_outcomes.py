@@ -342,3 +342,10 @@ def test_the_apis_words_are_redacted() -> None:
         result = run(server, "create_pat", CREATE)
     assert result.problem is not None
     assert result.problem.message == "the API answered 403: Bearer «secret» may not"
+
+
+def test_an_error_that_is_cut_inside_a_token_shows_no_part_of_it() -> None:
+    with serving(answer(502, '{"id": "1", "token": "' + TOKEN[:20])) as server:
+        result = run(server, "create_pat", CREATE)
+    assert result.problem is not None
+    assert result.problem.message == "the API answered 502: an answer that is not whole"
