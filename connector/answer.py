@@ -1,4 +1,4 @@
-"""What a JSON answer says: the outputs a spec declares, or the API's own words on what went wrong.
+"""What a JSON answer says: the outputs that a spec declares.
 
 Pure.  What the API's documentation leaves open is read in every plausible form; what was assumed is a warning.
 """
@@ -6,9 +6,7 @@ Pure.  What the API's documentation leaves open is read in every plausible form;
 from __future__ import annotations
 
 import datetime as dt
-import html
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +14,9 @@ from .retry import http_date
 from .secret import MASK, Secret, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from .spec import ActionSpec, Output
-
-_MAX_MESSAGE = 500
-_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now:
     """
     reader = _Reader(inputs, now)
     reply = spec.reply
-    places = [found for at in reply.at if (found := _at(body, at)) is not None]
+    places = [found for place in reply.at if (found := at(body, place)) is not None]
     if reply.rows:
         for place in places:
             if isinstance(place, list) and all(isinstance(row, dict) for row in place):
@@ -53,7 +48,8 @@ def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now:
     if not objects:
         return "no object is in it"
     for place in objects:
-        secrets = {name: place[name] for name in spec.secrets if _is_usable(place.get(name))}
+        found = {name: at(place, reply.output[name].source or name) for name in spec.secrets}
+        secrets = {name: value for name, value in found.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
             data = _without(list(secrets.values()), reader.outputs(reply.output, place))
             return Payload(data, secrets, tuple(reader.warnings))
@@ -75,11 +71,12 @@ def _without(secrets: list[Secret], data: Any) -> Any:
             return data
 
 
-def _is_usable(value: object) -> bool:
-    return isinstance(value, Secret) and usable(value.reveal())
+def _is_usable(value: Secret) -> bool:
+    return usable(value.reveal())
 
 
-def _at(body: object, path: str) -> object:
+def at(body: object, path: str) -> object:
+    """What stands at the dotted *path* of *body*, ``$`` being the whole; None where nothing does."""
     if path == "$":
         return body
     for key in path.split("."):
@@ -106,7 +103,7 @@ class _Reader:
                 continue
             if output.days_until:
                 data[name] = None  # keeps its place
-            elif (value := given.get(name)) is None:
+            elif (value := at(given, output.source or name)) is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":
                 self._time(name, value, data, times)
@@ -144,6 +141,8 @@ class _Reader:
                 return value
             case "text", int() | float() if not isinstance(value, bool):
                 return str(value)
+            case "json", _:
+                return _masked(value)
             case _:
                 self._warn(f'"{name}" is no {output.type} in the answer')
                 return None
@@ -166,6 +165,21 @@ class _Reader:
         self.warnings[message] = None
 
 
+def _masked(value: Any) -> Any:
+    """A JSON value without the secrets in it, and without the infinities that JSON cannot say."""
+    match value:
+        case Secret():
+            return MASK
+        case float() if not math.isfinite(value):
+            return None
+        case list():
+            return [_masked(item) for item in value]
+        case dict():
+            return {key: _masked(item) for key, item in value.items()}
+        case _:
+            return value
+
+
 def _time(value: object) -> dt.datetime | None:
     if not isinstance(value, str):
         return None
@@ -180,71 +194,3 @@ def _time(value: object) -> dt.datetime | None:
 
 def _rfc3339(time: dt.datetime) -> str:
     return time.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-
-
-def error_in(body: object) -> tuple[str | None, str | None]:
-    """The API's own words on what went wrong, on one line, and the name of the field at fault, where it says one.
-
-    Read are ``detail``, ``message``, ``error``, ``errors`` and ``title`` as texts, lists or objects, plain text, and
-    HTML by its title.
-    """
-    if isinstance(body, Secret):
-        return _of_text(body.reveal()), None
-    words = list(_words(body))
-    field = next((name for name in _fields(body)), None)
-    text = _one_line("; ".join(dict.fromkeys(words)))
-    return text or None, field
-
-
-_SENTENCES = ("message", "detail", "msg", "error_description", "error", "title")
-_DETAILS = ("errors", "data")
-
-
-def _words(body: object, *, depth: int = 0) -> Iterable[str]:
-    """The first sentence there is, and the details beside it."""
-    match body:
-        case str() if body.strip():
-            yield body.strip()
-        case list() if depth < _DEPTH:
-            for item in body:
-                yield from _words(item, depth=depth + 1)
-        case dict() if depth < _DEPTH:
-            inner = {key: list(_words(value, depth=depth + 1)) for key, value in body.items()}
-            sentence = next((inner[key] for key in _SENTENCES if inner.get(key)), [])
-            details = [word for key in _DETAILS for word in inner.get(key, [])]
-            if sentence or details:
-                yield from (*sentence, *details)
-            else:
-                yield from (f"{key}: {word}" for key, words in inner.items() for word in words)
-
-
-def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
-    """Names of fields at fault: the last text of ``loc``, a ``field``, or the keys of an ``errors`` object."""
-    match body:
-        case list() if depth < _DEPTH:
-            for item in body:
-                yield from _fields(item, depth=depth + 1)
-        case dict() if depth < _DEPTH:
-            match body:
-                case {"loc": list(loc)}:
-                    yield from [part for part in reversed(loc) if isinstance(part, str)][:1]
-                case {"field": str(name)}:
-                    yield name
-                case {"errors": dict(errors)}:
-                    yield from (key for key in errors if isinstance(key, str))
-            for key in ("detail", "errors", "error", "data"):
-                yield from _fields(body.get(key), depth=depth + 1)
-
-
-def _of_text(text: str) -> str | None:
-    if re.match(r"\s*<", text):
-        title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:20_000])
-        inner = re.sub(r"<[^>]*>", " ", title[1] or title[2] or "") if title else ""
-        return _one_line(html.unescape(inner)) or "a page of HTML"
-    # JSON that does not parse was cut, perhaps inside a token: it is not shown.
-    return "an answer that is not whole" if text.lstrip()[:1] in ("{", "[") else _one_line(text) or None
-
-
-def _one_line(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"

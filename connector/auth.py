@@ -12,7 +12,7 @@ from .sinks import Credential, find_ref, read_ref
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .spec import Env
+    from .spec import ConnectorSpec
 
 
 class ConnectorAuth:
@@ -21,8 +21,10 @@ class ConnectorAuth:
     One that is read from a place is read again, once, when the API answers 401: somebody may have rotated it.
     """
 
-    def __init__(self, token: Secret | Callable[[Env], Credential]) -> None:
-        """The credential *token*, or what reads it, given the connector's variables.
+    def __init__(self, token: Secret | Callable[[ConnectorSpec], Credential], *, identifier: str | None = None) -> None:
+        """The credential *token*, or what reads it, given the connector.
+
+        *identifier* is what some APIs want beside it, such as a user name; by default the connector's variable has it.
 
         Raises:
             InvalidError: the token is no credential: not visible ASCII characters without spaces.
@@ -37,6 +39,7 @@ class ConnectorAuth:
                 hint="It is visible ASCII characters without spaces, and without the word Bearer.",
             )
         self._token = token
+        self._identifier = identifier
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -47,7 +50,8 @@ class ConnectorAuth:
         """
         variables = os.environ if environ is None else environ
 
-        def read(env: Env) -> Credential:
+        def read(spec: ConnectorSpec) -> Credential:
+            env = spec.env
             if variables.get(env.token):
                 return find_ref(f"env:{env.token}", environ=variables, field=env.token)
             if file := variables.get(f"{env.token}_FILE"):
@@ -56,7 +60,7 @@ class ConnectorAuth:
                 "there is no credential",
                 field="auth",
                 hint=f"Set {env.token} or {env.token}_FILE, run locoia-pat login, or name a place with --auth "
-                "(--auth file:token.json). A first token comes from the app: avatar > User > Personal Access Token.",
+                f"(--auth file:token.json). {spec.auth.info or ''}".strip(),
             )
 
         return cls(read)
@@ -73,13 +77,17 @@ class ConnectorAuth:
         """Whether reading it again may give another one."""
         return not isinstance(self._token, Secret)
 
-    def credential(self, env: Env) -> Credential:
-        """The credential as it stands now, for a connector whose variables are *env*.
+    def credential(self, spec: ConnectorSpec) -> Credential:
+        """The credential as it stands now, for the connector of *spec*.
 
         Raises:
             InvalidError: there is none.
         """
-        return Credential(self._token) if isinstance(self._token, Secret) else self._token(env)
+        return Credential(self._token) if isinstance(self._token, Secret) else self._token(spec)
+
+    def identifier(self, spec: ConnectorSpec) -> str | None:
+        """What stands beside the token, for the connector of *spec*; None where there is nothing."""
+        return self._identifier or (os.environ.get(spec.env.identifier) if spec.env.identifier else None)
 
     def __repr__(self) -> str:
         return "ConnectorAuth(…)"

@@ -139,6 +139,34 @@ class NotStoredError(ConnectorError):
     outcome = Outcome.NOT_STORED
 
 
+FindingCode = Literal[
+    "yaml",
+    "yaml-limit",
+    "yaml-feature",
+    "duplicate-key",
+    "ambiguous-scalar",
+    "unknown-key",
+    "missing-key",
+    "bad-name",
+    "bad-value",
+    "file-name",
+    "template-syntax",
+    "template-language",
+    "template-type",
+    "unknown-name",
+    "unknown-filter",
+    "secret-in-address",
+    "unused-input",
+    "contradiction",
+    "effect-method",
+    "unknown-reference",
+    "foreign-variable",
+    "foreign-host",
+    "bad-example",
+]
+"""The closed list of what the checker finds; ``docs/spec.md`` says what each means."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """One mistake in a spec, and where it stands (line and column count from 1)."""
@@ -146,18 +174,19 @@ class Finding:
     file: str
     line: int
     column: int
+    code: FindingCode
     message: str
 
     def __str__(self) -> str:
-        """``file:line:column: message``, as editors and terminals link it."""
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        """``file:line:column: code message``, as editors and terminals link it."""
+        return f"{self.file}:{self.line}:{self.column}: {self.code} {self.message}"
 
 
 class SpecError(InvalidError):
     """A spec is wrong: all its findings, in the order of the file."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings = tuple(sorted(findings))
+        self.findings = tuple(sorted(set(findings)))
         super().__init__(Problem("validation", "\n".join(map(str, self.findings))))
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Finding, ...]]]:

@@ -38,7 +38,7 @@ class SpecFolder:
             InvalidError: the folder has no ``connector.yaml``, or a wrong one.
 
         """
-        from .spec import parse_connector  # noqa: PLC0415  # listing names needs no pydantic
+        from .parse import parse_connector  # noqa: PLC0415  # listing names needs no pydantic
 
         return parse_connector(*self.text(CONNECTOR_FILE))
 
@@ -79,13 +79,25 @@ class SpecFolder:
                     hint=f"Actions: {', '.join(self.names)}.",
                     next="locoia-pat actions",
                 )
-            from .spec import parse_action  # noqa: PLC0415  # listing names needs no pydantic
-
-            spec = parse_action(*self.text(f"{name}.yaml"))
-            if spec.action != name:
-                raise SpecError([spec.document.finding(("action",), f'the file is called "{name}", so is the action')])
-            self._actions[name] = spec
+            self._actions[name] = self._parsed(name)
         return self._actions[name]
+
+    def _parsed(self, name: str) -> ActionSpec:
+        from .parse import parse_action  # noqa: PLC0415  # listing names needs no pydantic
+
+        source = self.text(f"{name}.yaml")
+        try:
+            spec = parse_action(*source)
+        except SpecError as error:
+            findings = error.findings
+        else:
+            if spec.action == name:
+                return spec
+            message = f'the file is called "{name}", so is the action'
+            findings = (spec.document.finding("file-name", ("action",), message),)
+        from .compose import template_findings  # noqa: PLC0415  # only where something is wrong already
+
+        raise SpecError([*findings, *template_findings(*source)])
 
     def text(self, file: str) -> tuple[str, str]:
         """The text of *file* and its name for errors.
@@ -98,7 +110,7 @@ class SpecFolder:
         try:
             return path.read_text(encoding="utf-8"), str(path)
         except UnicodeDecodeError:
-            raise SpecError([Finding(str(path), 1, 1, "a spec is UTF-8 text")]) from None
+            raise SpecError([Finding(str(path), 1, 1, "yaml", "a spec is UTF-8 text")]) from None
         except OSError as error:
             raise invalid(f"{path} cannot be read: {error.strerror}", field="specs") from None
 

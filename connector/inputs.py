@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,19 +26,25 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from . import pattern
+from .allowed import advice, allowed, is_whole
 from .errors import InvalidError, Problem, did_you_mean, invalid, shown
 from .secret import Secret, credential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from .spec import Input, InputType
+    from .form import Input
 
 
 class Inputs:
     """Checks the inputs of one action."""
 
     def __init__(self, fields: Mapping[str, Input], *, any_option: Collection[str] = ()) -> None:
+        """Build the model of *fields*, in which there are no :func:`mistakes`.
+
+        Those named in *any_option* take options the spec does not know.
+        """
         self._fields = fields
         self._model = _model(fields, any_option)
 
@@ -83,86 +90,10 @@ class Inputs:
             return Problem("validation", "is missing", field=field, hint=hint)
         if kind == "unknown_option":
             return Problem("validation", message, field=field, hint=f"Allowed: {', '.join(spec.enum or ())}.")
-        if advice := _advice(spec, given, today):
-            hint = f"{advice} {hint}"
+        if meant := advice(spec, given, today):
+            hint = f"{meant} {hint}"
         told = "what was given" if spec.type == "password" else shown(given)
         return Problem("validation", f"{told} is not allowed", field=field, hint=hint)
-
-
-def allowed(field: Input) -> str:
-    """What *field* takes, in words."""
-    words = _TYPES[field.type](field)
-    if field.multiple and field.type != "select":
-        words = f"a list, each {words}"
-    return f"{words}, or null" if field.nullable else words
-
-
-def _number(field: Input) -> str:
-    words = ("a whole number" if _whole(field) else "a number") + (f" of {field.unit}" if field.unit else "")
-    match field.min, field.max:
-        case None, None:
-            return words
-        case low, None:
-            return f"{words}, at least {low}"
-        case None, high:
-            return f"{words}, at most {high}"
-        case _:
-            return f"{words} from {field.min} to {field.max}"
-
-
-def _text(field: Input) -> str:
-    words = "an email address" if field.type == "email" else "a text"
-    match field.min_length or 0, field.max_length:
-        case 0, None:
-            return words
-        case low, None:
-            return f"{words} of at least {low} characters"
-        case 0, high:
-            return f"{words} of at most {high} characters"
-        case _:
-            return f"{words} of {field.min_length} to {field.max_length} characters"
-
-
-def _select(field: Input) -> str:
-    words = "one or more options, as a list" if field.multiple else "one of the options"
-    return f"{words} ({', '.join(field.enum or ())})"
-
-
-_TYPES: dict[InputType, Callable[[Input], str]] = {
-    "text": _text,
-    "email": _text,
-    "password": lambda _: "a secret of visible ASCII characters, given as a Secret or a reference to its place",
-    "number": _number,
-    "date": lambda _: "a date such as 2026-12-31",
-    "daterange": lambda _: "a list of two dates, the first not after the second",
-    "datetime": lambda _: "a time such as 2026-12-31T23:59:00Z",
-    "select": _select,
-    "switch": lambda _: "true or false",
-    "nested_object": lambda field: f"an object with {', '.join(field.children or {})}",
-}
-
-
-def _advice(field: Input, given: object, today: dt.date | None) -> str | None:
-    """What the user probably meant."""
-    if field.multiple and isinstance(given, str):
-        return "Give a list: repeat the name for each of its values."
-    if not isinstance(given, str):
-        return None
-    if field.nullable and given.lower() in {"never", "none", "no", "unlimited", "nil", ""}:
-        return "For never, or none at all, give null."
-    if field.unit == "days" and today and (found := re.match(r"\d{4}-\d\d-\d\d", given)):
-        try:
-            days = (dt.date.fromisoformat(found[0]) - today).days
-        except ValueError:
-            return None
-        return f"{found[0]} is {days} days from today." if days > 0 else f"{found[0]} is not in the future."
-    if field.unit and (found := re.match(r"\s*(\d+)\s*[a-z]", given)):
-        return f"Give the number of {field.unit} alone, for example {found[1]}."
-    return None
-
-
-def _whole(field: Input) -> bool:
-    return field.step is not None and float(field.step).is_integer()
 
 
 def _model(fields: Mapping[str, Input], any_option: Collection[str]) -> type[BaseModel]:
@@ -198,7 +129,7 @@ def _type(field: Input, *, any_option: bool) -> Any:
 def _scalar(field: Input) -> Any:
     match field.type:
         case "number":
-            number = StrictInt if _whole(field) else StrictInt | StrictFloat
+            number = StrictInt if is_whole(field) else StrictInt | StrictFloat
             limits = Field(ge=_or(field.min, -_HUGE), le=_or(field.max, _HUGE))
             return Annotated[number, BeforeValidator(_no_bool), limits, AfterValidator(_in_steps(field))]
         case "switch":
@@ -215,11 +146,39 @@ def _scalar(field: Input) -> Any:
         case "nested_object":
             children = field.children or {}
             return Annotated[_model(children, ()), AfterValidator(partial(_plain, children))]
+        case "json":
+            return Annotated[Any, AfterValidator(_json)]
         case _:
-            length = Field(min_length=field.min_length, max_length=field.max_length)
+            kind: Any = Annotated[StrictStr, Field(min_length=field.min_length, max_length=field.max_length)]
             if field.type == "email":
-                return Annotated[StrictStr, length, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-            return Annotated[StrictStr, length]
+                kind = Annotated[kind, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+            return Annotated[kind, Field(pattern=pattern.expression(field.pattern))] if field.pattern else kind
+
+
+_MAX_PATTERNS = 20
+
+
+def mistakes(path: tuple[str, ...], fields: Mapping[str, Input]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What no model can be built of, or is against itself: patterns that are none, and defaults that are refused."""
+    patterns = [(name, field) for name, field in fields.items() if field.pattern is not None]
+    wrong = {name: why for name, field in patterns if (why := pattern.wrong(field.pattern or ""))}
+    yield from (((*path, name, "pattern"), why) for name, why in wrong.items())
+    for name, _ in patterns[_MAX_PATTERNS:]:
+        yield (*path, name, "pattern"), f"there are at most {_MAX_PATTERNS} patterns"
+    for name, field in fields.items():
+        nested = list(mistakes((*path, name, "children"), field.children or {}))
+        yield from nested
+        if field.default is not None and name not in wrong and not nested and (why := _refused(name, field)):
+            yield (*path, name, "default"), f"the default {why}"
+
+
+def _refused(name: str, field: Input) -> str | None:
+    """Why the default of an input is not allowed; None where it is."""
+    try:
+        Inputs({name: field}).check({name: field.default})
+    except InvalidError as error:
+        return error.problem.message
+    return None
 
 
 def _one_of(options: list[str]) -> Any:
@@ -277,6 +236,33 @@ def _in_order(days: list[str]) -> list[str]:
     if days[0] > days[1]:
         raise PydanticCustomError("order", "the first date is after the second")
     return days
+
+
+_DEPTH = 24
+"""Levels that a JSON value may have."""
+
+
+def _json(value: object) -> object:
+    """A JSON value; texts, which are most of its cost, are not looked into."""
+    if not _is_json(value, _DEPTH):
+        raise PydanticCustomError("json", "no JSON value")
+    return value
+
+
+def _is_json(value: object, depth: int) -> bool:
+    match value:
+        case None | bool() | str():
+            return True
+        case int():
+            return abs(value) <= _HUGE
+        case float():
+            return math.isfinite(value)
+        case list():
+            return depth > 0 and all(_is_json(item, depth - 1) for item in value)
+        case dict():
+            return depth > 0 and all(isinstance(key, str) and _is_json(item, depth - 1) for key, item in value.items())
+        case _:
+            return False
 
 
 def _secret(value: object) -> Secret:

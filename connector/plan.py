@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import parse_qsl
 
+from .retry import policy
 from .secret import MASK, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .exchange import Action
     from .secret import Secret
-    from .spec import ActionSpec, Effect, Method
+    from .spec import Effect, Method
     from .wire import Request
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+class Fill(NamedTuple):
+    """A part of the request that a template filled."""
+
+    place: str
+    """Where: ``path``, ``query.page``, ``headers.X-Trace``, ``body.note`` or ``form.name``."""
+    template: str
+    inputs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +41,52 @@ class Plan:
     url: str
     headers: dict[str, str]
     body: Any
+    """The JSON body, or the fields of a form."""
+    retry: str
+    """What would be tried again, and when."""
+    fills: tuple[Fill, ...]
+    curl: str
+    """The same request as a command line; the credential and secret inputs are masked there too."""
 
     @classmethod
-    def of(cls, spec: ActionSpec, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
+    def of(cls, action: Action, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
         """The plan for *request*, whose credential goes into the header *credential_header*, without *secrets*."""
-        content = redact(request.content.decode(), secrets) if request.content else "null"
+        hidden = list(secrets)
+        headers = {name: redact(value, hidden) for name, value in request.headers}
+        headers[credential_header.lower()] = MASK
+        content = redact(request.content.decode(), hidden) if request.content is not None else None
+        spec = action.spec
         return cls(
             spec.action,
             spec.effect,
             spec.request.method,
             request.url,
-            {**dict(request.headers), credential_header.lower(): MASK},
-            json.loads(content),
+            headers,
+            _read(content, headers.get("content-type")),
+            policy(spec.effect, spec.request.method),
+            tuple(Fill(*fill) for fill in action.fills()),
+            _curl(spec.request.method, request.url, headers, content),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON values."""
-        return asdict(self)
+        return {
+            **asdict(self),
+            "fills": [{**fill._asdict(), "inputs": list(fill.inputs)} for fill in self.fills],
+        }
+
+
+def _read(content: str | None, kind: str | None) -> Any:
+    if content is None:
+        return None
+    if kind == _FORM:
+        return [list(pair) for pair in parse_qsl(content, keep_blank_values=True)]
+    return json.loads(content)
+
+
+def _curl(method: str, url: str, headers: dict[str, str], content: str | None) -> str:
+    words = ["curl", "--request", method]
+    for name, value in headers.items():
+        words += ["--header", f"{name}: {value}"]
+    words += ["--data-raw", content] if content is not None else []
+    return shlex.join([*words, url])

@@ -20,6 +20,8 @@ TRIES = 3
 DEADLINE = 60.0
 """Seconds over all tries."""
 _FIRST_WAIT = 0.2
+_REPEATABLE: tuple[Method, ...] = ("PUT", "DELETE")
+"""By the meaning of HTTP (RFC 9110, 9.2.2)."""
 
 
 def wait(
@@ -37,7 +39,7 @@ def wait(
 
     Args:
         effect: what the action does.
-        method: how it is sent; PUT and DELETE may repeat by the meaning of HTTP (RFC 9110, 9.2.2).
+        method: how it is sent; PUT and DELETE may repeat.
         answer: what the last try gave.
         tries: tries begun so far.
         spent: seconds since the first try began.
@@ -46,11 +48,18 @@ def wait(
         jitter: a random number from 0 to 1, so that many callers do not return at once.
 
     """
-    if tries >= TRIES or not _may_repeat(answer, repeatable=effect == "read" or method in ("PUT", "DELETE")):
+    if tries >= TRIES or not _may_repeat(answer, repeatable=effect == "read" or method in _REPEATABLE):
         return None
     asked = retry_after(answer.headers, now) if isinstance(answer, Reply) else None
     seconds = asked if asked is not None else _FIRST_WAIT * 2 ** (tries - 1) * (1 + jitter)
     return seconds if spent + seconds < deadline else None
+
+
+def policy(effect: Effect, method: Method) -> str:
+    """In words, when an action is tried again."""
+    if effect == "read" or method in _REPEATABLE:
+        return f"up to {TRIES} tries: after a lost answer, 408, 429 and 5xx"
+    return f"sent once; up to {TRIES} tries only where it provably never left, or after 429"
 
 
 def _may_repeat(answer: Answer, *, repeatable: bool) -> bool:

@@ -16,19 +16,19 @@ from urllib.parse import urlsplit
 from .address import base_address, is_loopback
 from .auth import ConnectorAuth
 from .errors import ConnectorError, InvalidError, Outcome, Problem, SpecError, invalid, shown
-from .exchange import Action, authorization
+from .exchange import Action, Authorization
 from .folder import SpecFolder
 from .plan import Plan
 from .result import Result, failed
+from .rules import header_findings
 from .secret import Secret, held, redact
 from .sinks import Credential, Entry, Sink, open_sink
 from .steps import Exchange, Local, Steps, now
-from .template import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
-    from .exchange import Verdict
+    from .verdict import Verdict
 
 
 class Core:
@@ -76,15 +76,22 @@ class Core:
 
         """
         if name not in self._actions:
-            self._actions[name] = Action(self.specs.action(name), any_option=self._any_option)
+            spec = self.specs.action(name)
+            if findings := list(header_findings(spec, self.specs.connector)):
+                raise SpecError(findings)
+            self._actions[name] = Action(spec, any_option=self._any_option)
         return self._actions[name]
+
+    @cached_property
+    def _authorization(self) -> Authorization:
+        return Authorization(self.specs.connector)
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """What a run would send."""
         action = self.action(name)
         checked = action.check(inputs, today=now().date())
-        key, _ = self._header(Secret("plan"))
-        return Plan.of(action.spec, action.request(checked, self.base_url), key, held(checked))
+        request = action.request(checked, self.base_url)
+        return Plan.of(action, request, self._authorization.header_key, held(checked))
 
     def run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], replace_: bool) -> Steps:
         """Run the action *name*; returns a result for every outcome."""
@@ -97,7 +104,7 @@ class Core:
         action = self.action(name)
         checked = action.check(inputs, today=now().date())
         request = action.request(checked, self.base_url)
-        token, api = yield from _local(partial(self._auth.credential, self.specs.connector.env))
+        token, api = yield from _local(partial(self._auth.credential, self.specs.connector))
         _meant_for(api, self.base_url)
         header = self._header(token)
         dead = checked[action.spec.replaces] if action.spec.replaces else None
@@ -107,19 +114,26 @@ class Core:
         answer = yield exchange
         tries = exchange.tries
         if getattr(answer, "status", None) == 401 and self._auth.can_change:
-            fresh = yield Local(partial(self._auth.credential, self.specs.connector.env))
+            fresh = yield Local(partial(self._auth.credential, self.specs.connector))
             if isinstance(fresh, Credential) and fresh.token != token and fresh.api in (None, api):
-                token = fresh.token
-                exchange = Exchange(action, request, self._header(token), self._timeout)
+                token, header = fresh.token, self._header(fresh.token)
+                exchange = Exchange(action, request, header, exchange.left())
                 answer = yield exchange
                 tries += exchange.tries
         verdict = action.judge(answer, checked, now())
+        if (pages := action.pages(request)) is not None:
+            while (following := pages.take(answer, verdict)) is not None:
+                exchange = Exchange(action, following, header, exchange.left())
+                answer = yield exchange
+                tries += exchange.tries
+                verdict = action.judge(answer, checked, now())
+            verdict = pages.verdict()
         result = _result(action, verdict, api=self.base_url, tries=tries, secrets=[token, *held(checked)])
         result = result.with_warnings(*action.advise(checked))
         if result.outcome is Outcome.DONE and sinks:
             self.storing = True
             try:
-                result = yield from self._stored(action, result, sinks, dead, self._header(token))
+                result = yield from self._stored(action, result, sinks, dead, header)
             finally:
                 self.storing = False
         return result
@@ -170,11 +184,7 @@ class Core:
         return undo.judge(answer, checked, now()).outcome is Outcome.DONE
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
-        spec = self.specs.connector
-        try:
-            return authorization(spec.auth, token)
-        except TemplateError as error:
-            raise SpecError([spec.document.finding(("auth",), error.message)]) from None
+        return self._authorization.header(token, self._auth.identifier(self.specs.connector))
 
     def _api(self) -> str | None:
         try:

@@ -43,7 +43,7 @@ class Exchange:
 
     def __init__(self, action: Action, request: Request, header: tuple[str, Secret], deadline: float) -> None:
         self._action = action
-        self._request = request
+        self.request = request
         self._header = header
         self._deadline = deadline
         self._began = time.monotonic()
@@ -55,7 +55,7 @@ class Exchange:
     def begin(self) -> tuple[Request, tuple[str, Secret], float]:
         """Begin a try: the request, its credential header and the seconds it may take."""
         self.tries += 1
-        return self._request, self._header, self._deadline - self._spent()
+        return self.request, self._header, self.left()
 
     def end(self, answer: Answer) -> None:
         """End it with *answer*."""
@@ -71,6 +71,10 @@ class Exchange:
             now=now(),
             jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
         )
+
+    def left(self) -> float:
+        """Seconds that are left of its time."""
+        return self._deadline - self._spent()
 
     def _spent(self) -> float:
         return time.monotonic() - self._began

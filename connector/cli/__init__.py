@@ -23,13 +23,18 @@ _COMMANDS = {
     "run": "Run an action and print one JSON object.",
     "actions": "List the actions there are.",
     "show": "Show an action's inputs, outputs and form.",
+    "plan": "Show what an action would send, without sending it.",
     "scopes": "Say what each scope allows, and which one is enough.",
     "login": "Store a credential for later calls.",
     "whoami": "Say which credential is used, and whether it is accepted.",
     "logout": "Take away the stored credential.",
     "exec": "Run a program with a stored token in its environment.",
     "token": "Print a stored token.",
-    "sandbox": "Serve the token API on this computer, to try things out.",
+    "sandbox": "Serve the token API, or the examples of specs, on this computer.",
+    "new": "Begin a connector of your own: a folder of specs.",
+    "check": "Find what is wrong with specs.",
+    "test": "Run the examples of specs, without a network.",
+    "eject": "Copy an action's spec, to change it.",
 }
 
 

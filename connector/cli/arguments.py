@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import invalid, shown
+from ..secret import Secret
 from ..sinks import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..spec import Input
+    from ..form import Input
 
 _REF = "@ref:"
 
 
-def inputs_of(pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str, Input]) -> dict[str, Any]:
+Reader = Callable[[str, str], Secret]
+"""Gives the secret at a place, for an input."""
+
+
+def _read_secret(ref: str, name: str) -> Secret:
+    return read_ref(ref, field=name)
+
+
+def inputs_of(
+    pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str, Input], *, read: Reader = _read_secret
+) -> dict[str, Any]:
     """The inputs from *inputs_file* (``-`` is standard input), and from *pairs*, which win.
+
+    *read* gives the secret that stands at a place.
 
     Raises:
         InvalidError: an argument is no ``name=value``, a file cannot be read, or a secret is given as text.
 
     """
-    inputs = _from_file(inputs_file, fields) if inputs_file else {}
+    inputs = _from_file(inputs_file, fields, read) if inputs_file else {}
     named: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -34,7 +48,7 @@ def inputs_of(pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str
                 f"{shown(pair)} is no input", hint="An input is name=value, for example note=CI; an option begins --."
             )
         field = fields.get(name)
-        value = _value(name, text, field) if field else text
+        value = _value(name, text, field, read) if field else text
         if field and field.multiple:
             named.setdefault(name, []).extend(value if isinstance(value, list) else [value])
         elif name in named:
@@ -52,7 +66,7 @@ def _joined(value: object, field: Input) -> bool:
     return isinstance(value, str) and "," in value and value not in (field.enum or [])
 
 
-def _value(name: str, text: str, field: Input) -> Any:
+def _value(name: str, text: str, field: Input, read: Reader) -> Any:
     if field.type == "password":
         if not text.startswith(_REF):
             raise invalid(
@@ -60,12 +74,12 @@ def _value(name: str, text: str, field: Input) -> Any:
                 field=name,
                 hint=f"Name its place: {name}={_REF}file:secret.txt or {name}={_REF}env:NAME.",
             )
-        return read_ref(text.removeprefix(_REF), field=name)
+        return read(text.removeprefix(_REF), name)
     if text.startswith("@"):
         return _read(name, text[1:]).removesuffix("\n")
     if text == "null" and field.nullable:
         return None
-    if field.type in ("nested_object", "daterange") or (field.multiple and text.startswith("[")):
+    if field.type in ("nested_object", "daterange", "json") or (field.multiple and text.startswith("[")):
         return _json_or_text(text)
     if field.type == "switch":
         return {"true": True, "false": False}.get(text, text)
@@ -75,7 +89,7 @@ def _value(name: str, text: str, field: Input) -> Any:
     return text
 
 
-def _from_file(file: str, fields: Mapping[str, Input]) -> dict[str, Any]:
+def _from_file(file: str, fields: Mapping[str, Input], read: Reader) -> dict[str, Any]:
     text = sys.stdin.read() if file == "-" else _read("inputs", file)
     try:
         found = json.loads(text)
@@ -89,7 +103,7 @@ def _from_file(file: str, fields: Mapping[str, Input]) -> dict[str, Any]:
         if field and field.type == "password":
             match value:
                 case {"$ref": str(ref), **rest} if not rest:
-                    found[name] = read_ref(ref, field=name)
+                    found[name] = read(ref, name)
                 case _:
                     raise invalid("a secret is given as its place", field=name, hint='Write {"$ref": "file:PATH"}.')
     return found

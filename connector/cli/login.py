@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 def command(specs: SpecFolder, *, to: str | None, with_token: bool) -> None:
     """Store a credential for later calls, once the API has accepted it.
 
-    A first token comes from the app: avatar > User > Personal Access Token.  It is asked for hidden, or read from
-    standard input with --with-token; it is never an argument.
+    For Locoia, a first token comes from the app: avatar > User > Personal Access Token.  It is asked for hidden, or
+    read from standard input with --with-token; it is never an argument.
     """
     spec = specs.connector
     place = open_sink(to or f"keyring:locoia-pat/{spec.connector}", field="to")
     place.probe()
-    ask = None if with_token or not sys.stdin.isatty() else _ask
+    ask = None if with_token or not sys.stdin.isatty() else partial(_ask, spec.auth.info)
     token = read_ref("-", stdin=ask, field="token")
     with Connector(ConnectorAuth(token), specs=specs) as connector:
         api = connector.base_url
@@ -45,6 +46,7 @@ def command(specs: SpecFolder, *, to: str | None, with_token: bool) -> None:
     output.say(f"logged in at {api}; the credential is at {place.ref}")
 
 
-def _ask() -> str:
-    output.say("A first token comes from the app: avatar > User > Personal Access Token.")
+def _ask(info: str | None) -> str:
+    if info:
+        output.say(info)
     return str(click.prompt("Token", hide_input=True, err=True))

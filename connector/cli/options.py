@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -78,8 +79,16 @@ def _given(ref: str) -> ConnectorAuth:
     return ConnectorAuth.from_ref(ref)
 
 
+def located(action: str, specs: SpecFolder) -> tuple[str, SpecFolder]:
+    """The name of *action* and its folder: one of *specs*, or the file that it names."""
+    path = Path(action)
+    if path.suffix == ".yaml" or os.sep in action:
+        return path.stem, SpecFolder(path.parent)
+    return action, specs
+
+
 def action_argument(command: _Command) -> _Command:
-    """``ACTION``, completed by the names of the actions."""
+    """``ACTION``, a name or the path of its file, completed by the names of the actions."""
     return click.argument("action", shell_complete=_actions)(command)
 
 

@@ -54,6 +54,11 @@ def say_error(error: ConnectorError) -> None:
 _LIKE_A_TOKEN = re.compile(r"(?=[\w-]*[0-9])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}", re.ASCII)
 
 
+def veiled(line: str) -> str:
+    """*Line*, of a file that may be another than was meant, with dots for what may be a token."""
+    return _LIKE_A_TOKEN.sub(lambda found: "•" * len(found[0]), line)
+
+
 def print_json(value: object) -> None:
     """One JSON value: indented on a terminal, one line when piped."""
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"

@@ -18,7 +18,7 @@ from . import output
 from .arguments import inputs_of
 from .exits import INTERRUPTED
 from .interrupts import Signals
-from .options import action_argument, auth_of, specs_option
+from .options import action_argument, auth_of, located, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
@@ -47,14 +47,16 @@ if TYPE_CHECKING:
 def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal: bool, **options: Any) -> int:
     """Run ACTION with its inputs, in any order with the options.
 
-    Values are typed by the action's spec: expiration=30, expiration=null, scopes=automation:view (repeat the name for
-    several), note=@FILE (the text of a file).  "locoia-pat show ACTION" tells the inputs.
+    ACTION is a name, or the path of its file.  Values are typed by its spec: expiration=30, expiration=null,
+    scopes=automation:view (repeat the name for several), note=@FILE (the text of a file).  "locoia-pat show ACTION"
+    tells the inputs.
 
     Prints one JSON object, whatever happens.  Exit code: 0 done, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not
     stored.
     """
     logging.getLogger("stamina").addHandler(logging.NullHandler())  # its waits are told by "attempts"
     signals = Signals()
+    action, specs = located(action, specs)
     try:
         with signals:
             result = _run(action, specs, signals, reveal=reveal, quiet=quiet, **options)

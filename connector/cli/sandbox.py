@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..address import is_loopback
 from ..errors import InvalidError, invalid
+from ..folder import SpecFolder
 from ..require import require
 from ..sandbox.behaviour import SWITCHES, Behaviour, as_text
 from ..sandbox.fault import KINDS, Fault
 from ..sandbox.faults import Faults
+from ..secret import Secret
 from . import output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from socket import socket
+    from types import ModuleType
 
 _PORT = 8321
 _EPILOG = "\n".join(
@@ -41,8 +49,12 @@ _EPILOG = "\n".join(
 @click.option(
     "--fault", "faults", metavar="KIND[:METHOD][:TIMES][:NAME=VALUE]…", multiple=True, help="Fail so; may repeat."
 )
+@click.option(
+    "--specs", metavar="DIR", help="Serve the examples of a folder of specs instead; takes no other option but these."
+)
 def command(
     *,
+    specs: str | None,
     port: int,
     data: Path | None,
     new_token: bool,
@@ -54,42 +66,59 @@ def command(
     """Serve Locoia's token API on this computer until Ctrl-C.
 
     It is a stand-in written from the public API page, not Locoia's software.  It prints the lines that point
-    locoia-pat to it, with a first token where there is none yet.
+    locoia-pat to it, with a first token where there is none yet.  With --specs it answers what the examples of specs
+    tell, so that a connector can be tried before its API is reached.
     """
     server = require("locoia_pat.sandbox.server", "sandbox")
-    store_of = require("locoia_pat.sandbox.store", "sandbox").Store
     if not is_loopback(host) and not expose:
         raise invalid(
             "is reached by other computers, over plain http",
             field="host",
             hint="Listen on 127.0.0.1, or say --expose if that is what you want.",
         )
+    if specs is not None:
+        if data or new_token or switches or faults:
+            raise invalid("the examples of specs take no --data, --new-token, --behaviour or --fault", field="specs")
+        _serve_examples(server, SpecFolder(specs), host, port)
+        return
     behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
     try:
-        store = store_of(_file(data))
+        store = require("locoia_pat.sandbox.store", "sandbox").Store(_file(data))
     except OSError as error:
         raise invalid(str(error), field="data") from None
     try:
-        listener = server.bound(host, port)
-    except OSError as error:
+        listener = _listener(server, host, port)
+        token = server.first_token(store, again=new_token)
+        url = server.address(listener)
+        click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
+        _lines({"LOCOIA_BASE_URL": url, **({"LOCOIA_TOKEN": token} if token is not None else {})})
+        if token is None:
+            click.echo("# Its tokens are those of before; --new-token mints one more.")
+        server.serve(server.create_app(store, behaviour, script), listener, _ready)
+    finally:
         store.close()
+
+
+def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int) -> None:
+    examples = require("locoia_pat.sandbox.examples", "sandbox")
+    app = examples.create_app(folder)
+    listener = _listener(server, host, port)
+    url = server.address(listener, examples.path(folder))
+    click.echo(f"# What the examples of {folder.connector.title} tell, at {url}; Ctrl-C ends it.")
+    _lines(examples.environment(folder, url))
+    server.serve(app, listener, _ready)
+
+
+def _listener(server: ModuleType, host: str, port: int) -> socket:
+    try:
+        listener: socket = server.bound(host, port)
+    except OSError as error:
         raise invalid(
             f"{host}:{port} cannot be had: {error.strerror}", field="port", hint="--port 0 takes a free one."
         ) from None
-    token = server.first_token(store, again=new_token)
-    url = server.address(listener)
-    click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
-    _lines("sh, bash, zsh", "export {}='{}'", url, token)
-    _lines("PowerShell, without the mark in front", "# $env:{} = '{}'", url, token)
-    if token is None:
-        click.echo("# Its tokens are those of before; --new-token mints one more.")
     if not is_loopback(host):
         output.say("warning: other computers can reach this sandbox, and read what is sent to it")
-    try:
-        server.serve(store, listener, behaviour=behaviour, faults=script, ready=_ready)
-    finally:
-        store.close()
-        listener.close()
+    return listener
 
 
 def _ready() -> None:
@@ -105,11 +134,15 @@ def _fault(text: str) -> Fault:
     raise invalid(problem.message, field=f"fault.{problem.field}", hint="For example --fault lost:POST:1.")
 
 
-def _lines(shell: str, line: str, url: str, token: object) -> None:
-    click.echo(f"# {shell}")
-    click.echo(line.format("LOCOIA_BASE_URL", url))
-    if token is not None:
-        click.echo(line.format("LOCOIA_TOKEN", token.reveal()))  # type: ignore[attr-defined]  # a Secret, of an extra
+def _lines(variables: Mapping[str, str | Secret]) -> None:
+    """Lines to paste that set *variables*."""
+    for shell, line in (
+        ("sh, bash, zsh", "export {}='{}'"),
+        ("PowerShell, without the mark in front", "# $env:{} = '{}'"),
+    ):
+        click.echo(f"# {shell}")
+        for name, value in variables.items():
+            click.echo(line.format(name, value.reveal() if isinstance(value, Secret) else value))
 
 
 def _file(folder: Path | None) -> Path | None:

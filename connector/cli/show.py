@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..inputs import allowed
-from ..spec import form
+from ..allowed import allowed
+from ..form import form
 from . import output
-from .options import action_argument, json_option, specs_option
+from .options import action_argument, json_option, located, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @specs_option
 def command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
-    spec = specs.action(action)
+    name, folder = located(action, specs)
+    spec = folder.action(name)
     if as_json:
         output.print_json(_shown(spec))
         return

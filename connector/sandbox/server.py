@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator
 
+    from starlette.applications import Starlette
     from starlette.types import Receive, Scope, Send
 
     from ..secret import Secret
@@ -49,10 +50,10 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def address(listener: socket.socket) -> str:
-    """The base address under which *listener* serves the API."""
+def address(listener: socket.socket, path: str = "/v1") -> str:
+    """The base address under which *listener* serves the API at *path*."""
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
 
 
 def first_token(store: Store, *, again: bool = False) -> Secret | None:
@@ -63,16 +64,9 @@ def first_token(store: Store, *, again: bool = False) -> Secret | None:
     return token
 
 
-def serve(
-    store: Store,
-    listener: socket.socket,
-    *,
-    behaviour: Behaviour | None = None,
-    faults: Faults | None = None,
-    ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Serve until a signal says stop; *ready* is called once it does."""
-    _server(store, behaviour, faults, ready).run(sockets=[listener])
+def serve(app: Starlette, listener: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve *app* until a signal says stop; *ready* is called once it does."""
+    _server(app, ready).run(sockets=[listener])
 
 
 @contextmanager
@@ -89,16 +83,25 @@ def running(
     """
     store = store or Store()
     listener = listener or bound("127.0.0.1", 0)
-    server = _server(store, behaviour, faults)
+    try:
+        with served(create_app(store, behaviour, faults), listener):
+            yield address(listener), store
+    finally:
+        store.close()
+
+
+@contextmanager
+def served(app: Starlette, listener: socket.socket) -> Generator[None, None, None]:
+    """*App* in a thread of this process; *listener* is closed with it."""
+    server = _server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield address(listener), store  # the socket listens already: a call waits until the server takes it
+        yield  # the socket listens already: a call waits until the server takes it
     finally:
         server.should_exit = True
         thread.join(_STOP_SECONDS)
         listener.close()
-        store.close()
 
 
 class _Closable(H11Protocol):
@@ -127,12 +130,10 @@ class _Telling(uvicorn.Server):
         self._ready()
 
 
-def _server(
-    store: Store, behaviour: Behaviour | None, faults: Faults | None, ready: Callable[[], None] = lambda: None
-) -> uvicorn.Server:
+def _server(app: Starlette, ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
     return _Telling(
         uvicorn.Config(
-            create_app(store, behaviour, faults),
+            app,
             http=_Closable,
             ws="none",
             log_level="warning",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -165,6 +166,16 @@ def test_a_plan_needs_no_credential_and_shows_none() -> None:
             "authorization": "«secret»",
         },
         "body": CREATE,
+        "retry": "sent once; up to 3 tries only where it provably never left, or after 429",
+        "fills": [
+            {"place": f"body.{name}", "template": f"{{{{ {name} }}}}", "inputs": [name]}
+            for name in ("expiration", "scopes", "note")
+        ],
+        "curl": (
+            "curl --request POST --header 'accept: application/json' --header 'content-type: application/json'"
+            f" --header 'authorization: «secret»' --data-raw '{json.dumps(CREATE)}'"
+            " https://api.locoia.com/v1/personal-access-tokens"
+        ),
     }
 
 
@@ -243,13 +254,14 @@ def test_an_interrupt_carries_no_secret_out_of_the_executor(kind: str) -> None:
 
 
 AUTH_SPECS = {
-    "unknown name": ('auth: {token_format: "{{ tokn }}"}', "did you mean token?"),
-    "no template": ('auth: {token_prefix: "{{ token_format"}', "this is no template"),
+    "unknown name": ('auth: {token_format: "{{ tokn }}"}', "8:22: unknown-name", "did you mean token?"),
+    "no template": ('auth: {token_prefix: "{{ token_format"}', "8:22: template-syntax", "this is no template"),
+    "without quotes": ("auth:\n  token_prefix: Bearer {{ tokn }}", "9:27: unknown-name", 'there is no "tokn"'),
 }
 
 
-@pytest.mark.parametrize(("line", "words"), AUTH_SPECS.values(), ids=AUTH_SPECS)
-def test_a_wrong_auth_template_is_a_finding_in_connector_yaml(tmp_path: Any, line: str, words: str) -> None:
+@pytest.mark.parametrize(("line", "place", "words"), AUTH_SPECS.values(), ids=AUTH_SPECS)
+def test_a_wrong_auth_template_is_a_finding_in_connector_yaml(tmp_path: Any, line: str, place: str, words: str) -> None:
     (tmp_path / "connector.yaml").write_text(
         "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
         f"hosts: [api.acme.example]\nenv: {{token: ACME_TOKEN}}\n{line}\n"
@@ -261,7 +273,7 @@ def test_a_wrong_auth_template_is_a_finding_in_connector_yaml(tmp_path: Any, lin
     result = Connector(ConnectorAuth(Secret(CREDENTIAL)), specs=tmp_path).run("ping")
     assert result.outcome is Outcome.INVALID
     assert result.problem is not None
-    assert "connector.yaml:8:7: " in result.problem.message
+    assert f"connector.yaml:{place} " in result.problem.message
     assert words in result.problem.message
     with pytest.raises(SpecError):
         Connector(specs=tmp_path).plan("ping")

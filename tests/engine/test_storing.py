@@ -193,7 +193,7 @@ def test_a_spec_that_cannot_revoke_still_tells_that_a_token_was_minted(tmp_path:
         "spec: 1\naction: mint\ntitle: Mint\nsummary: Mint one.\neffect: create\n"
         + (f"revoke: {revoke}\n" if revoke else "")
         + "inputs: {n: {title: Count, type: number}}\n"
-        "request: {method: POST, path: /mint}\n"
+        "request: {method: POST, path: /mint, body: {n: '{{ n }}'}}\n"
         "reply: {ok: [200], output: {id: {type: text}, token: {type: text, secret: once}}}\n"
     )
     (tmp_path / "doomed").mkdir()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from locoia_pat.answer import Payload, error_in, read_payload
+from locoia_pat.answer import Payload, read_payload
 from locoia_pat.secret import Secret, load_json
 from locoia_pat.spec import ActionSpec
+from locoia_pat.words import error_in
 
 NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 TOKEN = "t0ken-t0ken-t0ken-t0ken"

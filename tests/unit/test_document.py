@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from locoia_pat.document import MAX_CHARACTERS, MAX_DEPTH, read
-from locoia_pat.errors import SpecError
+from locoia_pat.errors import Finding, FindingCode, SpecError
 
 
 def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -21,11 +21,11 @@ def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     )
 
 
-def _findings(text: str) -> list[tuple[int, int, str]]:
+def _findings(text: str) -> list[tuple[int, int, FindingCode, str]]:
     with pytest.raises(SpecError) as caught:
         read(text, "a.yaml")
     assert {finding.file for finding in caught.value.findings} == {"a.yaml"}
-    return [(finding.line, finding.column, finding.message) for finding in caught.value.findings]
+    return [(finding.line, finding.column, finding.code, finding.message) for finding in caught.value.findings]
 
 
 @given(_json(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=40)))
@@ -51,6 +51,9 @@ def test_json_with_characters_of_all_planes_reads_as_json_says(value: Any) -> No
         ("9999999999999999", 9999999999999999),
         ("1.5", 1.5),
         ("-0.25", -0.25),
+        ("1.0e+20", 1e20),
+        ("-1.5e-7", -1.5e-7),
+        ("9.25e+99", 9.25e99),
         ("automation:view", "automation:view"),
         ("ci-bot", "ci-bot"),
         ("1a", "1a"),
@@ -69,14 +72,29 @@ def test_a_plain_scalar_is_what_json_would_make_of_it_else_text(plain: str, valu
     "plain",
     [
         *("no", "No", "YES", "on", "off", "Null", "NULL", "True", "FALSE"),
-        *("1.10", "007", "1_000", "0x1F", "0o17", "0b1", "1e5", "1.5e3", "12:30:45", "+1", "1.", "1,000"),
+        *(
+            "1.10",
+            "007",
+            "1_000",
+            "0x1F",
+            "0o17",
+            "0b1",
+            "1e5",
+            "1.5e3",
+            "10.5e+3",
+            "1.5e+100",
+            "12:30:45",
+            "+1",
+            "1.",
+            "1,000",
+        ),
         *("12345678901234567", "0.1000000000000000055", ".inf", "-.INF", ".nan"),
         *("2026-01-01", "2026-1-1", "2026-01-01T10:00:00Z"),
     ],
 )
 def test_a_plain_scalar_that_readers_disagree_about_is_a_finding(plain: str) -> None:
-    [(line, column, message)] = _findings(f"b: 1\na:   {plain}\n")
-    assert (line, column) == (2, 6)
+    [(line, column, code, message)] = _findings(f"b: 1\na:   {plain}\n")
+    assert (line, column, code) == (2, 6, "ambiguous-scalar")
     assert f"a plain {plain};" in message
 
 
@@ -88,39 +106,49 @@ def test_quotes_and_blocks_make_any_text_a_text(quoted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "part"),
+    ("text", "line", "column", "code", "part"),
     [
-        ("a: 1\nb: 2\na: 3", 3, 1, 'the key "a" stands here twice'),
-        ("{a: 1, 'a': 2}", 1, 8, 'the key "a" stands here twice'),
-        ("x:\n  - a: 1\n    a: 2", 3, 5, 'the key "a" stands here twice'),
-        ("a: &here 1", 1, 4, "anchors"),
-        ("&here\na: 1", 1, 1, "anchors"),
-        ("a: *there", 1, 4, "aliases"),
-        ("a: !!str 1", 1, 4, "tags"),
-        ("a: !mine {b: 1}", 1, 4, "tags"),
-        ("? [a]\n: 1", 1, 3, "a key is a text"),
-        ("? {a: b}\n: {c: d}", 1, 3, "a key is a text"),
-        ("a: 1\n---\nb: 2", 3, 1, "one file holds one document"),
-        ("---\n---\nb: 2", 3, 1, "one file holds one document"),
-        ("a: [1, 2}", 1, 9, "this is not YAML"),
-        ("a: b: c", 1, 5, "this is not YAML: mapping values are not allowed"),
-        ("a: 1\n\tb: 2", 2, 1, "this is not YAML"),
-        ("a: @b", 1, 4, "this is not YAML"),
-        ("a: 'b", 1, 6, "this is not YAML"),
-        ("a: \x07", 1, 1, "this is not YAML"),
-        ("a\x00b", 1, 1, "this is not YAML"),
-        ("%YAML 3.0\n---\na: 1", 1, 1, "this is not YAML"),
+        ("a: 1\nb: 2\na: 3", 3, 1, "duplicate-key", 'the key "a" stands here twice'),
+        ("{a: 1, 'a': 2}", 1, 8, "duplicate-key", 'the key "a" stands here twice'),
+        ("x:\n  - a: 1\n    a: 2", 3, 5, "duplicate-key", 'the key "a" stands here twice'),
+        ("404: 1\n'404': 2", 2, 1, "duplicate-key", 'the key "404" stands here twice'),
+        ("a: &here 1", 1, 4, "yaml-feature", "anchors"),
+        ("&here\na: 1", 1, 1, "yaml-feature", "anchors"),
+        ("a: *there", 1, 4, "yaml-feature", "aliases"),
+        ("a: !!str 1", 1, 4, "yaml-feature", "tags"),
+        ("a: !mine {b: 1}", 1, 4, "yaml-feature", "tags"),
+        ("? [a]\n: 1", 1, 3, "yaml-feature", "a key is a text"),
+        ("? {a: b}\n: {c: d}", 1, 3, "yaml-feature", "a key is a text"),
+        ("a: 1\n---\nb: 2", 3, 1, "yaml-feature", "one file holds one document"),
+        ("---\n---\nb: 2", 3, 1, "yaml-feature", "one file holds one document"),
+        ("a: [1, 2}", 1, 9, "yaml", "this is not YAML"),
+        ("a: b: c", 1, 5, "yaml", "this is not YAML: mapping values are not allowed"),
+        ("a: 1\n\tb: 2", 2, 1, "yaml", "this is not YAML"),
+        ("a: @b", 1, 4, "yaml", "this is not YAML"),
+        ("a: 'b", 1, 6, "yaml", "this is not YAML"),
+        ("a: \x07", 1, 1, "yaml", "this is not YAML"),
+        ("a\x00b", 1, 1, "yaml", "this is not YAML"),
+        ("%YAML 3.0\n---\na: 1", 1, 1, "yaml", "this is not YAML"),
     ],
 )
-def test_what_is_no_yaml_of_ours_is_found_where_it_stands(text: str, line: int, column: int, part: str) -> None:
-    [(found_line, found_column, message)] = _findings(text)
+def test_what_is_no_yaml_of_ours_is_found_where_it_stands(
+    text: str, line: int, column: int, code: str, part: str
+) -> None:
+    [(found_line, found_column, found_code, message)] = _findings(text)
     assert part in message
-    assert (found_line, found_column) == (line, column)
+    assert (found_line, found_column, found_code) == (line, column, code)
 
 
 def test_all_findings_of_a_file_are_told_in_its_order() -> None:
     found = _findings("z: no\na: &x [yes]\nb: *x\nz: 1.10\n")
-    assert [(line, column) for line, column, _ in found] == [(1, 4), (2, 4), (2, 8), (3, 4), (4, 1), (4, 4)]
+    assert [(line, column, code) for line, column, code, _ in found] == [
+        (1, 4, "ambiguous-scalar"),
+        (2, 4, "yaml-feature"),
+        (2, 8, "ambiguous-scalar"),
+        (3, 4, "yaml-feature"),
+        (4, 1, "duplicate-key"),
+        (4, 4, "ambiguous-scalar"),
+    ]
 
 
 @pytest.mark.parametrize("shape", ["[{}]", "{{a: {}}}", "[{{a: {}}}]"], ids=["lists", "objects", "both"])
@@ -130,20 +158,29 @@ def test_a_document_is_at_most_so_many_levels_deep(shape: str) -> None:
     for _ in range(MAX_DEPTH // levels):
         text = shape.format(text)
     assert read(text, "a.yaml").values
-    [(_, _, message)] = _findings(shape.format(text))
+    [(_, _, code, message)] = _findings(shape.format(text))
+    assert code == "yaml-limit"
     assert f"at most {MAX_DEPTH} levels" in message
 
 
 def test_a_bomb_of_brackets_is_refused_at_the_first_level_too_deep() -> None:
-    [(line, column, _)] = _findings("[" * 100_000)
-    assert (line, column) == (1, MAX_DEPTH + 2)
+    [(line, column, code, _)] = _findings("[" * 900)
+    assert (line, column, code) == (1, MAX_DEPTH + 2, "yaml-limit")
+
+
+def test_a_bomb_of_more_brackets_than_a_reader_of_yaml_takes_is_one_finding() -> None:
+    text = "[" * 60_000
+    assert len(text) < MAX_CHARACTERS  # so the brackets are what is refused
+    [_] = _findings(text)
+    [(line, column, code, _)] = _findings("[" * 100_000)
+    assert (line, column, code) == (1, 1, "yaml-limit")
 
 
 def test_a_document_has_at_most_so_many_characters() -> None:
     longest = "a: " + "x" * (MAX_CHARACTERS - 3)
     assert read(longest, "a.yaml").value == {"a": "x" * (MAX_CHARACTERS - 3)}
-    [(line, column, message)] = _findings(longest + "x")
-    assert (line, column) == (1, 1)
+    [(line, column, code, message)] = _findings(longest + "x")
+    assert (line, column, code) == (1, 1, "yaml-limit")
     assert str(MAX_CHARACTERS + 1) in message
 
 
@@ -153,7 +190,9 @@ def test_a_document_has_at_most_so_many_characters() -> None:
 def test_a_document_without_a_value_is_null(text: str) -> None:
     document = read(text, "a.yaml")
     assert document.value is None
-    assert document.finding((), "empty").line in {1, 2}
+    finding = document.finding("yaml", (), "empty")
+    assert finding.line in {1, 2}
+    assert (finding.code, finding.message) == ("yaml", "empty")
 
 
 TEXT = """\
@@ -187,9 +226,8 @@ inputs:
 def test_a_finding_stands_at_its_part_or_at_the_nearest_above(
     path: tuple[str | int, ...], at_key: bool, line: int, column: int
 ) -> None:
-    finding = read(TEXT, "a.yaml").finding(path, "wrong", at_key=at_key)
-    assert (finding.file, finding.message) == ("a.yaml", "wrong")
-    assert (finding.line, finding.column) == (line, column)
+    finding = read(TEXT, "a.yaml").finding("bad-value", path, "wrong", at_key=at_key)
+    assert finding == Finding("a.yaml", line, column, "bad-value", "wrong")
 
 
 def test_columns_count_characters_and_not_bytes() -> None:

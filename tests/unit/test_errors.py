@@ -79,15 +79,22 @@ def test_an_error_travels_through_pickle(kind: type[ConnectorError]) -> None:
 
 
 def test_a_spec_error_travels_through_pickle_with_its_findings() -> None:
-    findings = (Finding("a.yaml", 1, 2, "one"), Finding("a.yaml", 3, 1, "two"))
+    findings = (Finding("a.yaml", 1, 2, "yaml", "one"), Finding("a.yaml", 3, 1, "bad-name", "two"))
     copied = pickle.loads(pickle.dumps(SpecError(findings)))  # noqa: S301  # our own bytes
     assert copied.findings == findings
     assert copied.outcome is Outcome.INVALID
 
 
 def test_a_spec_error_tells_its_findings_in_the_order_of_the_file() -> None:
-    error = SpecError([Finding("a.yaml", 10, 1, "late"), Finding("a.yaml", 2, 9, "b"), Finding("a.yaml", 2, 3, "a")])
-    assert str(error) == "a.yaml:2:3: a\na.yaml:2:9: b\na.yaml:10:1: late"
+    error = SpecError(
+        [
+            Finding("a.yaml", 10, 1, "bad-value", "late"),
+            Finding("a.yaml", 2, 9, "bad-name", "b"),
+            Finding("a.yaml", 2, 3, "yaml", "a"),
+            Finding("a.yaml", 2, 9, "bad-name", "b"),
+        ]
+    )
+    assert str(error) == "a.yaml:2:3: yaml a\na.yaml:2:9: bad-name b\na.yaml:10:1: bad-value late"
     assert error.problem.code == "validation"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from locoia_pat.errors import InvalidError, Outcome, Problem
-from locoia_pat.exchange import Action, Verdict, authorization
+from locoia_pat.errors import InvalidError, Outcome, Problem, SpecError
+from locoia_pat.exchange import Action, Authorization
 from locoia_pat.folder import SpecFolder
+from locoia_pat.parse import parse_action, parse_connector
 from locoia_pat.secret import Secret
-from locoia_pat.spec import Auth, parse_action
-from locoia_pat.template import TemplateError
 from locoia_pat.wire import Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from locoia_pat.verdict import Verdict
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 BASE = "https://api.locoia.com/v1"
@@ -160,7 +162,8 @@ def test_a_revoke_that_cannot_be_said_is_none() -> None:
         "spec: 1\naction: make\ntitle: Make\nsummary: Make it.\neffect: create\n"
         'revoke: {action: drop, inputs: {name: "key-{{ name }}"}}\n'
         "request: {method: POST, path: /keys}\n"
-        "reply: {ok: [200], output: {id: {type: text}, name: {type: text, nullable: true}}}\n"
+        "reply: {ok: [200], output: {id: {type: text}, name: {type: text, nullable: true},"
+        " key: {type: text, secret: once}}}\n"
     )
     action = Action(parse_action(text, "make.yaml"))
     assert action.revoke_inputs({"id": "7", "name": "x"}) == {"name": "key-x"}
@@ -411,6 +414,14 @@ def test_whatever_the_api_answers_an_effect_is_done_only_with_a_token(status: in
         assert verdict.outcome is Outcome.REFUSED
 
 
+def _authorization(auth: dict[str, str], env: str = "{token: ACME_TOKEN}") -> Authorization:
+    text = (
+        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
+        f"hosts: [api.acme.example]\nenv: {env}\nauth: {json.dumps(auth)}\n"
+    )
+    return Authorization(parse_connector(text, "connector.yaml"))
+
+
 @pytest.mark.parametrize(
     ("auth", "header", "value"),
     [
@@ -425,14 +436,49 @@ def test_whatever_the_api_answers_an_effect_is_done_only_with_a_token(status: in
     ids=["default", "own header", "two stages"],
 )
 def test_a_credential_is_put_in_its_header_in_two_stages(auth: dict[str, str], header: str, value: str) -> None:
-    name, secret = authorization(Auth(**auth), Secret(TOKEN))
+    name, secret = _authorization(auth).header(Secret(TOKEN), None)
     assert (name, secret.reveal()) == (header, value)
+    assert _authorization(auth).header_key == header
     assert TOKEN not in repr(secret)
 
 
 @pytest.mark.parametrize(
-    "auth", [{"token_format": "{{ tokn }}"}, {"token_prefix": "{{ token }}"}, {"token_prefix": "{{"}]
+    ("auth", "place", "part"),
+    [
+        ({"token_format": "{{ tokn }}"}, "8:24: unknown-name", 'no "tokn"; did you mean token? (known here: token)'),
+        ({"token_prefix": "{{ token }}"}, "8:24: unknown-name", 'no "token"; did you mean token_format?'),
+        ({"token_prefix": "{{"}, "8:24: template-syntax", "this is no template"),
+        ({"token_format": "{{ identifier }}"}, "8:24: unknown-name", 'no "identifier" (known here: token)'),
+    ],
 )
-def test_a_stage_that_is_no_template_over_its_name_is_wrong(auth: dict[str, str]) -> None:
-    with pytest.raises(TemplateError):
-        authorization(Auth(**auth), Secret(TOKEN))
+def test_a_stage_that_is_no_template_over_its_name_is_wrong(auth: dict[str, str], place: str, part: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        _authorization(auth)
+    [finding] = caught.value.findings
+    assert str(finding).startswith(f"connector.yaml:{place} ")
+    assert part in finding.message
+
+
+def test_all_wrong_stages_are_found_at_once() -> None:
+    with pytest.raises(SpecError) as caught:
+        _authorization({"token_format": "{{ a }}", "token_prefix": "{{ b }}"})
+    assert [(finding.line, finding.column, finding.code) for finding in caught.value.findings] == [
+        (8, 24, "unknown-name"),
+        (8, 51, "unknown-name"),
+    ]
+
+
+def test_an_identifier_stands_beside_the_token_where_the_connector_has_one() -> None:
+    auth = {
+        "token_format": "{{ identifier }}:{{ token }}",
+        "encode": "base64",
+        "token_prefix": "Basic {{ token_format }}",
+    }
+    made = _authorization(auth, env="{token: ACME_TOKEN, identifier: ACME_USER}")
+    encoded = base64.b64encode(f"anna:{TOKEN}".encode()).decode()
+    assert made.header(Secret(TOKEN), "anna") == ("Authorization", Secret(f"Basic {encoded}"))
+    for missing in (None, ""):
+        with pytest.raises(InvalidError) as caught:
+            made.header(Secret(TOKEN), missing)
+        problem = Problem("validation", "there is no identifier", field="auth", hint="Set ACME_USER.")
+        assert caught.value.problem == problem

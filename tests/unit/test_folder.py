@@ -87,7 +87,7 @@ def test_the_action_is_called_as_its_file_is(folder: Path) -> None:
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
     [finding] = caught.value.findings
-    assert str(finding) == f'{folder / "show_it.yaml"}:2:9: the file is called "show_it", so is the action'
+    assert str(finding) == f'{folder / "show_it.yaml"}:2:9: file-name the file is called "show_it", so is the action'
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_spec_is_utf_8_text(folder: Path, content: bytes) -> None:
     (folder / "show_it.yaml").write_bytes(content)
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
-    assert str(caught.value) == f"{folder / 'show_it.yaml'}:1:1: a spec is UTF-8 text"
+    assert str(caught.value) == f"{folder / 'show_it.yaml'}:1:1: yaml a spec is UTF-8 text"
 
 
 def test_a_mistake_names_the_file_it_stands_in(folder: Path) -> None:
@@ -144,3 +144,4 @@ def test_a_mistake_names_the_file_it_stands_in(folder: Path) -> None:
         SpecFolder(folder).action("show_it")
     [finding] = caught.value.findings
     assert (finding.file, finding.line, finding.column) == (str(folder / "show_it.yaml"), 5, 9)
+    assert finding.code == "bad-value"

@@ -12,15 +12,16 @@ from urllib.parse import quote
 import pytest
 from locoia_pat import InvalidError, Secret, SpecError
 from locoia_pat.address import base_address
+from locoia_pat.allowed import allowed
 from locoia_pat.document import read
 from locoia_pat.errors import Outcome, shown
-from locoia_pat.exchange import Action, authorization
+from locoia_pat.exchange import Action, Authorization
 from locoia_pat.folder import SpecFolder
-from locoia_pat.inputs import allowed
+from locoia_pat.parse import parse_action, parse_connector
 from locoia_pat.retry import http_date
 from locoia_pat.secret import load_json, redact
-from locoia_pat.spec import Auth, parse_action
 from locoia_pat.template import TemplateError, structure
+from locoia_pat.template.source import MAX_SOURCE
 from locoia_pat.wire import Reply
 
 TOKEN = "fake-minted-token-0123456789abcdef"
@@ -30,11 +31,26 @@ HEAD = "spec: 1\naction: act\ntitle: Act\nsummary: Act.\n"
 
 
 def action(inputs: Any = None, output: Any = None, *, effect: str = "create", body: Any = None) -> Action:
-    """An action whose parts are given as values."""
-    request = {"method": "POST", "path": "/act", "body": body}
+    """An action whose parts are given as values; its body holds all inputs, where it is not given."""
+    request = {"method": "POST", "path": "/act", "body": body or {name: f"{{{{ {name} }}}}" for name in inputs or {}}}
     reply = {"ok": [200], "output": output or {"id": {"type": "text", "nullable": True}}}
     text = f"{HEAD}effect: {effect}\ninputs: {json.dumps(inputs or {})}\nrequest: {json.dumps(request)}\n"
     return Action(parse_action(f"{text}reply: {json.dumps(reply)}\n", "act.yaml"))
+
+
+def authorization(**auth: str) -> Authorization:
+    """The authorization of a connector whose ``auth`` is given as values."""
+    text = (
+        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
+        f"hosts: [api.acme.example]\nenv: {{token: ACME_TOKEN}}\nauth: {json.dumps(auth)}\n"
+    )
+    return Authorization(parse_connector(text, "connector.yaml"))
+
+
+def code_at(error: SpecError) -> tuple[str, int, str]:
+    """File, line and code of the one finding of *error*."""
+    [finding] = error.findings
+    return finding.file, finding.line, finding.code
 
 
 def judged(output: Any, body: object, headers: dict[str, str] | None = None) -> Any:
@@ -104,62 +120,85 @@ def test_the_field_at_fault_is_the_last_text_of_a_place() -> None:
 
 
 BROKEN_OUTPUTS = {
-    "nested or_input": {"o": {"type": "nested_object", "children": {"p": {"type": "text", "or_input": "nope"}}}},
-    "nested secret": {"o": {"type": "nested_object", "children": {"p": {"type": "text", "secret": "once"}}}},
-    "secret number": {"o": {"type": "number", "secret": "once"}},
-    "secret list": {"o": {"type": "text", "multiple": True, "secret": "once"}},
-    "kept secret": {"o": {"type": "text", "keep": True, "secret": "once"}},
-    "object without children": {"o": {"type": "nested_object"}},
-    "days until itself": {"o": {"type": "number", "days_until": "o"}},
-    "days as text": {"o": {"type": "text", "days_until": "e"}, "e": {"type": "datetime"}},
-    "many times": {"o": {"type": "datetime", "multiple": True}},
+    "nested or_input": (
+        {"o": {"type": "nested_object", "children": {"p": {"type": "text", "or_input": "nope"}}}},
+        "unknown-reference",
+    ),
+    "nested secret": (
+        {"o": {"type": "nested_object", "children": {"p": {"type": "text", "secret": "once"}}}},
+        "contradiction",
+    ),
+    "secret number": ({"o": {"type": "number", "secret": "once"}}, "contradiction"),
+    "secret list": ({"o": {"type": "text", "multiple": True, "secret": "once"}}, "contradiction"),
+    "kept secret": ({"o": {"type": "text", "keep": True, "secret": "once"}}, "contradiction"),
+    "object without children": ({"o": {"type": "nested_object"}}, "contradiction"),
+    "days until itself": ({"o": {"type": "number", "days_until": "o"}}, "unknown-reference"),
+    "days as text": ({"o": {"type": "text", "days_until": "e"}, "e": {"type": "datetime"}}, "unknown-reference"),
+    "many times": ({"o": {"type": "datetime", "multiple": True}}, "contradiction"),
 }
 
 
-@pytest.mark.parametrize("output", BROKEN_OUTPUTS.values(), ids=BROKEN_OUTPUTS)
-def test_an_output_that_could_not_be_read_is_a_finding(output: Any) -> None:
-    with pytest.raises(SpecError, match=r"act\.yaml:8:\d+: "):
+@pytest.mark.parametrize(("output", "code"), BROKEN_OUTPUTS.values(), ids=BROKEN_OUTPUTS)
+def test_an_output_that_could_not_be_read_is_a_finding(output: Any, code: str) -> None:
+    with pytest.raises(SpecError) as caught:
         action(output=output)
+    assert code_at(caught.value) == ("act.yaml", 8, code)
 
 
 TEXT = {"title": "Text", "type": "text"}
 BROKEN_INPUTS = {
-    "reserved name": {"self": TEXT},
-    "constant as name": {"none": TEXT},
-    "nested select": {
-        "o": {"title": "O", "type": "nested_object", "children": {"s": {"title": "S", "type": "select"}}}
-    },
-    "remark on no option": {"s": {"title": "S", "type": "select", "enum": ["a"], "remarks": {"b": "x"}}},
-    "cover by no option": {"s": {"title": "S", "type": "select", "enum": ["a"], "covers": {"b": ["a"]}}},
-    "min over max": {"n": {"title": "Count", "type": "number", "min": 2, "max": 1}},
-    "minLength over maxLength": {"n": {"title": "Text", "type": "text", "minLength": 2, "maxLength": 1}},
+    "reserved name": ({"self": TEXT}, "bad-name"),
+    "constant as name": ({"none": TEXT}, "bad-name"),
+    "nested select": (
+        {"o": {"title": "O", "type": "nested_object", "children": {"s": {"title": "S", "type": "select"}}}},
+        "missing-key",
+    ),
+    "remark on no option": (
+        {"s": {"title": "S", "type": "select", "enum": ["a"], "remarks": {"b": "x"}}},
+        "unknown-reference",
+    ),
+    "cover by no option": (
+        {"s": {"title": "S", "type": "select", "enum": ["a"], "covers": {"b": ["a"]}}},
+        "unknown-reference",
+    ),
+    "min over max": ({"n": {"title": "Count", "type": "number", "min": 2, "max": 1}}, "contradiction"),
+    "minLength over maxLength": (
+        {"n": {"title": "Text", "type": "text", "minLength": 2, "maxLength": 1}},
+        "contradiction",
+    ),
 }
 
 
-@pytest.mark.parametrize("inputs", BROKEN_INPUTS.values(), ids=BROKEN_INPUTS)
-def test_an_input_that_could_not_be_given_is_a_finding(inputs: Any) -> None:
-    with pytest.raises(SpecError, match=r"act\.yaml:6:\d+: "):
+@pytest.mark.parametrize(("inputs", "code"), BROKEN_INPUTS.values(), ids=BROKEN_INPUTS)
+def test_an_input_that_could_not_be_given_is_a_finding(inputs: Any, code: str) -> None:
+    with pytest.raises(SpecError) as caught:
         action(inputs)
+    assert code_at(caught.value) == ("act.yaml", 6, code)
 
 
 @pytest.mark.parametrize("path", ["/x y", "/x?q", "/x\ny", "/x#f", "/{x}", "x"])
 def test_a_path_is_one_path(path: str) -> None:
     text = f"{HEAD}effect: read\nrequest: {json.dumps({'method': 'GET', 'path': path})}\n"
-    with pytest.raises(SpecError, match=r"request\.path"):
+    with pytest.raises(SpecError, match=r"^act\.yaml:6:\d+: bad-value request\.path: ") as caught:
         parse_action(f"{text}reply: {{ok: [200], output: {{id: {{type: text}}}}}}\n", "act.yaml")
+    assert code_at(caught.value) == ("act.yaml", 6, "bad-value")
 
 
 @pytest.mark.parametrize("version", ["true", "1.0", "2"])
 def test_the_version_of_the_language_is_the_number_one(version: str) -> None:
-    with pytest.raises(SpecError, match=r"act\.yaml:1:7: spec"):
-        parse_action(HEAD.replace("spec: 1", f"spec: {version}"), "act.yaml")
+    text = f"{HEAD}effect: read\nrequest: {{method: GET, path: /act}}\nreply: {{ok: [200], output: {{}}}}\n"
+    assert parse_action(text, "act.yaml").spec == 1
+    with pytest.raises(SpecError, match=r"^act\.yaml:1:7: bad-value spec: ") as caught:
+        parse_action(text.replace("spec: 1", f"spec: {version}"), "act.yaml")
+    assert code_at(caught.value) == ("act.yaml", 1, "bad-value")
 
 
 def test_a_secret_input_cannot_stand_in_an_address() -> None:
     text = f"{HEAD}effect: read\ninputs: {{key: {{title: Key, type: password}}}}\n"
     text += "request: {method: GET, path: '/act/{{ key }}'}\nreply: {ok: [200], output: {id: {type: text}}}\n"
-    with pytest.raises(SpecError, match='there is no "key"'):
+    with pytest.raises(SpecError, match='"key" is or holds a secret, and addresses are logged') as caught:
         Action(parse_action(text, "act.yaml"))
+    assert code_at(caught.value) == ("act.yaml", 7, "secret-in-address")
 
 
 TEMPLATES = {
@@ -177,38 +216,44 @@ def test_a_value_that_does_not_fit_a_template_is_invalid(source: str, values: An
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("source", "code", "part"),
     [
-        "{{ " + "a." * 250 + "a }}",
-        "{{ " + "a." * 900 + "a }}",
-        "{{ " + "a and " * 900 + "a }}",
-        "{{ " + "not " * 200 + "a }}",
-        "{{ 1e400 }}",
-        "{{ a|default(*a) }}",
-        "{{ a|default(**a) }}",
-        "{# gone #}x",
-        "{#",
-        "{{ a }}\r\n",
+        ("{{ " + "a." * 250 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a." * 900 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a and " * 600 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a and " * 900 + "a }}", "yaml-limit", f"at most {MAX_SOURCE} characters"),
+        ("{{ " + "not " * 200 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ 1e400 }}", "template-language", "finite"),
+        ("{{ a|default(*a) }}", "template-language", "* and ** are not part"),
+        ("{{ a|default(**a) }}", "template-language", "* and ** are not part"),
+        ("{# gone #}x", "template-language", "no {# comments #}"),
+        ("{#", "template-language", "no {# comments #}"),
+        ("{{ a }}\r\n", "template-language", "no carriage returns"),
     ],
-    ids=lambda source: source[:14],
+    ids=lambda value: value[:14],
 )
-def test_a_template_that_would_crash_or_change_text_is_refused(source: str) -> None:
-    with pytest.raises(TemplateError):
+def test_a_template_that_would_crash_or_change_text_is_refused(source: str, code: str, part: str) -> None:
+    with pytest.raises(TemplateError) as caught:
         structure(source, ["a"])
+    assert caught.value.code == code
+    assert part in caught.value.message
 
 
 def test_joining_follows_the_rules_of_text() -> None:
     assert structure("{{ a ~ true ~ 1 }}", ["a"])({"a": "x"}) == "xtrue1"
-    key, value = authorization(
-        Auth(token_format="{{ token ~ ':' }}", token_prefix="Basic {{ token_format }}"), Secret(TOKEN)
-    )
-    assert (key, value) == ("Authorization", Secret(f"Basic {TOKEN}:"))
+    made = authorization(token_format="{{ token ~ ':' }}", token_prefix="Basic {{ token_format }}")
+    assert made.header(Secret(TOKEN), None) == ("Authorization", Secret(f"Basic {TOKEN}:"))
 
 
-@pytest.mark.parametrize("prefix", ["Bearer {{ token_format }}\n", "Bearer\t{{ token_format }}"])
+@pytest.mark.parametrize(
+    "prefix", ["Bearer {{ token_format }}\n", "Bearer\t{{ token_format }}", "Schlüssel {{ token_format }}"]
+)
 def test_a_header_is_one_line(prefix: str) -> None:
-    with pytest.raises(TemplateError, match="one line"):
-        authorization(Auth(token_prefix=prefix), Secret(TOKEN))
+    made = authorization(token_prefix=prefix)
+    with pytest.raises(InvalidError, match="makes no header: one line of visible ASCII characters") as caught:
+        made.header(Secret(TOKEN), None)
+    assert caught.value.problem.field == "auth"
+    assert TOKEN not in str(caught.value)
 
 
 @pytest.mark.parametrize("inputs", [{1: 2}, {"n\ud800": 1}, {"n": 1, 1: 2}], ids=str)
@@ -282,8 +327,9 @@ def test_a_value_beside_what_is_allowed_is_invalid(field: Any, value: Any) -> No
     "field", [{"type": "number", "default": "x"}, {"type": "password", "default": "x"}, {"type": "text", "default": 1}]
 )
 def test_a_default_that_is_not_allowed_is_a_finding(field: Any) -> None:
-    with pytest.raises(SpecError, match=r"act\.yaml:6:\d+: the default .* is not allowed"):
+    with pytest.raises(SpecError, match=r"act\.yaml:6:\d+: bad-value the default .* is not allowed") as caught:
         action({"x": {"title": "Field", **field}})
+    assert code_at(caught.value) == ("act.yaml", 6, "bad-value")
 
 
 def test_a_default_is_used_where_nothing_is_given() -> None:
@@ -297,11 +343,20 @@ def test_a_list_is_told_as_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: .5", "a: -.5", "a: =", "<<: {}", "no: 1", "true: 1", "1: 1", "&a k: 1", "!!str k: 1"]
+    "text",
+    [
+        *("a: .5", "a: -.5", "a: =", "<<: {}", "no: 1", "true: 1", "&a k: 1", "!!str k: 1"),
+        *("007: 1", "1.5: 1", "1_0: 1", "0x1: 1", "12345678901234567: 1", "2026-01-01: 1"),
+    ],
 )
 def test_what_readers_of_yaml_disagree_about_is_a_finding(text: str) -> None:
     with pytest.raises(SpecError, match=r"x\.yaml:1:"):
         read(text, "x.yaml")
+
+
+@pytest.mark.parametrize("key", ["1", "0", "-7", "404", "1234567890123456"])
+def test_a_plain_whole_number_is_a_key_and_a_text(key: str) -> None:
+    assert read(f"{key}: 1", "x.yaml").value == {key: 1}
 
 
 def test_half_a_character_in_a_spec_is_a_finding() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from locoia_pat.allowed import allowed
 from locoia_pat.errors import InvalidError, Problem
-from locoia_pat.inputs import Inputs, allowed
+from locoia_pat.form import Input
+from locoia_pat.inputs import Inputs
 from locoia_pat.secret import Secret
-from locoia_pat.spec import Input
 
 TODAY = dt.date(2026, 1, 1)
 TOKEN = "pat_0123456789abcdef"

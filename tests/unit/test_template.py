@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locoia_pat.errors import InvalidError
 from locoia_pat.secret import Secret
-from locoia_pat.template import TemplateError, path, structure, text, used
+from locoia_pat.template import TemplateError, Use, path, structure, text
+from locoia_pat.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
+from locoia_pat.template.source import MAX_SOURCE
 
 TEMPTING = [
     "123",
@@ -124,12 +126,50 @@ def test_text_around_an_expression_is_kept(around: str, value: str) -> None:
         ("{{ 'ABC'|lower }}", "abc"),
         ("{{ obj|jsonify }}", '{"a": 1, "items": "mine"}'),
         ("{{ word ~ '-' ~ word }}", "Word-Word"),
+        ("{{ n + 1 }}", 6),
+        ("{{ n + 1.5 }}", 6.5),
+        ("{{ word + 'y' }}", "Wordy"),
+        ("{{ [n] + [zero, 'a'] }}", [5, 0, "a"]),
+        ("{{ -1 }}", -1),
+        ("{{ -n }}", -5),
+        ("{{ 3 - n }}", -2),
+        ("{{ n * 99 }}", 495),
+        ("{{ n / 2 }}", 2.5),
+        ("{{ n // 2 }}", 2),
+        ("{{ n % 3 }}", 2),
+        ("{{ (n + 1) * 2 }}", 12),
+        ("{{ n * 200000000000000000 }}", 10**18),
+        ("{{ [word, 'a']|first }}", "Word"),
+        ("{{ rows|last }}", "two"),
+        ("{{ []|first|default('d') }}", "d"),
+        ("{{ [word, 'a']|join }}", "Worda"),
+        ("{{ [word, 'a']|join(', ') }}", "Word, a"),
+        ("{{ []|join(', ') }}", ""),
+        ("{{ rows|length }}", 2),
+        ("{{ word|length }}", 4),
+        ("{{ obj|length }}", 2),
+        ("{{ ' a b '|trim }}", "a b"),
     ],
 )
 def test_a_lone_expression_keeps_the_type_of_its_value(source: str, value: object) -> None:
     values: dict[str, object] = {"n": 5, "zero": 0, "nil": None, "word": "Word", "obj": {"a": 1, "items": "mine"}}
     values["rows"] = [{"id": "one"}, "two"]
     assert _exact(structure(source, values)(values)) == _exact(value)
+
+
+@pytest.mark.parametrize("operator", ["+", "-", "*", "/", "//", "%"])
+@given(left=st.integers(-1000, 1000), right=st.integers(1, 1000))
+def test_arithmetic_is_that_of_numbers(operator: str, left: int, right: int) -> None:
+    expected = {
+        "+": left + right,
+        "-": left - right,
+        "*": left * right,
+        "/": left / right,
+        "//": left // right,
+        "%": left % right,
+    }
+    made = structure(f"{{{{ a {operator} b }}}}", ["a", "b"])({"a": left, "b": right})
+    assert _exact(made) == _exact(expected[operator])
 
 
 @pytest.mark.parametrize(
@@ -202,6 +242,17 @@ def test_attributes_of_python_objects_are_out_of_reach(source: str) -> None:
         "{{ s|lower }}",
         "{{ s < s }}",
         "{{ {s: 1} }}",
+        "{{ s + 'a' }}",
+        "{{ s + s }}",
+        "{{ -s }}",
+        "{{ '%s' % s }}",
+        "{{ s * 2 }}",
+        "{{ s|first }}",
+        "{{ s|last }}",
+        "{{ s|length }}",
+        "{{ s|trim }}",
+        "{{ s|join }}",
+        "{{ [s]|join }}",
     ],
 )
 def test_a_template_gets_nothing_out_of_a_secret(source: str) -> None:
@@ -218,7 +269,43 @@ def test_a_secret_passes_as_the_secret_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("source", "error"),
-    [("{{ x|lower }}", "TypeError"), ("{{ x < 'a' }}", "TypeError"), ("{{ {y: 1} }}", "TypeError")],
+    [
+        ("{{ x|lower }}", "TypeError"),
+        ("{{ x < 'a' }}", "TypeError"),
+        ("{{ {y: 1} }}", "TypeError"),
+        ("{{ '%s' % x }}", "TypeError"),
+        ("{{ '%s' % 'a' }}", "TypeError"),
+        ("{{ 'a' * 99 }}", "TypeError"),
+        ("{{ 99 * 'a' }}", "TypeError"),
+        ("{{ [x] * 99 }}", "TypeError"),
+        ("{{ x + 'a' }}", "TypeError"),
+        ("{{ 'a' + x }}", "TypeError"),
+        ("{{ 'a' - 'b' }}", "TypeError"),
+        ("{{ [x] + 'a' }}", "TypeError"),
+        ("{{ y + y }}", "TypeError"),
+        ("{{ x + true }}", "TypeError"),
+        ("{{ none + x }}", "TypeError"),
+        ("{{ -true }}", "TypeError"),
+        ("{{ -'a' }}", "TypeError"),
+        ("{{ x / 0 }}", "ZeroDivisionError"),
+        ("{{ x // 0 }}", "ZeroDivisionError"),
+        ("{{ x % 0 }}", "ZeroDivisionError"),
+        ("{{ 1000000000000000000 + 1 }}", "TypeError"),
+        ("{{ 1000000000000000001 - 1 }}", "TypeError"),
+        ("{{ -1000000000000000000 - 1 }}", "TypeError"),
+        ("{{ -1000000000000000001 }}", "TypeError"),
+        ("{{ 1000000000 * 1000000001 }}", "TypeError"),
+        ("{{ 1e18 / 0.5 }}", "TypeError"),
+        ("{{ 1e18 // 0.5 }}", "TypeError"),
+        ("{{ 'ab'|first }}", "TypeError"),
+        ("{{ {'a': 1}|last }}", "TypeError"),
+        ("{{ y|last }}", "TypeError"),
+        ("{{ 'ab'|join }}", "TypeError"),
+        ("{{ [1, 2]|join }}", "TypeError"),
+        ("{{ ['a', 'b']|join(1) }}", "TypeError"),
+        ("{{ x|length }}", "TypeError"),
+        ("{{ x|trim }}", "TypeError"),
+    ],
 )
 def test_an_expression_that_fails_is_invalid_and_holds_no_values(source: str, error: str) -> None:
     with pytest.raises(InvalidError) as caught:
@@ -228,55 +315,112 @@ def test_an_expression_that_fails_is_invalid_and_holds_no_values(source: str, er
 
 
 @pytest.mark.parametrize(
-    ("source", "part"),
+    ("source", "just", "beyond"),
     [
-        ("{{ y }}", 'there is no "y" (known here: other, x)'),
-        ("{{ othr }}", 'there is no "othr"; did you mean other?'),
-        ("{{ x.a[y] }}", 'there is no "y"'),
-        ("{{ x|default(y) }}", 'there is no "y"'),
-        ("{{ range }}", 'there is no "range"'),
-        ("{{ self }}", 'there is no "self"'),
-        ("{{ config }}", 'there is no "config"'),
-        ("{{ x|lowr }}", 'there is no filter "lowr"; did you mean lower?'),
-        ("{{ x|attr('a') }}", 'there is no filter "attr" (known: default, jsonify, lower, upper)'),
-        ("{% if x %}a{% endif %}", "no {% statements %}"),
-        ("{% for a in x %}{{ a }}{% endfor %}", "no {% statements %}"),
-        ("{% set x = 1 %}", "no {% statements %}"),
-        ("{{ x() }}", "Call is not part"),
-        ("{{ x.pop() }}", "Call is not part"),
-        ("{{ x + 1 }}", "Add is not part"),
-        ("{{ -1 }}", "Neg is not part"),
-        ("{{ 'a' * 99 }}", "Mul is not part"),
-        ("{{ '%s' % x }}", "Mod is not part"),
-        ("{{ 2 ** 9 }}", "Pow is not part"),
-        ("{{ x is defined }}", "Test is not part"),
-        ("{{ x[1:] }}", "Slice is not part"),
-        ("{{ x, 1 }}", "Tuple is not part"),
-        ("{{ x|default(default_value=1) }}", "Keyword is not part"),
-        ("{{ x", "this is no template"),
-        ("{{ }}", "this is no template"),
-        ("{{ x }", "this is no template"),
-        ("{% unknown %}", "this is no template"),
-        ("{{ x | }}", "this is no template"),
-        ("{{ $.rows }}", "this is no template"),
-        ("{{ x[*] }}", "[*] is JSONPath"),
-        ("{{ x[ * ].id }}", "[*] is JSONPath"),
-        ("{{ " + "(" * 9999 + "x" + ")" * 9999 + " }}", "nested too deeply"),
+        ("{{ x + 'a' }}", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ x ~ 'a' }}", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ x }}a", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ x|upper }}", "x" * MAX_TEXT, "x" * (MAX_TEXT + 1)),
+        ("{{ x|lower }}", "x" * MAX_TEXT, "x" * (MAX_TEXT + 1)),
+        ("{{ x|upper }}", "ß" * (MAX_TEXT // 2), "ß" * (MAX_TEXT // 2 + 1)),
+        ("{{ x|jsonify }}", "x" * (MAX_TEXT - 2), "x" * (MAX_TEXT - 1)),
+        ("{{ [x, 'a']|join }}", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ ['a', 'b']|join(x) }}", "x" * (MAX_TEXT // 2 - 1), "x" * MAX_TEXT),
+        ("{{ x + [1] }}", [0] * (MAX_ITEMS - 1), [0] * MAX_ITEMS),
     ],
-    ids=lambda value: value[:30],
+    ids=["sum", "tilde", "among text", "upper", "lower", "a letter of two", "jsonify", "join", "between", "list"],
+)
+def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -> None:
+    render = structure(source, ["x"])
+    assert len(render({"x": just})) <= (MAX_ITEMS if isinstance(just, list) else MAX_TEXT)
+    with pytest.raises(InvalidError) as caught:
+        render({"x": beyond})
+    assert caught.value.problem.message == "a template cannot be evaluated: ValueError"
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "offset", "part"),
+    [
+        ("{{ y }}", "unknown-name", 3, 'there is no "y" (known here: other, x)'),
+        ("{{ othr }}", "unknown-name", 3, 'there is no "othr"; did you mean other? (known here: other, x)'),
+        ("{{ x.a[y] }}", "unknown-name", 7, 'there is no "y"'),
+        ("{{ x|default(y) }}", "unknown-name", 13, 'there is no "y"'),
+        ("{{ x }} {{ y }}", "unknown-name", 11, 'there is no "y"'),
+        ("{{ x + y }}", "unknown-name", 7, 'there is no "y"'),
+        ("{{ range }}", "unknown-name", 3, 'there is no "range"'),
+        ("{{ self }}", "unknown-name", 3, 'there is no "self"'),
+        ("{{ config }}", "unknown-name", 3, 'there is no "config"'),
+        ("{{ x|lowr }}", "unknown-filter", 5, 'there is no filter "lowr"; did you mean lower?'),
+        (
+            "{{ x|attr('a') }}",
+            "unknown-filter",
+            5,
+            'there is no filter "attr" (known: default, first, join, jsonify, last, length, lower, trim, upper)',
+        ),
+        ("{% if x %}a{% endif %}", "template-language", 3, "no {% statements %}"),
+        ("{% for a in x %}{{ a }}{% endfor %}", "template-language", 3, "no {% statements %}"),
+        ("{% set x = 1 %}", "template-language", 3, "no {% statements %}"),
+        ("{{ x() }}", "template-language", 4, "Call is not part of the template language; there are no calls, only"),
+        ("{{ x.pop() }}", "template-language", 8, "Call is not part of the template language; there are no calls,"),
+        ("{{ +1 }}", "template-language", 3, "Pos is not part of the template language"),
+        ("{{ 2 ** 9 }}", "template-language", 5, "Pow is not part of the template language"),
+        ("{{ x is defined }}", "template-language", 5, "Test is not part of the template language; compare with =="),
+        ("{{ x[1:] }}", "template-language", 6, "Slice is not part of the template language"),
+        ("{{ x, 1 }}", "template-language", 4, "Tuple is not part of the template language"),
+        ("{{ x|default(default_value=1) }}", "template-language", 27, "Keyword is not part of the template language"),
+        ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not part of the template language"),
+        ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not part of the template language"),
+        ("{{ 1e400 }}", "template-language", 3, "a number in a template is finite"),
+        ("{{ x }}{# gone #}", "template-language", 7, "no {# comments #}"),
+        ("{{ x }}\r\n", "template-language", 7, "no carriage returns"),
+        ("{{ x", "template-syntax", 3, "this is no template"),
+        ("{{ }}", "template-syntax", 3, "this is no template"),
+        ("{{ x }", "template-syntax", 5, "this is no template"),
+        ("{% unknown %}", "template-syntax", 3, "this is no template"),
+        ("{{ x | }}", "template-syntax", 7, "this is no template"),
+        ("{{ $.rows }}", "template-syntax", 3, "this is no template"),
+        ("{{ x[*] }}", "template-language", 4, "[*] is JSONPath"),
+        ("{{ x[ * ].id }}", "template-language", 4, "[*] is JSONPath"),
+        ("{{ " + "(" * 1000 + "x" + ")" * 1000 + " }}", "yaml-limit", None, "nested too deeply"),
+        ("{{ " + "(" * 9999 + "x" + ")" * 9999 + " }}", "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
+        ("{{ x }}" + "x" * MAX_SOURCE, "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else str(value),
 )
 @pytest.mark.parametrize("make", [structure, path, text], ids=["structure", "path", "text"])
-def test_a_wrong_template_is_found_before_it_runs(make: Any, source: str, part: str) -> None:
+def test_a_wrong_template_is_found_before_it_runs(
+    make: Any, source: str, code: str, offset: int | None, part: str
+) -> None:
+    before = "/a/"
     with pytest.raises(TemplateError) as caught:
-        make("/a/" + source, ["x", "other"])
-    assert part in caught.value.message
-    assert str(caught.value) == caught.value.message
+        make(before + source, ["x", "other"])
+    error = caught.value
+    assert part in error.message
+    assert str(error) == error.message
+    assert (error.code, error.path) == (code, ())
+    assert error.offset == (0 if offset is None else len(before) + offset)
+    assert error.all == (error,)
+
+
+def test_the_filters_are_those_that_are_told() -> None:
+    assert set(FILTERS) == {"default", "first", "join", "jsonify", "last", "length", "lower", "trim", "upper"}
 
 
 def test_a_wrong_template_says_where_in_the_structure_it_stands() -> None:
     with pytest.raises(TemplateError) as caught:
         structure({"a": ["{{ x }}", {"b": "{{ y }}"}]}, ["x"])
-    assert caught.value.path == ("a", 1, "b")
+    assert (caught.value.path, caught.value.offset) == (("a", 1, "b"), 3)
+
+
+def test_all_wrong_templates_of_a_structure_are_told_by_the_first() -> None:
+    with pytest.raises(TemplateError) as caught:
+        structure({"a": "{{ y }}", "b": ["{{ x }}", "<{{ z }}>", "{{"]}, ["x"])
+    assert [(error.path, error.code, error.offset) for error in caught.value.all] == [
+        (("a",), "unknown-name", 3),
+        (("b", 1), "unknown-name", 4),
+        (("b", 2), "template-syntax", 0),
+    ]
+    assert caught.value is caught.value.all[0]
 
 
 def test_without_names_a_template_may_use_nothing() -> None:
@@ -368,16 +512,31 @@ def test_a_text_template_always_gives_text(source: str, value: object, result: s
 
 
 @pytest.mark.parametrize(
-    ("value", "names"),
+    ("value", "uses"),
     [
-        ("{{ a }} {{ b.c }}", {"a", "b"}),
-        ({"k": ["{{ a|default(b) }}", 1], "{{ key }}": None}, {"a", "b"}),
-        ("no template", set()),
-        (7, set()),
-        (None, set()),
-        ([], set()),
-        ({}, set()),
+        ("{{ a }}", [Use("a", (), 3, "alone")]),
+        ("{{ a }} {{ b.c }}", [Use("a", (), 3, "among text"), Use("b", (), 11, "inside")]),
+        ("{{ a ~ b }}", [Use("a", (), 3, "inside"), Use("b", (), 7, "inside")]),
+        (
+            {"k": ["{{ a|default(b) }}", 1], "{{ key }}": None},
+            [Use("a", ("k", 0), 3, "inside"), Use("b", ("k", 0), 13, "inside")],
+        ),
+        ({"k": ["{{ a }}"], "l": "{{ a }}"}, [Use("a", ("k", 0), 3, "alone"), Use("a", ("l",), 3, "alone")]),
+        ("no template", []),
+        (7, []),
+        (None, []),
+        ([], []),
+        ({}, []),
     ],
 )
-def test_the_names_that_a_structure_uses_are_known(value: object, names: set[str]) -> None:
-    assert used(value) == names
+def test_the_names_that_a_structure_uses_are_known(value: object, uses: list[Use]) -> None:
+    made = structure(value, ["a", "b"])
+    assert made.uses == tuple(uses)
+
+
+@pytest.mark.parametrize("make", [path, text], ids=["path", "text"])
+def test_the_names_that_a_text_uses_are_known(make: Any) -> None:
+    made = make("/{{ a }}/{{ b.c }}", ["a", "b"])
+    assert made.uses == (Use("a", (), 4, "among text"), Use("b", (), 12, "inside"))
+    assert make("{{ a }}", ["a"]).uses == (Use("a", (), 3, "alone"),)
+    assert make("/no/template", []).uses == ()

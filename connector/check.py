@@ -1,0 +1,40 @@
+"""The checker: everything that is wrong with a folder of specs, or with one file of it, in one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import examples
+from .errors import Finding, SpecError
+from .exchange import Action, Authorization
+from .rules import reference_findings
+
+if TYPE_CHECKING:
+    from .folder import SpecFolder
+    from .spec import ActionSpec
+
+
+def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
+    """The mistakes in all files of *folder*, in their order; *whole* asks for examples that leave nothing out.
+
+    Raises:
+        InvalidError: it is no folder of specs.
+
+    """
+    findings: list[Finding] = []
+    specs: dict[str, ActionSpec] = {}
+    for name in folder.names:
+        try:
+            spec = folder.action(name)
+            action = Action(spec)
+        except SpecError as error:
+            findings += error.findings
+        else:
+            specs[name] = spec
+            findings += examples.findings(action, whole=whole)
+    try:
+        Authorization(folder.connector)
+        findings += reference_findings(folder.connector, specs, folder.names)
+    except SpecError as error:
+        findings += error.findings
+    return sorted(findings)

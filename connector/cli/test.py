@@ -1,0 +1,121 @@
+"""``locoia-pat test PATH…``: the examples of specs, run without a network or recorded from real calls."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from .. import examples
+from ..errors import InvalidError, Problem, SpecError, invalid
+from ..exchange import Action
+from ..folder import CONNECTOR_FILE, SpecFolder
+from . import output
+from .check import FOUND, excerpt, found_at
+from .options import auth_of
+
+if TYPE_CHECKING:
+    from ..errors import Finding
+    from ..spec import ActionSpec
+
+
+@click.command("test")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--record", is_flag=True, help="Fill in what examples leave out, from real calls.")
+@click.option("--auth", metavar="REF", help="The credential for --record.")
+@click.option("--token-to", metavar="REF", multiple=True, help="Where a token goes that --record mints.")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal before --record changes something.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    paths: tuple[str, ...], *, record: bool, auth: str | None, token_to: tuple[str, ...], yes: bool, as_json: bool
+) -> int:
+    """Run the examples of specs: PATH is a folder of them, or one file.
+
+    An example tells inputs, the request that must be sent, the reply, and the result that must come of it.  Exit
+    code: 0 all are as told, 1 one is not, or an action has none.
+    """
+    if record:
+        for path in paths:
+            _record(Path(path), auth, token_to, yes=yes)
+    rows: list[dict[str, Any]] = []
+    findings: list[Finding] = []
+    for path in paths:
+        found = found_at(Path(path), whole=True)
+        findings += found
+        rows += [row for file in _files(Path(path)) for row in _rows(file, found)]
+    failed = [row for row in rows if not row["passed"]]
+    if as_json:
+        output.print_json({"examples": rows, "findings": [str(finding) for finding in findings]})
+    else:
+        for row in rows:
+            click.echo(
+                f"{'ok' if row['passed'] else 'FAILED':<6}  {row['action']}: {row['example'] or 'has no example'}"
+            )
+        for finding in findings:
+            click.echo(f"\n{finding}\n{excerpt(finding)}")
+        click.echo(f"{len(rows) - len(failed)} passed, {len(failed)} failed")
+    return FOUND if failed or findings else 0
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path] if path.name != CONNECTOR_FILE else []
+    return [path / f"{name}.yaml" for name in SpecFolder(path).names]
+
+
+def _rows(file: Path, findings: list[Finding]) -> list[dict[str, Any]]:
+    """Each example of *file*, and whether it is as told; an action without one fails."""
+    here = [finding for finding in findings if Path(finding.file) == file]
+    try:
+        spec = SpecFolder(file.parent).action(file.stem)
+    except SpecError:
+        return [{"action": file.stem, "example": "the spec is wrong", "passed": False}]
+    starts = [spec.document.values["examples", index] for index in range(len(spec.examples))]
+    ends = [*starts[1:], (10**9, 0)]
+    return [
+        {
+            "action": spec.action,
+            "example": example.name,
+            "passed": not any(start <= (finding.line, finding.column) < end for finding in here),
+        }
+        for example, start, end in zip(spec.examples, starts, ends, strict=False)
+    ] or [{"action": spec.action, "example": None, "passed": False}]
+
+
+def _record(path: Path, auth: str | None, token_to: tuple[str, ...], *, yes: bool) -> None:
+    """Fill in the examples of *path* that leave something out, each put back as soon as it is known."""
+    from ..library import recorder  # noqa: PLC0415  # only here is something sent
+
+    folder = SpecFolder(path if path.is_dir() else path.parent)
+    todo = [
+        (file, action, index)
+        for file in _files(path)
+        for action in [Action(folder.action(file.stem))]
+        for index, example in enumerate(action.spec.examples)
+        if examples.lacking(example)
+    ]
+    if not todo:
+        return
+    credential = auth_of(auth, folder.connector).auth
+    token = credential.credential(folder.connector).token
+    with recorder.Recorder(credential, specs=folder) as connector:
+        for file, action, index in todo:
+            _confirm(action.spec, connector.base_url, placed=bool(token_to), yes=yes)
+            source = SpecFolder(folder.folder).action(file.stem).document
+            told = list(source.value["examples"])
+            told[index] = recorder.recorded(action, action.spec.examples[index], connector, token_to, token)
+            file.write_text(recorder.with_examples(source, told), encoding="utf-8")
+            output.say(f"recorded {action.spec.action}: {action.spec.examples[index].name}")
+
+
+def _confirm(spec: ActionSpec, base_url: str, *, placed: bool, yes: bool) -> None:
+    if spec.secrets and not placed:
+        hint = "Name a place with --token-to file:PATH."
+        raise invalid(f"{spec.action} mints a token, and there is no place for it", field="token_to", hint=hint)
+    host = urlsplit(base_url).netloc
+    if spec.effect == "read" or yes or not sys.stdin.isatty() or click.confirm(f"{spec.title} at {host}?", err=True):
+        return
+    raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))

@@ -1,0 +1,33 @@
+"""The patterns of inputs: regular expressions for an engine that cannot backtrack.
+
+Pure.  The engine is Rust's, by way of pydantic: it takes time in proportion to the text, and has no look-around.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+_MAX_COUNT = 200
+"""Times that a pattern may repeat its parts, all in all: counted repeats are written out when it is compiled."""
+
+
+def expression(pattern: str) -> str:
+    """A pattern for pydantic, whose engine cannot backtrack; Locoia's forms write ``/…/`` and ``/…/i``."""
+    found = re.fullmatch(r"/(.*)/(i?)", pattern, re.DOTALL)
+    return f"(?{found[2]}:{found[1]})" if found else pattern
+
+
+def wrong(pattern: str) -> str | None:
+    """Why *pattern* is none; None where it is one."""
+    counts = [max(1, *map(int, re.findall(r"[0-9]+", found))) for found in re.findall(r"\{[0-9][0-9,]*\}", pattern)]
+    if math.prod(counts) > _MAX_COUNT or sum(counts) > _MAX_COUNT:
+        return f"a pattern repeats its parts at most {_MAX_COUNT} times"
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=expression(pattern)))
+    except SchemaError as error:
+        words = str(error).partition("regex parse error:")[2] or "it is too large"
+        return f"this is no pattern, or one with look-around: {' '.join(words.split())[-200:]}"
+    return None

@@ -1,0 +1,110 @@
+"""The examples of specs as an API on this computer: what an example tells is answered, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .. import examples
+from ..exchange import Action, Authorization
+from ..wire import Request as Sent
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ..folder import SpecFolder
+    from ..wire import Reply
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_OTHERWISE = 404
+
+
+def create_app(folder: SpecFolder) -> Starlette:
+    """The examples of all actions in *folder*, under the path of its base address.
+
+    Raises:
+        InvalidError: a spec or an example is wrong.
+
+    """
+    base = path(folder)
+    answers = [
+        (examples.described(request, ""), reply)
+        for name in folder.names
+        for action in [Action(folder.action(name))]
+        for example in action.spec.examples
+        for request, reply in examples.run(action, example, base).exchanges
+        if reply is not None
+    ]
+    header = Authorization(folder.connector).header_key
+
+    async def answer(request: Request) -> Response:
+        if header not in request.headers:
+            return _json(401, f"there is no {header}")
+        told = await _told(request)
+        best = max(answers, key=lambda known: _likeness(known[0], told), default=None)
+        if best is not None and _likeness(best[0], told) == _WHOLE:
+            return _response(best[1])
+        known = [told_ for told_, _ in answers if (told_["method"], told_["path"]) == (told["method"], told["path"])]
+        differs = f"; the example there sends {json.dumps(known[0], ensure_ascii=False)}" if known else ""
+        return _json(_OTHERWISE, f"no example sends {told['method']} {told['path']} with what was sent{differs}")
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
+
+
+def path(folder: SpecFolder) -> str:
+    """The path under which the examples are served: that of the base address."""
+    return urlsplit(folder.connector.base_url).path.rstrip("/")
+
+
+def environment(folder: SpecFolder, url: str) -> dict[str, str]:
+    """The variables that point the connector of *folder* to its examples at *url*."""
+    env = folder.connector.env
+    found = {env.base_url: url} if env.base_url else {}
+    found[env.token] = "example-credential"
+    if env.identifier:
+        found[env.identifier] = "example-identifier"
+    return found
+
+
+_PARTS = ("method", "path", "query", "body", "form", "headers")
+_WHOLE = len(_PARTS)
+
+
+def _likeness(known: dict[str, Any], told: dict[str, Any]) -> int:
+    """How many parts of a request are those of an example; its own headers may stand among others."""
+    same = sum(int(known.get(part) == told.get(part)) for part in _PARTS[:-1])
+    wanted: dict[str, str] = known.get("headers", {})
+    got: dict[str, str] = told["headers"]
+    return same + int(wanted.items() <= got.items())
+
+
+async def _told(request: Request) -> dict[str, Any]:
+    """*Request* in the words of an example."""
+    content = await request.body()
+    headers = {name: value for name, value in request.headers.items() if name not in ("accept", "content-type")}
+    kind = request.headers.get("content-type")
+    sent = Sent(
+        request.method,
+        request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        tuple([("content-type", kind)] if kind else []),
+        content or None,
+    )
+    try:
+        told = examples.described(sent, "")
+    except ValueError:
+        told = {"method": request.method, "path": request.url.path, "body": "no JSON"}
+    return {**told, "headers": headers}
+
+
+def _response(reply: Reply) -> Response:
+    headers = {name: value for name, value in reply.headers.items() if name != "date"}
+    return Response(reply.text.reveal(), reply.status, headers, media_type="application/json")
+
+
+def _json(status: int, message: str) -> Response:
+    return Response(json.dumps({"message": message}), status, media_type="application/json")
