@@ -123,6 +123,11 @@ class Authorization:
             raise SpecError(findings)
         self._format, self._prefix = compiled
         self._variable = spec.env.identifier
+        try:
+            self.header(Secret("token"), "identifier")
+        except InvalidError as error:  # whatever the credential is, what stands around it makes no header
+            message = f"it {error.problem.message}"
+            raise SpecError([spec.document.finding("bad-value", ("auth",), message)]) from None
 
     @property
     def header_key(self) -> str:

@@ -120,6 +120,8 @@ def _check(node: nodes.Node, names: frozenset[str], path: Path, source: str, dep
             raise TemplateError("template-language", "a number in a template is finite", path, at)
         case _ if not isinstance(node, EXPRESSIONS):
             sign = source.find(_SIGNS[type(node)], at) if type(node) in _SIGNS else at
+            if isinstance(node, nodes.Keyword):  # it begins where its value does
+                at = sign = source.rfind(node.key, 0, at)
             message = f"{type(node).__name__} is not part of the template language{_instead(node)}"
             raise TemplateError("template-language", message, path, max(sign, at))
     for child in node.iter_child_nodes():

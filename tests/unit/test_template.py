@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locoia_pat.errors import InvalidError
 from locoia_pat.secret import Secret
-from locoia_pat.template import TemplateError, Use, path, structure, text
+from locoia_pat.template import MAX_EXPRESSIONS, TemplateError, Use, path, structure, text
 from locoia_pat.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
 from locoia_pat.template.source import MAX_SOURCE
 
@@ -367,7 +367,7 @@ def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -
         ("{{ x is defined }}", "template-language", 5, "Test is not part of the template language; compare with =="),
         ("{{ x[1:] }}", "template-language", 6, "Slice is not part of the template language"),
         ("{{ x, 1 }}", "template-language", 4, "Tuple is not part of the template language"),
-        ("{{ x|default(default_value=1) }}", "template-language", 27, "Keyword is not part of the template language"),
+        ("{{ x|default(default_value=1) }}", "template-language", 13, "Keyword is not part of the template language"),
         ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not part of the template language"),
         ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not part of the template language"),
         ("{{ 1e400 }}", "template-language", 3, "a number in a template is finite"),
@@ -540,3 +540,39 @@ def test_the_names_that_a_text_uses_are_known(make: Any) -> None:
     assert made.uses == (Use("a", (), 4, "among text"), Use("b", (), 12, "inside"))
     assert make("{{ a }}", ["a"]).uses == (Use("a", (), 3, "alone"),)
     assert make("/no/template", []).uses == ()
+
+
+def test_a_structure_has_at_most_so_many_templates() -> None:
+    assert len(structure(["{{ x }}"] * MAX_EXPRESSIONS, ["x"])({"x": 1})) == MAX_EXPRESSIONS
+    with pytest.raises(TemplateError, match=f"at most {MAX_EXPRESSIONS} templates") as caught:
+        structure(["{{ x }}"] * 300, ["x"])
+    assert (caught.value.code, caught.value.path) == ("yaml-limit", (MAX_EXPRESSIONS + 1,))
+
+
+def test_a_structure_has_at_most_so_many_wrong_templates_told() -> None:
+    with pytest.raises(TemplateError, match="at most"):
+        structure(["{{ y }}"] * 300, ["x"])
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ x" + ".a" * 30 + " }}", "{{ " + "not " * 30 + "x }}", "{{ x" + "|trim" * 30 + " }}"]
+)
+def test_an_expression_is_at_most_so_deep(source: str) -> None:
+    with pytest.raises(TemplateError, match="nested too deeply") as caught:
+        structure(source, ["x"])
+    assert caught.value.code == "yaml-limit"
+
+
+def test_a_structure_that_python_cannot_compile_is_told() -> None:
+    deep: Any = "{{ x }}"
+    for _ in range(250):
+        deep = [deep]
+    with pytest.raises(TemplateError, match="nested too deeply"):
+        structure(deep, ["x"])
+
+
+@pytest.mark.parametrize("value", [5, True, None], ids=str)
+def test_a_length_is_that_of_a_text_a_list_or_an_object(value: object) -> None:
+    with pytest.raises(InvalidError, match="TypeError"):
+        structure("{{ x|length }}", ["x"])({"x": value})
+    assert structure(["{{ x|length }}"], ["x"])({"x": "abc"}) == [3]
