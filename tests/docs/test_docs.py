@@ -8,17 +8,43 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 import pytest
 import yaml
+from locoia_pat.check import check
 from locoia_pat.cli import group
-from locoia_pat.errors import Code, Outcome
+from locoia_pat.errors import Code, FindingCode, Outcome
 from locoia_pat.folder import SpecFolder
+from locoia_pat.form import Input, InputType
+from locoia_pat.library import schema
 from locoia_pat.sandbox.behaviour import SWITCHES
 from locoia_pat.sandbox.fault import KINDS
 from locoia_pat.sandbox.server import first_token, running
+from locoia_pat.spec import (
+    ActionSpec,
+    Auth,
+    ConnectorSpec,
+    Effect,
+    Env,
+    Example,
+    ExampleReply,
+    ExampleRequest,
+    ExampleResult,
+    Output,
+    OutputType,
+    PageKind,
+    PagesSpec,
+    ReplySpec,
+    RequestSpec,
+    RevokeSpec,
+)
+from locoia_pat.template.dialect import FILTERS
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -94,7 +120,7 @@ def test_every_outcome_exit_and_error_code_is_documented() -> None:
         assert f"| `{outcome}` | {outcome.exit_code} |" in text
     for code in get_args(Code):
         assert f"`{code}`" in text
-    for exit_code in (70, 130):
+    for exit_code in (1, 70, 130):
         assert f"| {exit_code} |" in text
 
 
@@ -102,3 +128,86 @@ def test_every_switch_and_fault_of_the_sandbox_is_documented() -> None:
     text = (ROOT / "docs" / "sandbox.md").read_text()
     for name in (*SWITCHES, *KINDS):
         assert f"| `{name}` |" in text
+
+
+REFERENCE = (ROOT / "docs" / "spec.md").read_text()
+SECTIONS: dict[str, type[BaseModel]] = {
+    "An action file": ActionSpec,
+    "`revoke`": RevokeSpec,
+    "`inputs`": Input,
+    "`request`": RequestSpec,
+    "`reply`": ReplySpec,
+    "`reply.output`": Output,
+    "`pages`": PagesSpec,
+    "`examples`": Example,
+    "`examples.request`": ExampleRequest,
+    "`examples.reply`": ExampleReply,
+    "`examples.result`": ExampleResult,
+    "`connector.yaml`": ConnectorSpec,
+    "`env`": Env,
+    "`auth`": Auth,
+}
+
+
+def section(heading: str) -> str:
+    """What stands under *heading* in the reference, up to the next one."""
+    (found,) = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", REFERENCE, re.MULTILINE | re.DOTALL)
+    assert isinstance(found, str)
+    return found
+
+
+def documented(heading: str) -> set[str]:
+    """The first cells of the tables under *heading*."""
+    return set(re.findall(r"^\| `([^`]+)` \|", section(heading), re.MULTILINE))
+
+
+def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """*Model*, and those of its parts."""
+    yield model
+    for field in model.model_fields.values():
+        for inner in parts(field.annotation):
+            if inner is not model:
+                yield from models(inner)
+
+
+def parts(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from parts(inner)
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_every_key_of_the_spec_language_is_documented_and_no_other(heading: str) -> None:
+    keys = {field.alias or name for name, field in SECTIONS[heading].model_fields.items()}
+    kinds = {*get_args(InputType), *get_args(OutputType), *get_args(PageKind)}
+    assert keys <= documented(heading), keys - documented(heading)
+    assert documented(heading) - keys <= kinds, documented(heading) - keys - kinds
+
+
+def test_every_part_of_the_spec_language_has_its_section() -> None:
+    assert {part for model in schema.FILES.values() for part in models(model)} == set(SECTIONS.values())
+
+
+def test_every_finding_is_documented_and_no_other() -> None:
+    assert documented("Findings") == set(get_args(FindingCode))
+    for row in re.findall(r"^\| `.*", section("Findings"), re.MULTILINE):
+        assert re.fullmatch(r"\| `[a-z-]+` \| .+ \| .+ \|", row), row
+
+
+def test_every_filter_type_paging_kind_and_effect_is_documented() -> None:
+    assert set(FILTERS) <= documented("Templates")
+    assert set(get_args(InputType)) <= documented("`inputs`")
+    assert set(get_args(OutputType)) <= documented("`reply.output`")
+    assert set(get_args(PageKind)) <= documented("`pages`")
+    assert set(get_args(Effect)) == documented("Effect and method")
+
+
+CONNECTORS = sorted(file.parent for file in (ROOT / "docs" / "examples").glob("*/connector.yaml"))
+
+
+@pytest.mark.parametrize("folder", CONNECTORS, ids=lambda folder: folder.name)
+def test_the_connectors_shown_are_right_and_their_examples_come_true(folder: Path) -> None:
+    specs = SpecFolder(folder)
+    assert check(specs, whole=True) == []
+    assert all(specs.action(name).examples for name in specs.names)
