@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
+_NETLOC = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])?(:[0-9]*)?")
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))[!-.0-~]*)*")
 
 
@@ -36,6 +37,8 @@ def base_address(url: str, hosts: Collection[str], *, source: str) -> str:
         raise invalid("is no http address", field=source, hint="Give one such as https://api.locoia.com/v1.")
     if parts.username is not None or parts.password is not None:
         raise invalid("has a credential in it", field=source, hint="Give the credential by --auth or its variable.")
+    if not _NETLOC.fullmatch(parts.netloc):
+        raise invalid("is no address", field=source, hint="Give one such as https://api.locoia.com/v1.")
     if not _PATH.fullmatch(parts.path):
         raise invalid("has a path that is none", field=source, hint="Visible ASCII characters, and no dots alone.")
     if parts.query or parts.fragment:

@@ -165,17 +165,19 @@ class _Reader:
         self.warnings[message] = None
 
 
-def _masked(value: Any) -> Any:
-    """A JSON value without the secrets in it, and without the infinities that JSON cannot say."""
+def _masked(value: Any, depth: int = 64) -> Any:
+    """A JSON value without the secrets in it, without the infinities that JSON cannot say, and of few levels."""
     match value:
         case Secret():
             return MASK
+        case list() | dict() if depth == 0:
+            return None
         case float() if not math.isfinite(value):
             return None
         case list():
-            return [_masked(item) for item in value]
+            return [_masked(item, depth - 1) for item in value]
         case dict():
-            return {key: _masked(item) for key, item in value.items()}
+            return {key: _masked(item, depth - 1) for key, item in value.items()}
         case _:
             return value
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from .form import Input
     from .spec import ActionSpec
 
-MAX_BODY = 16 * 1024 * 1024
-"""Characters that a body may have, before it is encoded."""
+MAX_BODY = 4 * 1024 * 1024
+"""Characters that a body may have, before it is encoded; each of its parts counts some more."""
+_MAX_ADDRESS = 16 * 1024
+_MAX_HEADER = 8 * 1024
+_PART = 16
 
 _MAKERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
     ("request", "path"): template.path,
@@ -56,8 +59,8 @@ class Composer:
         if findings:
             raise SpecError(findings)
 
-    def request(self, inputs: Mapping[str, Any], base_url: str) -> Request:
-        """The request for checked *inputs*.
+    def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
+        """The request for checked *inputs*, whose body has at most *limit* characters.
 
         Raises:
             InvalidError: a value does not fit where the spec puts it.
@@ -66,19 +69,21 @@ class Composer:
         spec = self._spec.request
         url = base_url + self._templates["request", "path"](inputs)
         if pairs := self._pairs("query", inputs):
-            url += f"?{_encoded(pairs)}"
+            url += f"?{_encoded(pairs, _MAX_ADDRESS)}"
+        if len(url) > _MAX_ADDRESS:
+            raise invalid(f"the address is longer than {_MAX_ADDRESS} characters")
         headers = {"accept": "application/json"}
         content = None
         if spec.body is not None:
             headers["content-type"] = "application/json"
             body = self._rendered("body", inputs)
-            _within(body, MAX_BODY)
+            _within(body, limit)
             content = json.dumps(body, allow_nan=False, default=_reveal).encode()
         elif spec.form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
-            content = _encoded(self._pairs("form", inputs)).encode()
+            content = _encoded(self._pairs("form", inputs), limit).encode()
         for name, value in self._pairs("headers", inputs):
-            if not _HEADER.fullmatch(value):
+            if len(value) > _MAX_HEADER or not _HEADER.fullmatch(value):
                 raise invalid(
                     "does not fit into a header, which is one line of visible ASCII characters",
                     field=self._field("headers", name) or f"header {name}",
@@ -214,7 +219,9 @@ def _unfit(use: template.Use, field: Input, key: str | int, omit_null: bool) -> 
     return None
 
 
-def _encoded(pairs: list[tuple[str, str]]) -> str:
+def _encoded(pairs: list[tuple[str, str]], limit: int) -> str:
+    if sum(len(name) + len(value) for name, value in pairs) > limit:
+        raise invalid(f"the request is larger than {limit} characters")
     try:
         return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
     except UnicodeEncodeError:
@@ -224,21 +231,22 @@ def _encoded(pairs: list[tuple[str, str]]) -> str:
 
 def _within(value: Any, limit: int) -> None:
     """Refuse a *value* that is larger than *limit*, before it is written out."""
+    left = limit
     stack = [value]
     while stack:
         match stack.pop():
             case str(text):
-                limit -= len(text)
+                left -= len(text)
             case list(items):
                 stack += items
             case dict(found):
                 stack += found.values()
-                limit -= sum(map(len, found))
+                left -= sum(map(len, found))
             case _:
                 pass
-        limit -= 1
-        if limit < 0:
-            raise invalid(f"the request is larger than {MAX_BODY} characters")
+        left -= _PART
+        if left < 0:
+            raise invalid(f"the request is larger than {limit} characters")
 
 
 def _raw(value: Any, path: Path) -> Any:

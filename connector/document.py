@@ -22,7 +22,8 @@ Mark = tuple[int, int]
 
 MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 24
-MAX_FINDINGS = 100
+MAX_PARTS = 4_000
+MAX_FINDINGS = 50
 """So many of one kind are told; a file with more of them is something else than a spec."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -122,6 +123,8 @@ class _Reader:
 
     def _value(self, event: yaml.Event, path: Path) -> Any:
         self.values[path] = _mark(event)
+        if len(self.values) > MAX_PARTS:
+            self.stop(*_mark(event), "yaml-limit", f"a spec has at most {MAX_PARTS} keys and values")
         if len(path) > MAX_DEPTH:
             self.stop(*_mark(event), "yaml-limit", f"a spec is at most {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):

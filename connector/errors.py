@@ -202,9 +202,21 @@ def invalid(
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` for a near miss, else nothing."""
-    names = list(known)
-    near = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word and word in name]
+    names = [name for name in known if len(name) <= _MAX_NAME][:_MAX_NAMES]
+    if not 0 < len(word) <= _MAX_NAME:
+        return ""
+    near = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word in name]
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """*Names* for an error message, sorted; of many the first."""
+    known = sorted(names)
+    return ", ".join(known[:_MAX_LISTED]) + (", …" if len(known) > _MAX_LISTED else "") or "nothing"
+
+
+_MAX_NAME, _MAX_NAMES, _MAX_LISTED = 64, 100, 30
+"""What is looked at for a suggestion: it must not cost more than it helps."""
 
 
 _ROW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

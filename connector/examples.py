@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from .document import MAX_CHARACTERS
 from .errors import Finding, InvalidError
 from .secret import Secret
 from .wire import Reply
@@ -60,7 +61,7 @@ def run(action: Action, example: Example, base_url: str = _BASE) -> Run:
 
     """
     inputs = action.check(given(action, example))
-    request: Request | None = action.request(inputs, base_url)
+    request: Request | None = action.request(inputs, base_url, MAX_CHARACTERS)
     pages = action.pages(request) if request else None
     told = [*([example.reply] if example.reply else []), *example.pages]
     exchanges: list[tuple[Request, Reply | None]] = []

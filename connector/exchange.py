@@ -10,7 +10,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from . import template
-from .compose import Composer, located
+from .compose import MAX_BODY, Composer, located
 from .errors import Finding, InvalidError, SpecError, invalid
 from .inputs import Inputs, mistakes
 from .pages import Pages
@@ -61,21 +61,21 @@ class Action:
             given = inputs[name]
             chosen = given if isinstance(given, list) else [given]
             for wide, narrow in (declared.covers or {}).items():
-                for option in narrow:
-                    if wide in chosen and option in chosen:
+                for option in narrow if wide in chosen else ():
+                    if option in chosen:
                         yield f"{name}: {wide} includes {option}, which can be left out"
             for option, remark in (declared.remarks or {}).items():
                 if option in chosen:
                     yield f"{name}: {option}: {remark}"
 
-    def request(self, inputs: Mapping[str, Any], base_url: str) -> Request:
-        """The request for checked *inputs*.
+    def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
+        """The request for checked *inputs*, whose body has at most *limit* characters.
 
         Raises:
             InvalidError: a value does not fit where the spec puts it.
 
         """
-        return self._composer.request(inputs, base_url)
+        return self._composer.request(inputs, base_url, limit)
 
     def fills(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Each part of the request that has a template: where, the template, and the inputs it uses."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
+import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +21,11 @@ from .secret import Secret
 from .version import VERSION
 from .wire import Answer, Failure, Reply, Request
 
-MAX_ANSWER = 16 * 1024 * 1024
+MAX_ANSWER = 8 * 1024 * 1024
 """Bytes an answer may have, unpacked."""
 _CONNECT_SECONDS = 10.0
+_PACKED = ("gzip", "x-gzip", "deflate")
+_ANY_HEADER = 47  # zlib's and gzip's alike
 
 # httpx says with these that the request did not leave; everything else may have reached the server.
 _NOT_SENT = (
@@ -32,6 +35,7 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
+    httpx.InvalidURL,
 )
 _FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 
@@ -57,7 +61,7 @@ class Executor:
         response = self._client.send(_built(self._client, request, header, seconds), stream=True)
         try:
             body = _Body(response, until)
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_raw():
                 if not body.takes(chunk):
                     break
             return body.answer()
@@ -90,7 +94,7 @@ class AsyncExecutor:
         response = await self._client.send(_built(self._client, request, header, seconds), stream=True)
         try:
             body = _Body(response, until)
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 if not body.takes(chunk):
                     break
             return body.answer()
@@ -110,7 +114,7 @@ def _options(base_url: str) -> dict[str, Any]:
         "trust_env": not loopback,
         "follow_redirects": False,
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        "headers": {"user-agent": f"locoia-pat/{VERSION}"},
+        "headers": {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": "gzip, deflate"},
     }
 
 
@@ -129,16 +133,26 @@ def _built(
 
 
 class _Body:
-    """Gathers an answer within its limits of size and time."""
+    """Gathers an answer within its limits of size and time, and unpacks it no further than that."""
 
     def __init__(self, response: httpx.Response, until: float) -> None:
         self._response = response
         self._until = until
         self._chunks = bytearray()
         self._cut: str | None = None
+        packed = response.headers.get("content-encoding", "identity").strip().lower()
+        self._unpacking = zlib.decompressobj(_ANY_HEADER) if packed in _PACKED else None
+        if self._unpacking is None and packed != "identity":
+            self._cut = "the answer is packed in a way that was not asked for"
 
     def takes(self, chunk: bytes) -> bool:
-        self._chunks += chunk
+        if self._cut:
+            return False
+        try:
+            room = MAX_ANSWER + 1 - len(self._chunks)
+            self._chunks += self._unpacking.decompress(chunk, room) if self._unpacking else chunk
+        except zlib.error:
+            self._cut = "the answer cannot be unpacked"
         if len(self._chunks) > MAX_ANSWER:
             self._cut = f"the answer is larger than {MAX_ANSWER} bytes"
         elif time.monotonic() > self._until:
@@ -146,6 +160,8 @@ class _Body:
         return self._cut is None
 
     def answer(self) -> Answer:
+        if self._unpacking and not self._cut and self._chunks and not self._unpacking.eof:
+            self._cut = "the answer ends before its end"
         if self._cut:
             return Failure(self._cut, sent=True)
         response = self._response

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .spec import ActionSpec, ConnectorSpec
 
 CONNECTOR_FILE = "connector.yaml"
+_MAX_BYTES = 512 * 1024
 _NO_ACTIONS = (CONNECTOR_FILE, ".yaml")
 
 
@@ -108,7 +109,8 @@ class SpecFolder:
         """
         path = self.folder / file
         try:
-            return path.read_text(encoding="utf-8"), str(path)
+            with path.open("rb") as source:  # no more is read than a spec may have
+                return source.read(_MAX_BYTES).decode("utf-8"), str(path)
         except UnicodeDecodeError:
             raise SpecError([Finding(str(path), 1, 1, "yaml", "a spec is UTF-8 text")]) from None
         except OSError as error:

@@ -42,7 +42,7 @@ class Input(Model):
     min_length: int | None = Field(None, alias="minLength", ge=0)
     max_length: int | None = Field(None, alias="maxLength", ge=0)
     rows: int | None = None
-    pattern: Annotated[str, Field(max_length=500)] | None = None
+    pattern: Annotated[str, Field(max_length=200)] | None = None
     """A regular expression, as ``/…/`` or without the strokes; its engine takes linear time and has no look-around."""
     regex_error_message: Line | None = Field(None, alias="regexErrorMessage")
     min: int | float | None = None

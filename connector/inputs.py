@@ -121,9 +121,11 @@ def _type(field: Input, *, any_option: bool) -> Any:
             option = Annotated[StrictStr, AfterValidator(_one_of(field.enum or []))]
         if not field.multiple:
             return option
-        return Annotated[list[option], Field(min_length=1 if field.required else 0)]
+        return Annotated[list[option], Field(min_length=1 if field.required else 0), BeforeValidator(_listed)]
     kind: Any = _scalar(field)
-    return Annotated[list[kind], Field(min_length=1 if field.required else 0)] if field.multiple else kind
+    if not field.multiple:
+        return kind
+    return Annotated[list[kind], Field(min_length=1 if field.required else 0), BeforeValidator(_listed)]
 
 
 def _scalar(field: Input) -> Any:
@@ -155,21 +157,27 @@ def _scalar(field: Input) -> Any:
             return Annotated[kind, Field(pattern=pattern.expression(field.pattern))] if field.pattern else kind
 
 
-_MAX_PATTERNS = 20
+Path = tuple[str, ...]
 
 
-def mistakes(path: tuple[str, ...], fields: Mapping[str, Input]) -> Iterator[tuple[tuple[str, ...], str]]:
+def mistakes(path: Path, fields: Mapping[str, Input]) -> list[tuple[Path, str]]:
     """What no model can be built of, or is against itself: patterns that are none, and defaults that are refused."""
-    patterns = [(name, field) for name, field in fields.items() if field.pattern is not None]
-    wrong = {name: why for name, field in patterns if (why := pattern.wrong(field.pattern or ""))}
-    yield from (((*path, name, "pattern"), why) for name, why in wrong.items())
-    for name, _ in patterns[_MAX_PATTERNS:]:
-        yield (*path, name, "pattern"), f"there are at most {_MAX_PATTERNS} patterns"
+    patterns = [(at, text) for at, field in _all(path, fields) if (text := field.pattern) is not None]
+    if sum(pattern.weight(text) for _, text in patterns) > pattern.MAX_WEIGHT:
+        return [((*patterns[-1][0], "pattern"), "the patterns of this action repeat their parts too often")]
+    wrong = [((*at, "pattern"), why) for at, text in patterns if (why := pattern.wrong(text))]
+    return wrong or [
+        ((*at, "default"), f"the default {why}")
+        for at, field in _all(path, fields)
+        if field.default is not None and (why := _refused(at[-1], field))
+    ]
+
+
+def _all(path: Path, fields: Mapping[str, Input]) -> Iterator[tuple[Path, Input]]:
+    """All inputs, those in objects included, and where each stands."""
     for name, field in fields.items():
-        nested = list(mistakes((*path, name, "children"), field.children or {}))
-        yield from nested
-        if field.default is not None and name not in wrong and not nested and (why := _refused(name, field)):
-            yield (*path, name, "default"), f"the default {why}"
+        yield (*path, name), field
+        yield from _all((*path, name, "children"), field.children or {})
 
 
 def _refused(name: str, field: Input) -> str | None:
@@ -216,6 +224,12 @@ def _date(text: str) -> None:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError("no date")
     dt.date.fromisoformat(text)
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise PydanticCustomError("list", "a list, and nothing that only can be made one")
+    return value
 
 
 def _no_bool(value: object) -> object:

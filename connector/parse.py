@@ -5,12 +5,13 @@ Pure.  Templates are read later, when an action is compiled.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from . import document
-from .errors import Finding, SpecError, did_you_mean
+from .errors import Finding, SpecError, did_you_mean, listed
 from .rules import action_findings, connector_findings
 from .spec import ActionSpec, ConnectorSpec
 
@@ -53,7 +54,7 @@ def parse(model: type[_Spec], source: document.Document, rules: Callable[[_Spec]
         mistakes = error.errors(include_url=False, include_input=False, include_context=False)
     else:
         spec._document = source  # noqa: SLF001  # the model's own private attribute, set once, here
-        if findings := list(rules(spec)):
+        if findings := list(islice(rules(spec), document.MAX_FINDINGS)):
             raise SpecError(findings)
         return spec
     found: dict[tuple[document.Path, str], Finding] = {}
@@ -77,7 +78,7 @@ def _finding(model: type[BaseModel], source: document.Document, loc: document.Pa
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
         hint = did_you_mean(str(loc[-1]), known)
-        told = f'unknown key "{loc[-1]}"{hint} (known here: {", ".join(sorted(known))})'
+        told = f'unknown key "{loc[-1]}"{hint} (known here: {listed(known)})'
         return source.finding("unknown-key", loc, told, at_key=True)
     if kind == "missing":
         return source.finding("missing-key", loc[:-1], f'the key "{loc[-1]}" is missing')

@@ -10,8 +10,9 @@ import re
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-_MAX_COUNT = 200
-"""Times that a pattern may repeat its parts, all in all: counted repeats are written out when it is compiled."""
+MAX_WEIGHT = 100
+"""What all patterns of an action may weigh: counted repeats, and classes of many characters, are written out when
+they are compiled."""
 
 
 def expression(pattern: str) -> str:
@@ -20,11 +21,17 @@ def expression(pattern: str) -> str:
     return f"(?{found[2]}:{found[1]})" if found else pattern
 
 
+def weight(pattern: str) -> int:
+    """How much of a program *pattern* is, roughly."""
+    classes = len(re.findall(r"\\[pPwWdDsS]", pattern))
+    repeats = [max(1, *map(int, re.findall(r"[0-9]+", found))) for found in re.findall(r"\{[0-9][0-9,]*\}", pattern)]
+    return max(2, classes) * math.prod(repeats)
+
+
 def wrong(pattern: str) -> str | None:
     """Why *pattern* is none; None where it is one."""
-    counts = [max(1, *map(int, re.findall(r"[0-9]+", found))) for found in re.findall(r"\{[0-9][0-9,]*\}", pattern)]
-    if math.prod(counts) > _MAX_COUNT or sum(counts) > _MAX_COUNT:
-        return f"a pattern repeats its parts at most {_MAX_COUNT} times"
+    if weight(pattern) > MAX_WEIGHT:
+        return "a pattern that repeats its parts so often is too large"
     try:
         SchemaValidator(core_schema.str_schema(pattern=expression(pattern)))
     except SchemaError as error:

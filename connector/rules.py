@@ -54,6 +54,8 @@ _OURS = frozenset(
 )  # fmt: skip
 """Headers that the credential, the connection or the body decide."""
 
+_MAX_INPUTS = 100
+
 _OWN_NAME, _OWN_HOST = "locoia", "api.locoia.com"
 """Locoia's credential belongs to its API: a folder that calls itself Locoia may name no other host."""
 
@@ -64,6 +66,10 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     yield from _effect_findings(spec)
     yield from _request_findings(spec)
     yield from _pages_findings(spec)
+    if (count := _count(spec.inputs)) > _MAX_INPUTS:
+        yield at(
+            "yaml-limit", ("inputs",), f"an action has at most {_MAX_INPUTS} inputs, this has {count}", at_key=True
+        )
     yield from _input_findings(spec, ("inputs",), spec.inputs)
     yield from _output_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
@@ -72,6 +78,10 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
         if spec.reply.rows or spec.effect == "read":
             message = "only an action that changes one row gives a secret"
             yield at("contradiction", ("reply", "output", name), message, at_key=True)
+
+
+def _count(inputs: Mapping[str, Input]) -> int:
+    return len(inputs) + sum(_count(field.children or {}) for field in inputs.values())
 
 
 def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
@@ -83,6 +93,12 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
             yield at("foreign-host", ("base_url",), f"{parts.hostname} is not among the hosts")
         if parts.scheme != "https":
             yield at("bad-value", ("base_url",), "a credential is sent by https alone; plain http is for this computer")
+    if spec.auth.header_key.lower() in _OURS - {"authorization", "cookie", "proxy-authorization"} | {
+        "accept",
+        "content-type",
+    }:
+        message = f'"{spec.auth.header_key}" carries no credential: the connection or the body decide it'
+        yield at("contradiction", ("auth", "header_key"), message)
     prefix = f"{spec.connector.upper()}_"
     for key in ("token", "base_url", "identifier"):
         name = getattr(spec.env, key)

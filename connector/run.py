@@ -8,6 +8,7 @@ work on this computer, and receives what came of it, so that the sync and the as
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -247,5 +248,7 @@ def _result(action: Action, verdict: Verdict, *, api: str, tries: int, secrets: 
 def _command(action: Action, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:
     if revoked or inputs is None or action.spec.revoke is None:
         return None
-    words = " ".join(f"{name}={'null' if value is None else value}" for name, value in inputs.items())
-    return f"locoia-pat run {action.spec.revoke.action} {words} --token-to file:token.json"
+    words = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]
+    if not all(map(str.isprintable, words)):
+        return None  # what no shell shows, nobody is told to run
+    return shlex.join(["locoia-pat", "run", action.spec.revoke.action, *words, "--token-to", "file:token.json"])

@@ -35,6 +35,7 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 ErrorStatus = Annotated[str, Field(pattern=r"^[45][0-9][0-9]$")]
 Fields = dict[Visible, Annotated[Any, AfterValidator(_flat)]]
 """Names and their values, each a template or a constant; a list is the name repeated."""
+_BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
 
 
@@ -145,7 +146,7 @@ class Example(Model):
     """A secret input is a fake one, in clear."""
     request: ExampleRequest | None = None
     reply: ExampleReply | None = None
-    pages: list[ExampleReply] = []
+    pages: Annotated[list[ExampleReply], Field(max_length=20)] = []
     """The answers to the requests for the pages that follow."""
     result: ExampleResult | None = None
 
@@ -175,7 +176,7 @@ class ActionSpec(Model):
     request: RequestSpec
     pages: PagesSpec | None = None
     reply: ReplySpec
-    examples: list[Example] = []
+    examples: Annotated[list[Example], Field(max_length=20)] = []
 
     _document: Document = PrivateAttr()
 
@@ -228,7 +229,7 @@ class ConnectorSpec(Model):
     title: Line
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
     docs: Line | None = None
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    base_url: Annotated[str, Field(pattern=_BASE_URL)]
     hosts: Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]], Field(min_length=1, max_length=50)]
     """The hosts that may see the credential; loopback may always."""
     env: Env

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from .secret import Secret
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGE = 500
 _DEPTH = 4
+_MAX_WORDS = 50
+_MAX_TEXT = 20_000
+"""Characters that are looked at: an answer may be far longer than what is told of it."""
 
 
 def error_in(body: object) -> tuple[str | None, str | None]:
@@ -25,8 +29,8 @@ def error_in(body: object) -> tuple[str | None, str | None]:
     HTML by its title.
     """
     if isinstance(body, Secret):
-        return _of_text(body.reveal()), None
-    words = list(_words(body))
+        return _of_text(body.reveal()[:_MAX_TEXT]), None
+    words = list(islice(_words(body), _MAX_WORDS))
     field = next((name for name in _fields(body)), None)
     text = _one_line("; ".join(dict.fromkeys(words)))
     return text or None, field
@@ -39,19 +43,19 @@ _DETAILS = ("errors", "data")
 def _words(body: object, *, depth: int = 0) -> Iterable[str]:
     """The first sentence there is, and the details beside it."""
     match body:
-        case str() if body.strip():
-            yield body.strip()
+        case str() if body[:_MAX_TEXT].strip():
+            yield body[:_MAX_TEXT].strip()
         case list() if depth < _DEPTH:
             for item in body:
                 yield from _words(item, depth=depth + 1)
         case dict() if depth < _DEPTH:
-            inner = {key: list(_words(value, depth=depth + 1)) for key, value in body.items()}
+            inner = {key: list(islice(_words(value, depth=depth + 1), _MAX_WORDS)) for key, value in body.items()}
             sentence = next((inner[key] for key in _SENTENCES if inner.get(key)), [])
             details = [word for key in _DETAILS for word in inner.get(key, [])]
             if sentence or details:
                 yield from (*sentence, *details)
             else:
-                yield from (f"{key}: {word}" for key, words in inner.items() for word in words)
+                yield from (f"{key[:_MAX_MESSAGE]}: {word}" for key, words in inner.items() for word in words)
 
 
 def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
@@ -74,7 +78,7 @@ def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
 
 def _of_text(text: str) -> str | None:
     if re.match(r"\s*<", text):
-        title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:20_000])
+        title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:5_000])
         inner = re.sub(r"<[^>]*>", " ", title[1] or title[2] or "") if title else ""
         return _one_line(html.unescape(inner)) or "a page of HTML"
     # JSON that does not parse was cut, perhaps inside a token: it is not shown.

@@ -6,9 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no mistake of ours
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Template", "TemplateError", "Use", "path", "structure", "text"]
 
-MAX_EXPRESSIONS = 256
+MAX_EXPRESSIONS = 100
 """Templates that one structure may have."""
+MAX_ERRORS = 25
+"""Wrong templates of one structure that are told."""
+MAX_NODES = 1_000
+"""Names, values and operations in the templates of one structure."""
 _MAX_TOLD = 100
 """Characters of a template that an error repeats."""
 
@@ -103,6 +107,7 @@ class _Builder:
         self._uses: list[Use] = []
         self._errors: list[TemplateError] = []
         self._expressions = 0
+        self._nodes = 0
 
     def node(self, value: Any, at: Path) -> nodes.Expr:
         match value:
@@ -121,14 +126,19 @@ class _Builder:
                 return nodes.Const(value)
 
     def parts(self, source: str, at: Path) -> list[nodes.Expr]:
-        if len(self._errors) + self._expressions > MAX_EXPRESSIONS:
+        if len(self._errors) + self._expressions >= MAX_EXPRESSIONS:
             raise TemplateError("yaml-limit", f"there are at most {MAX_EXPRESSIONS} templates in one structure", at)
+        if len(self._errors) >= MAX_ERRORS:
+            return []
         try:
             parts = parts_of(source, self._names, at)
         except TemplateError as error:
             self._errors.append(error)
             return []
         self._expressions += sum(not isinstance(part, nodes.TemplateData) for part in parts)
+        self._nodes += sum(1 for part in parts for _ in part.find_all(nodes.Node))
+        if self._nodes > MAX_NODES:
+            raise TemplateError("yaml-limit", f"templates have at most {MAX_NODES} names, values and operations", at)
         self._uses += uses_of(parts, at)
         for part in parts:
             for node in (part, *part.find_all(nodes.Concat)):

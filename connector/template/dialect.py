@@ -19,7 +19,7 @@ from ..secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_TEXT = 1024 * 1024
+MAX_TEXT = 256 * 1024
 """Characters that a text made by a template may have."""
 MAX_ITEMS = 10_000
 """Items that a list made by a template may have."""
@@ -200,7 +200,8 @@ class Environment(ImmutableSandboxedEnvironment):
     intercepted_unops = frozenset(["-"])
 
     def __init__(self) -> None:
-        super().__init__(autoescape=False, keep_trailing_newline=True)
+        # Nothing is worked out before there is a limit to it, so constants are not folded.
+        super().__init__(autoescape=False, keep_trailing_newline=True, optimized=False)
         self.globals.clear()
         self.filters.clear()
         self.tests.clear()
@@ -221,7 +222,7 @@ class Environment(ImmutableSandboxedEnvironment):
         try:
             return obj[argument]
         except (LookupError, TypeError):
-            return self.undefined(name=str(argument))
+            return self.undefined(name=argument if isinstance(argument, str) else "item")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  # Jinja's signature
         """The result of an operation, within its bounds."""

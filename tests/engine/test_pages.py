@@ -27,7 +27,12 @@ def run(
         "base_url: https://api.acme.example\nhosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
     )
     spec = {
-        "spec": 1, "action": "ls", "title": "List", "summary": "List.", "effect": "read", "pages": pages,
+        "spec": 1,
+        "action": "ls",
+        "title": "List",
+        "summary": "List.",
+        "effect": "read",
+        "pages": pages,
         "request": {"method": "GET", "path": "/rows", "query": query or {}},
         "reply": {"ok": [200], "at": ["$", "rows"], "rows": "rows", "output": {"id": {"type": "text"}}},
     }

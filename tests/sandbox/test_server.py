@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FOREGROUND = """
 import sys
 from pathlib import Path
+from locoia_pat.sandbox.app import create_app
 from locoia_pat.sandbox.server import address, bound, serve
 from locoia_pat.sandbox.store import Store
 
@@ -30,7 +31,7 @@ listener = bound("127.0.0.1", 0)
 print(address(listener), flush=True)
 store = Store(Path(sys.argv[1]))
 try:
-    serve(store, listener)
+    serve(create_app(store), listener)
 except KeyboardInterrupt:
     pass
 store.close()

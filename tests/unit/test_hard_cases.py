@@ -220,7 +220,7 @@ def test_a_value_that_does_not_fit_a_template_is_invalid(source: str, values: An
     [
         ("{{ " + "a." * 250 + "a }}", "yaml-limit", "nested too deeply"),
         ("{{ " + "a." * 900 + "a }}", "yaml-limit", "nested too deeply"),
-        ("{{ " + "a and " * 600 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a and " * 300 + "a }}", "yaml-limit", "nested too deeply"),
         ("{{ " + "a and " * 900 + "a }}", "yaml-limit", f"at most {MAX_SOURCE} characters"),
         ("{{ " + "not " * 200 + "a }}", "yaml-limit", "nested too deeply"),
         ("{{ 1e400 }}", "template-language", "finite"),
@@ -249,11 +249,8 @@ def test_joining_follows_the_rules_of_text() -> None:
     "prefix", ["Bearer {{ token_format }}\n", "Bearer\t{{ token_format }}", "Schlüssel {{ token_format }}"]
 )
 def test_a_header_is_one_line(prefix: str) -> None:
-    made = authorization(token_prefix=prefix)
-    with pytest.raises(InvalidError, match="makes no header: one line of visible ASCII characters") as caught:
-        made.header(Secret(TOKEN), None)
-    assert caught.value.problem.field == "auth"
-    assert TOKEN not in str(caught.value)
+    with pytest.raises(SpecError, match="bad-value it makes no header: one line of visible ASCII characters"):
+        authorization(token_prefix=prefix)
 
 
 @pytest.mark.parametrize("inputs", [{1: 2}, {"n\ud800": 1}, {"n": 1, 1: 2}], ids=str)

@@ -168,7 +168,7 @@ ROWS: list[Row] = [
     ("lengths the wrong way round", "rotate_key", ("none}", "none, minLength: 5, maxLength: 4}"), "4}", "contradiction", "less than minLength"),
     ("a pattern that is none", "rotate_key", ("/^[A-Z]+$/", "/^[A-Z+$/"), '"/^', "bad-value", "no pattern"),
     ("a pattern that looks around", "rotate_key", ("/^[A-Z]+$/", "(?=A)B"), '"(?=', "bad-value", "look-around"),
-    ("a pattern that repeats too often", "rotate_key", ("/^[A-Z]+$/", "(a{99}){99}"), '"(a{', "bad-value", "at most 200 times"),
+    ("a pattern that repeats too often", "rotate_key", ("/^[A-Z]+$/", "(a{99}){99}"), '"(a{', "bad-value", "repeat their parts too often"),
     ("a message without a pattern", "rotate_key", ('pattern: "/^[A-Z]+$/", ', ""), "{title: Code", "missing-key", 'needs "pattern"'),
     # Templates: at the token in a plain text, else at the start.
     ("an undeclared input in a plain text", "list_keys", ("/{{ owner }}/", "/{{ ownr }}/"), "ownr", "unknown-name", "mean owner?"),

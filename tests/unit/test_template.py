@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locoia_pat.errors import InvalidError
 from locoia_pat.secret import Secret
-from locoia_pat.template import MAX_EXPRESSIONS, TemplateError, Use, path, structure, text
+from locoia_pat.template import MAX_ERRORS, MAX_EXPRESSIONS, MAX_NODES, TemplateError, Use, path, structure, text
 from locoia_pat.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
 from locoia_pat.template.source import MAX_SOURCE
 
@@ -546,12 +546,18 @@ def test_a_structure_has_at_most_so_many_templates() -> None:
     assert len(structure(["{{ x }}"] * MAX_EXPRESSIONS, ["x"])({"x": 1})) == MAX_EXPRESSIONS
     with pytest.raises(TemplateError, match=f"at most {MAX_EXPRESSIONS} templates") as caught:
         structure(["{{ x }}"] * 300, ["x"])
-    assert (caught.value.code, caught.value.path) == ("yaml-limit", (MAX_EXPRESSIONS + 1,))
+    assert (caught.value.code, caught.value.path) == ("yaml-limit", (MAX_EXPRESSIONS,))
 
 
-def test_a_structure_has_at_most_so_many_wrong_templates_told() -> None:
-    with pytest.raises(TemplateError, match="at most"):
+def test_of_many_wrong_templates_the_first_are_told() -> None:
+    with pytest.raises(TemplateError) as caught:
         structure(["{{ y }}"] * 300, ["x"])
+    assert [error.path for error in caught.value.all] == [(n,) for n in range(MAX_ERRORS)]
+
+
+def test_templates_have_at_most_so_many_parts() -> None:
+    with pytest.raises(TemplateError, match=f"at most {MAX_NODES} names, values and operations"):
+        structure(["{{ " + " ~ ".join("x" * 30) + " }}"] * 40, ["x"])
 
 
 @pytest.mark.parametrize(
