@@ -17,7 +17,7 @@ InputType = Literal[
     "text", "email", "password", "number", "date", "daterange", "datetime", "select", "switch", "nested_object", "json"
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\r\n]+$")]
+Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 
 
 class Model(BaseModel):

@@ -86,7 +86,7 @@ class Pages:
             case "cursor":
                 cursor = self._told(reply, f'"{pages.at}"')
                 return None if cursor is None else self._asking(cursor)
-            case "link":
+            case _:
                 address = self._told(reply, f'"{pages.at}"') if pages.at else _next_link(reply.headers.get("link", ""))
                 return None if not address else replace(self._first, url=self._checked(address))
 

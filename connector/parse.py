@@ -60,7 +60,8 @@ def parse(model: type[_Spec], source: document.Document, rules: Callable[[_Spec]
     found: dict[tuple[document.Path, str], Finding] = {}
     for mistake in mistakes[: document.MAX_FINDINGS]:
         place = _place(source, mistake["loc"], mistake["type"])
-        found.setdefault((place, mistake["type"]), _finding(model, source, place, mistake["type"], mistake["msg"]))
+        kind = mistake["type"] if len(place) == len(mistake["loc"]) else "a union"  # is told once
+        found.setdefault((place, kind), _finding(model, source, place, mistake["type"], mistake["msg"]))
     raise SpecError(found.values())
 
 

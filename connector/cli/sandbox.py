@@ -80,8 +80,21 @@ def command(
         if data or new_token or switches or faults:
             raise invalid("the examples of specs take no --data, --new-token, --behaviour or --fault", field="specs")
         _serve_examples(server, SpecFolder(specs), host, port)
-        return
-    behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
+    else:
+        behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
+        _serve_api(server, behaviour, script, data, host=host, port=port, new_token=new_token)
+
+
+def _serve_api(
+    server: ModuleType,
+    behaviour: Behaviour,
+    script: Faults,
+    data: Path | None,
+    *,
+    host: str,
+    port: int,
+    new_token: bool,
+) -> None:
     try:
         store = require("locoia_pat.sandbox.store", "sandbox").Store(_file(data))
     except OSError as error:

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -395,6 +396,26 @@ def test_a_planned_curl_line_sends_what_the_action_sends(call: Call, acme: Path)
     assert by_curl.headers["content-type"] == by_us.headers["content-type"]
 
 
+def test_a_plan_of_a_form_tells_its_fields(call: Call, acme: Path) -> None:
+    change(acme / "create_key.yaml", '  body:\n    name: "{{ name }}"', '  form:\n    name: "{{ name }}"')
+    change(acme / "create_key.yaml", "    expires_in", "    in")
+    change(acme / "create_key.yaml", "path: /keys\n", "path: /keys\n  omit_null: true\n")
+    planned = call("plan", str(acme / "create_key.yaml"), "name=a&b", "days=null", "--json").envelope
+    assert planned["body"] == [["name", "a&b"], ["label", "made for a&b"]]
+    assert planned["headers"]["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_plan_without_templates_has_no_table(call: Call) -> None:
+    assert "filled" not in call("plan", "list_pats").out
+
+
+def test_a_header_of_the_credential_is_refused_when_an_action_runs(call: Call, acme: Path) -> None:
+    change(acme / "list_keys.yaml", "  omit_null", "  headers: {X-Api-Key: a}\n  omit_null")
+    change(acme / "connector.yaml", "header_key: Authorization", "header_key: X-API-KEY")
+    done = call("plan", str(acme / "list_keys.yaml"))
+    assert (done.code, "the header of the credential" in done.err) == (2, True)
+
+
 def test_a_wrong_plan_is_invalid(call: Call) -> None:
     done = call("plan", "create_pat", "expiration=soon")
     assert (done.code, done.out) == (2, "")
@@ -451,7 +472,8 @@ def test_the_shipped_schema_is_that_of_the_models(file: str) -> None:
 
 
 def test_the_schema_is_written_by_one_command(tmp_path: Path) -> None:
-    schema.main(str(tmp_path))
+    command = [sys.executable, "-m", "locoia_pat.library.schema", str(tmp_path)]
+    subprocess.run(command, check=True, timeout=30)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(schema.FILES)
 
 

@@ -96,6 +96,20 @@ def test_login_on_a_terminal_asks_hidden_and_says_where_a_first_token_comes_from
     assert read_ref(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
 
 
+def test_login_for_a_connector_that_says_nothing_of_it_asks_all_the_same(tmp_path: Path) -> None:
+    specs = tmp_path / "acme"
+    specs.mkdir()
+    (specs / "connector.yaml").write_text(
+        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
+        "hosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
+    )
+    arguments = ("login", "--specs", str(specs), "--to", f"file:{tmp_path}/t")
+    done = on_terminal(*arguments, typed=f"{CREDENTIAL}\n")
+    assert done.code == 0
+    assert "avatar" not in done.err
+    assert read_ref(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
+
+
 def test_a_place_that_a_commit_would_take_along_is_warned_about(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     with serving(answer(200, [])) as server:

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from locoia_pat.document import MAX_CHARACTERS, MAX_DEPTH, read
+from locoia_pat.document import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, read, write
 from locoia_pat.errors import Finding, FindingCode, SpecError
 
 
@@ -232,3 +232,44 @@ def test_a_finding_stands_at_its_part_or_at_the_nearest_above(
 
 def test_columns_count_characters_and_not_bytes() -> None:
     assert read('{"🔑é": x, b: z}', "a.yaml").keys["b",] == (1, 11)
+
+
+def test_of_many_mistakes_the_first_are_told() -> None:
+    assert len(_findings("".join(f"k{n}: no\n" for n in range(MAX_FINDINGS + 9)))) == MAX_FINDINGS
+
+
+def test_a_document_has_at_most_so_many_parts() -> None:
+    [(line, _, code, message)] = _findings("- a\n" * (MAX_PARTS + 9))
+    assert (line, code, message) == (MAX_PARTS, "yaml-limit", f"a spec has at most {MAX_PARTS} keys and values")
+
+
+def test_only_a_plain_text_on_one_line_stands_as_it_is() -> None:
+    document = read("a: one two\nb: one\n  two\nc: 'x'\nd: |\n  x\n", "a.yaml")
+    assert document.plain == {("a",)}
+    found = [document.finding("yaml", (key,), "x", offset=4) for key in "abcd"]
+    assert [(finding.line, finding.column) for finding in found] == [(1, 8), (2, 4), (4, 4), (5, 4)]
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**15), 10**15)
+        | st.floats(-1e9, 1e9).filter(lambda number: number == 0 or abs(number) > 1e-9)
+        | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab ~:é1", max_size=5), inner, max_size=3),
+        max_leaves=10,
+    )
+)
+def test_what_is_written_is_read_as_it_was(value: Any) -> None:
+    try:
+        text = write(value)
+    except ValueError:
+        assume(False)
+    assert json.dumps(read(text, "a.yaml").value) == json.dumps(value)
+
+
+@pytest.mark.parametrize("value", [10**30, {"a": [10**17]}, "x" * (MAX_CHARACTERS + 1)], ids=["long", "deep", "large"])
+def test_what_a_spec_cannot_say_is_not_written(value: Any) -> None:
+    with pytest.raises(ValueError, match="cannot say"):
+        write(value)

@@ -413,3 +413,13 @@ def test_json_that_is_none_shows_no_part_of_it() -> None:
     with pytest.raises(ValueError, match=r"^not JSON$") as caught:
         load_json(Secret(f'{{"token": "{TOKEN}", "x": NaN}}'), ["token"])
     assert caught.value.__context__ is None
+
+
+def test_a_json_output_holds_no_secret_no_infinity_and_few_levels() -> None:
+    deep = "[" * 70 + "]" * 70
+    body = f'{{"token": "{TOKEN}", "any": {{"token": "{TOKEN}", "n": [1e999, 1.5, null], "deep": {deep}}}}}'
+    verdict = judged({"token": {"type": "text", "secret": "once"}, "any": {"type": "json"}}, body)
+    assert verdict.secrets["token"] == Secret(TOKEN)
+    assert verdict.data["any"]["token"] == "«secret»"
+    assert verdict.data["any"]["n"] == [None, 1.5, None]
+    assert json.dumps(verdict.data).count("[") == 1 + 63

@@ -164,6 +164,7 @@ ROWS: list[Row] = [
     ("an object without children", "rotate_key", (", children: {name: {title: Name, type: text}}", ""), "{title: Who", "missing-key", '"children"'),
     ("a default that is required", "rotate_key", ("none}", "none, required: true}"), "default", "contradiction", "has no default"),
     ("a default that is refused", "rotate_key", ("max: 9", "max: 9, default: 0"), "0}", "bad-value", "0 is not allowed"),
+    ("a limit that is no number", "rotate_key", ("min: 1", "min: a"), "a, max", "bad-value", "inputs.size.min"),
     ("limits the wrong way round", "rotate_key", ("min: 1, max: 9", "min: 10, max: 9"), "9}", "contradiction", "less than min"),
     ("lengths the wrong way round", "rotate_key", ("none}", "none, minLength: 5, maxLength: 4}"), "4}", "contradiction", "less than minLength"),
     ("a pattern that is none", "rotate_key", ("/^[A-Z]+$/", "/^[A-Z+$/"), '"/^', "bad-value", "no pattern"),
@@ -313,3 +314,56 @@ def test_a_connector_called_locoia_has_locoias_host_alone(tmp_path: Path) -> Non
     assert (found.line, found.column, found.code) == (6, 9, "foreign-host")
     right = own.replace("api.acme.example", "api.locoia.com")
     assert check(folder(tmp_path, connector=right)) == []
+
+
+def test_templates_are_left_alone_where_their_inputs_are_not_known(tmp_path: Path) -> None:
+    (found,) = check(folder(tmp_path, list_all=LIST_ALL + "inputs: [owner]\n"))
+    assert (found.line, found.code) == (8, "bad-value")
+
+
+def test_a_connector_of_this_computer_may_use_plain_http(tmp_path: Path) -> None:
+    local = CONNECTOR.replace("https://api.acme.example/v1", "http://127.0.0.1:8000/v1")
+    assert check(folder(tmp_path, connector=local)) == []
+
+
+def test_an_example_tells_headers_and_a_form_as_well(tmp_path: Path) -> None:
+    sent = ROTATE[: ROTATE.index("  body:")] + '  form: {old: "{{ key }}", n: "{{ tags }}"}\n'
+    kept = sent.replace("  size: {title: Size, type: number, min: 1, max: 9}\n", "")
+    for name in ("code", "meta", "who"):
+        kept = "".join(line for line in kept.splitlines(True) if not line.startswith(f"  {name}: "))
+    whole = kept + "  omit_null: true\n" + ROTATE[ROTATE.index("reply:") :]
+    example = """\
+examples:
+  - name: a form
+    inputs: {key_id: k, key: fake-old-key, tags: [a, b]}
+    request:
+      method: POST
+      path: /keys/k/rotate
+      headers: {X-Note: none}
+      form: {old: fake-old-key, n: [a, b]}
+    reply: {status: 200, body: {id: k, key: fake-new-key-0123456789, raw: {a: [1]}}}
+"""
+    assert check(folder(tmp_path, rotate_key=whole + example)) == []
+    (found,) = check(folder(tmp_path, rotate_key=whole + example.replace("X-Note: none", "X-Note: some")))
+    assert (found.code, "headers" in found.message) == ("bad-example", True)
+
+
+def test_a_title_holds_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+    (found,) = check(folder(tmp_path, list_all=LIST_ALL.replace("title: List all", 'title: "List\\e[31mall"')))
+    assert (found.line, found.code) == (3, "bad-value")
+
+
+def test_an_action_has_at_most_so_many_inputs(tmp_path: Path) -> None:
+    many = "".join(f"  x{n}: {{title: X, type: text, required: true}}\n" for n in range(101))
+    body = "".join(f'    x{n}: "{{{{ x{n} }}}}"\n' for n in range(99))
+    text = LIST_ALL.replace("effect: read", "effect: update").replace(
+        "request: {method: GET, path: /keys}", f"inputs:\n{many}request:\n  method: POST\n  path: /a\n  body:\n{body}"
+    )
+    found = check(folder(tmp_path, list_all=text, connector=CONNECTOR.replace("check: list_all\n", "")))
+    assert [(f.code, f.message) for f in found] == [("yaml-limit", "an action has at most 100 inputs, this has 101")]
+
+
+@pytest.mark.parametrize("header", ["Host", "content-length", "Accept"])
+def test_a_credential_is_no_header_of_the_connection(tmp_path: Path, header: str) -> None:
+    (found,) = check(folder(tmp_path, connector=CONNECTOR.replace("auth:\n", f"auth:\n  header_key: {header}\n")))
+    assert (found.line, found.code) == (10, "contradiction")
