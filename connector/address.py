@@ -65,6 +65,8 @@ def is_loopback(host: str | None) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host or "").is_loopback
+        address = ipaddress.ip_address(host or "")
+        # An IPv4 address within an IPv6 one is loopback for some Pythons and not for others: for us it is not.
+        return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
     except ValueError:
         return False

@@ -98,7 +98,10 @@ class Composer:
             InvalidError: *data* does not hold what they are made of.
 
         """
-        inputs: dict[str, Any] = self._templates["revoke", "inputs"](data)
+        made = self._templates["revoke", "inputs"]
+        if any(data.get(use.name) is None for use in made.uses):
+            raise invalid("the answer does not say what a revoke needs")
+        inputs: dict[str, Any] = made(data)
         return inputs
 
     def input_of(self, name: str) -> str | None:

@@ -84,8 +84,7 @@ class Action:
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """The inputs of the action that makes the token of *data* useless; None where there is none."""
         try:
-            known = self.spec.revoke is not None and data.get("id") is not None
-            return self._composer.revoke_inputs(data) if known else None
+            return self._composer.revoke_inputs(data) if self.spec.revoke is not None else None
         except InvalidError:
             return None
 
