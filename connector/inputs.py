@@ -115,17 +115,14 @@ def _plain(fields: Mapping[str, Input], checked: BaseModel) -> dict[str, Any]:
 
 
 def _type(field: Input, *, any_option: bool) -> Any:
-    if field.type == "select":
-        option: Any = StrictStr
-        if not any_option:
-            option = Annotated[StrictStr, AfterValidator(_one_of(field.enum or []))]
-        if not field.multiple:
-            return option
-        return Annotated[list[option], Field(min_length=1 if field.required else 0), BeforeValidator(_listed)]
-    kind: Any = _scalar(field)
+    kind: Any = _option(field, any_option=any_option) if field.type == "select" else _scalar(field)
     if not field.multiple:
         return kind
     return Annotated[list[kind], Field(min_length=1 if field.required else 0), BeforeValidator(_listed)]
+
+
+def _option(field: Input, *, any_option: bool) -> Any:
+    return StrictStr if any_option else Annotated[StrictStr, AfterValidator(_one_of(field.enum or []))]
 
 
 def _scalar(field: Input) -> Any:

@@ -46,9 +46,8 @@ def create_app(folder: SpecFolder) -> Starlette:
         if header not in request.headers:
             return _json(401, f"there is no {header}")
         told = await _told(request)
-        best = max(answers, key=lambda known: _likeness(known[0], told), default=None)
-        if best is not None and _likeness(best[0], told) == _WHOLE:
-            return _response(best[1])
+        if (reply := next((reply for known, reply in answers if _fits(known, told)), None)) is not None:
+            return _response(reply)
         known = [told_ for told_, _ in answers if (told_["method"], told_["path"]) == (told["method"], told["path"])]
         differs = f"; the example there sends {json.dumps(known[0], ensure_ascii=False)}" if known else ""
         return _json(_OTHERWISE, f"no example sends {told['method']} {told['path']} with what was sent{differs}")
@@ -71,16 +70,12 @@ def environment(folder: SpecFolder, url: str) -> dict[str, str]:
     return found
 
 
-_PARTS = ("method", "path", "query", "body", "form", "headers")
-_WHOLE = len(_PARTS)
-
-
-def _likeness(known: dict[str, Any], told: dict[str, Any]) -> int:
-    """How many parts of a request are those of an example; its own headers may stand among others."""
-    same = sum(int(known.get(part) == told.get(part)) for part in _PARTS[:-1])
+def _fits(known: dict[str, Any], told: dict[str, Any]) -> bool:
+    """Whether a request is that of an example, whose own headers may stand among others."""
+    same = all(known.get(part) == told.get(part) for part in ("method", "path", "query", "body", "form"))
     wanted: dict[str, str] = known.get("headers", {})
     got: dict[str, str] = told["headers"]
-    return same + int(wanted.items() <= got.items())
+    return same and wanted.items() <= got.items()
 
 
 async def _told(request: Request) -> dict[str, Any]:
