@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .retry import http_date
-from .secret import MASK, Secret, usable
+from .secret import MASK, Secret, redacted, usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,24 +51,9 @@ def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now:
         found = {name: at(place, reply.output[name].source or name) for name in spec.secrets}
         secrets = {name: value for name, value in found.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
-            data = _without(list(secrets.values()), reader.outputs(reply.output, place))
+            data = redacted(reader.outputs(reply.output, place), secrets.values())  # an API may repeat it elsewhere
             return Payload(data, secrets, tuple(reader.warnings))
     return f"no usable {spec.secrets[0]} is in it"
-
-
-def _without(secrets: list[Secret], data: Any) -> Any:
-    """*Data* with a secret that the API repeats elsewhere masked."""
-    match data:
-        case str():
-            for secret in secrets:
-                data = data.replace(secret.reveal(), MASK)
-            return data
-        case list():
-            return [_without(secrets, item) for item in data]
-        case dict():
-            return {key: _without(secrets, value) for key, value in data.items()}
-        case _:
-            return data
 
 
 def _is_usable(value: Secret) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from . import template
 from .document import read
 from .errors import Finding, SpecError, invalid, shown
-from .secret import Secret
+from .secret import Secret, revealed
 from .wire import Request
 
 if TYPE_CHECKING:
@@ -72,23 +72,23 @@ class Composer:
             url += f"?{_encoded(pairs, _MAX_ADDRESS)}"
         if len(url) > _MAX_ADDRESS:
             raise invalid(f"the address is longer than {_MAX_ADDRESS} characters")
-        headers = {"accept": "application/json"}
-        content = None
+        headers: dict[str, str | Secret] = {"accept": "application/json"}
+        content: Secret | None = None
         if spec.body is not None:
             headers["content-type"] = "application/json"
             body = self._rendered("body", inputs)
             _within(body, limit)
-            content = json.dumps(body, allow_nan=False, default=_reveal).encode()
+            content = Secret(json.dumps(body, allow_nan=False, default=_reveal))
         elif spec.form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
-            content = _encoded(self._pairs("form", inputs), limit).encode()
+            content = Secret(_encoded(self._pairs("form", inputs), limit))
         for name, value in self._pairs("headers", inputs):
-            if len(value) > _MAX_HEADER or not _HEADER.fullmatch(value):
+            if not _is_header(revealed(value)):
                 raise invalid(
                     "does not fit into a header, which is one line of visible ASCII characters",
                     field=self._field("headers", name) or f"header {name}",
                 )
-            headers[name.lower()] = value
+            headers[name.lower()] = Secret(revealed(value)) if self._secret(name, inputs) else value
         return Request(spec.method, url, tuple(headers.items()), content)
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,11 +127,11 @@ class Composer:
             return {name: item for name, item in value.items() if item is not None}
         return value
 
-    def _pairs(self, key: str, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def _pairs(self, key: str, inputs: Mapping[str, Any]) -> list[tuple[str, str | Secret]]:
         """Names and texts of a query, of headers or of a form."""
         if ("request", key) not in self._templates:
             return []
-        pairs = []
+        pairs: list[tuple[str, str | Secret]] = []
         for name, value in self._rendered(key, inputs).items():
             for item in value if isinstance(value, list) else [value]:
                 match item:
@@ -140,11 +140,16 @@ class Composer:
                     case str() | int() | float():
                         pairs.append((name, str(item)))
                     case Secret() if key != "query":
-                        pairs.append((name, item.reveal()))
+                        pairs.append((name, item))
                     case _:
                         told = f"{shown(item)} cannot stand in the {key} as {name}"
                         raise invalid(told, field=self._field(key, name))
         return pairs
+
+    def _secret(self, header: str, inputs: Mapping[str, Any]) -> bool:
+        """Whether a secret input stands in *header*, alone or in its text."""
+        uses = self._templates["request", "headers"].uses
+        return any(isinstance(inputs[use.name], Secret) for use in uses if use.path[:1] == (header,))
 
     def _field(self, key: str, name: str) -> str | None:
         uses = self._templates["request", key].uses
@@ -222,11 +227,15 @@ def _unfit(use: template.Use, field: Input, key: str | int, omit_null: bool) -> 
     return None
 
 
-def _encoded(pairs: list[tuple[str, str]], limit: int) -> str:
-    if sum(len(name) + len(value) for name, value in pairs) > limit:
+def _is_header(value: str) -> bool:
+    return len(value) <= _MAX_HEADER and _HEADER.fullmatch(value) is not None
+
+
+def _encoded(pairs: list[tuple[str, str | Secret]], limit: int) -> str:
+    if sum(len(name) + len(revealed(value)) for name, value in pairs) > limit:
         raise invalid(f"the request is larger than {limit} characters")
     try:
-        return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+        return "&".join(f"{quote(name, safe='')}={quote(revealed(value), safe='')}" for name, value in pairs)
     except UnicodeEncodeError:
         pass
     raise invalid("a value has halves of characters, which no address can say")

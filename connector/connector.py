@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
 from .retry import DEADLINE, TRIES
@@ -11,7 +12,7 @@ from .steps import Exchange, Local
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .auth import ConnectorAuth
     from .executor import AsyncExecutor, Executor
@@ -87,12 +88,13 @@ class Connector(_Edge):
         """
         steps = self._core.run(action, inputs or {}, token_to, replace)
         done: Any = None
-        while True:
-            try:
-                step = steps.send(done)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # typed by Steps
-            done = step.done() if isinstance(step, Local) else self._exchange(step)
+        with _emptied():
+            while True:
+                try:
+                    step = steps.send(done)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]  # typed by Steps
+                done = step.done() if isinstance(step, Local) else self._exchange(step)
 
     def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:
         """What :meth:`run` would send; no network, no credential.
@@ -153,12 +155,13 @@ class AsyncConnector(_Edge):
 
         steps = self._core.run(action, inputs or {}, token_to, replace)
         done: Any = None
-        while True:
-            try:
-                step = steps.send(done)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # typed by Steps
-            done = await (run_sync(step.done) if isinstance(step, Local) else self._exchange(step))
+        with _emptied():
+            while True:
+                try:
+                    step = steps.send(done)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]  # typed by Steps
+                done = await (run_sync(step.done) if isinstance(step, Local) else self._exchange(step))
 
     async def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:
         """What :meth:`run` would send, as :meth:`Connector.plan` tells."""
@@ -194,6 +197,19 @@ class AsyncConnector(_Edge):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+@contextmanager
+def _emptied() -> Iterator[None]:
+    """Empty the frames of what ends a run before its time, an interrupt or a bug: their variables may be secrets."""
+    try:
+        yield
+    except BaseException as error:
+        ended: BaseException | None = error
+        while ended is not None:
+            clear_frames(ended.__traceback__)
+            ended = ended.__cause__ or ended.__context__
+        raise
 
 
 class _AgainError(Exception):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .document import MAX_CHARACTERS
 from .errors import Finding, InvalidError
-from .secret import Secret
+from .secret import Secret, revealed
 from .wire import Reply
 
 if TYPE_CHECKING:
@@ -125,12 +125,12 @@ def _differences(example: Example, done: Run) -> Iterator[tuple[Path, str]]:
 def described(request: Request, base_url: str) -> dict[str, Any]:
     """*Request* in the words of an example; parts that are empty are left out."""
     parts = urlsplit(request.url.removeprefix(base_url))
-    headers = dict(request.headers)
-    content = None if request.content is None else request.content.decode()
+    headers = {name: revealed(value) for name, value in request.headers}
+    content = None if request.content is None else request.content.reveal()
     told: dict[str, Any] = {"method": request.method, "path": parts.path}
     if parts.query:
         told["query"] = _pairs(parts.query)
-    if added := {name: value for name, value in request.headers if (name, value) not in _OURS}:
+    if added := {name: value for name, value in headers.items() if (name, value) not in _OURS}:
         told["headers"] = added
     if content is not None and headers.get("content-type") == _FORM:
         told["form"] = _pairs(content)

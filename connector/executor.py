@@ -6,25 +6,33 @@ a request holds the credential and an answer may hold a fresh token, and httpx's
 
 from __future__ import annotations
 
+import logging
+import re
 import ssl
 import time
 import zlib
+from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import truststore
 
 from .address import is_loopback
-from .secret import Secret
+from .secret import Secret, revealed
 from .version import VERSION
 from .wire import Answer, Failure, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 MAX_ANSWER = 8 * 1024 * 1024
 """Bytes an answer may have, unpacked."""
 _CONNECT_SECONDS = 10.0
 _PACKED = ("gzip", "x-gzip", "deflate")
+_BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
+"""Where a message of h11 begins to repeat what came or went."""
 _ANY_HEADER = 47  # zlib's and gzip's alike
 
 # httpx says with these that the request did not leave; everything else may have reached the server.
@@ -40,6 +48,36 @@ _NOT_SENT = (
 _FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 
 
+_exchanging: ContextVar[bool] = ContextVar("exchanging", default=False)
+
+
+class _Silence(logging.Filter):
+    """Keeps back what httpx and httpcore log of our exchanges: addresses, and the headers of answers as they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  # logging's signature
+        return not _exchanging.get()
+
+
+_silence = _Silence()
+for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
+    logging.getLogger(_name).addFilter(_silence)
+
+
+class _Credential(httpx.Auth):
+    """Puts the credential's header on a request for its flight alone, so that what is left of it shows no token."""
+
+    def __init__(self, header: tuple[str, Secret]) -> None:
+        self._header = header
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        name, value = self._header
+        request.headers[name] = value.reveal()
+        try:
+            yield request
+        finally:
+            del request.headers[name]
+
+
 class Executor:
     """Sends requests to one API over connections that are kept."""
 
@@ -48,17 +86,20 @@ class Executor:
 
     def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
+        silent = _exchanging.set(True)
         try:
             return self._try(request, header, seconds)
         except _FAILURES as error:
             return _failure(error)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
+        finally:
+            _exchanging.reset(silent)
         raise _bare(interrupt)
 
     def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         until = time.monotonic() + seconds
-        response = self._client.send(_built(self._client, request, header, seconds), stream=True)
+        response = self._client.send(_built(self._client, request, seconds), auth=_auth(header), stream=True)
         try:
             body = _Body(response, until)
             for chunk in response.iter_raw():
@@ -81,17 +122,20 @@ class AsyncExecutor:
 
     async def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
+        silent = _exchanging.set(True)
         try:
             return await self._try(request, header, seconds)
         except _FAILURES as error:
             return _failure(error)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
+        finally:
+            _exchanging.reset(silent)
         raise _bare(interrupt)
 
     async def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         until = time.monotonic() + seconds
-        response = await self._client.send(_built(self._client, request, header, seconds), stream=True)
+        response = await self._client.send(_built(self._client, request, seconds), auth=_auth(header), stream=True)
         try:
             body = _Body(response, until)
             async for chunk in response.aiter_raw():
@@ -124,12 +168,19 @@ def _tls(base_url: str) -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _built(
-    client: httpx.Client | httpx.AsyncClient, request: Request, header: tuple[str, Secret] | None, seconds: float
-) -> httpx.Request:
-    headers = [*request.headers, *([(header[0], header[1].reveal())] if header else [])]
+def _built(client: httpx.Client | httpx.AsyncClient, request: Request, seconds: float) -> httpx.Request:
     timeout = httpx.Timeout(max(seconds, 0.001), connect=min(max(seconds, 0.001), _CONNECT_SECONDS))
-    return client.build_request(request.method, request.url, headers=headers, content=request.content, timeout=timeout)
+    return client.build_request(
+        request.method,
+        request.url,
+        headers=[(name, revealed(value)) for name, value in request.headers],
+        content=request.content.reveal().encode() if request.content is not None else None,
+        timeout=timeout,
+    )
+
+
+def _auth(header: tuple[str, Secret] | None) -> httpx.Auth | None:
+    return _Credential(header) if header else None
 
 
 class _Body:
@@ -171,7 +222,7 @@ class _Body:
 
 def _failure(error: Exception) -> Failure:
     kind = type(error).__name__
-    words = " ".join(str(error).split())[:300]
+    words = " ".join(_BYTES.split(str(error))[0].split())[:300]
     return Failure(f"{kind}: {words}" if words else kind, sent=not isinstance(error, _NOT_SENT))
 
 

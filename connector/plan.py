@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from .retry import policy
-from .secret import MASK, redact
+from .secret import MASK, redact, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,9 +52,9 @@ class Plan:
     def of(cls, action: Action, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
         """The plan for *request*, whose credential goes into the header *credential_header*, without *secrets*."""
         hidden = list(secrets)
-        headers = {name: redact(value, hidden) for name, value in request.headers}
+        headers = {name: redact(revealed(value), hidden) for name, value in request.headers}
         headers[credential_header.lower()] = MASK
-        content = redact(request.content.decode(), hidden) if request.content is not None else None
+        content = redact(request.content.reveal(), hidden) if request.content is not None else None
         spec = action.spec
         return cls(
             spec.action,

@@ -22,7 +22,7 @@ from .folder import SpecFolder
 from .plan import Plan
 from .result import Result, failed
 from .rules import header_findings
-from .secret import Secret, held, redact
+from .secret import Secret, held, redact, redacted
 from .sinks import Credential, Entry, Sink, open_sink
 from .steps import Exchange, Local, Steps, now
 
@@ -129,7 +129,7 @@ class Core:
                 tries += exchange.tries
                 verdict = action.judge(answer, checked, now())
             verdict = pages.verdict()
-        result = _result(action, verdict, api=self.base_url, tries=tries, secrets=[token, *held(checked)])
+        result = _result(action, verdict, api=self.base_url, tries=tries, sent=[token, *held(checked)])
         result = result.with_warnings(*action.advise(checked))
         if result.outcome is Outcome.DONE and sinks:
             self.storing = True
@@ -236,13 +236,15 @@ def _probed(
     return sinks
 
 
-def _result(action: Action, verdict: Verdict, *, api: str, tries: int, secrets: list[Secret]) -> Result:
+def _result(action: Action, verdict: Verdict, *, api: str, tries: int, sent: list[Secret]) -> Result:
+    """The result of *verdict*, in which nothing repeats a secret: one that was *sent*, or one that came."""
+    secrets = [*sent, *verdict.secrets.values()]
     problem = verdict.problem
     if problem is not None:
-        problem = replace(problem, message=redact(problem.message, [*secrets, *verdict.secrets.values()]))
-    return Result(
-        action.spec.action, verdict.outcome, api, tries, verdict.warnings, verdict.data, problem, (), verdict.secrets
-    )
+        problem = replace(problem, message=redact(problem.message, secrets))
+    data = None if verdict.data is None else redacted(verdict.data, sent)
+    warnings = tuple(redact(warning, secrets) for warning in verdict.warnings)
+    return Result(action.spec.action, verdict.outcome, api, tries, warnings, data, problem, (), verdict.secrets)
 
 
 def _command(action: Action, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:

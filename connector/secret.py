@@ -6,10 +6,11 @@ Pure: no input or output.  ``reveal()`` is the only way out, so that every exit 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ MASK = "«secret»"
 _USABLE = re.compile(r"[\x21-\x7e]{16,4096}")
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 _PERCENT = re.compile("%[0-9A-F]{2}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What every way of writing leaves as it is, base64 apart."""
+_SAFE = ("", "/", "!'()*", "!$&'()*+,;=:@/?")
+"""What addresses leave as it is: by the strictest reading, in Python, in browsers and by RFC 3986."""
 _CUT = 8  # a beginning or an end of a secret this long is a leak
 
 
@@ -30,15 +35,22 @@ class Secret:
     Two secrets compare in constant time.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_cuts", "_value")
     __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle, and sets of secrets have no use
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._cuts: tuple[_Cut, ...] | None = None
 
     def reveal(self) -> str:
         """The value itself.  Keep the result inside one expression: a local variable shows in tracebacks."""
         return self._value
+
+    def places_in(self, text: str) -> list[tuple[int, int]]:
+        """Where any form of the value stands in *text*, whole or cut, as starts and ends."""
+        if self._cuts is None:
+            self._cuts = tuple(_cuts(self))  # on the first need, and once
+        return [span for cut in self._cuts if cut.part in text for span in cut.places_in(text)]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -59,6 +71,11 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret has no state to show")
+
+
+def revealed(value: str | Secret) -> str:
+    """*Value*, secret or not, as it is sent.  What is true of :meth:`Secret.reveal` is true of it."""
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def usable(value: object) -> bool:
@@ -115,57 +132,111 @@ def _no_constant(name: str) -> NoReturn:
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """*Text* with every form of *secrets* masked; a text without them comes back unchanged.
 
-    Forms: as it is, JSON-escaped, URL-quoted, base64 (at any alignment, so Basic credentials too), and each of these
-    cut at either end to 8 characters or more.
+    Forms: as it is, JSON-escaped, as Python and HTML write it, URL-quoted, base64 (at any alignment, so Basic
+    credentials too), and each of these cut at either end to 8 characters or more.
     """
-    spans = sorted(span for secret in secrets for form in _forms(secret) for span in _spans(text, form))
+    spans = sorted(span for secret in secrets for span in secret.places_in(text))
+    return masked(text, spans) if spans else text
+
+
+def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """*Text* with a mask in place of each of the *spans*, which come in the order of their starts."""
     parts: list[str] = []
     done = 0
     for start, end in spans:
         if start >= done:
             parts += [text[done:start], MASK]
         done = max(done, end)
-    return "".join([*parts, text[done:]]) if spans else text
+    return "".join([*parts, text[done:]])
+
+
+def redacted(value: Any, secrets: Collection[Secret]) -> Any:
+    """A structure of lists and objects whose texts are redacted; the same one where nothing had to be."""
+    texts = "\n".join(_texts(value))
+    return _redacted(value, secrets) if any(secret.places_in(texts) for secret in secrets) else value
+
+
+def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
+    match value:
+        case str():
+            return redact(value, secrets)
+        case list():
+            return [_redacted(item, secrets) for item in value]
+        case dict():
+            return {_redacted(key, secrets): _redacted(item, secrets) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _texts(item)
+        case dict():
+            for key, item in value.items():
+                yield from (key, *_texts(item))
+        case _:
+            return
+
+
+class _Cut(NamedTuple):
+    """A form of a secret, found by its first or its last characters."""
+
+    part: str
+    form: Secret
+    at_end: bool = False
+
+    def places_in(self, text: str) -> Iterator[tuple[int, int]]:
+        form, size = self.form.reveal(), len(self.part)
+        for at in _find(text, self.part):
+            if self.at_end:
+                end = at + size
+                yield end - _longest(form, size, lambda count, end=end: text.endswith(form[-count:], 0, end)), end  # type: ignore[misc]
+            else:
+                yield at, at + _longest(form, size, lambda count, at=at: text.startswith(form[:count], at))  # type: ignore[misc]
+
+
+def _cuts(secret: Secret) -> Iterator[_Cut]:
+    for form in _forms(secret):
+        yield _Cut(form[:_CUT], Secret(form))
+        if len(form) > _CUT:
+            yield _Cut(form[-_CUT:], Secret(form), at_end=True)
 
 
 def _forms(secret: Secret) -> set[str]:
     value = secret.reveal()
-    if not value:
-        return set()
-    raw = _bytes(value)
-    escaped = json.dumps(value)[1:-1]
-    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-    forms = {
-        value,
-        escaped,
-        escaped.replace("/", "\\/"),
-        "".join(f"\\u{ord(c):04x}" if c in "<>&'" else c for c in escaped),
-        *quoted,
-        *(_PERCENT.sub(lambda found: found[0].lower(), form) for form in quoted),
-    }
+    forms = {value, *_written(value)} if not _PLAIN.fullmatch(value) else {value} - {""}
     if len(value) >= _CUT // 2:
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            for offset in range(3):
-                # What stands before the secret shifts its bits; the characters that mix with neighbours are left off.
-                text = encode(b"\0" * offset + raw).decode().rstrip("=")
-                forms.add(text[(0, 2, 3)[offset] : len(text) - (1 if (offset + len(raw)) % 3 else 0)])
+        raw = _bytes(value)
+        for offset in range(3):
+            # What stands before the secret shifts its bits; the characters that mix with neighbours are left off.
+            text = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+            inner = text[(0, 2, 3)[offset] : len(text) - (1 if (offset + len(raw)) % 3 else 0)]
+            forms |= {inner, inner.replace("+", "-").replace("/", "_")}
     return forms
 
 
-def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
-    if len(form) <= _CUT:
-        yield from ((at, at + len(form)) for at in _find(text, form))
-        return
-    for at in _find(text, form[:_CUT]):
-        yield at, at + _longest(form, lambda size, at=at: text.startswith(form[:size], at))  # type: ignore[misc]
-    for at in _find(text, form[-_CUT:]):
-        end = at + _CUT
-        yield end - _longest(form, lambda size, end=end: text.endswith(form[-size:], 0, end)), end  # type: ignore[misc]
+def _written(value: str) -> Iterator[str]:
+    """*Value* as JSON, Python, HTML and addresses write it, where they do not write it as it is."""
+    raw = _bytes(value)
+    escaped = json.dumps(value)[1:-1]
+    yield escaped
+    yield escaped.replace("/", "\\/")
+    yield "".join(f"\\u{ord(c):04x}" if c in "<>&'" else c for c in escaped)
+    yield from (repr(value)[1:-1], repr(value + "'\"")[1:-4])  # Python quotes in two ways
+    yield html.escape(value)
+    yield html.escape(value, quote=False)
+    for quoted in (*(quote(raw, safe=safe) for safe in _SAFE), quote_plus(raw)):
+        yield quoted
+        yield _PERCENT.sub(lambda found: found[0].lower(), quoted)
 
 
-def _longest(form: str, fits: Callable[[int], bool]) -> int:
-    """The most characters of *form* that fit, of which :data:`_CUT` do."""
-    low, high = _CUT, len(form)
+def _longest(form: str, low: int, fits: Callable[[int], bool]) -> int:
+    """The most characters of *form* that fit, of which *low* do."""
+    high = len(form)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)

@@ -6,6 +6,7 @@ A step says what, never how: the sync and the async connector each perform it in
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import random
 import time
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .result import Result
     from .secret import Secret
     from .wire import Answer, Request
+
+_log = logging.getLogger("locoia_pat")
 
 Steps: TypeAlias = "Generator[Exchange | Local, Any, Result]"
 
@@ -61,6 +64,9 @@ class Exchange:
         """End it with *answer*."""
         self.answer = answer
         spec = self._action.spec
+        if _log.isEnabledFor(logging.DEBUG):
+            told = getattr(answer, "status", None) or "no whole answer"
+            _log.debug("%s %s: %s, try %d", self.request.method, self.request.url, told, self.tries)
         self.wait = retry.wait(
             spec.effect,
             spec.request.method,

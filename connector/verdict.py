@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .answer import Payload, read_payload
 from .errors import Code, Outcome, Problem
 from .retry import retry_after, server_time
-from .secret import Secret, load_json
+from .secret import Secret, held, load_json, masked, redact
+from .suspect import suspects
 from .wire import Answer, Failure, Reply
 from .words import error_in
 
@@ -51,7 +52,7 @@ class Judge:
             body: object = load_json(answer.text, self._spec.sealed)
         except ValueError:
             body = answer.text
-        message, at_fault = error_in(body)
+        message, at_fault = _told(body)
         return self._failure(answer, message, self._field(at_fault), now)
 
     def _no_answer(self, failure: Failure) -> Verdict:
@@ -70,7 +71,7 @@ class Judge:
                 return self._unusable(reply, "the answer is not JSON")
             body = {}
         if (inner := _error_inside(body)) is not None:
-            message, at_fault = error_in(body)
+            message, at_fault = _told(body)
             status, message = inner, message or "an error inside a success"
             if reading or 400 <= status < 500:
                 code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
@@ -126,6 +127,15 @@ class Judge:
         hint = f"{own} {hint}" if own else hint
         command = f"locoia-pat run {look}" if look else None
         return _problem(Outcome.UNKNOWN, "unknown", message, status, hint=hint, next=command)
+
+
+def _told(body: object) -> tuple[str | None, str | None]:
+    """The API's own words and the field at fault, without what is, or looks like, a secret."""
+    message, at_fault = error_in(body)
+    if message is None:
+        return None, at_fault
+    message = redact(message, () if isinstance(body, Secret) else held(body))
+    return masked(message, sorted(suspects(message))), at_fault
 
 
 def _error_inside(body: object) -> int | None:

@@ -5,7 +5,7 @@ Pure: no input or output.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ class Request:
 
     method: str
     url: str
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    content: bytes | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str | Secret], ...] = ()
+    content: Secret | None = None
+    """The body: inputs that are secret stand in it."""
 
 
 @dataclass(frozen=True, slots=True)

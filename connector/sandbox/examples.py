@@ -87,7 +87,7 @@ async def _told(request: Request) -> dict[str, Any]:
         request.method,
         request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         tuple([("content-type", kind)] if kind else []),
-        content or None,
+        Secret(content.decode()) if content else None,
     )
     try:
         told = examples.described(sent, "")
