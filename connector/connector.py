@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+import time
+from contextlib import contextmanager
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
-from .retry import DEADLINE, TRIES
+from .retry import DEADLINE
 from .run import Core
 from .steps import Exchange, Local
 
@@ -111,17 +112,9 @@ class Connector(_Edge):
 
             self._executor = Executor(self._core.base_url)
         exchange.end(self._executor.send(*exchange.begin()))
-        if exchange.wait is None:
-            return exchange.answer
-        import stamina  # noqa: PLC0415  # only needed where a first try failed
-
-        with suppress(_AgainError):
-            for attempt in stamina.retry_context(on=_pause, attempts=TRIES, timeout=None):
-                with attempt:
-                    if attempt.num > 1:  # stamina's first is the try that came before it: it only waits
-                        exchange.end(self._executor.send(*exchange.begin()))
-                    if exchange.wait is not None:
-                        raise _AgainError(exchange.wait)
+        while exchange.wait is not None:
+            time.sleep(exchange.wait)
+            exchange.end(self._executor.send(*exchange.begin()))
         return exchange.answer
 
     def close(self) -> None:
@@ -168,22 +161,16 @@ class AsyncConnector(_Edge):
         return self._core.plan(action, inputs or {})
 
     async def _exchange(self, exchange: Exchange) -> Any:
+        from anyio import sleep  # noqa: PLC0415  # comes with httpx, and only async code needs it
+
         if self._executor is None:
             from .executor import AsyncExecutor  # noqa: PLC0415  # httpx is only needed from here on
 
             self._executor = AsyncExecutor(self._core.base_url)
         exchange.end(await self._executor.send(*exchange.begin()))
-        if exchange.wait is None:
-            return exchange.answer
-        import stamina  # noqa: PLC0415  # only needed where a first try failed
-
-        with suppress(_AgainError):
-            async for attempt in stamina.retry_context(on=_pause, attempts=TRIES, timeout=None):
-                with attempt:
-                    if attempt.num > 1:  # stamina's first is the try that came before it: it only waits
-                        exchange.end(await self._executor.send(*exchange.begin()))
-                    if exchange.wait is not None:
-                        raise _AgainError(exchange.wait)
+        while exchange.wait is not None:
+            await sleep(exchange.wait)
+            exchange.end(await self._executor.send(*exchange.begin()))
         return exchange.answer
 
     async def close(self) -> None:
@@ -210,15 +197,3 @@ def _emptied() -> Iterator[None]:
             clear_frames(ended.__traceback__)
             ended = ended.__cause__ or ended.__context__
         raise
-
-
-class _AgainError(Exception):
-    """Tells stamina to wait so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
-def _pause(error: Exception) -> float | bool:
-    return error.seconds if isinstance(error, _AgainError) else False

@@ -1,6 +1,6 @@
 """When to try again: the effect and the answer decide, the deadline rules.
 
-Pure: time and chance come in as arguments.  The waiting itself is stamina's, in the connector.
+Pure: time and chance come in as arguments.  The connector does the waiting.
 """
 
 from __future__ import annotations

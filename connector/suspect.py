@@ -7,25 +7,29 @@ of: an argument in the wrong place, an answer that repeats a token, a cassette o
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SECRET_WORDS = frozenset(
+_SECRET_WORDS = _names(
     "token tokens secret secrets password passwords passwd passphrase pwd pat credential credentials bearer jwt "
-    "apikey apikeys authorization cookie session sessionid signature sig otp pin".split()
+    "apikey apikeys authorization cookie session sessionid signature sig otp pin"
 )
-_SECRET_KEYS = frozenset("api private access secret signing encryption client master account auth".split())
-_VALUES = frozenset("value key keys plain plaintext plain_text text clear".split())
-_HARMLESS_WORDS = frozenset(
+_SECRET_KEYS = _names("api private access secret signing encryption client master account auth")
+_VALUES = _names("value key keys plain plaintext plain_text text clear")
+_HARMLESS_WORDS = _names(
     "id ids uuid guid type url uri name hint expires expiry expiration length count ref refs to file path env at "
-    "header scope scopes status used note".split()
+    "header scope scopes status used note"
 )
-_ID_WORDS = frozenset(
-    "id ids uuid guid sha sha1 sha256 hash digest etag commit revision ref checksum fingerprint cursor".split()
-)
+_ID_WORDS = _names("id ids uuid guid sha sha1 sha256 hash digest etag commit revision ref checksum fingerprint cursor")
 
 
 def words_of(name: str) -> list[str]:
@@ -78,8 +82,12 @@ _LEAST_CHANGES = 0.15
 """Changes between small letters, capitals and digits for each character; words have few, random text has many."""
 
 
-def suspects(text: str) -> Iterator[tuple[int, int]]:
-    """The places in *text* that look like a secret, as starts and ends."""
+def suspects(text: str) -> list[tuple[int, int]]:
+    """The places in *text* that look like a secret, as starts and ends, in their order."""
+    return sorted([*_known_forms(text), *random_runs(text)])
+
+
+def _known_forms(text: str) -> Iterator[tuple[int, int]]:
     for found in _PREFIXED.finditer(text):
         yield found.span()
     for found in _JWT.finditer(text):
@@ -92,7 +100,6 @@ def suspects(text: str) -> Iterator[tuple[int, int]]:
             yield found.span(2)
     for found in _IN_ADDRESS.finditer(text):
         yield found.span(1)
-    yield from random_runs(text)
 
 
 def random_runs(text: str) -> Iterator[tuple[int, int]]:
@@ -107,7 +114,7 @@ def random_runs(text: str) -> Iterator[tuple[int, int]]:
 def _random(run: str) -> bool:
     pieces = [piece for piece in _SEPARATORS.split(run) if not _NATURAL.fullmatch(piece)]
     length = sum(map(len, pieces))
-    changes = sum(_kind(one) != _kind(other) for piece in pieces for one, other in zip(piece, piece[1:], strict=False))
+    changes = sum(_kind(one) != _kind(other) for piece in pieces for one, other in pairwise(piece))
     return length >= _LEAST_MIXED and changes >= _LEAST_CHANGES * length
 
 
@@ -115,6 +122,6 @@ def _kind(character: str) -> int:
     return 0 if character.isdigit() else 1 if character.islower() else 2
 
 
-def is_token(text: str) -> bool:
-    """Whether the whole of *text* looks like a token."""
-    return any(start == 0 and end == len(text) for start, end in suspects(text))
+def is_token(text: str, *, may_be_id: bool = False) -> bool:
+    """Whether the whole of *text* looks like a token; where it *may_be_id*, looking random is not enough."""
+    return (0, len(text)) in (_known_forms(text) if may_be_id else suspects(text))

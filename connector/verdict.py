@@ -135,7 +135,7 @@ def _told(body: object) -> tuple[str | None, str | None]:
     if message is None:
         return None, at_fault
     message = redact(message, () if isinstance(body, Secret) else held(body))
-    return masked(message, sorted(suspects(message))), at_fault
+    return masked(message, suspects(message)), at_fault
 
 
 def _error_inside(body: object) -> int | None:

@@ -14,6 +14,7 @@ from ..result import Result, failed
 from ..version import VERSION
 from . import output
 from .exits import BUG, INTERRUPTED
+from .guards import no_core_dumps, refuse_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,13 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(arguments: list[str]) -> int:
     output.distrust(arguments)
+    no_core_dumps()
     try:
+        refuse_tokens(arguments)
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
     except click.UsageError as error:
         return _usage(error, arguments)
     except ConnectorError as error:
-        output.say_error(error)
-        return error.outcome.exit_code
+        return _told(error, arguments)
     except (KeyboardInterrupt, click.Abort):
         output.say("interrupted")
         return INTERRUPTED
@@ -98,15 +100,17 @@ def _usage(error: click.UsageError, arguments: list[str]) -> int:
         output.say(error.format_message())
         return Outcome.INVALID.exit_code
     command = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
-    wrong = InvalidError(
-        Problem("validation", error.format_message(), next=f"locoia-pat {command} --help".replace("  ", " "))
-    )
-    if command == "run":
+    help_ = f"locoia-pat {command} --help".replace("  ", " ")
+    return _told(InvalidError(Problem("validation", error.format_message(), next=help_)), arguments)
+
+
+def _told(error: ConnectorError, arguments: list[str]) -> int:
+    if arguments[:1] == ["run"]:
         # Only a name we know: any other word may be a value, even a misplaced secret.
         action = next((word for word in arguments if word in SpecFolder().names), None)
-        return output.print_result(failed(action, wrong))
-    output.say_error(wrong)
-    return wrong.outcome.exit_code
+        return output.print_result(failed(action, error))
+    output.say_error(error)
+    return error.outcome.exit_code
 
 
 def _bug(error: Exception, arguments: list[str]) -> int:

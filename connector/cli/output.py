@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..secret import Secret, redact
+from ..suspect import suspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ _distrusted: list[Secret] = []
 
 def distrust(words: Iterable[str]) -> None:
     """Show none of *words* that may be a token in the wrong place."""
-    _distrusted[:] = [Secret(part) for word in words for part in _LIKE_A_TOKEN.findall(word)]
+    _distrusted[:] = [Secret(word[start:end]) for word in words for start, end in suspects(word)]
 
 
 def safe(text: str) -> str:
@@ -50,13 +50,11 @@ def say_error(error: ConnectorError) -> None:
         say(f"Try: {error.problem.next}")
 
 
-# Long, with digits and letters of both cases: made by chance, as tokens are, and not by people.
-_LIKE_A_TOKEN = re.compile(r"(?=[\w-]*[0-9])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}", re.ASCII)
-
-
 def veiled(line: str) -> str:
     """*Line*, of a file that may be another than was meant, with dots for what may be a token."""
-    return _LIKE_A_TOKEN.sub(lambda found: "•" * len(found[0]), line)
+    for start, end in suspects(line):
+        line = line[:start] + "•" * (end - start) + line[end:]
+    return line
 
 
 def print_json(value: object) -> None:

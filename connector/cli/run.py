@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -54,7 +53,6 @@ def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal:
     Prints one JSON object, whatever happens.  Exit code: 0 done, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not
     stored.
     """
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # its waits are told by "attempts"
     signals = Signals()
     action, specs = located(action, specs)
     try:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from .. import examples
 from ..exchange import Action, Authorization
+from ..secret import Secret
 from ..wire import Request as Sent
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 FLOORS = [
-    {"errors", "secret", "wire", "version"},
+    {"errors", "secret", "suspect", "wire", "version"},
     {"result", "document", "retry", "address", "require", "pattern", "form", "words"},
     {"rules", "template", "spec"},
     {"parse", "allowed", "answer", "compose"},
@@ -38,7 +38,6 @@ ONLY = {
     "truststore": {"executor"},
     "jinja2": {"template"},
     "yaml": {"document"},
-    "stamina": {"connector"},
     "click": {"cli"},
     "sqlite3": {"sandbox"},
     "starlette": {"sandbox"},
@@ -51,7 +50,7 @@ ONLY = {
 PURE = {
     *("errors", "secret", "wire", "result", "document", "retry", "address", "rules", "template", "spec", "parse"),
     *("allowed", "answer", "compose", "inputs", "verdict", "pages", "exchange", "plan", "examples"),
-    *("pattern", "form", "words"),
+    *("pattern", "form", "words", "suspect"),
 }
 IMPURE_MODULES = {"os", "sys", "socket", "time", "random", "secrets", "subprocess", "threading", "pathlib", "logging"}
 

@@ -147,6 +147,6 @@ def test_what_is_not_on_the_page_is_named_with_what_is() -> None:
 
 
 def test_the_tables_load_no_library() -> None:
-    heavy = ["httpx", "pydantic", "jinja2", "yaml", "stamina", "click", "starlette"]
+    heavy = ["httpx", "pydantic", "jinja2", "yaml", "click", "starlette"]
     script = f"import sys, locoia_pat.actions.scopes; print([name for name in {heavy!r} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
