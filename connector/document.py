@@ -27,6 +27,7 @@ MAX_FINDINGS = 50
 """So many of one kind are told; a file with more of them is something else than a spec."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BINARY = "tag:yaml.org,2002:binary"
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
@@ -90,6 +91,48 @@ def read(text: str, name: str) -> Document:
     if reader.findings:
         raise SpecError(reader.findings)
     return Document(name, value, reader.values, reader.keys, frozenset(reader.plain), text)
+
+
+def leaves(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
+    """Every scalar of the YAML or JSON *text*, with the path it stands at, and every key, with none.
+
+    It is for files of others, so any YAML is read.  What is no text, as base64 of bytes, comes as None.  Aliases are
+    not followed: what they repeat was told before.
+
+    Raises:
+        ValueError: it is not YAML.
+
+    """
+    holders: list[list[Any]] = []  # for each container around: the key or the index there, and whether a key is due
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            match event:
+                case yaml.ScalarEvent() | yaml.AliasEvent():
+                    value = getattr(event, "value", None)
+                    path: Path = ()
+                    if holders and holders[-1][1]:
+                        holders[-1][:] = [str(value), False]
+                    else:
+                        path = tuple(holder[0] for holder in holders)
+                        _next(holders)
+                    if isinstance(event, yaml.ScalarEvent):
+                        yield path, None if event.tag == _BINARY else value, _mark(event)
+                case yaml.MappingStartEvent():
+                    holders.append(["", True])
+                case yaml.SequenceStartEvent():
+                    holders.append([0, False])
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    holders.pop()
+                    _next(holders)
+    except yaml.YAMLError:
+        raise ValueError("not YAML") from None
+
+
+def _next(holders: list[list[Any]]) -> None:
+    """Go on behind a value: to the next index, or to the next key."""
+    if holders:
+        key = holders[-1][0]
+        holders[-1][:] = [key + 1, False] if isinstance(key, int) else [key, True]
 
 
 class _Reader:

@@ -167,14 +167,18 @@ FindingCode = Literal[
 """The closed list of what the checker finds; ``docs/spec.md`` says what each means."""
 
 
+LeakCode = Literal["secret-value", "secret-form", "high-entropy", "live-secret", "not-text"]
+"""Why a text in a cassette may be a secret: by its name, by its form, by chance, by its value, or nobody can tell."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One mistake in a spec, and where it stands (line and column count from 1)."""
+    """One mistake in a spec, or one leak in a cassette, and where it stands (line and column count from 1)."""
 
     file: str
     line: int
     column: int
-    code: FindingCode
+    code: FindingCode | LeakCode
     message: str
 
     def __str__(self) -> str:

@@ -21,9 +21,10 @@ def _names(text: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = _names(
     "token tokens secret secrets password passwords passwd passphrase pwd pat credential credentials bearer jwt "
-    "apikey apikeys authorization cookie session sessionid signature sig otp pin"
+    "apikey apikeys authorization cookie otp"
 )
 _SECRET_KEYS = _names("api private access secret signing encryption client master account auth")
+_WEAK_WORDS = _names("key keys session sessionid signature sig sid code pin auth")
 _VALUES = _names("value key keys plain plaintext plain_text text clear")
 _HARMLESS_WORDS = _names(
     "id ids uuid guid type url uri name hint expires expiry expiration length count ref refs to file path env at "
@@ -45,11 +46,15 @@ def named_secret(name: str, inside: Collection[str] = ()) -> bool:
     words = words_of(name)
     if not words or words[-1] in _HARMLESS_WORDS or words[0] in ("has", "is", "num", "max", "min"):
         return False
-    if _SECRET_WORDS & {*words, "".join(words)}:
-        return True
-    if words[-1] in ("key", "keys") and (len(words) == 1 or _SECRET_KEYS & set(words)):
+    if _SECRET_WORDS & {*words, "".join(words)} or (words[-1] in ("key", "keys") and _SECRET_KEYS & {*words}):
         return True
     return "_".join(words) in _VALUES and any(named_secret(parent) for parent in inside)
+
+
+def weakly_named(name: str) -> bool:
+    """Whether *name* is that of many things, some of which are secrets: a ``key``, a ``session``."""
+    words = words_of(name)
+    return bool(words) and words[-1] in _WEAK_WORDS
 
 
 def named_id(name: str) -> bool:
@@ -84,10 +89,11 @@ _LEAST_CHANGES = 0.15
 
 def suspects(text: str) -> list[tuple[int, int]]:
     """The places in *text* that look like a secret, as starts and ends, in their order."""
-    return sorted([*_known_forms(text), *random_runs(text)])
+    return sorted([*known_forms(text), *random_runs(text)])
 
 
-def _known_forms(text: str) -> Iterator[tuple[int, int]]:
+def known_forms(text: str) -> Iterator[tuple[int, int]]:
+    """The places in *text* that have the form of a secret, whoever made it, as starts and ends."""
     for found in _PREFIXED.finditer(text):
         yield found.span()
     for found in _JWT.finditer(text):
@@ -124,4 +130,4 @@ def _kind(character: str) -> int:
 
 def is_token(text: str, *, may_be_id: bool = False) -> bool:
     """Whether the whole of *text* looks like a token; where it *may_be_id*, looking random is not enough."""
-    return (0, len(text)) in (_known_forms(text) if may_be_id else suspects(text))
+    return (0, len(text)) in (known_forms(text) if may_be_id else suspects(text))

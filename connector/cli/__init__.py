@@ -36,6 +36,7 @@ _COMMANDS = {
     "check": "Find what is wrong with specs.",
     "test": "Run the examples of specs, without a network.",
     "eject": "Copy an action's spec, to change it.",
+    "cassettes": "Find what may be a secret in recorded exchanges.",
 }
 
 

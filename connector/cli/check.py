@@ -12,7 +12,7 @@ from ..folder import SpecFolder
 from . import output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..errors import Finding
 
@@ -34,11 +34,17 @@ def command(paths: tuple[str, ...], form: str, *, as_json: bool, exit_zero: bool
     Each finding is FILE:LINE:COLUMN: CODE MESSAGE.  Exit code: 0 nothing was found, 1 something was.
     """
     findings = [finding for path in paths for finding in found_at(Path(path))]
-    if as_json or form == "json":
+    return report(findings, "json" if as_json else form, exit_zero=exit_zero, excerpts=True)
+
+
+def report(findings: Sequence[Finding], form: str, *, exit_zero: bool, excerpts: bool = False) -> int:
+    """Print *findings*, with the lines they are about where *excerpts* are wanted; returns the exit code."""
+    if form == "json":
         output.print_json({"findings": [_plain(finding) for finding in findings]})
     else:
         for finding in findings:
-            click.echo(_github(finding) if form == "github" else f"{finding}\n{excerpt(finding)}")
+            plain = f"{finding}\n{excerpt(finding)}" if excerpts else str(finding)
+            click.echo(_github(finding) if form == "github" else plain)
         output.say(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}")
     return FOUND if findings and not exit_zero else 0
 

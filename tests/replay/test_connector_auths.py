@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from locoia_pat import Connector, Outcome
 
-pytestmark = [pytest.mark.vcr, pytest.mark.block_network(allowed_hosts=[])]
+pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]
 
 NEW = {"connector_id": "crm", "name": "CRM", "auth_type": "basic_auth", "tags": ["eu"]}
 

@@ -8,7 +8,7 @@ from locoia_pat.actions import create_pat
 
 from tests.replay.conftest import FAKE_TOKEN, URL
 
-pytestmark = [pytest.mark.vcr, pytest.mark.block_network(allowed_hosts=[])]
+pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]
 
 
 def test_a_token_is_created(connector: Connector) -> None:

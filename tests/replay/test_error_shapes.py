@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from locoia_pat import Connector, Outcome
 
-pytestmark = [pytest.mark.vcr, pytest.mark.block_network(allowed_hosts=[])]
+pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]
 
 
 def unknown_row(connector: Connector) -> None:

@@ -8,7 +8,7 @@ from locoia_pat.actions import create_pat, list_pats
 
 from tests.replay.conftest import URL
 
-pytestmark = [pytest.mark.vcr, pytest.mark.block_network(allowed_hosts=[])]
+pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]
 
 
 def test_the_tokens_of_the_user_are_listed_without_their_secrets(connector: Connector) -> None:

@@ -8,7 +8,7 @@ from locoia_pat.actions import list_pats, regenerate_pat
 
 from tests.replay.conftest import FAKE_TOKEN
 
-pytestmark = [pytest.mark.vcr, pytest.mark.block_network(allowed_hosts=[])]
+pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]
 
 
 def test_a_row_gets_a_new_secret_and_a_new_lifetime(connector: Connector) -> None:
