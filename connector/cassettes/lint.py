@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ..document import leaves
 from ..errors import Finding
 from ..suspect import known_forms, named_id, random_runs
-from .scrub import Marks, as_json, is_placeholder
+from .scrub import Marks, as_json, is_form, is_placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -108,7 +108,7 @@ def _parts(path: Path, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
         parts = urlsplit(text)
         yield from (((*inner, name), found) for name, found in parse_qsl(parts.query))
         yield inner, parts._replace(query="").geturl()
-    elif names[-1:] in (("body",), ("string",)) and "=" in text and not re.search(r"\s", text):
+    elif names[-1:] in (("body",), ("string",)) and is_form(text):
         yield from (((*inner, name), found) for name, found in parse_qsl(text))
     else:
         yield inner, text

@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from ..exchange import Action
 from ..secret import MASK, Secret, masked
@@ -119,7 +119,7 @@ def normal(body: Any, marks: Marks) -> Any:
     fakes = _Fakes(list(_in_body(text, marks)), mask=MASK)
     value = as_json(text)
     if value is None:
-        return _FAKE.sub(MASK, fakes.text(text or ""))
+        return _FAKE.sub(MASK, unquote_plus(_body(text or "", fakes)))
     return _each(value, lambda one: _FAKE.sub(MASK, fakes.text(one)))
 
 
@@ -201,7 +201,7 @@ def _in_body(body: Any, marks: Marks) -> Iterator[Secret]:
     if value is not None:
         yield from _in_value(value, (), marks)
     else:
-        for name, text in parse_qsl(body) if "=" in body and not re.search(r"\s", body) else ():
+        for name, text in parse_qsl(body) if is_form(body) else ():
             if marks.secret(name, (), text):
                 yield Secret(text)
         yield from _by_form(body)
@@ -244,9 +244,20 @@ def _body(body: Any, fakes: _Fakes) -> Any:
         return body
     value = as_json(body)
     if value is None:
-        return fakes.text(body)
+        return _form(body, fakes) if is_form(body) else fakes.text(body)
     faked = _each(value, fakes.text)
     return body if faked == value else json.dumps(faked, ensure_ascii=False)
+
+
+def _form(body: str, fakes: _Fakes) -> str:
+    pairs = [pair.partition("=") for pair in fakes.text(body).split("&")]
+    return "&".join(f"{name}{equals}{_part(value, fakes)}" for name, equals, value in pairs)
+
+
+def _part(value: str, fakes: _Fakes) -> str:
+    plain = unquote_plus(value)
+    faked = fakes.text(plain)
+    return value if faked == plain else quote_plus(faked)
 
 
 def _each(value: Any, change: Any) -> Any:
@@ -259,6 +270,11 @@ def _each(value: Any, change: Any) -> Any:
             return {change(key): _each(item, change) for key, item in value.items()}
         case _:
             return value
+
+
+def is_form(text: str) -> bool:
+    """Whether *text* may be the pairs of a form."""
+    return "=" in text and re.search(r"[\s<>]", text) is None
 
 
 def as_json(text: Any) -> Any:

@@ -9,7 +9,7 @@ import click
 
 from ..cassettes.lint import lint
 from ..cassettes.scrub import Marks
-from ..errors import invalid, shown
+from ..errors import invalid
 from .check import report
 from .options import specs_option
 
@@ -60,7 +60,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     files = sorted(file for kind in _KINDS for file in path.rglob(kind))
     if not files:
-        raise invalid(f"{shown(str(path))} holds no cassettes", field="path", hint="They are YAML or JSON files.")
+        raise invalid(f"{path} holds no cassettes", field="path", hint="They are YAML or JSON files.")
     yield from files
 
 
@@ -68,6 +68,6 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise invalid(f"the file {shown(str(file))} cannot be read: {error.strerror}", field="path") from None
+        raise invalid(f"{file} cannot be read: {error.strerror}", field="path") from None
     except UnicodeDecodeError:
         return "\0"  # no text, and no YAML

@@ -27,10 +27,20 @@ if TYPE_CHECKING:
 @click.option("--record", is_flag=True, help="Fill in what examples leave out, from real calls.")
 @click.option("--auth", metavar="REF", help="The credential for --record.")
 @click.option("--token-to", metavar="REF", multiple=True, help="Where a token goes that --record mints.")
+@click.option(
+    "--harmless", multiple=True, metavar="NAME", help="Texts of this name look random and are no secrets, for --record."
+)
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal before --record changes something.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    paths: tuple[str, ...], *, record: bool, auth: str | None, token_to: tuple[str, ...], yes: bool, as_json: bool
+    paths: tuple[str, ...],
+    *,
+    record: bool,
+    auth: str | None,
+    token_to: tuple[str, ...],
+    harmless: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Run the examples of specs: PATH is a folder of them, or one file.
 
@@ -39,7 +49,7 @@ def command(
     """
     if record:
         for path in paths:
-            _record(Path(path), auth, token_to, yes=yes)
+            _record(Path(path), auth, token_to, harmless, yes=yes)
     rows: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for path in paths:
@@ -85,7 +95,7 @@ def _rows(file: Path, findings: list[Finding]) -> list[dict[str, Any]]:
     ] or [{"action": spec.action, "example": None, "passed": False}]
 
 
-def _record(path: Path, auth: str | None, token_to: tuple[str, ...], *, yes: bool) -> None:
+def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: tuple[str, ...], *, yes: bool) -> None:
     """Fill in the examples of *path* that leave something out, each put back as soon as it is known."""
     from ..library import recorder  # noqa: PLC0415  # only here is something sent
 
@@ -106,9 +116,10 @@ def _record(path: Path, auth: str | None, token_to: tuple[str, ...], *, yes: boo
             _confirm(action.spec, connector.base_url, placed=bool(token_to), yes=yes)
             source = SpecFolder(folder.folder).action(file.stem).document
             told = list(source.value["examples"])
-            told[index] = recorder.recorded(action, action.spec.examples[index], connector, token_to, token)
+            example = action.spec.examples[index]
+            told[index] = recorder.recorded(action, example, connector, token_to, token, harmless=harmless)
             file.write_text(recorder.with_examples(source, told), encoding="utf-8")
-            output.say(f"recorded {action.spec.action}: {action.spec.examples[index].name}")
+            output.say(f"recorded {action.spec.action}: {example.name}")
 
 
 def _confirm(spec: ActionSpec, base_url: str, *, placed: bool, yes: bool) -> None:

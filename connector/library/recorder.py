@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from .. import document
+from ..cassettes.lint import lint
+from ..cassettes.scrub import Marks
 from ..connector import Connector
 from ..errors import invalid
 from ..examples import described, given
@@ -12,7 +15,7 @@ from ..secret import MASK, Secret, load_json, redact
 from ..wire import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ..exchange import Action
     from ..result import Result
@@ -36,12 +39,20 @@ class Recorder(Connector):
 
 
 def recorded(
-    action: Action, example: Example, connector: Recorder, token_to: Sequence[str], credential: Secret
+    action: Action,
+    example: Example,
+    connector: Recorder,
+    token_to: Sequence[str],
+    credential: Secret,
+    *,
+    harmless: Collection[str] = (),
 ) -> dict[str, Any]:
     """*Example*, run for real by *connector*: its inputs, and what was sent, answered and made of it.
 
+    Texts under the names *harmless* look random and are no secrets.
+
     Raises:
-        InvalidError: it could not be sent, or no whole answer came.
+        InvalidError: it could not be sent, no whole answer came, or what came may hold a secret.
 
     """
     connector.seen = []
@@ -62,7 +73,16 @@ def recorded(
         **({"pages": [_told(action, reply) for reply in replies[1:]]} if replies[1:] else {}),
         "result": _outcome(result),
     }
-    return {key: _scrubbed(value, hidden) for key, value in whole.items()}
+    scrubbed = {key: _scrubbed(value, hidden) for key, value in whole.items()}
+    names = {name for name, field in action.spec.inputs.items() if field.type == "password"}
+    marks = Marks(frozenset({*action.spec.sealed, *names}))
+    for leak in lint(json.dumps(scrubbed), example.name, marks, harmless=harmless, live=hidden):
+        raise invalid(
+            f"cannot be recorded, for it may hold a secret: {leak.message}",
+            field=example.name,
+            hint="Nothing was written. Mark it as a secret in the spec, or name it with --harmless if it is none.",
+        )
+    return scrubbed
 
 
 def _told(action: Action, reply: Reply) -> dict[str, Any]:
@@ -87,7 +107,7 @@ def _scrubbed(value: Any, hidden: list[Secret]) -> Any:
     """*Value* with a fake in place of each secret, and without any form of those *hidden*."""
     match value:
         case Secret():
-            return "fake-secret-0123456789abcdef"
+            return "fake-secret-0001"
         case str():
             return redact(value, hidden)
         case list():

@@ -145,9 +145,7 @@ class FileSink:
             raise ValueError("it is no text") from None
 
     def _write(self, text: Secret) -> None:
-        mode = 0o600
-        with contextlib.suppress(FileNotFoundError):
-            mode &= self.path.stat().st_mode  # a stricter mode stays
+        before = self.path.stat() if self.path.exists() else None
         # One name for each file, so that what a killed process left behind is cleared away by the next.
         name = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
         temporary = self.path.with_name(f".locoia-pat-{name}.tmp")
@@ -159,7 +157,7 @@ class FileSink:
                 file.write(text.reveal().encode())
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(mode)
+            _keep_owner(temporary, before)
             temporary.replace(self.path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -190,6 +188,19 @@ def _alone(folder: Path) -> Iterator[None]:
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+
+
+def _keep_owner(file: Path, before: os.stat_result | None) -> None:
+    """Give *file* the owner it had *before*, who could not read it otherwise, and a stricter mode if it had one.
+
+    Raises:
+        PermissionError: only that owner, or root, may do so.
+    """
+    if before is None:
+        return
+    if file.stat().st_uid != before.st_uid:
+        os.chown(file, before.st_uid, before.st_gid)
+    file.chmod(0o600 & before.st_mode)
 
 
 def _sync(folder: Path) -> None:

@@ -73,6 +73,27 @@ def test_a_file_of_another_user_in_a_sticky_folder_takes_no_token(tmp_path: Path
     assert "operation not permitted" in probed.words
 
 
+def test_a_file_of_another_user_stays_theirs_or_takes_no_token(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "t.json"
+    file.write_text(RECORD)
+    file.chmod(0o600)
+    os.chown(file, 65534, 65534)
+    probed, stored = run(file, "probe", "store")
+    assert (probed.raised, stored.raised) == (None, None)
+    assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (65534, 65534, 0o600)
+    file.chmod(0o666)
+    folder.chmod(0o777)
+    os.chown(folder, 65534, 65534)
+    before = files(folder)
+    probed, stored = run(file, "probe", "store", before=without_rights())
+    assert (probed.raised, stored.raised) == ("InvalidError", "PermissionError")
+    assert files(folder) == before
+
+
 def test_a_bind_mounted_file_fails_the_probe_for_it_cannot_be_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
