@@ -32,7 +32,7 @@ class ConnectorAuth:
         """
         if not isinstance(token, Secret) and not callable(token):
             raise TypeError("a token is given as Secret(...), so that nothing shows it")
-        if isinstance(token, Secret) and credential(token.reveal()) is None:
+        if isinstance(token, Secret) and credential(token) is None:
             raise invalid(
                 "this is no credential",
                 field="auth",

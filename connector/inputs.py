@@ -30,6 +30,7 @@ from . import pattern
 from .allowed import advice, allowed, is_whole
 from .errors import InvalidError, Problem, did_you_mean, invalid, shown
 from .secret import Secret, credential
+from .suspect import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -62,7 +63,10 @@ class Inputs:
             if name not in self._fields:  # told first: an unknown name is most often a misspelt one
                 known = ", ".join(self._fields) or "none"
                 near = did_you_mean(str(name), self._fields)
-                raise invalid(f"unknown input{near}", field=str(name), hint=f"Inputs: {known}.")
+                field = (
+                    name if str(name).isidentifier() and not is_token(name) else None
+                )  # it may be a misplaced secret
+                raise invalid(f"unknown input{near}", field=field, hint=f"Inputs: {known}.")
         try:
             return _plain(self._fields, self._model.model_validate(dict(values)))
         except ValidationError as error:
@@ -277,6 +281,6 @@ def _is_json(value: object, depth: int) -> bool:
 
 
 def _secret(value: object) -> Secret:
-    if not isinstance(value, Secret) or credential(value.reveal()) is None:
+    if not isinstance(value, Secret) or credential(value) is None:
         raise PydanticCustomError("secret", "no usable secret")
     return value

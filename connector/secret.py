@@ -5,12 +5,12 @@ Pure: no input or output.  ``reveal()`` is the only way out, so that every exit 
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
+from binascii import b2a_base64
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 """What every way of writing leaves as it is, base64 apart."""
+_URL_SAFE = str.maketrans("+/", "-_")
 _SAFE = ("", "/", "!'()*", "!$&'()*+,;=:@/?")
 """What addresses leave as it is: by the strictest reading, in Python, in browsers and by RFC 3986."""
 _CUT = 8  # a beginning or an end of a secret this long is a leak
@@ -35,12 +36,12 @@ class Secret:
     Two secrets compare in constant time.
     """
 
-    __slots__ = ("_cuts", "_value")
+    __slots__ = ("_parts", "_value")
     __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle, and sets of secrets have no use
 
     def __init__(self, value: str) -> None:
         self._value = value
-        self._cuts: tuple[_Cut, ...] | None = None
+        self._parts: tuple[str, ...] | None = None
 
     def reveal(self) -> str:
         """The value itself.  Keep the result inside one expression: a local variable shows in tracebacks."""
@@ -48,9 +49,11 @@ class Secret:
 
     def places_in(self, text: str) -> list[tuple[int, int]]:
         """Where any form of the value stands in *text*, whole or cut, as starts and ends."""
-        if self._cuts is None:
-            self._cuts = tuple(_cuts(self))  # on the first need, and once
-        return [span for cut in self._cuts if cut.part in text for span in cut.places_in(text)]
+        if self._parts is None:
+            self._parts = tuple(_parts(self))  # on the first need, and once
+        if not any(map(text.__contains__, self._parts)):
+            return []
+        return [span for form in map(Secret, _forms(self)) for span in _spans(text, form)]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -83,10 +86,10 @@ def usable(value: object) -> bool:
     return isinstance(value, str) and _USABLE.fullmatch(value) is not None
 
 
-def credential(value: str) -> Secret | None:
-    """*Value* as a credential, without the line break files and shells leave at its end; None if it can be none."""
-    text = value.strip("\r\n")
-    return Secret(text) if _CREDENTIAL.fullmatch(text) else None
+def credential(text: Secret) -> Secret | None:
+    """*Text* as a credential, without the line break files and shells leave at its end; None if it can be none."""
+    found = Secret(text.reveal().strip("\r\n"))
+    return found if _CREDENTIAL.fullmatch(found.reveal()) else None
 
 
 def held(value: Any) -> Iterator[Secret]:
@@ -152,8 +155,10 @@ def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 def redacted(value: Any, secrets: Collection[Secret]) -> Any:
     """A structure of lists and objects whose texts are redacted; the same one where nothing had to be."""
-    texts = "\n".join(_texts(value))
-    return _redacted(value, secrets) if any(secret.places_in(texts) for secret in secrets) else value
+    texts: list[str] = []
+    _gather(value, texts)
+    text = "\n".join(texts)
+    return _redacted(value, secrets) if any(secret.places_in(text) for secret in secrets) else value
 
 
 def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
@@ -168,42 +173,35 @@ def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
             return value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for item in value:
-                yield from _texts(item)
-        case dict():
-            for key, item in value.items():
-                yield from (key, *_texts(item))
-        case _:
-            return
+def _gather(value: Any, texts: list[str]) -> None:
+    """Add all texts of *value* to *texts*."""
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        texts += value
+        for item in value.values():
+            _gather(item, texts)
+    elif isinstance(value, list):
+        for item in value:
+            _gather(item, texts)
 
 
-class _Cut(NamedTuple):
-    """A form of a secret, found by its first or its last characters."""
-
-    part: str
-    form: Secret
-    at_end: bool = False
-
-    def places_in(self, text: str) -> Iterator[tuple[int, int]]:
-        form, size = self.form.reveal(), len(self.part)
-        for at in _find(text, self.part):
-            if self.at_end:
-                end = at + size
-                yield end - _longest(form, size, lambda count, end=end: text.endswith(form[-count:], 0, end)), end  # type: ignore[misc]
-            else:
-                yield at, at + _longest(form, size, lambda count, at=at: text.startswith(form[:count], at))  # type: ignore[misc]
-
-
-def _cuts(secret: Secret) -> Iterator[_Cut]:
+def _parts(secret: Secret) -> Iterator[str]:
+    """The beginnings and ends by which each form is found."""
     for form in _forms(secret):
-        yield _Cut(form[:_CUT], Secret(form))
+        yield form[:_CUT]
         if len(form) > _CUT:
-            yield _Cut(form[-_CUT:], Secret(form), at_end=True)
+            yield form[-_CUT:]
+
+
+def _spans(text: str, secret: Secret) -> Iterator[tuple[int, int]]:
+    """Where the form *secret* stands in *text*, whole or cut at either end."""
+    form = secret.reveal()
+    size = min(len(form), _CUT)
+    for at in _find(text, form[:size]):
+        yield at, at + _longest(form, size, lambda count, at=at: text.startswith(form[:count], at))  # type: ignore[misc]
+    for end in [at + size for at in _find(text, form[-size:])] if len(form) > size else ():
+        yield end - _longest(form, size, lambda count, end=end: text.endswith(form[-count:], 0, end)), end  # type: ignore[misc]
 
 
 def _forms(secret: Secret) -> set[str]:
@@ -213,9 +211,11 @@ def _forms(secret: Secret) -> set[str]:
         raw = _bytes(value)
         for offset in range(3):
             # What stands before the secret shifts its bits; the characters that mix with neighbours are left off.
-            text = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
-            inner = text[(0, 2, 3)[offset] : len(text) - (1 if (offset + len(raw)) % 3 else 0)]
-            forms |= {inner, inner.replace("+", "-").replace("/", "_")}
+            text = b2a_base64(b"\0" * offset + raw, newline=False).decode().rstrip("=")
+            inner = text[(0, 2, 3)[offset] : -1 if (offset + len(raw)) % 3 else None]
+            forms.add(inner)
+            if "+" in inner or "/" in inner:
+                forms.add(inner.translate(_URL_SAFE))
     return forms
 
 

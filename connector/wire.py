@@ -5,7 +5,7 @@ Pure: no input or output.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Reply:
     """One whole HTTP answer."""
 
     status: int
-    headers: Mapping[str, str]
-    """By lower-case name."""
+    headers: Mapping[str, str] = field(repr=False)
+    """By lower-case name; one that nobody asked for may hold a secret."""
     text: Secret
     """The body: it may hold a fresh token, so it is one secret until it is read."""
 

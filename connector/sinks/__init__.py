@@ -69,22 +69,21 @@ def find_ref(
     if scheme in _STORING:
         return open_sink(ref, field=field).read()
     if scheme == "env":
-        text = (os.environ if environ is None else environ).get(place)
-        if text is None:
+        variables = os.environ if environ is None else environ
+        if place not in variables:
             raise invalid(f"the variable {shown(place)} is not set", field=field)
-        return _credential(text, f"the variable {shown(place)}", field)
+        return _credential(Secret(variables[place]), f"the variable {shown(place)}", field)
+    return _credential(_line(stdin), "standard input", field)
+
+
+def _line(read: Callable[[], str] | None) -> Secret:
     try:
-        text = (stdin or _line)()
+        return Secret(read() if read else sys.stdin.readline() if sys.stdin else "")
     except UnicodeDecodeError:
-        text = ""
-    return _credential(text, "standard input", field)
+        return Secret("")
 
 
-def _line() -> str:
-    return sys.stdin.readline() if sys.stdin else ""
-
-
-def _credential(text: str, where: str, field: str) -> Credential:
+def _credential(text: Secret, where: str, field: str) -> Credential:
     found = credential(text)
     if found is not None:
         return Credential(found)

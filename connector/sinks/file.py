@@ -21,7 +21,7 @@ from .record import Key, Record, parse
 from .sink import Credential
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .sink import Entry
 
@@ -55,10 +55,9 @@ class FileSink:
         Raises:
             InvalidError: the file holds none.
         """
-        try:
-            record = self._record()
-        except (OSError, ValueError) as error:
-            raise invalid(f"{self.path} cannot be read: {_words(error)}", field=self._field) from None
+        record = _tried(self._record)
+        if not isinstance(record, Record):
+            raise invalid(f"{self.path} cannot be read: {_words(record)}", field=self._field)
         entry = record.at(self._key)
         if entry is None:
             raise invalid(f"{self.path} holds no {self._key} token", field=self._field)
@@ -74,22 +73,16 @@ class FileSink:
             raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
         if self.path.is_symlink():
             raise invalid(f"{self.path} is a symbolic link", field=self._field, hint="Name the file that it points to.")
-        try:
-            with _alone(self.path.parent):
-                text = self._text()
-                record = parse(text) if text else Record()
-                self._write(text or record.to_text())
-                if text is None:
-                    self.path.unlink()
-        except (OSError, ValueError) as error:
-            raise invalid(
-                f"{self.path} cannot take a token: {_words(error)}",
-                field=self._field,
-                hint="Name a file in a folder that exists and that you may write to."
-                if isinstance(error, OSError)
-                else "Name a file of its own for the token.",
-            ) from None
-        return record.current
+        record = _tried(self._rewritten)
+        if isinstance(record, Record):
+            return record.current
+        raise invalid(
+            f"{self.path} cannot take a token: {_words(record)}",
+            field=self._field,
+            hint="Name a file in a folder that exists and that you may write to."
+            if isinstance(record, OSError)
+            else "Name a file of its own for the token.",
+        )
 
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         """Make *entry* the current token, and read it back.
@@ -122,6 +115,15 @@ class FileSink:
             raise invalid(f"{self.path} cannot be removed: {_words(error)}", field=self._field) from None
         return True
 
+    def _rewritten(self) -> Record:
+        with _alone(self.path.parent):
+            text = self._text()
+            record = parse(text) if text else Record()
+            self._write(text or record.to_text())
+            if text is None:
+                self.path.unlink()
+            return record
+
     def _record(self) -> Record:
         text = self._text()
         if text is None:
@@ -134,15 +136,14 @@ class FileSink:
             with open(os.open(self.path, flags), "rb") as file:  # noqa: PTH123  # a descriptor is no path
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise OSError("it is no regular file")
-                content = file.read(_MAX_BYTES + 1)
+                text = Secret(file.read(_MAX_BYTES + 1).decode("utf-8", "surrogateescape"))
         except FileNotFoundError:
             return None
-        if len(content) > _MAX_BYTES:
+        if len(text.reveal()) > _MAX_BYTES:
             raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-        try:
-            return Secret(content.decode())
-        except UnicodeDecodeError:
-            raise ValueError("it is no text") from None
+        if any("\udc80" <= c <= "\udcff" for c in text.reveal()):
+            raise ValueError("it is no text")
+        return text
 
     def _write(self, text: Secret) -> None:
         before = self.path.stat() if self.path.exists() else None
@@ -172,6 +173,8 @@ class FileSink:
             yield from [_UNIGNORED.format(self.path)] if _unignored(self.path) else []
 
 
+_FOR_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP")
+"""A checkout may have Git start programs of its own, so it gets no variable that may hold a secret."""
 _OPEN = "{} can be read by others (mode {:04o}): its file system keeps no modes, as on Windows"
 _UNIGNORED = "{} stands in a Git checkout and is not known to be ignored; add it to .gitignore"
 
@@ -217,7 +220,7 @@ def _unignored(path: Path) -> bool:
     place = path.parent.resolve() / path.name
     if not any(os.path.lexists(folder / ".git") for folder in place.parents):
         return False
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    variables = {name: os.environ[name] for name in _FOR_GIT if name in os.environ}
     try:
         answer = subprocess.run(  # noqa: S603  # no shell, and the path follows "--"
             ["git", "-C", str(place.parent), "check-ignore", "--quiet", "--", str(place)],  # noqa: S607  # the user's
@@ -229,6 +232,14 @@ def _unignored(path: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return True
     return answer.returncode != 0
+
+
+def _tried(work: Callable[[], Record]) -> Record | Exception:
+    """What *work* gives, or its error; raised from within another, its frames would show their variables."""
+    try:
+        return work()
+    except (OSError, ValueError) as error:
+        return error.with_traceback(None)
 
 
 def _words(error: Exception) -> str:

@@ -60,7 +60,7 @@ class KeyringSink:
             raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
         text = self._text()
         record = self._record()
-        self._call("set_password", (text or record.to_text()).reveal())
+        self._call("set_password", text or record.to_text())
         if text is None:
             self._call("delete_password")
         return record.current
@@ -72,7 +72,7 @@ class KeyringSink:
             InvalidError: the keyring does not hold it now.
         """
         record = self._record().promote(entry, api=api, dead=dead)
-        self._call("set_password", record.to_text().reveal())
+        self._call("set_password", record.to_text())
         stored = self._record().current
         if stored is None or stored.token != entry.token:
             raise invalid(f"{self.ref} holds something else than what was written", field=self._field)
@@ -101,10 +101,10 @@ class KeyringSink:
         found = self._call("get_password")
         return Secret(found) if found is not None else None
 
-    def _call(self, method: str, *value: str) -> Any:
+    def _call(self, method: str, *value: Secret) -> Any:
         """Ask the keyring; its errors, which may hold what it was given, become ours."""
         try:
-            return getattr(self._keyring, method)(self._service, self._name, *value)
+            return getattr(self._keyring, method)(self._service, self._name, *(one.reveal() for one in value))
         except self._keyring.errors.KeyringError as error:
             kind = type(error).__name__
         raise invalid(

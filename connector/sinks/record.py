@@ -64,6 +64,14 @@ def parse(text: Secret) -> Record:
         ValueError: it is neither; the message says what it is, and holds no part of it.
 
     """
+    read = _read(text)
+    if isinstance(read, Record):
+        return read
+    raise ValueError(read)
+
+
+def _read(text: Secret) -> Record | str:
+    """The record, or why there is none: an error raised here would show the variables around it."""
     if not text.reveal().strip():
         return Record()
     found: Any = None
@@ -73,15 +81,17 @@ def parse(text: Secret) -> Record:
         return _bare(text)
     api, name, version = found.get("api"), found.get("name"), found.get("v")
     if version != 1 or isinstance(version, bool) or not isinstance(api, str | None) or not isinstance(name, str | None):
-        raise ValueError("it is JSON, but no token record of version 1")
-    return Record(api, name, *(_entry(found.get(key)) for key in ("current", "previous", "pending")))
+        return "it is JSON, but no token record of version 1"
+    entries = [_entry(found.get(key)) for key in ("current", "previous", "pending")]
+    wrong = next((entry for entry in entries if isinstance(entry, str)), None)
+    return wrong or Record(api, name, *entries)  # type: ignore[arg-type]  # none of them is a text here
 
 
-def _bare(text: Secret) -> Record:
-    token = credential(text.reveal())
+def _bare(text: Secret) -> Record | str:
+    token = credential(text)
     # A record that was cut, or other JSON, is no token.
     if token is None or text.reveal().startswith(("{", "[", '"')) or text.reveal().strip() in ("null", "true", "false"):
-        raise ValueError("it is neither a token record nor a token on one line")
+        return "it is neither a token record nor a token on one line"
     return Record(current=Entry(token))
 
 
@@ -94,11 +104,11 @@ def _plain(entry: Entry | None) -> dict[str, Any] | None:
     return {**entry.beside, "token": entry.token.reveal()} if entry else None
 
 
-def _entry(found: Mapping[str, Any] | None) -> Entry | None:
+def _entry(found: Mapping[str, Any] | None) -> Entry | str | None:
     if found is None:
         return None
     if not isinstance(found, dict) or not isinstance(token := found.get("token"), Secret):
-        raise ValueError("its entries are no objects with a token")  # noqa: TRY004  # the text is wrong, not a type
-    if credential(token.reveal()) is None:
-        raise ValueError("its token is no token: visible ASCII characters without spaces")
+        return "its entries are no objects with a token"
+    if credential(token) is None:
+        return "its token is no token: visible ASCII characters without spaces"
     return Entry(token, {key: value for key, value in found.items() if key != "token"})

@@ -99,7 +99,7 @@ def test_a_usable_token_is_16_to_4096_visible_ascii_characters(value: object, is
     ids=["short", "line feed", "windows", "token", "longest"],
 )
 def test_a_credential_loses_the_line_break_at_its_end(given_text: str, found: str) -> None:
-    secret = credential(given_text)
+    secret = credential(Secret(given_text))
     assert secret is not None
     assert secret.reveal() == found
 
@@ -110,7 +110,7 @@ def test_a_credential_loses_the_line_break_at_its_end(given_text: str, found: st
     ids=ascii,
 )
 def test_what_no_header_can_carry_is_no_credential(text: str) -> None:
-    assert credential(text) is None
+    assert credential(Secret(text)) is None
 
 
 def test_sealed_keys_hold_secrets_at_any_depth() -> None:
