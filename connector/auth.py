@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from .errors import invalid
-from .secret import Secret, credential
+from .secret import Secret, Variables, credential
 from .sinks import Credential, find_ref, read_ref
 
 if TYPE_CHECKING:
@@ -48,14 +48,15 @@ class ConnectorAuth:
         For Locoia these are ``LOCOIA_TOKEN`` and ``LOCOIA_TOKEN_FILE``.  *environ* stands for the environment, which
         is left as it is.
         """
-        variables = os.environ if environ is None else environ
+        variables = Variables(os.environ if environ is None else environ)
 
         def read(spec: ConnectorSpec) -> Credential:
             env = spec.env
-            if variables.get(env.token):
+            if env.token in variables and variables[env.token] != Secret(""):
                 return find_ref(f"env:{env.token}", environ=variables, field=env.token)
-            if file := variables.get(f"{env.token}_FILE"):
-                return find_ref(f"file:{file.removeprefix('file:')}", field=f"{env.token}_FILE")
+            place = f"{env.token}_FILE"
+            if place in variables and variables[place] != Secret(""):
+                return find_ref(f"file:{variables[place].reveal().removeprefix('file:')}", field=place)
             raise invalid(
                 "there is no credential",
                 field="auth",

@@ -188,12 +188,10 @@ class AsyncConnector(_Edge):
 
 @contextmanager
 def _emptied() -> Iterator[None]:
-    """Empty the frames of what ends a run before its time, an interrupt or a bug: their variables may be secrets."""
+    """Let an interrupt or a bug end a run without what its frames and the errors before it hold: it may be secret."""
     try:
         yield
     except BaseException as error:
-        ended: BaseException | None = error
-        while ended is not None:
-            clear_frames(ended.__traceback__)
-            ended = ended.__cause__ or ended.__context__
+        clear_frames(error.__traceback__)
+        error.__cause__ = error.__context__ = None
         raise

@@ -99,7 +99,7 @@ class Core:
         try:
             return (yield from self._run(name, inputs, token_to, replace_=replace_))
         except InvalidError as error:
-            return failed(name, error, api=self._api())
+            return failed(name if self._knows(name) else None, error, api=self._api())
 
     def _run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool) -> Steps:
         action = self.action(name)
@@ -186,6 +186,13 @@ class Core:
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
         return self._authorization.header(token, self._auth.identifier(self.specs.connector))
+
+    def _knows(self, name: str) -> bool:
+        """Whether *name* is an action's; any other may be a secret in the wrong place."""
+        try:
+            return name in self.specs.names
+        except InvalidError:
+            return False
 
     def _api(self) -> str | None:
         try:

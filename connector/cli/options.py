@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..folder import SpecFolder
+from ..secret import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,8 @@ def _given(ref: str) -> ConnectorAuth:
 
     if ref.startswith("env:"):
         name = ref.removeprefix("env:")
-        return ConnectorAuth(read_ref(ref, environ={name: os.environ.pop(name)} if name in os.environ else {}))
+        taken = Variables({name: os.environ.pop(name)} if name in os.environ else {})
+        return ConnectorAuth(read_ref(ref, environ=taken))
     if ref == "-" and sys.stdin.isatty():
         return ConnectorAuth(read_ref(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))
     return ConnectorAuth.from_ref(ref)

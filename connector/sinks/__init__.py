@@ -11,11 +11,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import did_you_mean, invalid, shown
-from ..secret import Secret, credential
+from ..secret import Secret, Variables, credential
 from .sink import Credential, Entry, Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from .record import Key
 
@@ -50,14 +50,22 @@ def open_sink(ref: str, *, field: str = "token_to") -> Sink:
 
 
 def read_ref(
-    ref: str, *, environ: Mapping[str, str] | None = None, stdin: Callable[[], str] | None = None, field: str = "auth"
+    ref: str,
+    *,
+    environ: Variables | None = None,
+    stdin: Callable[[], str] | None = None,
+    field: str = "auth",
 ) -> Secret:
     """The token that stands at *ref*, as :func:`find_ref` finds it."""
     return find_ref(ref, environ=environ, stdin=stdin, field=field).token
 
 
 def find_ref(
-    ref: str, *, environ: Mapping[str, str] | None = None, stdin: Callable[[], str] | None = None, field: str = "auth"
+    ref: str,
+    *,
+    environ: Variables | None = None,
+    stdin: Callable[[], str] | None = None,
+    field: str = "auth",
 ) -> Credential:
     """The credential that stands at *ref*.
 
@@ -69,10 +77,10 @@ def find_ref(
     if scheme in _STORING:
         return open_sink(ref, field=field).read()
     if scheme == "env":
-        variables = os.environ if environ is None else environ
+        variables = environ or Variables(os.environ)
         if place not in variables:
             raise invalid(f"the variable {shown(place)} is not set", field=field)
-        return _credential(Secret(variables[place]), f"the variable {shown(place)}", field)
+        return _credential(variables[place], f"the variable {shown(place)}", field)
     return _credential(_line(stdin), "standard input", field)
 
 
