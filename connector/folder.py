@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import Finding, SpecError, did_you_mean, invalid
+from .errors import Finding, SpecError, did_you_mean, invalid, shown
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -75,7 +75,7 @@ class SpecFolder:
         if name not in self._actions:
             if name not in self.names:
                 raise invalid(
-                    f'there is no action "{name}"{did_you_mean(name, self.names)}',
+                    f"there is no action {shown(name)}{did_you_mean(name, self.names)}",
                     field="action",
                     hint=f"Actions: {', '.join(self.names)}.",
                     next="locoia-pat actions",

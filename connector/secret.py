@@ -27,6 +27,7 @@ _URL_SAFE = str.maketrans("+/", "-_")
 _SAFE = ("", "/", "!'()*", "!$&'()*+,;=:@/?")
 """What addresses leave as it is: by the strictest reading, in Python, in browsers and by RFC 3986."""
 _CUT = 8  # a beginning or an end of a secret this long is a leak
+_MANY = 200  # places of one part, from which a text is masked as a whole
 
 
 class Secret:
@@ -53,6 +54,8 @@ class Secret:
             self._parts = tuple(_parts(self))  # on the first need, and once
         if not any(map(text.__contains__, self._parts)):
             return []
+        if any(text.count(part) > _MANY for part in self._parts):
+            return [(0, len(text))]  # nothing but secret, and each place would cost its time
         return [span for form in map(Secret, _forms(self)) for span in _spans(text, form)]
 
     def __eq__(self, other: object) -> bool:

@@ -142,6 +142,10 @@ class _Fakes:
         parts = masked(text, [(start, end) for start, end, _ in spans]).split(MASK)
         return "".join([parts[0], *(fake + part for fake, part in zip(_leading(spans), parts[1:], strict=True))])
 
+    def words(self, text: str) -> str:
+        """*Text* of a header, in which a short secret may be one word behind its scheme."""
+        return " ".join(map(self.text, self.text(text).split(" ")))
+
 
 def _leading(spans: list[tuple[int, int, str]]) -> Iterator[str]:
     done = 0
@@ -232,7 +236,7 @@ def _by_form(text: str) -> Iterator[Secret]:
 
 def _headers(headers: Mapping[str, Any], kept: Collection[str], fakes: _Fakes) -> dict[str, Any]:
     return {
-        name: [fakes.text(str(value)) for value in (values if isinstance(values, list) else [values])]
+        name: [fakes.words(str(value)) for value in (values if isinstance(values, list) else [values])]
         for name, values in headers.items()
         if name.lower() in kept
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import invalid
@@ -13,12 +14,11 @@ if TYPE_CHECKING:
 
 def no_core_dumps() -> None:
     """Have a crash write no memory to disk, for a token may be in it; the hard limit stays, for a child to raise."""
-    try:
-        import resource  # noqa: PLC0415  # not on Windows
-    except ImportError:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    with suppress(ImportError):  # not on Windows
+        import resource  # noqa: PLC0415  # as above
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def refuse_tokens(arguments: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .sink import Entry
 
 _MAX_BYTES = 1024 * 1024
+_PATIENCE = 10.0
+"""Seconds to wait for another writer, who needs some milliseconds."""
 
 
 class FileSink:
@@ -182,6 +185,7 @@ _UNIGNORED = "{} stands in a Git checkout and is not known to be ignored; add it
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """While it lasts, no other writer of ours works in *folder*."""
+    taken = True
     with contextlib.ExitStack() as stack:
         # Windows has no such lock, some network folders neither, and a folder may be unreadable.
         with contextlib.suppress(ImportError, OSError):
@@ -189,8 +193,22 @@ def _alone(folder: Path) -> Iterator[None]:
 
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            taken = _taken(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        if not taken:
+            raise OSError(f"for {_PATIENCE:.0f} s another process has been writing in {folder}")
         yield
+
+
+def _taken(take: Callable[[], None]) -> bool:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        try:
+            take()
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def _keep_owner(file: Path, before: os.stat_result | None) -> None:

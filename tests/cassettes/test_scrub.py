@@ -128,6 +128,23 @@ def test_basic_credentials_leave_neither_their_whole_nor_their_parts() -> None:
     assert not [part for part in (encoded, "s3cret-pass", "anna-the-user") if part in text]
 
 
+@pytest.mark.parametrize("credential", ["?", "/w==", base64.b64encode(b"a:b").decode()])
+def test_a_basic_header_that_holds_no_name_and_password_is_a_secret_as_a_whole(credential: str) -> None:
+    (one,), _ = scrubbed([exchange(headers={"authorization": [f"Basic {credential}"]})], OURS)
+    assert one["request"]["headers"]["authorization"] == ["Basic fake-secret-0001"]
+
+
+def test_a_placeholder_in_a_header_and_in_an_address_stays() -> None:
+    made = exchange(uri="https://you:xxxx@x.example/", headers={"authorization": ["Bearer fake-credential"]})
+    assert scrubbed([made], OURS) == ([made], [])
+
+
+def test_a_secret_in_the_address_of_an_answer_becomes_a_fake() -> None:
+    text = kept(exchange(answered={"Location": [f"https://x.example/a?token={TOKEN}&page=2"]}))
+    assert TOKEN not in text
+    assert "page=2" in text
+
+
 def test_headers_are_kept_by_a_list_of_those_allowed() -> None:
     answered = {"Date": ["today"], "Server": ["x"], "X-Request-Id": ["Zq8vK3xY7wR5nB2m"], "ETag": ["y"]}
     (one,), _ = scrubbed([exchange(headers={"Accept": ["*/*"], "X-Trace": ["1"]}, answered=answered)], OURS)

@@ -231,6 +231,24 @@ def empty_example(file: Path, example: str) -> None:
     file.write_text(file.read_text().partition("examples:")[0] + f"examples:\n  - {example}\n")
 
 
+def test_an_example_that_may_hold_a_secret_is_not_written(call: Call, acme: Path, tmp_path: Path) -> None:
+    file = acme / "create_key.yaml"
+    empty_example(file, "{name: forever, inputs: {name: CI, days: null}}")
+    before = file.read_text()
+    body = {"id": "k1", "secret": "minted-secret-0123456789abcdef", "expires_at": None, "handle": "aB3dE5gH7jK9mN1pQ3"}
+    with serving(answer(201, body)) as server:
+        variables = {"ACME_TOKEN": CANARY, "ACME_BASE_URL": server.url}
+        os.environ.update(variables)
+        done = call("test", "--record", "--token-to", f"file:{tmp_path}/k", str(acme))
+        assert done.code == 2
+        assert "forever: cannot be recorded, for it may hold a secret: reply.handle: it looks" in done.err
+        assert "aB3dE5gH7jK9mN1pQ3" not in done.out + done.err
+        assert file.read_text() == before
+        os.environ.update(variables)
+        done = call("test", "--record", "--token-to", f"file:{tmp_path}/l", "--harmless", "handle", str(acme))
+        assert done.code == 0, done.out + done.err
+
+
 def test_an_example_is_recorded_from_a_real_call_and_scrubbed(call: Call, acme: Path, tmp_path: Path) -> None:
     file = acme / "create_key.yaml"
     empty_example(file, "{name: forever, inputs: {name: CI, days: null}}")

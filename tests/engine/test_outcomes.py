@@ -349,3 +349,10 @@ def test_an_error_that_is_cut_inside_a_token_shows_no_part_of_it() -> None:
         result = run(server, "create_pat", CREATE)
     assert result.problem is not None
     assert result.problem.message == "the API answered 502: an answer that is not whole"
+
+
+def test_a_folder_that_is_none_is_invalid_and_repeats_no_name() -> None:
+    with Connector(ConnectorAuth(Secret(CREDENTIAL)), specs="/no/such/folder") as connector:
+        result = connector.run(CREDENTIAL)
+    assert (result.outcome, result.action) == (Outcome.INVALID, None)
+    assert CREDENTIAL not in str(result.to_dict())

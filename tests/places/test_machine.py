@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from locoia_pat.errors import InvalidError
 from locoia_pat.secret import Secret
 from locoia_pat.sinks.file import FileSink
 from locoia_pat.sinks.record import parse
@@ -204,6 +206,17 @@ def test_of_many_writers_the_one_that_stays_was_told_so(tmp_path: Path) -> None:
     assert current == entry(int(str(current.id)))
     assert stored[int(str(current.id))]
     assert files(tmp_path).keys() == {"t.json"}
+
+
+def test_a_folder_in_which_another_process_writes_for_ever_takes_no_token(tmp_path: Path) -> None:
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(InvalidError, match="another process has been writing"):
+            FileSink(str(tmp_path / "t.json")).probe()
+    finally:
+        os.close(holder)
+    assert FileSink(str(tmp_path / "t.json")).probe() is None
 
 
 def test_a_token_that_somebody_overwrites_at_once_is_not_called_stored(tmp_path: Path) -> None:
