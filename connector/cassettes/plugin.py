@@ -76,15 +76,13 @@ def _marks(cassettes: Cassettes) -> Marks:
 @pytest.fixture
 def cassette(request: pytest.FixtureRequest, cassettes: Cassettes, recording: bool, _marks: Marks) -> Iterator[Any]:
     """The cassette of a test that has the mark; a vcrpy ``Cassette``."""
-    from ..require import require  # noqa: PLC0415
-
     file = re.sub(r"[^\w\[\].,=-]+", "-", request.node.name) + ".yaml"
     path = Path(request.config.rootpath, cassettes.folder, request.path.stem, file)
     if not recording and not path.is_file():
         pytest.fail(f"there is no cassette {path}; record it with --cassettes record", pytrace=False)
     keeper = _Keeper(request.node, cassettes, _marks, path, recording=recording)
-    vcr: Any = require("vcr", "cassettes").VCR(record_mode="all" if recording else "none", match_on=_MATCH_ON,
-                                               serializer="scrubbed", decode_compressed_response=True)  # fmt: skip
+    mode = "all" if recording else "none"
+    vcr = _vcr().VCR(record_mode=mode, match_on=_MATCH_ON, serializer="scrubbed", decode_compressed_response=True)
     vcr.register_serializer("scrubbed", keeper)
     vcr.register_persister(keeper)
     vcr.register_matcher("same body", keeper.same_body)
@@ -107,32 +105,25 @@ class _Keeper:
         self._recording = recording
 
     def load_cassette(self, path: str, serializer: Any) -> Any:
-        from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister  # noqa: PLC0415  # an extra
-
+        files = _vcr("persisters.filesystem")
         if self._recording:
-            raise CassetteNotFoundError
-        return FilesystemPersister.load_cassette(path, serializer)
+            raise files.CassetteNotFoundError
+        return files.FilesystemPersister.load_cassette(path, serializer)
 
     def save_cassette(self, path: str, cassette: Any, serializer: Any) -> None:
-        from vcr.persisters.filesystem import FilesystemPersister  # noqa: PLC0415  # an extra
-
         if self._item.stash.get(_PASSED, False):
-            FilesystemPersister.save_cassette(path, cassette, serializer)
+            _vcr("persisters.filesystem").FilesystemPersister.save_cassette(path, cassette, serializer)
 
     def deserialize(self, text: str) -> Any:
-        from vcr.serializers import yamlserializer  # noqa: PLC0415  # an extra
-
-        return yamlserializer.deserialize(text)
+        return _vcr("serializers.yamlserializer").deserialize(text)
 
     def serialize(self, cassette: dict[str, Any]) -> str:
-        from vcr.serializers import yamlserializer  # noqa: PLC0415  # an extra
-
         from .lint import lint  # noqa: PLC0415
         from .scrub import scrubbed  # noqa: PLC0415
 
         interactions, secrets = scrubbed(cassette["interactions"], self._marks, self._cassettes.keep_headers)
         label = f"recorded_against: {json.dumps(self._cassettes.label)}\n" if self._cassettes.label else ""
-        text: str = label + yamlserializer.serialize({**cassette, "interactions": interactions})
+        text: str = label + _vcr("serializers.yamlserializer").serialize({**cassette, "interactions": interactions})
         findings = lint(text, self._path.name, self._marks, harmless=self._cassettes.harmless, live=secrets)
         if findings:
             told = "\n".join(f"{finding.code}: {finding.message}" for finding in findings)
@@ -144,3 +135,10 @@ class _Keeper:
 
         if normal(sent.body, self._marks) != normal(recorded.body, self._marks):
             raise AssertionError("the bodies differ, their secrets apart")
+
+
+def _vcr(part: str = "") -> Any:
+    """The part of vcrpy, which is an extra."""
+    from ..require import require  # noqa: PLC0415  # the plugin is loaded by every pytest there is
+
+    return require(f"vcr.{part}".rstrip("."), "cassettes")

@@ -116,7 +116,8 @@ def test_the_same_secret_gets_the_same_fake_wherever_it_stands() -> None:
 @pytest.mark.parametrize("side", ["headers", "answered"])
 def test_what_a_header_holds_is_not_found_in_a_body_either(header: str, side: Any) -> None:
     value = {"Cookie": f"a=1; sid={TOKEN}", "Set-Cookie": f"sid={TOKEN}; Path=/; HttpOnly"}.get(header, TOKEN)
-    made = exchange(None, {"echo": f"you are {TOKEN}"}, **{side: {header: [value]}})
+    given_headers: dict[str, Any] = {side: {header: [value]}}
+    made = exchange(None, {"echo": f"you are {TOKEN}"}, **given_headers)
     assert TOKEN not in kept(made)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from locoia_pat.document import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, read, write
-from locoia_pat.errors import Finding, FindingCode, SpecError
+from locoia_pat.errors import Finding, SpecError
 
 
 def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -21,7 +21,7 @@ def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     )
 
 
-def _findings(text: str) -> list[tuple[int, int, FindingCode, str]]:
+def _findings(text: str) -> list[tuple[int, int, str, str]]:
     with pytest.raises(SpecError) as caught:
         read(text, "a.yaml")
     assert {finding.file for finding in caught.value.findings} == {"a.yaml"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from locoia_pat import specs
 from locoia_pat.document import MAX_CHARACTERS, MAX_DEPTH
-from locoia_pat.errors import Finding, FindingCode, SpecError
+from locoia_pat.errors import Finding, SpecError
 from locoia_pat.exchange import Action
 from locoia_pat.folder import SpecFolder
 from locoia_pat.form import form
@@ -58,7 +58,7 @@ def _with(text: str, *changes: tuple[str, str]) -> str:
     return text
 
 
-def _findings(error: SpecError, file: str) -> list[tuple[int, int, FindingCode]]:
+def _findings(error: SpecError, file: str) -> list[tuple[int, int, str]]:
     assert {finding.file for finding in error.findings} == {file}
     return [(finding.line, finding.column, finding.code) for finding in error.findings]
 
