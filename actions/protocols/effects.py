@@ -1,0 +1,120 @@
+"""What a machine asks for, and what it knows.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from locoia_pat import Result, Secret
+    from locoia_pat.sinks.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An action of the API; its :class:`Result` is sent back."""
+
+    action: Literal["list_pats", "create_pat", "regenerate_pat"]
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    by: Secret | None = None
+    """The token that authorises it; None for the rotator, the credential of the connector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The lease of the name; whether it was got is sent back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is stored and journalled now; a :class:`Snapshot` is sent back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The record, into every place; None, or the error that kept it out of one, is sent back."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The state of the name, into the journal, for good before anything else happens."""
+
+    managed: Managed
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Time for a request that may be on its way to arrive."""
+
+
+Effect: TypeAlias = Call | Take | Load | Keep | Write | Settle
+Machine: TypeAlias = Generator[Effect, Any, "Done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """A row whose secret has to go."""
+
+    id: str
+    due: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """What the journal knows of a name; it holds no secret."""
+
+    name: str
+    owner: str
+    """The state that manages it."""
+    op: str | None = None
+    """The operation under way; None where none is."""
+    doing: Literal["create", "rotate", "in_place", "retire"] | None = None
+    slot: str = "a"
+    """The slot that the operation works on; else the one of the current token."""
+    rows: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The row of each slot."""
+    retire: tuple[Retire, ...] = ()
+    dead: tuple[str, ...] = ()
+    """Rows that were made useless on purpose, and stay listed until they expire."""
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is there when a machine begins, read inside of the lease."""
+
+    record: Record
+    managed: Managed
+    now: dt.datetime
+    op: str
+    """A fresh operation id, for the case that one is needed."""
+
+
+Change = Literal["created", "adopted", "rotated", "retired", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a machine ended."""
+
+    change: Change = "none"
+    result: Result | None = None
+    """The result that stopped it; None where it came to its end."""
+    problem: str | None = None
+    """Why it stopped, where no result says so: ``busy``, ``not_stored``, ``unsafe``, ``managed_elsewhere`` …"""
+    message: str = ""
+    record: Record | None = None
+    retire_due: dt.datetime | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it could not come to its end."""
+        return self.result is not None or self.problem is not None

@@ -1,0 +1,284 @@
+"""The machines: ensure, rotate, retire, reconcile.
+
+Pure.  A name has one row of the API, or two of which one is used: its slots.  A rotation gives the slot that nobody
+uses a new secret, proves it, and lets the name point to it; the secret before it works on until it is retired.  Each
+machine begins by looking at what is stored, journalled and listed, so after a crash it is simply begun again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat import Outcome
+from locoia_pat.sinks.record import Record
+
+from .effects import Call, Change, Done, Effect, Load, Machine, Take
+from .marker import marked
+from .tending import Part, Tending, Wanted, of, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from locoia_pat import Result
+
+
+def ensure(wanted: Wanted) -> Machine:
+    """One usable token of that name: created, adopted, or rotated when it is due."""
+    return _begun(wanted, lambda tender: tender.ensure())
+
+
+def rotate(wanted: Wanted) -> Machine:
+    """A new token for a name that has one."""
+    return _begun(wanted, lambda tender: tender.rotate())
+
+
+def rotate_in_place(wanted: Wanted) -> Machine:
+    """A new secret for the same row; consumers are without a token until they read it again."""
+    return _begun(wanted, lambda tender: tender.rotate_in_place())
+
+
+def retire(wanted: Wanted) -> Machine:
+    """The end of a name: its rows are made useless, its places emptied."""
+    return _begun(wanted, lambda tender: tender.end())
+
+
+def reconcile(wanted: Wanted) -> Machine:
+    """Whatever this state left unfinished under that name, finished or made useless."""
+    return _begun(wanted, lambda tender: tender.reconcile())
+
+
+def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
+    if not (yield Take()):
+        return Done(problem="busy", message="another process is at work on this name")
+    tender = _Tender(wanted, (yield Load()))
+    done = yield from work(tender)
+    due = min((row.due for row in tender.managed.retire), default=None)
+    return replace(done, record=tender.record, retire_due=due)
+
+
+class _Tender(Tending):
+    """What callers ask for."""
+
+    def ensure(self) -> Machine:
+        resumed = yield from self._resumed()
+        if resumed.stopped:
+            return resumed
+        if self.record.current is None:
+            return (yield from self._created())
+        proven = yield from self._proven()
+        if proven is None or proven.stopped or proven.change != "none":
+            return proven or Done(resumed.change)
+        due = yield from self._is_due()
+        if isinstance(due, Done):
+            return due
+        if due:
+            return (yield from self._rotated(_other(self.slot())))
+        retired = yield from self._retired()
+        return retired if retired.stopped or resumed.change == "none" else Done(resumed.change)
+
+    def rotate(self) -> Machine:
+        return (yield from self._renewed(lambda: _other(self.slot())))
+
+    def rotate_in_place(self) -> Machine:
+        if self.wanted.itself:
+            return Done(problem="unsafe", message="a token that rotates itself in place is lost with a lost answer")
+        return (yield from self._renewed(self.slot))
+
+    def end(self) -> Machine:
+        ids = dict.fromkeys([*self.managed.rows.values(), *(row.id for row in self.managed.retire), *self.stored()])
+        if not ids:
+            return Done()
+        yield from self.write(doing="retire", op=self.managed.op or self.op)
+        own = of(self.record.current, "id") if self.record.current and self.wanted.itself else None
+        for id_ in sorted(ids, key=lambda id_: id_ == own):  # the token that authorises all this goes last
+            if (stop := (yield from self.useless(id_, 1))) is not None:
+                return stop
+        if (stop := (yield from self.keep(Record(api=self.record.api, name=self.record.name)))) is not None:
+            return stop
+        dead = (*self.managed.dead, *(id_ for id_ in ids if id_ not in self.managed.dead))
+        yield from self.write(doing=None, op=None, rows={}, retire=(), dead=dead, ended=True)
+        return Done("retired")
+
+    def reconcile(self) -> Machine:
+        resumed = yield from self._resumed()
+        if resumed.stopped:
+            return resumed
+        if self.record.current is not None:
+            proven = yield from self._proven()
+            if proven is not None and (proven.stopped or proven.change != "none"):
+                return proven
+        return (yield from self._cleared()) or resumed
+
+    # Beginning again
+
+    def _resumed(self) -> Machine:
+        """Finish what was under way."""
+        match self.managed.doing:
+            case None:
+                return Done()
+            case "retire":
+                return (yield from self.end())
+            case "create":
+                return (yield from self._created())
+            case "rotate" | "in_place":
+                return (yield from self._rotated(self.managed.slot))
+
+    def _renewed(self, slot: Callable[[], str]) -> Machine:
+        resumed = yield from self._resumed()
+        if resumed.stopped or resumed.change == "rotated":
+            return resumed
+        if self.record.current is None:
+            return Done(problem="not_found", message=f"there is no token of the name {self.wanted.name}")
+        proven = yield from self._proven()
+        if proven is not None and (proven.stopped or proven.change == "rotated"):
+            return proven
+        return (yield from self._rotated(slot()))
+
+    # Creating
+
+    def _created(self) -> Machine:
+        if self.managed.doing is None:
+            found = yield from self._found()
+            if found.stopped:
+                return found
+            yield from self.write(doing="create", op=self.op, slot=self.slot(), ended=False)
+        known = self.managed.rows.get(self.managed.slot)
+        if (stop := (yield from self._promoted(self.managed.slot))) is not None:
+            return stop
+        yield from self.settled()
+        if (stop := (yield from self._cleared())) is not None:
+            return stop
+        return Done("adopted" if known else "created")
+
+    def _found(self) -> Machine:
+        """Rows that already carry the name: ours are adopted, those of others only when told so."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        slots: dict[str, str] = {}
+        for row in rows:
+            marker = marked(row.get("note"))
+            if marker is None or marker.name != self.wanted.name or row.get("id") in self.managed.dead:
+                continue
+            if marker.owner != self.managed.owner and not self.wanted.take_over:
+                message = f"the name {self.wanted.name} is managed by another state ({marker.owner})"
+                return Done(problem="managed_elsewhere", message=message)
+            slots.setdefault(marker.slot, row["id"])
+        yield from self.write(rows={**slots, **self.managed.rows}, slot="a" if "a" in slots or not slots else "b")
+        return Done()
+
+    # Rotating
+
+    def _rotated(self, slot: str) -> Machine:
+        in_place = slot == self.slot() and self.managed.doing != "rotate"
+        if self.managed.doing is None:
+            yield from self.write(doing="in_place" if in_place else "rotate", op=self.op, slot=slot)
+        before = self.record.previous if self._is_promoted() else self.record.current
+        if (stop := (yield from self._promoted(slot))) is not None:
+            return stop
+        yield from self.settled(before)
+        if (stop := (yield from self._cleared())) is not None:
+            return stop
+        retired = yield from self._retired()
+        return retired if retired.stopped else Done("rotated")
+
+    def _promoted(self, slot: str) -> Part:
+        """A proven secret of *slot* as the current one, in every place."""
+        if self._is_promoted():
+            return None
+        if (stop := (yield from self.pending(slot))) is not None:
+            return stop
+        pending, current = self.record.pending, self.record.current
+        same_row = current is not None and pending is not None and of(current, "id") == of(pending, "id")
+        return (
+            yield from self.keep(
+                replace(self.record, current=pending, previous=None if same_row else current, pending=None)
+            )
+        )
+
+    def _is_promoted(self) -> bool:
+        current = self.record.current
+        return current is not None and self.managed.op is not None and of(current, "op") == self.managed.op
+
+    # Proving and repairing
+
+    def _proven(self) -> Part:
+        """Whether the current token works; if it does not, the one before it, or a new secret."""
+        current = self.record.current
+        assert current is not None  # noqa: S101  # the callers looked
+        listed: Result = yield Call("list_pats", by=current.token)
+        if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+            return Done()
+        if not refused(listed, "unauthorized"):
+            return Done(result=listed)
+        previous = self.record.previous
+        if previous is not None:
+            listed = yield Call("list_pats", by=previous.token)
+            if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+                back = replace(self.record, current=previous, previous=None)
+                if (stop := (yield from self.keep(back))) is not None:
+                    return stop
+                yield from self.write(slot=of(previous, "slot") or "a", retire=())
+                return (yield from self._rotated(_other(self.slot())))
+            if not refused(listed, "unauthorized"):
+                return Done(result=listed)
+        if self.wanted.itself:
+            return Done(result=listed)
+        return (yield from self._rotated(self.slot()))
+
+    def _is_due(self) -> Generator[Effect, Any, bool | Done]:
+        """Whether the current token is to be renewed, by what the rotator's list says of its row."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        current = self.record.current
+        assert current is not None  # noqa: S101  # the callers looked
+        row = next((row for row in rows if row.get("id") == of(current, "id")), None)
+        left = row.get("expires_in_days") if row else None
+        within = self.wanted.expiration / 3 if self.wanted.renew_within is None else self.wanted.renew_within
+        return left is not None and left < within
+
+    def _retired(self) -> Machine:
+        """Make useless what is due: the secrets before the current one."""
+        change: Change = "none"
+        for row in self.managed.retire:
+            if row.due > self.now:
+                continue
+            if (stop := (yield from self.useless(row.id, self._days_of(row.id)))) is not None:
+                return stop
+            previous = self.record.previous
+            gone = previous is not None and of(previous, "id") == row.id
+            if gone and (stop := (yield from self.keep(replace(self.record, previous=None)))) is not None:
+                return stop
+            left = tuple(other for other in self.managed.retire if other.id != row.id)
+            dead = self.managed.dead if row.id in self.managed.rows.values() else (*self.managed.dead, row.id)
+            yield from self.write(retire=left, dead=dead)
+            change = "retired"
+        return Done(change)
+
+    def _days_of(self, id_: str) -> int:
+        """A slot keeps its lifetime for its next turn; any other row may run out."""
+        return self.wanted.expiration if id_ in self.managed.rows.values() else 1
+
+    def _cleared(self) -> Part:
+        """Make useless each row of this name and owner that nobody holds the secret of."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        held = {
+            *self.stored(),
+            *self.managed.rows.values(),
+            *self.managed.dead,
+            *(row.id for row in self.managed.retire),
+        }
+        for row in self.mine(rows):
+            if row["id"] not in held:
+                if (stop := (yield from self.useless(row["id"], 1))) is not None:
+                    return stop
+                yield from self.write(dead=(*self.managed.dead, row["id"]))
+        return None
+
+
+def _other(slot: str) -> str:
+    return "b" if slot == "a" else "a"

@@ -1,0 +1,211 @@
+"""What every machine does with one name: mint, prove, keep, journal, make useless.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from locoia_pat import Outcome
+from locoia_pat.sinks import Entry
+
+from .effects import Call, Done, Effect, Keep, Retire, Settle, Snapshot, Write
+from .marker import Marker, marked, noted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from locoia_pat import Result, Secret
+    from locoia_pat.sinks.record import Record
+
+ROUNDS = 5
+"""How often a step is begun again before the machine stops, loudly."""
+
+Row: TypeAlias = "Mapping[str, Any]"
+Part: TypeAlias = "Generator[Effect, Any, Done | None]"
+"""A part of a machine: it ends the machine, or comes to its own end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asks of a name."""
+
+    name: str
+    scopes: Sequence[str] = ()
+    expiration: int = 30
+    """Days."""
+    note: str = ""
+    renew_within: float | None = None
+    """Days left from which a token is renewed; a third of its lifetime by default."""
+    overlap: float = 24
+    """Hours for which the token before works on."""
+    change_scopes: bool = False
+    take_over: bool = False
+    replaces: str | None = None
+    """A row, made by hand, that the managed token takes the place of."""
+    itself: bool = False
+    """Whether the rotator is the managed token."""
+
+
+def of(entry: Entry, key: str) -> Any:
+    return entry.beside.get(key)
+
+
+def refused(result: Result, code: str) -> bool:
+    return result.problem is not None and result.problem.code == code
+
+
+class Tending:
+    """One name: what is stored and journalled of it, kept in step with the world by its effects."""
+
+    def __init__(self, wanted: Wanted, snapshot: Snapshot) -> None:
+        self.wanted = wanted
+        self.record = snapshot.record
+        self.managed = snapshot.managed
+        self.now = snapshot.now
+        self.op = snapshot.op
+
+    def minted(self, slot: str) -> Generator[Effect, Any, Entry | Done]:
+        """A fresh secret of *slot*: of its row, of a row this operation made before, or of a new one."""
+        row = self.managed.rows.get(slot)
+        for _ in range(ROUNDS):
+            if row is None:
+                rows = yield from self.rows()
+                if isinstance(rows, Done):
+                    return rows
+                row = next((found["id"] for found in self.mine(rows) if self._made(found)), None)
+            result: Result = yield self._request(slot, row)
+            if result.outcome is Outcome.DONE and result.token is not None:
+                return self._entry(result, row, slot)
+            if result.outcome is Outcome.UNKNOWN:
+                yield Settle()
+            elif row is not None and refused(result, "not_found"):
+                row = None  # it expired, or somebody took it away
+                yield from self.write(rows={name: id_ for name, id_ in self.managed.rows.items() if name != slot})
+            else:
+                return Done(result=result)
+        return Done(problem="unknown", message=f"no whole answer came in {ROUNDS} tries")
+
+    def _made(self, row: Row) -> bool:
+        """Whether the operation under way made *row*."""
+        marker = marked(row.get("note"))
+        return marker is not None and marker.op == self.managed.op
+
+    def _request(self, slot: str, row: str | None) -> Call:
+        wanted = self.wanted
+        if row is not None:
+            return Call("regenerate_pat", {"token_id": row, "expiration": wanted.expiration}, by=self.fence())
+        marker = Marker(wanted.name, slot, self.managed.op or self.op, self.managed.owner)
+        note = noted(wanted.note, marker)
+        return Call(
+            "create_pat",
+            {"expiration": wanted.expiration, "scopes": list(wanted.scopes), "note": note},
+            by=self.fence(),
+        )
+
+    def fence(self) -> Secret | None:
+        """What authorises a change: the managed token itself, where it is the rotator.
+
+        Its requests die with it, so none of them can come too late once it is retired.
+        """
+        current = self.record.current
+        return current.token if self.wanted.itself and current is not None else None
+
+    def _entry(self, result: Result, row: str | None, slot: str) -> Entry:
+        data = result.data or {}
+        kept = {key: data.get(key) for key in ("id", "expiration", "scopes")}
+        kept["id"] = kept["id"] or row
+        assert result.token is not None  # noqa: S101  # the caller looked
+        return Entry(result.token, {**kept, "slot": slot, "op": self.managed.op})
+
+    def pending(self, slot: str) -> Part:
+        """A fresh secret of *slot*, stored as the pending one and proven."""
+        pending = self.record.pending
+        if pending is not None and of(pending, "op") != self.managed.op:
+            pending = None  # left by something else; its row is known by the list
+        for _ in range(ROUNDS):
+            if pending is None:
+                minted = yield from self.minted(slot)
+                if isinstance(minted, Done):
+                    return minted
+                pending = minted
+                if (stop := (yield from self.keep(replace(self.record, pending=pending)))) is not None:
+                    return stop
+            listed: Result = yield Call("list_pats", by=pending.token)
+            if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+                return None
+            if not refused(listed, "unauthorized"):
+                return Done(result=listed)
+            pending = None  # a request from before came late and replaced it
+        return Done(problem="unknown", message="each new secret was replaced before it could be used")
+
+    def useless(self, id_: str, days: int) -> Part:
+        """Give the row a secret that nobody knows."""
+        by = (
+            self.record.current.token
+            if self.record.current is not None and of(self.record.current, "id") != id_
+            else None
+        )
+        by = by or self.fence()
+        for _ in range(ROUNDS):
+            result: Result = yield Call("regenerate_pat", {"token_id": id_, "expiration": days}, by=by)
+            if result.outcome is Outcome.DONE or refused(result, "not_found"):
+                return None
+            if result.outcome is Outcome.UNKNOWN:
+                yield Settle()
+            elif by is not None and not self.wanted.itself and result.outcome is Outcome.REFUSED:
+                by = None  # a narrow token may not; the rotator may
+            else:
+                return Done(result=result)
+        return Done(problem="unknown", message=f"no whole answer came in {ROUNDS} tries")
+
+    def settled(self, before: Entry | None = None) -> Generator[Effect, Any, None]:
+        """Journal what was promoted, and what is to be retired when."""
+        current = self.record.current
+        assert current is not None  # noqa: S101  # it was promoted
+        slot = of(current, "slot") or "a"
+        rows = {**self.managed.rows, slot: of(current, "id")}
+        due = self.now + dt.timedelta(hours=self.wanted.overlap)
+        gone = [of(before, "id")] if before is not None and of(before, "id") != rows[slot] else []
+        gone += [self.wanted.replaces] if self.wanted.replaces and self.wanted.replaces not in self.managed.dead else []
+        retire_ = [row for row in self.managed.retire if row.id not in (*gone, rows[slot])]
+        retire_ += [Retire(id_, due) for id_ in dict.fromkeys(gone)]
+        if before is not None and of(before, "slot"):
+            rows[of(before, "slot")] = of(before, "id") if of(before, "slot") != slot else rows[slot]
+        yield from self.write(doing=None, op=None, slot=slot, rows=rows, retire=tuple(retire_))
+
+    def slot(self) -> str:
+        """The slot of the current token."""
+        return (self.record.current and of(self.record.current, "slot")) or self.managed.slot
+
+    def stored(self) -> list[str]:
+        entries = (self.record.current, self.record.previous, self.record.pending)
+        return [of(entry, "id") for entry in entries if entry is not None and of(entry, "id")]
+
+    def rows(self) -> Generator[Effect, Any, list[Row] | Done]:
+        listed: Result = yield Call("list_pats", by=self.fence())
+        if listed.outcome is not Outcome.DONE or listed.data is None:
+            return Done(result=listed)
+        return [row for row in listed.data["tokens"] if row.get("id")]
+
+    def mine(self, rows: Sequence[Row]) -> list[Row]:
+        markers = [(row, marked(row.get("note"))) for row in rows]
+        return [
+            row
+            for row, marker in markers
+            if marker and (marker.name, marker.owner) == (self.wanted.name, self.managed.owner)
+        ]
+
+    def write(self, **changes: Any) -> Generator[Effect, Any, None]:
+        self.managed = replace(self.managed, **changes)
+        yield Write(self.managed)
+
+    def keep(self, record: Record) -> Part:
+        error: Exception | None = yield Keep(record)
+        if error is not None:
+            return Done(problem="not_stored", message=str(error))
+        self.record = record
+        return None
