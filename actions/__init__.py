@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .create_pat import create_pat
@@ -12,14 +13,29 @@ from .list_pats import list_pats
 from .regenerate_pat import regenerate_pat
 
 if TYPE_CHECKING:
-    from .models import MintedToken, PersonalAccessToken
+    from .ensure_pat import ensure_pat
+    from .models import ManagedToken, MintedToken, PersonalAccessToken
+    from .retire_pat import retire_pat
+    from .rotate_pat import rotate_pat
 
-__all__ = ["MintedToken", "PersonalAccessToken", "create_pat", "list_pats", "regenerate_pat"]
+__all__ = [
+    "ManagedToken",
+    "MintedToken",
+    "PersonalAccessToken",
+    "create_pat",
+    "ensure_pat",
+    "list_pats",
+    "regenerate_pat",
+    "retire_pat",
+    "rotate_pat",
+]
+
+_MODELS = ("ManagedToken", "MintedToken", "PersonalAccessToken")
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("MintedToken", "PersonalAccessToken"):
-        from . import models  # noqa: PLC0415  # pydantic is only needed from here on
-
-        return getattr(models, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{'models' if name in _MODELS else name}", __name__), name)
+    globals()[name] = value  # an action has the name of its module, which an import would leave here
+    return value

@@ -6,7 +6,7 @@ Source: https://docs.locoia.com/api/authentication-with-our-api
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from locoia_pat import Secret
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,3 +48,27 @@ class MintedToken(PersonalAccessToken):
         return cls.model_validate(
             {**(result.data or {}), "token": result.token, "token_refs": result.token_refs, "warnings": result.warnings}
         )
+
+
+class ManagedToken(BaseModel):
+    """The token of a managed name; its secret is in its places alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    change: Literal["created", "adopted", "rotated", "retired", "none"]
+    """What was done about it."""
+    id: str | None
+    """The row of the token that is used now; None where the name ended."""
+    expiration: dt.datetime | None
+    scopes: list[str] | None
+    retire_due: dt.datetime | None
+    """When the token before is made useless, by the first call after that which touches the name."""
+    token_refs: tuple[str, ...] = ()
+    """Where it stands."""
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """The token of a *result* that is done."""
+        return cls.model_validate({**(result.data or {}), "token_refs": result.token_refs, "warnings": result.warnings})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from .errors import invalid
 from .secret import Secret, Variables, credential
-from .sinks import Credential, find_ref, read_ref
+from .sinks import Credential, find_ref, open_sink, read_ref, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +40,8 @@ class ConnectorAuth:
             )
         self._token = token
         self._identifier = identifier
+        self.ref: str | None = None
+        """The place it is read from, absolute, where that can store one too."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -71,7 +73,9 @@ class ConnectorAuth:
         """The credential that stands at *ref*: ``file:PATH``, ``env:NAME`` or ``-`` for one line of standard input."""
         if ref == "-":
             return cls(read_ref(ref))  # can be read once only
-        return cls(lambda _: find_ref(ref))
+        auth = cls(lambda _: find_ref(ref))
+        auth.ref = open_sink(ref, field="auth").ref if stores(ref) else None
+        return auth
 
     @property
     def can_change(self) -> bool:

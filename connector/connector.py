@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .folder import SpecFolder
     from .plan import Plan
     from .result import Result
+    from .secret import Secret
     from .sinks import Sink
 
 
@@ -46,6 +47,24 @@ class _Edge:
 
         """
         self._core = Core(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
+        self._like = {"specs": self._core.specs, "base_url": base_url, "timeout": timeout, "any_option": any_option}
+
+    def with_auth(self, auth: ConnectorAuth) -> Self:
+        """A connector of the same specs and address with another credential, and connections of its own."""
+        return type(self)(auth, **self._like)
+
+    @property
+    def auth_ref(self) -> str | None:
+        """The place the credential is read from, absolute, where that can store a token too."""
+        return self._core.auth.ref
+
+    def uses(self, token: Secret) -> bool:
+        """Whether *token* is the credential as it stands now.
+
+        Raises:
+            InvalidError: there is no credential.
+        """
+        return self._core.auth.credential(self._core.specs.connector).token == token
 
     @property
     def storing(self) -> bool:

@@ -45,7 +45,7 @@ class Core:
         any_option: Collection[str],
     ) -> None:
         self.specs = specs if isinstance(specs, SpecFolder) else SpecFolder(specs)
-        self._auth = auth or ConnectorAuth.from_env()
+        self.auth = auth or ConnectorAuth.from_env()
         self._given_url = base_url
         self._timeout = timeout
         self._any_option = any_option
@@ -105,7 +105,7 @@ class Core:
         action = self.action(name)
         checked = action.check(inputs, today=now().date())
         request = action.request(checked, self.base_url)
-        token, api = yield from _local(partial(self._auth.credential, self.specs.connector))
+        token, api = yield from _local(partial(self.auth.credential, self.specs.connector))
         _meant_for(api, self.base_url)
         header = self._header(token)
         dead = checked[action.spec.replaces] if action.spec.replaces else None
@@ -114,8 +114,8 @@ class Core:
         exchange = Exchange(action, request, header, self._timeout)
         answer = yield exchange
         tries = exchange.tries
-        if getattr(answer, "status", None) == 401 and self._auth.can_change:
-            fresh = yield Local(partial(self._auth.credential, self.specs.connector))
+        if getattr(answer, "status", None) == 401 and self.auth.can_change:
+            fresh = yield Local(partial(self.auth.credential, self.specs.connector))
             if isinstance(fresh, Credential) and fresh.token != token and fresh.api in (None, api):
                 token, header = fresh.token, self._header(fresh.token)
                 exchange = Exchange(action, request, header, exchange.left())
@@ -185,7 +185,7 @@ class Core:
         return undo.judge(answer, checked, now()).outcome is Outcome.DONE
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
-        return self._authorization.header(token, self._auth.identifier(self.specs.connector))
+        return self._authorization.header(token, self.auth.identifier(self.specs.connector))
 
     def _knows(self, name: str) -> bool:
         """Whether *name* is an action's; any other may be a secret in the wrong place."""

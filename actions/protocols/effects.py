@@ -77,6 +77,10 @@ class Managed:
     op: str | None = None
     """The operation under way; None where none is."""
     doing: Literal["create", "rotate", "in_place", "retire"] | None = None
+    scopes: tuple[str, ...] = ()
+    """What its tokens may do."""
+    note: str = ""
+    """What they are for: the text of the note, before the marker."""
     slot: str = "a"
     """The slot that the operation works on; else the one of the current token."""
     rows: Mapping[str, str] = field(default_factory=dict[str, str])

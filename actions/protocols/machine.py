@@ -15,7 +15,7 @@ from locoia_pat.sinks.record import Record
 
 from .effects import Call, Change, Done, Effect, Load, Machine, Take
 from .marker import marked
-from .tending import Part, Tending, Wanted, of, refused
+from .tending import Part, Tending, Wanted, of, other, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -69,16 +69,18 @@ class _Tender(Tending):
         proven = yield from self._proven()
         if proven is None or proven.stopped or proven.change != "none":
             return proven or Done(resumed.change)
+        if {*self.wanted.scopes} != {*self.managed.scopes}:
+            return (yield from self._rescoped())
         due = yield from self._is_due()
         if isinstance(due, Done):
             return due
         if due:
-            return (yield from self._rotated(_other(self.slot())))
+            return (yield from self._rotated(other(self.slot())))
         retired = yield from self._retired()
         return retired if retired.stopped or resumed.change == "none" else Done(resumed.change)
 
     def rotate(self) -> Machine:
-        return (yield from self._renewed(lambda: _other(self.slot())))
+        return (yield from self._renewed(lambda: other(self.slot())))
 
     def rotate_in_place(self) -> Machine:
         if self.wanted.itself:
@@ -142,14 +144,29 @@ class _Tender(Tending):
             found = yield from self._found()
             if found.stopped:
                 return found
-            yield from self.write(doing="create", op=self.op, slot=self.slot(), ended=False)
+            wishes = {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note}
+            yield from self.write(doing="create", op=self.op, slot=self.managed.slot, ended=False, **wishes)
         known = self.managed.rows.get(self.managed.slot)
         if (stop := (yield from self._promoted(self.managed.slot))) is not None:
             return stop
-        yield from self.settled()
+        yield from self.settled(self.record.previous)
         if (stop := (yield from self._cleared())) is not None:
             return stop
         return Done("adopted" if known else "created")
+
+    def _rescoped(self) -> Machine:
+        """A token of other scopes: a regenerate cannot change them, so it is a new row, and those before it go."""
+        if not self.wanted.change_scopes:
+            there = ", ".join(self.managed.scopes)
+            return Done(problem="scopes_differ", message=f"the token of the name {self.wanted.name} has {there}")
+        wishes = {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note}
+        slot = other(self.slot())
+        yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=(), **wishes)
+        created = yield from self._created()
+        if created.stopped:
+            return created
+        retired = yield from self._retired()
+        return retired if retired.stopped else created
 
     def _found(self) -> Machine:
         """Rows that already carry the name: ours are adopted, those of others only when told so."""
@@ -165,7 +182,8 @@ class _Tender(Tending):
                 message = f"the name {self.wanted.name} is managed by another state ({marker.owner})"
                 return Done(problem="managed_elsewhere", message=message)
             slots.setdefault(marker.slot, row["id"])
-        yield from self.write(rows={**slots, **self.managed.rows}, slot="a" if "a" in slots or not slots else "b")
+        slot = "a" if "a" in slots or not slots else "b"
+        yield from self.write(rows={**slots, **self.managed.rows}, slot=slot)
         return Done()
 
     # Rotating
@@ -220,7 +238,7 @@ class _Tender(Tending):
                 if (stop := (yield from self.keep(back))) is not None:
                     return stop
                 yield from self.write(slot=of(previous, "slot") or "a", retire=())
-                return (yield from self._rotated(_other(self.slot())))
+                return (yield from self._rotated(other(self.slot())))
             if not refused(listed, "unauthorized"):
                 return Done(result=listed)
         if self.wanted.itself:
@@ -278,7 +296,3 @@ class _Tender(Tending):
                     return stop
                 yield from self.write(dead=(*self.managed.dead, row["id"]))
         return None
-
-
-def _other(slot: str) -> str:
-    return "b" if slot == "a" else "a"

@@ -51,11 +51,18 @@ class Wanted:
 
 
 def of(entry: Entry, key: str) -> Any:
+    """What is kept beside a token under *key*."""
     return entry.beside.get(key)
 
 
 def refused(result: Result, code: str) -> bool:
+    """Whether *result* is a refusal of that code."""
     return result.problem is not None and result.problem.code == code
+
+
+def other(slot: str) -> str:
+    """The slot beside *slot*."""
+    return "b" if slot == "a" else "a"
 
 
 class Tending:
@@ -95,16 +102,12 @@ class Tending:
         return marker is not None and marker.op == self.managed.op
 
     def _request(self, slot: str, row: str | None) -> Call:
-        wanted = self.wanted
+        days = self.wanted.expiration
         if row is not None:
-            return Call("regenerate_pat", {"token_id": row, "expiration": wanted.expiration}, by=self.fence())
-        marker = Marker(wanted.name, slot, self.managed.op or self.op, self.managed.owner)
-        note = noted(wanted.note, marker)
-        return Call(
-            "create_pat",
-            {"expiration": wanted.expiration, "scopes": list(wanted.scopes), "note": note},
-            by=self.fence(),
-        )
+            return Call("regenerate_pat", {"token_id": row, "expiration": days}, by=self.fence())
+        marker = Marker(self.wanted.name, slot, self.managed.op or self.op, self.managed.owner)
+        note, scopes = noted(self.managed.note, marker), list(self.managed.scopes)
+        return Call("create_pat", {"expiration": days, "scopes": scopes, "note": note}, by=self.fence())
 
     def fence(self) -> Secret | None:
         """What authorises a change: the managed token itself, where it is the rotator.
@@ -173,8 +176,8 @@ class Tending:
         gone += [self.wanted.replaces] if self.wanted.replaces and self.wanted.replaces not in self.managed.dead else []
         retire_ = [row for row in self.managed.retire if row.id not in (*gone, rows[slot])]
         retire_ += [Retire(id_, due) for id_ in dict.fromkeys(gone)]
-        if before is not None and of(before, "slot"):
-            rows[of(before, "slot")] = of(before, "id") if of(before, "slot") != slot else rows[slot]
+        if before is not None and self.managed.doing == "rotate":
+            rows[other(slot)] = of(before, "id")  # it is the other slot's turn next
         yield from self.write(doing=None, op=None, slot=slot, rows=rows, retire=tuple(retire_))
 
     def slot(self) -> str:
@@ -182,16 +185,19 @@ class Tending:
         return (self.record.current and of(self.record.current, "slot")) or self.managed.slot
 
     def stored(self) -> list[str]:
+        """The rows of which a secret is stored."""
         entries = (self.record.current, self.record.previous, self.record.pending)
         return [of(entry, "id") for entry in entries if entry is not None and of(entry, "id")]
 
     def rows(self) -> Generator[Effect, Any, list[Row] | Done]:
+        """All rows that the rotator sees, or why they cannot be told."""
         listed: Result = yield Call("list_pats", by=self.fence())
         if listed.outcome is not Outcome.DONE or listed.data is None:
             return Done(result=listed)
         return [row for row in listed.data["tokens"] if row.get("id")]
 
     def mine(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of *rows* that carry this name and owner."""
         markers = [(row, marked(row.get("note"))) for row in rows]
         return [
             row
@@ -200,10 +206,12 @@ class Tending:
         ]
 
     def write(self, **changes: Any) -> Generator[Effect, Any, None]:
+        """Journal *changes*, before anything else happens."""
         self.managed = replace(self.managed, **changes)
         yield Write(self.managed)
 
     def keep(self, record: Record) -> Part:
+        """Store *record* in every place; what kept it out of one ends the machine."""
         error: Exception | None = yield Keep(record)
         if error is not None:
             return Done(problem="not_stored", message=str(error))

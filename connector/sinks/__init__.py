@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .record import Key
 
-__all__ = ["Credential", "Entry", "Sink", "find_ref", "open_sink", "read_ref"]
+__all__ = ["Credential", "Entry", "Sink", "find_ref", "open_sink", "read_ref", "stores"]
 
 _STORING = ("file", "keyring")
 _SCHEMES = (*_STORING, "env")
@@ -82,6 +82,11 @@ def find_ref(
             raise invalid(f"the variable {shown(place)} is not set", field=field)
         return _credential(variables[place], f"the variable {shown(place)}", field)
     return _credential(_line(stdin), "standard input", field)
+
+
+def stores(ref: str) -> bool:
+    """Whether *ref* names a place that can store a token."""
+    return ref.partition(":")[0] in _STORING
 
 
 def _line(read: Callable[[], str] | None) -> Secret:

@@ -98,11 +98,33 @@ class FileSink:
                 record = self._record()
             except (FileNotFoundError, ValueError):
                 record = Record()
-            self._write(record.promote(entry, api=api, dead=dead).to_text())
-            stored = parse(self._text() or Secret("")).current
-        if stored is None or stored.token != entry.token:
-            raise OSError("the file holds something else than what was written")
+            self._put(record.promote(entry, api=api, dead=dead))
         return tuple(self._warnings())
+
+    def record(self) -> Record:
+        """All that stands there; an empty record where nothing does.
+
+        Raises:
+            OSError, ValueError: it cannot be read, or is no record.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            return self._record()
+        return Record()
+
+    def keep(self, record: Record) -> tuple[str, ...]:
+        """Put *record* in the place of all that stands there, and read it back.
+
+        Raises:
+            OSError: the file does not hold it now.
+        """
+        with _alone(self.path.parent):
+            self._put(record)
+        return tuple(self._warnings())
+
+    def _put(self, record: Record) -> None:
+        self._write(record.to_text())
+        if parse(self._text() or Secret("")) != record:
+            raise OSError("the file holds something else than what was written")
 
     def remove(self) -> bool:
         """Take the file away, with all it holds; whether there was one.

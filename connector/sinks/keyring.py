@@ -44,7 +44,7 @@ class KeyringSink:
         Raises:
             InvalidError: the entry holds none, or there is no keyring.
         """
-        record = self._record()
+        record = self.record()
         entry = record.at(self._key)
         if entry is None:
             raise invalid(f"{self.ref} holds no {self._key} token", field=self._field)
@@ -59,7 +59,7 @@ class KeyringSink:
         if self._key != "current":
             raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
         text = self._text()
-        record = self._record()
+        record = self.record()
         self._call("set_password", text or record.to_text())
         if text is None:
             self._call("delete_password")
@@ -71,10 +71,16 @@ class KeyringSink:
         Raises:
             InvalidError: the keyring does not hold it now.
         """
-        record = self._record().promote(entry, api=api, dead=dead)
+        return self.keep(self.record().promote(entry, api=api, dead=dead))
+
+    def keep(self, record: Record) -> tuple[str, ...]:
+        """Put *record* in the place of all that stands there, and read it back.
+
+        Raises:
+            InvalidError: the keyring does not hold it now.
+        """
         self._call("set_password", record.to_text())
-        stored = self._record().current
-        if stored is None or stored.token != entry.token:
+        if self.record() != record:
             raise invalid(f"{self.ref} holds something else than what was written", field=self._field)
         return ()
 
@@ -89,7 +95,12 @@ class KeyringSink:
         self._call("delete_password")
         return True
 
-    def _record(self) -> Record:
+    def record(self) -> Record:
+        """All that stands there; an empty record where nothing does.
+
+        Raises:
+            InvalidError: it is no record, or there is no keyring.
+        """
         text = self._text()
         try:
             return parse(text) if text else Record()

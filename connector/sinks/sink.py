@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..secret import Secret
+    from .record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,24 @@ class Sink(Protocol):
 
         What stood there becomes previous, unless it is the token of the row *dead*, whose secret works no more.
         Returns warnings.
+
+        Raises:
+            OSError, InvalidError: the place did not take it.
+
+        """
+        ...
+
+    def record(self) -> Record:
+        """All that stands there; an empty record where nothing does.
+
+        Raises:
+            OSError, ValueError, InvalidError: it cannot be read, or is no record.
+
+        """
+        ...
+
+    def keep(self, record: Record) -> tuple[str, ...]:
+        """Put *record* in the place of all that stands there, and read it back; returns warnings.
 
         Raises:
             OSError, InvalidError: the place did not take it.

@@ -208,7 +208,7 @@ def with_token(world: World, *, standby: bool) -> World:
     if standby:
         world.rows["row-2"] = Row("row-2", f"CI ~lp1/{NAME}/b/{'Y' * 16}/{OWNER}", ["embed"], world.secret())
         rows["b"] = "row-2"
-    world.managed = replace(world.managed, rows=rows)
+    world.managed = replace(world.managed, rows=rows, scopes=("embed",), note="CI")
     return world
 
 

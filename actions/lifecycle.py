@@ -1,0 +1,251 @@
+"""What the machines of :mod:`.protocols` ask for, done for real: the API, the places, the journal, the lease.
+
+The one driver: it knows nothing of what a rotation is.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import secrets
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Outcome, Problem, Result
+from locoia_pat.errors import invalid
+from locoia_pat.sinks import open_sink
+from locoia_pat.sinks.record import Record
+from locoia_pat.state import State
+
+from .protocols.effects import Call, Done, Keep, Load, Managed, Retire, Settle, Snapshot, Take, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from locoia_pat.errors import Code
+    from locoia_pat.secret import Secret
+    from locoia_pat.sinks import Sink
+
+    from .protocols.effects import Effect, Machine
+    from .protocols.tending import Wanted
+
+SETTLE = 2.0
+"""Seconds for a request whose answer was lost to arrive; the answers themselves were waited for before."""
+
+
+class BusyError(Exception):
+    """The lease was lost: somebody else works on the name."""
+
+
+class Driver:
+    """Runs machines for one name."""
+
+    def __init__(
+        self,
+        connector: Connector,
+        name: str,
+        places: Sequence[str | Sink],
+        *,
+        state: State | None = None,
+        wait: float = 60,
+        settle: float = SETTLE,
+    ) -> None:
+        """Work on *name* with the credential of *connector* and the tokens in *places*.
+
+        Args:
+            connector: the rotator.
+            name: the name.
+            places: where its token is stored, each with the same record.
+            state: the journal and the leases; by default the user's.
+            wait: seconds to wait for the lease.
+            settle: seconds a request whose answer was lost gets to arrive.
+
+        Raises:
+            InvalidError: a place or the state cannot be used.
+
+        """
+        self._connector = connector
+        self._name = name
+        self._sinks = [open_sink(place) if isinstance(place, str) else place for place in places]
+        self._state = state or State()
+        self._api = connector.base_url
+        self._lease = self._state.lease(self._api, name)
+        self._wait = wait
+        self._settle = settle
+        self._others: list[Connector] = []
+        self.attempts = 0
+        self.warnings: list[str] = []
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The places, absolute."""
+        return tuple(sink.ref for sink in self._sinks)
+
+    def run(self, machine: Machine) -> Done:
+        """Run *machine* to its end."""
+        answer: Any = None
+        try:
+            while True:
+                try:
+                    effect = machine.send(answer)
+                except StopIteration as end:
+                    done: Done = end.value
+                    return done
+                answer = self._done(effect)
+        except BusyError:
+            return Done(problem="busy", message="the lease was lost to another process")
+        except ConnectorError as error:
+            return Done(result=Result(None, error.outcome, self._api, problem=error.problem))
+        finally:
+            self._lease.give_back()
+            for other in self._others:
+                other.close()
+
+    def _done(self, effect: Effect) -> Any:
+        if isinstance(effect, Take):
+            return self._lease.take(self._wait)
+        if not self._lease.hold():
+            raise BusyError
+        match effect:
+            case Load():
+                return self._load()
+            case Call():
+                return self._call(effect)
+            case Keep(record):
+                return self._keep(record)
+            case Write(managed):
+                return self._state.save(self._api, self._name, plain(managed))
+            case Settle():
+                return time.sleep(self._settle)
+
+    def _load(self) -> Snapshot:
+        known = self._state.load(self._api, self._name)
+        managed = managed_of(known) if known else Managed(self._name, self._state.owner)
+        for sink in self._sinks:
+            sink.probe()  # a place that cannot be written is told before anything is sent
+        records = [sink.record() for sink in self._sinks]
+        for record, sink in zip(records, self._sinks, strict=True):
+            if record.name not in (None, self._name):
+                raise invalid(f"{sink.ref} holds the token of the name {record.name}", field="token_to")
+        furthest = _ahead(records, managed)
+        if any(_entries(record) != _entries(furthest) for record in records) and (error := self._keep(furthest)):
+            raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
+        self._itself(furthest)
+        return Snapshot(furthest, managed, dt.datetime.now(dt.UTC), _operation())
+
+    def _itself(self, record: Record) -> None:
+        """Refuse what would kill the credential that is used, unless it is read from the place that is written."""
+        used = record.current is not None and self._connector.uses(record.current.token)
+        if used and self._connector.auth_ref not in self.refs:
+            raise InvalidError(
+                Problem(
+                    "credential_would_expire",
+                    "the credential is the token of this name, and would die with it",
+                    field="auth",
+                    hint="Read it from the place that is written: --auth and --token-to name the same place. Or name "
+                    "another credential.",
+                )
+            )
+
+    def _call(self, call: Call) -> Result:
+        connector = self._connector if call.by is None else self._as(call.by)
+        result = connector.run(call.action, dict(call.inputs))
+        self.attempts += result.attempts
+        return result
+
+    def _as(self, token: Secret) -> Connector:
+        """A connector whose credential is *token*."""
+        other = self._connector.with_auth(ConnectorAuth(token))
+        self._others.append(other)
+        return other
+
+    def _keep(self, record: Record) -> Exception | None:
+        for sink in self._sinks:
+            try:
+                told = sink.keep(replace(record, api=self._api, name=self._name))
+            except Exception as error:  # noqa: BLE001  # whatever a place does wrong, the machine decides
+                return error.with_traceback(None)
+            self.warnings += [warning for warning in told if warning not in self.warnings]
+        return None
+
+
+def _ahead(records: Sequence[Record], managed: Managed) -> Record:
+    """The record that is furthest: of several places a killed run may have written the first ones alone."""
+
+    def rank(record: Record) -> tuple[bool, bool, bool]:
+        ours = [
+            entry is not None and entry.beside.get("op") == managed.op for entry in (record.current, record.pending)
+        ]
+        return (managed.op is not None and ours[0], managed.op is not None and ours[1], record.current is not None)
+
+    return max(records, key=rank, default=Record())
+
+
+def _entries(record: Record) -> tuple[Any, ...]:
+    return record.current, record.previous, record.pending
+
+
+def _operation() -> str:
+    return base64.b32encode(secrets.token_bytes(10)).decode()
+
+
+def plain(managed: Managed) -> dict[str, Any]:
+    """*Managed* as JSON values."""
+    return {**asdict(managed), "retire": [[row.id, row.due.isoformat()] for row in managed.retire]}
+
+
+def managed_of(known: dict[str, Any]) -> Managed:
+    """What :func:`plain` wrote."""
+    retire = tuple(Retire(id_, dt.datetime.fromisoformat(due)) for id_, due in known["retire"])
+    return Managed(**{**known, "retire": retire, "dead": tuple(known["dead"]), "scopes": tuple(known["scopes"])})
+
+
+_PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
+    "busy": (Outcome.NOT_DONE, "busy", "It is safe to repeat."),
+    "not_stored": (Outcome.NOT_STORED, "not_stored", "Run it again: what was minted is replaced, and nothing is lost."),
+    "unsafe": (Outcome.INVALID, "unsafe", "Rotate with two slots, or name another credential."),
+    "not_found": (Outcome.INVALID, "not_found", "ensure_pat creates it."),
+    "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
+    "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true makes new rows with these scopes."),
+    "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was begun."),
+}
+
+
+def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> Result:
+    """How *done* reads as the result of *action*."""
+    if done.result is not None:
+        result = done.result
+        return Result(action, result.outcome, api, driver.attempts, tuple(driver.warnings), problem=result.problem)
+    if done.problem is not None:
+        outcome, code, hint = _PROBLEMS[done.problem]
+        problem = Problem(code, done.message or code, hint=hint)
+        return Result(action, outcome, api, driver.attempts, tuple(driver.warnings), problem=problem)
+    current = done.record.current if done.record else None
+    data = {
+        "name": wanted.name,
+        "change": done.change,
+        "id": current.id if current else None,
+        "expiration": current.beside.get("expiration") if current else None,
+        "scopes": current.beside.get("scopes") if current else None,
+        "retire_due": done.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if done.retire_due else None,
+    }
+    refs = driver.refs if current else ()
+    return Result(action, Outcome.DONE, api, driver.attempts, tuple(driver.warnings), data, token_refs=refs)
+
+
+def tended(
+    action: str,
+    machine: Callable[[Wanted], Machine],
+    connector: Connector,
+    wanted: Wanted,
+    places: Sequence[str | Sink],
+    **options: Any,
+) -> Result:
+    """Run *machine* for a name, and tell it as the result of *action*."""
+    try:
+        driver = Driver(connector, wanted.name, places, **options)
+        wanted = replace(wanted, itself=connector.auth_ref in driver.refs)
+    except ConnectorError as error:
+        return Result(action, error.outcome, problem=error.problem)
+    return told(action, wanted, driver, driver.run(machine(wanted)), connector.base_url)

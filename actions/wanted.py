@@ -1,0 +1,40 @@
+"""What a caller asks of a managed name, checked before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from locoia_pat.errors import invalid, shown
+
+from .protocols.marker import NAME, room
+from .protocols.tending import Wanted
+
+
+def wanted_of(**inputs: Any) -> Wanted:
+    """The wishes in *inputs*.
+
+    Raises:
+        InvalidError: the name is none, the note does not fit beside its marker, or the token would never expire.
+
+    """
+    name = inputs["name"]
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise invalid(
+            f"{shown(name)} is no name of a managed token",
+            field="name",
+            hint="It has up to 64 small letters, digits, dots, hyphens and underscores, and begins and ends with a "
+            "letter or a digit.",
+        )
+    if "expiration" in inputs and inputs["expiration"] is None:
+        raise invalid(
+            "a managed token expires: its expiry shows whether a lost renewal happened",
+            field="expiration",
+            hint="Give days, such as 30; it is renewed in time.",
+        )
+    if len(inputs.get("note") or "") > room(name):
+        raise invalid(
+            f"is longer than {room(name)} characters, which is the room beside the marker in the note",
+            field="note",
+            hint="A marker with name, slot, operation and owner stands behind it.",
+        )
+    return Wanted(**{key: value for key, value in inputs.items() if value is not None})

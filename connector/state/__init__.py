@@ -1,0 +1,157 @@
+"""What is known beyond one run: a journal of managed names, and a lease for each.  No secret is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import sqlite3
+import stat
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import invalid
+from .lease import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..secret import Secret
+
+VARIABLE = "LOCOIA_PAT_STATE"
+VERSION = 1
+_FILE = "state.sqlite3"
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE names (api TEXT NOT NULL, name TEXT NOT NULL, managed TEXT NOT NULL, PRIMARY KEY (api, name)) STRICT;
+CREATE TABLE events (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')), api TEXT NOT NULL, name TEXT NOT NULL,
+                     event TEXT NOT NULL) STRICT;
+CREATE TABLE leases (api TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL, deadline REAL NOT NULL,
+                     PRIMARY KEY (api, name)) STRICT;
+"""
+
+
+class State:
+    """One folder of state, in an SQLite file that only its owner can read."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        """The state in *folder*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
+
+        Raises:
+            InvalidError: the folder cannot be used, or a newer version wrote it.
+
+        """
+        self.folder = Path(folder or os.environ.get(VARIABLE) or _users()).expanduser()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            words = getattr(error, "strerror", None) or str(error)
+        else:
+            return
+        raise invalid(
+            f"the state folder {self.folder} cannot be used: {words}",
+            field="state",
+            hint=f"Name one that you may write to by {VARIABLE}.",
+        )
+
+    def _open(self) -> None:
+        path = self.folder / _FILE
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o600)
+        with self._connected() as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise OSError(0, f"version {version} of locoia-pat's state is newer than this program")
+            if version < VERSION:
+                self._upgrade(database, version)
+
+    def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
+        """Bring the file up to date; a copy of what it was stays beside it."""
+        if version:
+            with closing(sqlite3.connect(self.folder / f"{_FILE}.v{version}")) as copy:
+                database.backup(copy)
+        with _written(database):
+            (version,) = database.execute("PRAGMA user_version").fetchone()  # another process may have been faster
+            if version == 0:
+                for statement in _SCHEMA.strip().split(";\n"):
+                    database.execute(statement)
+                owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
+                told = [("owner", owner), ("key", secrets.token_hex(32))]
+                database.executemany("INSERT INTO meta VALUES (?, ?)", told)
+            database.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.folder / _FILE, timeout=30, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            yield database
+
+    @property
+    def owner(self) -> str:
+        """The eight characters by which notes tell that a row is managed here."""
+        return self._meta("owner")
+
+    def fingerprint(self, secret: Secret) -> str:
+        """What receipts say of a secret: it tells the same one again, to nobody without this state's key."""
+        key = bytes.fromhex(self._meta("key"))
+        return hmac.new(key, secret.reveal().encode(), hashlib.sha256).hexdigest()[:12]
+
+    def _meta(self, key: str) -> str:
+        with self._connected() as database:
+            (value,) = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(value)
+
+    def load(self, api: str, name: str) -> dict[str, Any] | None:
+        """What the journal holds of *name* at *api*."""
+        with self._connected() as database:
+            row = database.execute("SELECT managed FROM names WHERE api = ? AND name = ?", (api, name)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def save(self, api: str, name: str, managed: Mapping[str, Any]) -> None:
+        """Journal *managed*: it is on the disk when this returns."""
+        text = json.dumps(managed)
+        with self._connected() as database, _written(database):
+            database.execute("INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (api, name, text))
+            database.execute("INSERT INTO events (api, name, event) VALUES (?, ?, ?)", (api, name, text))
+
+    def names(self, api: str) -> list[str]:
+        """The names at *api* that the journal knows, sorted."""
+        with self._connected() as database:
+            rows = database.execute("SELECT name FROM names WHERE api = ? ORDER BY name", (api,)).fetchall()
+        return [name for (name,) in rows]
+
+    def events(self, api: str, name: str) -> list[tuple[str, dict[str, Any]]]:
+        """What was journalled of *name*, and when, oldest first."""
+        with self._connected() as database:
+            select = "SELECT at, event FROM events WHERE api = ? AND name = ? ORDER BY rowid"
+            rows = database.execute(select, (api, name)).fetchall()
+        return [(at, json.loads(event)) for at, event in rows]
+
+    def lease(self, api: str, name: str) -> Lease:
+        """The lease of *name* at *api*, not taken yet."""
+        return Lease(self._connected, (api, name))
+
+
+@contextmanager
+def _written(database: sqlite3.Connection) -> Iterator[None]:
+    """One transaction, or nothing of it."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _users() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
+    return Path(base) / "locoia-pat" if base else Path("~/.local/state/locoia-pat").expanduser()

@@ -1,0 +1,96 @@
+"""A lease: who works on a name, until when.
+
+It has a deadline, so that a machine that went away does not hold it for ever; one whose process is gone from this
+computer is free at once.  It is looked at again, and prolonged, before each step of the work.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+SECONDS = 300.0
+"""How long a lease lasts from when it was last looked at: longer than any single step may take."""
+_PAUSE = 0.05
+
+
+class Lease:
+    """The lease of one name."""
+
+    def __init__(
+        self, connected: Callable[[], AbstractContextManager[sqlite3.Connection]], key: tuple[str, str]
+    ) -> None:
+        self._connected = connected
+        self._key = key
+        self._holder = f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}/{secrets.token_hex(4)}"
+
+    def take(self, wait: float) -> bool:
+        """Take it, within *wait* seconds; whether that worked."""
+        until = time.monotonic() + wait
+        while not self._taken():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def _taken(self) -> bool:
+        with self._connected() as database:
+            database.execute("BEGIN IMMEDIATE")
+            row = database.execute(
+                "SELECT holder, deadline FROM leases WHERE api = ? AND name = ?", self._key
+            ).fetchone()
+            free = row is None or row[0] == self._holder or row[1] < time.time() or _is_gone(row[0])
+            if free:
+                values = (*self._key, self._holder, time.time() + SECONDS)
+                database.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", values)
+            database.execute("COMMIT")
+        return free
+
+    def hold(self) -> bool:
+        """Prolong it; whether it is still ours."""
+        with self._connected() as database:
+            changed = database.execute(
+                "UPDATE leases SET deadline = ? WHERE api = ? AND name = ? AND holder = ?",
+                (time.time() + SECONDS, *self._key, self._holder),
+            )
+            return changed.rowcount == 1
+
+    def give_back(self) -> None:
+        """Let the next one take it."""
+        with self._connected() as database:
+            database.execute("DELETE FROM leases WHERE api = ? AND name = ? AND holder = ?", (*self._key, self._holder))
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether the process that holds a lease is known to be gone: it was on this computer, and is no more."""
+    host, process, started, _ = holder.split("/")
+    return host == socket.gethostname() and _started(int(process)) not in (started, "?")
+
+
+def _started(process: int) -> str:
+    """When a process started, as the system counts it: a number is given again to another one.
+
+    ``gone`` where there is none, ``?`` where it cannot be told.
+    """
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # one line
+            return file.read().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        pass
+    except (OSError, IndexError):
+        return "?"
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return "gone"
+    except OSError:
+        return "?"
+    return "?"

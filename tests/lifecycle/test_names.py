@@ -1,0 +1,251 @@
+"""Managed names against the sandbox: created, found again, renewed, rotated, retired, and what is refused."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from locoia_pat import Connector, ConnectorAuth, InvalidError, NotDoneError, RefusedError, Secret
+from locoia_pat.actions import ensure_pat, list_pats, retire_pat, rotate_pat
+from locoia_pat.actions.protocols.marker import marked
+from locoia_pat.sandbox.fault import Fault
+from locoia_pat.sandbox.faults import Faults
+from locoia_pat.sandbox.server import first_token, running
+from locoia_pat.sandbox.store import Store
+from locoia_pat.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from locoia_pat.actions import ManagedToken
+
+
+@dataclass
+class Place:
+    """A sandbox, its first token as the rotator, and a folder for tokens and state."""
+
+    url: str
+    store: Store
+    faults: Faults
+    rotator: Secret
+    folder: Path
+
+    @contextmanager
+    def connector(self, auth: ConnectorAuth | None = None) -> Iterator[Connector]:
+        with Connector(auth or ConnectorAuth(self.rotator), base_url=self.url) as connector:
+            yield connector
+
+    def options(self, state: str = "state", **more: Any) -> dict[str, Any]:
+        return {"state": State(self.folder / state), "settle": 0.0, "token_to": [self.ref()], **more}
+
+    def ref(self, name: str = "ci") -> str:
+        return f"file:{self.folder / name}.json"
+
+    def ensure(self, **more: Any) -> ManagedToken:
+        wishes = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI", **self.options(), **more}
+        with self.connector(more.pop("auth", None)) as connector:
+            wishes.pop("auth", None)
+            return ensure_pat(connector, **wishes)
+
+    def rotate(self, auth: ConnectorAuth | None = None, **more: Any) -> ManagedToken:
+        with self.connector(auth) as connector:
+            return rotate_pat(connector, **{"name": "ci", "expiration": 30, "overlap": 0, **self.options(), **more})
+
+    def works(self, name: str = "ci", key: str = "current") -> bool:
+        with self.connector(ConnectorAuth.from_ref(f"{self.ref(name)}#{key}")) as connector:
+            return connector.run("list_pats").problem is None
+
+    def rows(self) -> list[Any]:
+        with self.connector() as connector:
+            return [row for row in list_pats(connector) if marked(row.note)]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    store, faults = Store(), Faults()
+    token = first_token(store)
+    assert token is not None
+    with running(store=store, faults=faults) as (url, _):
+        yield Place(url, store, faults, token, tmp_path)
+
+
+def test_a_name_is_created_once_and_found_again(place: Place) -> None:
+    first = place.ensure()
+    assert (first.change, first.name, first.scopes) == ("created", "ci", ["embed"])
+    again = place.ensure()
+    assert (again.change, again.id, again.token_refs) == ("none", first.id, first.token_refs)
+    assert len(place.rows()) == 1
+    assert place.works()
+
+
+def test_the_note_tells_whose_row_it_is(place: Place) -> None:
+    place.ensure()
+    (row,) = place.rows()
+    marker = marked(row.note)
+    assert marker is not None
+    assert (marker.name, marker.slot, marker.owner) == ("ci", "a", State(place.folder / "state").owner)
+    assert row.note.startswith("CI ~lp1/")
+
+
+@pytest.mark.parametrize("itself", [False, True], ids=["by a rotator", "by itself"])
+def test_a_rotation_leaves_two_rows_however_often_and_the_stored_token_works(place: Place, itself: bool) -> None:
+    place.ensure()
+    auth = ConnectorAuth.from_ref(place.ref()) if itself else None
+    ids = {place.rotate(auth).id for _ in range(4)}
+    assert len(ids) == 2
+    assert len(place.rows()) == 2
+    assert place.works()
+
+
+def test_the_token_before_works_until_the_overlap_has_passed(place: Place) -> None:
+    place.ensure()
+    rotated = place.rotate(overlap=24)
+    assert rotated.retire_due is not None
+    assert place.works(key="previous")
+    assert place.ensure().change == "none"
+    assert place.works(key="previous")
+    place.rotate(overlap=0)
+    assert not place.works(key="previous")
+    assert place.works()
+
+
+def test_a_name_is_renewed_when_it_is_due(place: Place) -> None:
+    place.ensure(expiration=9)
+    assert place.ensure(expiration=9).change == "none"
+    assert place.ensure(expiration=9, renew_within=10).change == "rotated"
+    assert place.works()
+
+
+def test_other_scopes_are_a_new_row_where_they_are_wanted(place: Place) -> None:
+    first = place.ensure()
+    place.rotate()
+    changed = place.ensure(scopes=["company:view"], change_scopes=True, overlap=0)
+    assert (changed.change, changed.scopes) == ("created", ["company:view"])
+    assert changed.id != first.id
+    live = [row for row in place.rows() if (row.expires_in_days or 0) > 1]
+    assert [row.id for row in live] == [changed.id]
+    assert place.works()
+    assert place.ensure(scopes=["company:view"]).change == "none"
+
+
+def test_a_name_that_ended_is_useless_and_can_begin_again(place: Place) -> None:
+    first = place.ensure()
+    token = ConnectorAuth.from_ref(place.ref()).credential(None).token  # type: ignore[arg-type]  # a file needs no spec
+    with place.connector() as connector:
+        ended = retire_pat(connector, name="ci", **place.options())
+    assert (ended.change, ended.id, ended.token_refs) == ("retired", None, ())
+    assert place.store.authenticate(token) is None
+    begun = place.ensure()
+    assert begun.change == "created"
+    assert begun.id != first.id
+    assert place.works()
+
+
+@pytest.mark.parametrize("fault", ["lost", "cut", "status 500"])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_lost_answers_end_with_one_usable_token(place: Place, fault: str, times: int) -> None:
+    kind, _, status = fault.partition(" ")
+    place.faults.add(Fault(kind, method="POST", times=times, **({"status": int(status)} if status else {})))
+    assert place.ensure().change in ("created", "adopted")
+    assert place.works()
+    place.faults.clear()
+    with place.connector() as connector:
+        live = [row for row in list_pats(connector) if marked(row.note) and (row.expires_in_days or 0) > 1]
+    assert len(live) == 1
+
+
+def test_the_same_step_twice_at_once_makes_one_token(place: Place) -> None:
+    done: list[ManagedToken] = []
+    threads = [threading.Thread(target=lambda: done.append(place.ensure())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.change for one in done) == ["created", "none", "none", "none"]
+    assert len({one.id for one in done}) == 1
+    assert len(place.rows()) == 1
+
+
+def test_a_name_of_another_state_is_refused_until_it_is_taken_over(place: Place) -> None:
+    place.ensure()
+    with pytest.raises(RefusedError) as raised:
+        place.ensure(**place.options("other", token_to=[place.ref("other")]))
+    assert raised.value.problem.code == "managed_elsewhere"
+    assert place.works()
+    taken = place.ensure(**place.options("other", token_to=[place.ref("other")]), take_over=True)
+    assert taken.change == "adopted"
+    assert place.works("other")
+
+
+def test_a_lease_that_stays_busy_ends_not_done(place: Place) -> None:
+    lease = State(place.folder / "state").lease(place.url, "ci")
+    assert lease.take(0)
+    with pytest.raises(NotDoneError) as raised:
+        place.ensure(wait=0.1)
+    assert raised.value.problem.code == "busy"
+    lease.give_back()
+    assert place.ensure().change == "created"
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "a name that is none": {"name": "CI!"},
+    "no expiry": {"expiration": None},
+    "a note without room": {"note": "x" * 250},
+    "other scopes": {"scopes": ["company"]},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_is_refused_and_nothing_is_changed(place: Place, name: str) -> None:
+    place.ensure()
+    before = place.rows()
+    with pytest.raises(InvalidError):
+        place.ensure(**REFUSED[name])
+    assert [(row.id, row.expiration) for row in place.rows()] == [(row.id, row.expiration) for row in before]
+    assert place.works()
+
+
+def test_the_credential_of_a_rotation_may_not_be_the_token_unless_it_is_read_from_its_place(place: Place) -> None:
+    place.ensure()
+    own = ConnectorAuth.from_ref(place.ref()).credential(None).token  # type: ignore[arg-type]  # a file needs no spec
+    with pytest.raises(InvalidError) as raised:
+        place.rotate(ConnectorAuth(own))
+    assert raised.value.problem.code == "credential_would_expire"
+    with pytest.raises(InvalidError) as raised:
+        place.rotate(ConnectorAuth.from_ref(place.ref()), in_place=True)
+    assert raised.value.problem.code == "unsafe"
+    assert place.works()
+
+
+def test_in_place_keeps_the_row(place: Place) -> None:
+    first = place.ensure()
+    assert place.rotate(in_place=True).id == first.id
+    assert len(place.rows()) == 1
+    assert place.works()
+
+
+def test_several_places_hold_the_same_token(place: Place) -> None:
+    refs = [place.ref("one"), place.ref("two")]
+    done = place.ensure(token_to=refs)
+    assert len(done.token_refs) == 2
+    place.rotate(token_to=refs)
+    assert place.works("one")
+    assert (place.folder / "one.json").read_text() == (place.folder / "two.json").read_text()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_sent(place: Place) -> None:
+    with pytest.raises(InvalidError):
+        place.ensure(token_to=[f"file:{place.folder}/no/such/folder.json"])
+    assert place.rows() == []
+
+
+def test_a_row_made_by_hand_is_replaced(place: Place) -> None:
+    row, token = place.store.create(owner="sandbox", days=30, scopes=["embed"], note="by hand")
+    place.ensure(replaces=row.id, overlap=0)
+    place.ensure(overlap=0)
+    assert place.store.authenticate(token) is None
+    assert place.works()
