@@ -13,7 +13,7 @@ from urllib.parse import quote
 from . import template
 from .document import read
 from .errors import Finding, SpecError, invalid, shown
-from .secret import Secret, revealed
+from .secret import MASK, Secret, revealed
 from .wire import Request
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Composer:
 
         """
         made = self._templates["revoke", "inputs"]
-        if any(data.get(use.name) is None for use in made.uses):
+        if any(data.get(use.name) is None or MASK in str(data[use.name]) for use in made.uses):
             raise invalid("the answer does not say what a revoke needs")
         inputs: dict[str, Any] = made(data)
         return inputs

@@ -108,6 +108,7 @@ class Core:
         token, api = yield from _local(partial(self.auth.credential, self.specs.connector))
         _meant_for(api, self.base_url)
         header = self._header(token)
+        _without(token, checked)
         dead = checked[action.spec.replaces] if action.spec.replaces else None
         sinks = yield from _probed(action, dead, token_to, replace_=replace_)
 
@@ -210,6 +211,13 @@ def _meant_for(api: str | None, base_url: str) -> None:
             field="auth",
             hint="Set the base address that the token is for, or name another credential.",
         )
+
+
+def _without(token: Secret, inputs: Mapping[str, Any]) -> None:
+    """Refuse inputs that hold the credential: it goes into its header, and nowhere else."""
+    for name, value in inputs.items():
+        if redacted(value, [token]) is not value:
+            raise invalid("holds the credential itself, which is sent in its header alone", field=name)
 
 
 def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:

@@ -5,13 +5,14 @@ Pure: no input or output.  ``reveal()`` is the only way out, so that every exit 
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from binascii import b2a_base64
 from hmac import compare_digest
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote, quote_plus
+
+from .encodings import Form, as_bytes, in_base64, parts, plain_forms
+from .suspect import named_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -20,14 +21,8 @@ MASK = "«secret»"
 
 _USABLE = re.compile(r"[\x21-\x7e]{16,4096}")
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
-_PERCENT = re.compile("%[0-9A-F]{2}")
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
-"""What every way of writing leaves as it is, base64 apart."""
-_URL_SAFE = str.maketrans("+/", "-_")
-_SAFE = ("", "/", "!'()*", "!$&'()*+,;=:@/?")
-"""What addresses leave as it is: by the strictest reading, in Python, in browsers and by RFC 3986."""
-_CUT = 8  # a beginning or an end of a secret this long is a leak
-_MANY = 200  # places of one part, from which a text is masked as a whole
+_MANY = 100
+"""Cuts in one text from which it is masked as a whole: each costs its time."""
 
 
 class Secret:
@@ -51,17 +46,30 @@ class Secret:
     def places_in(self, text: str) -> list[tuple[int, int]]:
         """Where any form of the value stands in *text*, whole or cut, as starts and ends."""
         if self._parts is None:
-            self._parts = tuple(_parts(self))  # on the first need, and once
+            self._parts = tuple(parts(self._value))  # on the first need, and once
         if not any(map(text.__contains__, self._parts)):
             return []
-        if any(text.count(part) > _MANY for part in self._parts):
-            return [(0, len(text))]  # nothing but secret, and each place would cost its time
-        return [span for form in map(Secret, _forms(self)) for span in _spans(text, form)]
+        forms = [*plain_forms(self._value), *map(Form, in_base64(self._value))]
+        wholes = [place for form in forms for place in _wholes(text, form)]
+        for start, end in wholes:  # no cut is looked for in them
+            text = text[:start] + "\0" * (end - start) + text[end:]
+        cuts = list(islice((place for form in forms for place in _cuts(text, form)), _MANY + 1))
+        return [*wholes, *cuts] if len(cuts) <= _MANY else [(0, len(text))]
+
+    def wholes_in(self, text: str) -> list[tuple[int, int]]:
+        """Where the value stands in *text*, as a whole and so that people can read it."""
+        return [place for form in plain_forms(self._value) for place in _wholes(text, form)]
+
+    def stands_in(self, text: str) -> bool:
+        """Whether any form of the whole value stands in *text*; a cut does not count."""
+        return any(form.text in text for form in plain_forms(self._value)) or any(
+            map(text.__contains__, in_base64(self._value))
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return compare_digest(_bytes(self._value), _bytes(other._value))
+        return compare_digest(as_bytes(self._value), as_bytes(other._value))
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
@@ -153,26 +161,31 @@ def _no_constant(name: str) -> NoReturn:
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """*Text* with every form of *secrets* masked; a text without them comes back unchanged.
 
-    Forms: as it is, JSON-escaped, as Python and HTML write it, URL-quoted, base64 (at any alignment, so Basic
-    credentials too), and each of these cut at either end to 8 characters or more.
+    Forms: as it is, as JSON (once and twice), Python and HTML write it, URL-quoted (once and twice), base64 (at any
+    alignment, so Basic credentials too), and each of these cut at either end to 8 characters or more.  A cut does not
+    count where it is words that everybody knows, as in ``sk_live_``, or of a secret that is one word, up to three
+    quarters of it.
     """
     spans = sorted(span for secret in secrets for span in secret.places_in(text))
     return masked(text, spans) if spans else text
 
 
-def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """*Text* with a mask in place of each of the *spans*, which come in the order of their starts."""
+def masked(text: str, spans: Iterable[tuple[int, int]], mask: str = MASK) -> str:
+    """*Text* with *mask* in place of each of the *spans*, which come in the order of their starts."""
     parts: list[str] = []
     done = 0
     for start, end in spans:
         if start >= done:
-            parts += [text[done:start], MASK]
+            parts += [text[done:start], mask]
         done = max(done, end)
     return "".join([*parts, text[done:]])
 
 
 def redacted(value: Any, secrets: Collection[Secret]) -> Any:
-    """A structure of lists and objects whose texts are redacted; the same one where nothing had to be."""
+    """A structure of lists and objects whose texts are redacted; the same one where nothing had to be.
+
+    An id may be the beginning of its token, so it is masked only where it is all of a secret.
+    """
     texts: list[str] = []
     _gather(value, texts)
     text = "\n".join(texts)
@@ -186,9 +199,15 @@ def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
         case list():
             return [_redacted(item, secrets) for item in value]
         case dict():
-            return {_redacted(key, secrets): _redacted(item, secrets) for key, item in value.items()}
+            return {_redacted(key, secrets): _beside(key, item, secrets) for key, item in value.items()}
         case _:
             return value
+
+
+def _beside(key: str, value: Any, secrets: Collection[Secret]) -> Any:
+    if isinstance(value, str) and named_id(key) and not any(secret.stands_in(value) for secret in secrets):
+        return value
+    return _redacted(value, secrets)
 
 
 def _gather(value: Any, texts: list[str]) -> None:
@@ -204,52 +223,23 @@ def _gather(value: Any, texts: list[str]) -> None:
             _gather(item, texts)
 
 
-def _parts(secret: Secret) -> Iterator[str]:
-    """The beginnings and ends by which each form is found."""
-    for form in _forms(secret):
-        yield form[:_CUT]
-        if len(form) > _CUT:
-            yield form[-_CUT:]
+def _wholes(text: str, form: Form) -> Iterator[tuple[int, int]]:
+    """Where all of *form* stands in *text*, one place after the other."""
+    whole = form.text
+    at = text.find(whole)
+    while at >= 0:
+        yield at, at + len(whole)
+        at = text.find(whole, at + len(whole))
 
 
-def _spans(text: str, secret: Secret) -> Iterator[tuple[int, int]]:
-    """Where the form *secret* stands in *text*, whole or cut at either end."""
-    form = secret.reveal()
-    size = min(len(form), _CUT)
-    for at in _find(text, form[:size]):
-        yield at, at + _longest(form, size, lambda count, at=at: text.startswith(form[:count], at))  # type: ignore[misc]
-    for end in [at + size for at in _find(text, form[-size:])] if len(form) > size else ():
-        yield end - _longest(form, size, lambda count, end=end: text.endswith(form[-count:], 0, end)), end  # type: ignore[misc]
-
-
-def _forms(secret: Secret) -> set[str]:
-    value = secret.reveal()
-    forms = {value, *_written(value)} if not _PLAIN.fullmatch(value) else {value} - {""}
-    if len(value) >= _CUT // 2:
-        raw = _bytes(value)
-        for offset in range(3):
-            # What stands before the secret shifts its bits; the characters that mix with neighbours are left off.
-            text = b2a_base64(b"\0" * offset + raw, newline=False).decode().rstrip("=")
-            inner = text[(0, 2, 3)[offset] : -1 if (offset + len(raw)) % 3 else None]
-            forms.add(inner)
-            if "+" in inner or "/" in inner:
-                forms.add(inner.translate(_URL_SAFE))
-    return forms
-
-
-def _written(value: str) -> Iterator[str]:
-    """*Value* as JSON, Python, HTML and addresses write it, where they do not write it as it is."""
-    raw = _bytes(value)
-    escaped = json.dumps(value)[1:-1]
-    yield escaped
-    yield escaped.replace("/", "\\/")
-    yield "".join(f"\\u{ord(c):04x}" if c in "<>&'" else c for c in escaped)
-    yield from (repr(value)[1:-1], repr(value + "'\"")[1:-4])  # Python quotes in two ways
-    yield html.escape(value)
-    yield html.escape(value, quote=False)
-    for quoted in (*(quote(raw, safe=safe) for safe in _SAFE), quote_plus(raw)):
-        yield quoted
-        yield _PERCENT.sub(lambda found: found[0].lower(), quoted)
+def _cuts(text: str, form: Form) -> Iterator[tuple[int, int]]:
+    """Where *form* stands in *text*, cut at either end."""
+    whole, head, tail = form.text, form.head, form.tail
+    for at in _find(text, whole[:head]) if len(whole) > head else ():
+        yield at, at + _longest(whole, head, lambda count, at=at: text.startswith(whole[:count], at))  # type: ignore[misc]
+    for at in _find(text, whole[-tail:]) if len(whole) > tail else ():
+        end = at + tail
+        yield end - _longest(whole, tail, lambda count, end=end: text.endswith(whole[-count:], 0, end)), end  # type: ignore[misc]
 
 
 def _longest(form: str, low: int, fits: Callable[[int], bool]) -> int:
@@ -259,10 +249,6 @@ def _longest(form: str, low: int, fits: Callable[[int], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return low
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _find(text: str, part: str) -> Iterator[int]:

@@ -19,10 +19,11 @@ from . import Cassettes
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from .scrub import Marks
+    from .reading import Marks
 
 _PASSED = pytest.StashKey[bool]()
-_MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "same body")
+_MATCH_ON = ("method", "same address", "same body")
+_PATHS = pytest.StashKey[dict[Path, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,16 +69,15 @@ def recording(pytestconfig: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def _marks(cassettes: Cassettes) -> Marks:
     from ..folder import SpecFolder  # noqa: PLC0415  # the plugin is loaded by every pytest there is
-    from .scrub import Marks  # noqa: PLC0415
+    from .reading import Marks  # noqa: PLC0415
 
-    return Marks.of(SpecFolder(cassettes.specs))
+    return Marks.of(SpecFolder(cassettes.specs), cassettes.harmless)
 
 
 @pytest.fixture
 def cassette(request: pytest.FixtureRequest, cassettes: Cassettes, recording: bool, _marks: Marks) -> Iterator[Any]:
     """The cassette of a test that has the mark; a vcrpy ``Cassette``."""
-    file = re.sub(r"[^\w\[\].,=-]+", "-", request.node.name) + ".yaml"
-    path = Path(request.config.rootpath, cassettes.folder, request.path.stem, file)
+    path = _path(request, cassettes)
     if not recording and not path.is_file():
         pytest.fail(f"there is no cassette {path}; record it with --cassettes record", pytrace=False)
     keeper = _Keeper(request.node, cassettes, _marks, path, recording=recording)
@@ -86,12 +86,31 @@ def cassette(request: pytest.FixtureRequest, cassettes: Cassettes, recording: bo
     vcr.register_serializer("scrubbed", keeper)
     vcr.register_persister(keeper)
     vcr.register_matcher("same body", keeper.same_body)
+    vcr.register_matcher("same address", keeper.same_address)
     with vcr.use_cassette(os.fspath(path)) as tape:
         yield tape
         passed = request.node.stash.get(_PASSED, False)
         left = len(tape) - tape.play_count
         if passed and not recording and left > 0:
             pytest.fail(f"{left} of the {len(tape)} exchanges in {path} were not asked for", pytrace=False)
+
+
+def _path(request: pytest.FixtureRequest, cassettes: Cassettes) -> Path:
+    """The file of a test's cassette, which is no other test's."""
+    from ..suspect import suspects  # noqa: PLC0415  # the plugin is loaded by every pytest there is
+
+    node = request.node
+    if node.get_closest_marker("vcr"):
+        pytest.fail("this test has the mark vcr too, which writes its own cassette, with its secrets", pytrace=False)
+    name = f"{request.cls.__name__}.{node.name}" if request.cls else node.name
+    if suspects(name):
+        pytest.fail("this test's name holds what looks like a secret; give its parameters ids", pytrace=False)
+    file = re.sub(r"[^\w\[\].,=-]+", "-", name) + ".yaml"
+    path = Path(request.config.rootpath, cassettes.folder, request.path.stem, file)
+    taken = request.session.stash.setdefault(_PATHS, {})
+    if taken.setdefault(path, node.nodeid) != node.nodeid:
+        pytest.fail(f"{path} is the cassette of {taken[path]} too; rename one of them", pytrace=False)
+    return path
 
 
 class _Keeper:
@@ -124,17 +143,23 @@ class _Keeper:
         interactions, secrets = scrubbed(cassette["interactions"], self._marks, self._cassettes.keep_headers)
         label = f"recorded_against: {json.dumps(self._cassettes.label)}\n" if self._cassettes.label else ""
         text: str = label + _vcr("serializers.yamlserializer").serialize({**cassette, "interactions": interactions})
-        findings = lint(text, self._path.name, self._marks, harmless=self._cassettes.harmless, live=secrets)
+        findings = lint(text, self._path.name, self._marks, live=secrets)
         if findings:
             told = "\n".join(f"{finding.code}: {finding.message}" for finding in findings)
             pytest.fail(f"{self._path} was not written, for it may hold a secret:\n{told}", pytrace=False)
         return text
 
     def same_body(self, sent: Any, recorded: Any) -> None:
-        from .scrub import normal  # noqa: PLC0415
+        from .scrub import comparable  # noqa: PLC0415
 
-        if normal(sent.body, self._marks) != normal(recorded.body, self._marks):
+        if comparable(sent.body, self._marks) != comparable(recorded.body, self._marks):
             raise AssertionError("the bodies differ, their secrets apart")
+
+    def same_address(self, sent: Any, recorded: Any) -> None:
+        from .scrub import comparable_address  # noqa: PLC0415
+
+        if comparable_address(sent.uri, self._marks) != comparable_address(recorded.uri, self._marks):
+            raise AssertionError("the addresses differ, their secrets apart")
 
 
 def _vcr(part: str = "") -> Any:

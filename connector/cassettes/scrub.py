@@ -11,77 +11,22 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
-from ..exchange import Action
-from ..secret import MASK, Secret, masked
-from ..suspect import known_forms, named_secret, random_runs, suspects, weakly_named
+from ..secret import MASK, Secret
+from ..suspect import known_forms, named_secret
+from .reading import FAKE, FOLLOWED, Marks, as_json, is_fake, is_form, is_placeholder, pairs_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from ..folder import SpecFolder
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 KEPT_HEADERS = frozenset({"accept", "content-type", "date", "link", "location", "retry-after"})
 """What an outcome may depend on; who knows what others hold."""
-_FOLLOWED = 8
-"""Characters from which a secret is looked for inside of other texts; a shorter one is a text of its own."""
-_FAKE = re.compile(r"fake-secret-\d{4}")
-_LONGEST = 64
-_PLACEHOLDER = re.compile(
-    r"(?i)(?:(?:bearer|basic|token)\s+)?(?:"
-    r"(?:fake|dummy|example|sample|test|redacted|filtered|masked|hidden|scrubbed|placeholder|your)\b[\w .-]*"
-    r"|x{3,}|\*{3,}|\.{3,}|<[^<>]{0,60}>|\[[^\[\]]{0,60}\]|\{\{?[^{}]{0,60}\}\}?|\$\{?[A-Z_]+\}?|" + MASK + r"|)"
-)
-
-
 _COOKIE = re.compile(r"(?i)(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})")
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The names under which specs say that a text is secret, and the headers they send."""
-
-    names: frozenset[str] = frozenset()
-    headers: frozenset[str] = frozenset()
-    """Credential headers, by lower-case name: kept, with a fake."""
-
-    @classmethod
-    def of(cls, folder: SpecFolder) -> Self:
-        """The marks of all actions in *folder*.
-
-        Raises:
-            InvalidError: a spec is wrong.
-
-        """
-        names: set[str] = set()
-        headers = {folder.connector.auth.header_key.lower()}
-        for spec in map(folder.action, folder.names):
-            names |= {*spec.sealed}
-            secret = {name for name, field in spec.inputs.items() if field.type == "password"}
-            for place, _, inputs in Action(spec).fills() if secret else ():
-                if secret & {*inputs}:
-                    slot, _, name = place.rpartition(".")
-                    names.add(name)
-                    headers |= {name.lower()} if slot == "headers" else set()
-        return cls(frozenset(names), frozenset(headers))
-
-    def secret(self, name: str, parents: Sequence[str], text: str) -> bool:
-        """Whether *text*, which stands under *name* inside of *parents*, is a secret."""
-        if is_placeholder(text):
-            return False
-        if name in self.names or named_secret(name, parents):
-            return True
-        return weakly_named(name) and ((len(text) > 2 * _FOLLOWED and " " not in text) or bool(suspects(text)))
-
-
-def is_placeholder(text: str) -> bool:
-    """Whether *text* stands where a secret was, or where one would stand."""
-    if _FAKE.fullmatch(text):
-        return True
-    return len(text) <= _LONGEST and _PLACEHOLDER.fullmatch(text) is not None and not any(random_runs(text))
+"""The values of cookies, without what is said about them."""
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')
+"""A text in JSON; with a colon behind it, a key."""
 
 
 def scrubbed(
@@ -92,35 +37,43 @@ def scrubbed(
     secrets: list[Secret] = []
     for interaction in interactions:
         for found in _secrets(interaction, marks):
-            if found not in secrets:
+            if not is_fake(found.reveal()) and found not in secrets:
                 secrets.append(found)
     fakes = _Fakes(secrets)
     return [
         {
-            "request": {
-                **interaction["request"],
-                "uri": fakes.text(interaction["request"]["uri"]),
-                "headers": _headers(interaction["request"]["headers"], kept | marks.headers, fakes),
-                "body": _body(interaction["request"]["body"], fakes),
-            },
-            "response": {
-                **interaction["response"],
-                "headers": _headers(interaction["response"]["headers"], kept, fakes),
-                "body": {"string": _body(interaction["response"]["body"].get("string"), fakes)},
-            },
+            "request": _request(interaction["request"], kept, marks, fakes),
+            "response": _response(interaction["response"], kept, marks, fakes),
         }
         for interaction in interactions
     ], secrets
 
 
-def normal(body: Any, marks: Marks) -> Any:
-    """A request's *body* for comparing: JSON as its value, and secrets as nothing but that."""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-    fakes = _Fakes(list(_in_body(text, marks)), mask=MASK)
-    value = as_json(text)
-    if value is None:
-        return _FAKE.sub(MASK, unquote_plus(_body(text or "", fakes)))
-    return _each(value, lambda one: _FAKE.sub(MASK, fakes.text(one)))
+def _request(request: Mapping[str, Any], kept: frozenset[str], marks: Marks, fakes: _Fakes) -> dict[str, Any]:
+    return {
+        **request,
+        "uri": _address(request["uri"], fakes),
+        "headers": _headers(request["headers"], kept | marks.headers, marks, fakes),
+        "body": _body(request["body"], fakes),
+    }
+
+
+def _response(response: Mapping[str, Any], kept: frozenset[str], marks: Marks, fakes: _Fakes) -> dict[str, Any]:
+    headers = _headers(response["headers"], kept, marks, fakes)
+    return {**response, "headers": headers, "body": {"string": _body(response["body"].get("string"), fakes)}}
+
+
+def comparable(body: Any, marks: Marks) -> str:
+    """A request's *body* for comparing: JSON by its value and types, and secrets as nothing but that."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    faked = FAKE.sub(MASK, _body(text, _Fakes(list(_in_body(text, marks)), mask=MASK)))
+    value = as_json(faked)
+    return unquote_plus(faked) if value is None else json.dumps(value, sort_keys=True)
+
+
+def comparable_address(address: str, marks: Marks) -> str:
+    """A request's *address* for comparing, its secrets as nothing but that."""
+    return FAKE.sub(MASK, unquote_plus(_address(address, _Fakes(list(_in_address(address, marks)), mask=MASK))))
 
 
 class _Fakes:
@@ -129,30 +82,34 @@ class _Fakes:
     def __init__(self, secrets: list[Secret], mask: str | None = None) -> None:
         self._fakes = [(secret, mask or f"fake-secret-{number:04}") for number, secret in enumerate(secrets, 1)]
 
+    def of(self, text: str) -> str | None:
+        """The fake for *text* as a whole; None where it is no secret."""
+        return next((fake for secret, fake in self._fakes if secret == Secret(text)), None)
+
     def text(self, text: str) -> str:
-        spans: list[tuple[int, int, str]] = []
-        for secret, fake in self._fakes:
-            if Secret(text) == secret:
-                return fake
-            if len(secret.reveal()) >= _FOLLOWED:
-                spans += [(start, end, fake) for start, end in secret.places_in(text)]
-        if not spans:
-            return text
-        spans.sort(key=lambda span: (span[0], -span[1]))
-        parts = masked(text, [(start, end) for start, end, _ in spans]).split(MASK)
-        return "".join([parts[0], *(fake + part for fake, part in zip(_leading(spans), parts[1:], strict=True))])
+        """*Text* with a fake wherever a secret stands in it."""
+        return self.of(text) or _replaced(text, lambda secret: secret.places_in(text), self._long())
 
-    def words(self, text: str) -> str:
-        """*Text* of a header, in which a short secret may be one word behind its scheme."""
-        return " ".join(map(self.text, self.text(text).split(" ")))
+    def key(self, text: str) -> str:
+        """The name *text*, which a secret may be, or be in, but only as a whole."""
+        return _replaced(text, lambda secret: secret.wholes_in(text), self._long())
+
+    def _long(self) -> list[tuple[Secret, str]]:
+        return [(secret, fake) for secret, fake in self._fakes if len(secret.reveal()) >= FOLLOWED]
 
 
-def _leading(spans: list[tuple[int, int, str]]) -> Iterator[str]:
+def _replaced(text: str, places: Callable[[Secret], list[tuple[int, int]]], fakes: list[tuple[Secret, str]]) -> str:
+    spans = sorted((start, -end, fake) for secret, fake in fakes for start, end in places(secret))
+    parts: list[str] = []
     done = 0
-    for start, end, fake in spans:
+    for start, less_end, fake in spans:
         if start >= done:
-            yield fake
-        done = max(done, end)
+            parts += [text[done:start], fake]
+        done = max(done, -less_end)
+    return "".join([*parts, text[done:]])
+
+
+# Where secrets are
 
 
 def _secrets(interaction: Mapping[str, Any], marks: Marks) -> Iterator[Secret]:
@@ -165,19 +122,27 @@ def _secrets(interaction: Mapping[str, Any], marks: Marks) -> Iterator[Secret]:
         yield from _in_body(body, marks)
 
 
+def _is_credential(header: str, marks: Marks) -> bool:
+    return header.lower() in marks.headers or (named_secret(header) and header not in marks.harmless)
+
+
 def _in_header(name: str, value: str, marks: Marks) -> Iterator[Secret]:
-    if name.lower() in marks.headers or named_secret(name):
-        if name.lower() in ("cookie", "set-cookie"):
-            yield from (Secret(found[1]) for found in _COOKIE.finditer(value))
-            return
-        scheme, _, credential = value.rpartition(" ")
+    if name.lower() in ("cookie", "set-cookie"):
+        yield from (Secret(found[1]) for found in _COOKIE.finditer(value) if not is_placeholder(found[1]))
+    elif _is_credential(name, marks):
+        scheme, credential = _split(value)
         if scheme.lower() == "basic":
             yield from _in_basic(credential)
-        if not is_placeholder(credential):
-            yield Secret(credential)
-    elif name.lower() == "location":
+        yield Secret(credential)
+    elif name.lower() in ("location", "link"):
         yield from _in_address(value, marks)
     yield from _by_form(value)
+
+
+def _split(header: str) -> tuple[str, str]:
+    """The scheme of a credential header, where it has one, and what stands behind it."""
+    scheme, _, credential = header.partition(" ")
+    return (scheme, credential) if credential and scheme.replace("-", "").isalnum() else ("", header)
 
 
 def _in_basic(encoded: str) -> Iterator[Secret]:
@@ -185,16 +150,13 @@ def _in_basic(encoded: str) -> Iterator[Secret]:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return
-    yield from (Secret(part) for part in (password, user) if len(part) >= _FOLLOWED and not is_placeholder(part))
+    yield from (Secret(part) for part in (password, user) if len(part) >= FOLLOWED and not is_placeholder(part))
 
 
 def _in_address(address: str, marks: Marks) -> Iterator[Secret]:
-    parts = urlsplit(address)
-    for name, value in parse_qsl(parts.query):
+    for name, value in pairs_of(address):
         if marks.secret(name, (), value):
             yield Secret(value)
-    if parts.password and not is_placeholder(parts.password):
-        yield Secret(parts.password)
     yield from _by_form(address)
 
 
@@ -203,29 +165,12 @@ def _in_body(body: Any, marks: Marks) -> Iterator[Secret]:
         return
     value = as_json(body)
     if value is not None:
-        yield from _in_value(value, (), marks)
-    else:
-        for name, text in parse_qsl(body) if is_form(body) else ():
-            if marks.secret(name, (), text):
-                yield Secret(text)
-        yield from _by_form(body)
-
-
-def _in_value(value: Any, path: tuple[str, ...], marks: Marks) -> Iterator[Secret]:
-    match value:
-        case str():
-            if path and marks.secret(path[-1], path[:-1], value):
-                yield Secret(value)
-            yield from _by_form(value)
-        case list():
-            for item in value:
-                yield from _in_value(item, path, marks)
-        case dict():
-            for key, item in value.items():
-                yield from _by_form(key)
-                yield from _in_value(item, (*path, key), marks)
-        case _:
-            return
+        yield from (
+            Secret(text) for names, text in texts_of(value) if names and marks.secret(names[-1], names[:-1], text)
+        )
+    elif is_form(body):
+        yield from (Secret(text) for name, text in parse_qsl(body) if marks.secret(name, (), text))
+    yield from _in_address(body, marks)
 
 
 def _by_form(text: str) -> Iterator[Secret]:
@@ -234,57 +179,58 @@ def _by_form(text: str) -> Iterator[Secret]:
             yield Secret(text[start:end])
 
 
-def _headers(headers: Mapping[str, Any], kept: Collection[str], fakes: _Fakes) -> dict[str, Any]:
+# Where fakes go
+
+
+def _headers(headers: Mapping[str, Any], kept: Collection[str], marks: Marks, fakes: _Fakes) -> dict[str, Any]:
     return {
-        name: [fakes.words(str(value)) for value in (values if isinstance(values, list) else [values])]
+        name: [_header(name, str(value), marks, fakes) for value in (values if isinstance(values, list) else [values])]
         for name, values in headers.items()
         if name.lower() in kept
     }
+
+
+def _header(name: str, value: str, marks: Marks, fakes: _Fakes) -> str:
+    if not _is_credential(name, marks):
+        return _address(value, fakes)
+    scheme, credential = _split(value)
+    return f"{scheme} {fakes.of(credential) or credential}".strip()
+
+
+def _address(address: str, fakes: _Fakes) -> str:
+    """*Address* with fakes, a short secret being a whole value of its query."""
+    faked = fakes.text(address)
+    return (
+        re.sub(r"(?<==)[^&#\s<>\"']+", lambda found: _part(found[0], fakes), faked)
+        if "?" in faked or "#" in faked
+        else faked
+    )
 
 
 def _body(body: Any, fakes: _Fakes) -> Any:
     """*Body* with fakes; as it was, to the byte, where it holds no secret."""
     if not isinstance(body, str):
         return body
-    value = as_json(body)
-    if value is None:
-        return _form(body, fakes) if is_form(body) else fakes.text(body)
-    faked = _each(value, fakes.text)
-    return body if faked == value else json.dumps(faked, ensure_ascii=False)
+    if as_json(body) is not None:
+        return _LITERAL.sub(lambda found: _literal(found, fakes), body)
+    return "&".join(_pair(pair, fakes) for pair in body.split("&")) if is_form(body) else _address(body, fakes)
 
 
-def _form(body: str, fakes: _Fakes) -> str:
-    pairs = [pair.partition("=") for pair in fakes.text(body).split("&")]
-    return "&".join(f"{name}{equals}{_part(value, fakes)}" for name, equals, value in pairs)
+def _literal(found: re.Match[str], fakes: _Fakes) -> str:
+    """A text of JSON, written as it was where nothing in it is secret."""
+    behind = found[1] or ""
+    told = found[0][: len(found[0]) - len(behind)]
+    text = json.loads(told)
+    faked = fakes.key(text) if behind else fakes.text(text)
+    return found[0] if faked == text else json.dumps(faked) + behind
+
+
+def _pair(pair: str, fakes: _Fakes) -> str:
+    name, equals, value = fakes.text(pair).partition("=")
+    return f"{name}{equals}{_part(value, fakes)}"
 
 
 def _part(value: str, fakes: _Fakes) -> str:
     plain = unquote_plus(value)
     faked = fakes.text(plain)
     return value if faked == plain else quote_plus(faked)
-
-
-def _each(value: Any, change: Any) -> Any:
-    match value:
-        case str():
-            return change(value)
-        case list():
-            return [_each(item, change) for item in value]
-        case dict():
-            return {change(key): _each(item, change) for key, item in value.items()}
-        case _:
-            return value
-
-
-def is_form(text: str) -> bool:
-    """Whether *text* may be the pairs of a form."""
-    return "=" in text and re.search(r"[\s<>]", text) is None
-
-
-def as_json(text: Any) -> Any:
-    """The list or object that *text* is as JSON; None where it is none of them."""
-    try:
-        value = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, list | dict) else None

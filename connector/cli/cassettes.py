@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cassettes.lint import lint
-from ..cassettes.scrub import Marks
+from ..cassettes.reading import Marks
 from ..errors import invalid
 from .check import report
 from .options import specs_option
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..folder import SpecFolder
 
-_KINDS = ("*.yaml", "*.yml", "*.json")
+_KINDS = ("*.yaml", "*.yml", "*.json", "*.har")
 
 
 @click.group("cassettes")
@@ -44,12 +44,9 @@ def lint_command(
     The specs tell which names are secret, beside those that everybody has.  No finding repeats what was found.  Exit
     code: 0 nothing was found, 1 something was.
     """
-    marks = Marks.of(specs)
+    marks = Marks.of(specs, harmless)
     findings = [
-        finding
-        for path in paths
-        for file in _files(Path(path))
-        for finding in lint(_text(file), str(file), marks, harmless=harmless)
+        finding for path in paths for file in _files(Path(path)) for finding in lint(_text(file), str(file), marks)
     ]
     return report(findings, "json" if as_json else form, exit_zero=exit_zero)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import invalid
@@ -33,7 +34,8 @@ def refuse_tokens(arguments: Iterable[str]) -> None:
             return
         name, _, value = argument.partition("=")
         name = name.lstrip("-").replace("-", "_")
-        if not is_token(argument) and not is_token(value, may_be_id=named_id(name)):
+        looks = is_token(value, may_be_id=named_id(name)) if value else is_token(argument)
+        if not looks or Path(value or argument).exists():
             continue
         raise invalid(
             "an argument looks like a token, and a token is never an argument: other programs and the shell's history "

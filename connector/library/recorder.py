@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import document
 from ..cassettes.lint import lint
-from ..cassettes.scrub import Marks
+from ..cassettes.reading import Marks
 from ..connector import Connector
 from ..errors import invalid
 from ..examples import described, given
@@ -34,6 +35,10 @@ class Recorder(Connector):
 
     def _exchange(self, exchange: Exchange) -> Answer:
         answer: Answer = super()._exchange(exchange)
+        if isinstance(answer, Reply):
+            answer = replace(
+                answer, headers={name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+            )
         self.seen = [*getattr(self, "seen", []), (exchange.request, answer)]
         return answer
 
@@ -75,8 +80,8 @@ def recorded(
     }
     scrubbed = {key: _scrubbed(value, hidden) for key, value in whole.items()}
     names = {name for name, field in action.spec.inputs.items() if field.type == "password"}
-    marks = Marks(frozenset({*action.spec.sealed, *names}))
-    for leak in lint(json.dumps(scrubbed), example.name, marks, harmless=harmless, live=hidden):
+    marks = Marks(frozenset({*action.spec.sealed, *names}), harmless=frozenset(harmless))
+    for leak in lint(json.dumps(scrubbed), example.name, marks, live=hidden):
         raise invalid(
             f"cannot be recorded, for it may hold a secret: {leak.message}",
             field=example.name,
@@ -86,7 +91,7 @@ def recorded(
 
 
 def _told(action: Action, reply: Reply) -> dict[str, Any]:
-    headers = {name: value for name, value in reply.headers.items() if name in _KEPT_HEADERS}
+    headers = {name: value for name, value in reply.headers.items() if value}
     try:
         body = load_json(reply.text, action.spec.sealed)
     except ValueError:

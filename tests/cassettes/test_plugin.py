@@ -176,3 +176,53 @@ def test_many(n):
     written = "".join(file.read_text() for file in files)
     assert not [secret for secret in (CREDENTIAL, TOKEN) if secret in written]
     assert suite.run(url=suite.url)[0] == 0
+
+
+def test_a_key_in_the_query_is_replayed_with_another_one(tmp_path: Path) -> None:
+    text = """
+import os, httpx, pytest
+
+@pytest.mark.cassette
+def test_it(recording):
+    key = os.environ["CREDENTIAL"] if recording else "fake-credential"
+    assert httpx.get(os.environ["URL"], params={"api_key": key, "page": "1"}).status_code == 200
+"""
+    suite = Suite(tmp_path, text)
+    code, out = suite.record(answer(200, {"id": "1"}))
+    assert code == 0, out
+    assert suite.run(url=suite.url)[0] == 0
+
+
+TWO = """
+import os, httpx, pytest
+
+class {first}:
+    @pytest.mark.cassette
+    def test_it(self):
+        httpx.get(os.environ["URL"])
+
+{marks}
+@pytest.mark.cassette
+@pytest.mark.parametrize("n", [{names}])
+def test_other(n):
+    httpx.get(os.environ["URL"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("marks", "names", "words"),
+    [
+        ("", '"a/b", "a b"', "is the cassette of"),
+        ("", f'"{CREDENTIAL}"', "holds what looks like a secret"),
+        ("@pytest.mark.vcr", '"a"', "has the mark vcr too"),
+    ],
+)
+def test_a_cassette_that_is_not_safely_its_own_is_not_written(
+    tmp_path: Path, marks: str, names: str, words: str
+) -> None:
+    suite = Suite(tmp_path, TWO.format(first="TestA", marks=marks, names=names))
+    code, out = suite.record(answer(200, {"id": "1"}))
+    assert code == 1
+    assert words in out
+    assert "TestA.test_it.yaml" in {file.name for file in tmp_path.rglob("*.yaml")}
+    assert not [file for file in tmp_path.rglob("*") if CREDENTIAL in file.name]

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from locoia_pat.cassettes.lint import lint
-from locoia_pat.cassettes.scrub import Marks, is_placeholder, normal, scrubbed
+from locoia_pat.cassettes.reading import Marks, is_placeholder
+from locoia_pat.cassettes.scrub import comparable, scrubbed
 from locoia_pat.document import write
 from locoia_pat.folder import SpecFolder
 
@@ -261,13 +262,96 @@ def test_an_exchange_without_secrets_is_not_changed(body: Any) -> None:
 
 
 def test_bodies_are_compared_as_values_and_without_their_secrets() -> None:
-    assert normal(b'{"a": 1, "token": "fake-secret-0001"}', OURS) == normal('{"token":"whatever1234","a":1}', OURS)
-    assert normal('{"a": 1}', OURS) != normal('{"a": 2}', OURS)
-    assert normal("a=1", OURS) != normal("a=2", OURS)
-    assert normal(None, OURS) == normal("", OURS) == normal(b"", OURS)
-    assert normal("password=x1y2z3", OURS) == normal("password=fake-secret-0001", OURS)
+    assert comparable(b'{"a": 1, "token": "fake-secret-0001"}', OURS) == comparable(
+        '{"token":"whatever1234","a":1}', OURS
+    )
+    assert comparable('{"a": 1}', OURS) != comparable('{"a": 2}', OURS)
+    assert comparable("a=1", OURS) != comparable("a=2", OURS)
+    assert comparable(None, OURS) == comparable("", OURS) == comparable(b"", OURS)
+    assert comparable("password=x1y2z3", OURS) == comparable("password=fake-secret-0001", OURS)
 
 
 def test_what_is_scrubbed_passes_the_lint() -> None:
     made, secrets = scrubbed([exchange(shape, shape) for shape in SHAPES.values()], OURS)
     assert lint(write({"interactions": made}), "x.yaml", OURS, live=secrets) == []
+
+
+ID = "5a1f3c1e-1b2c-4d3e-8f90-a1b2c3d4e5f6"
+WORDS = "correcthorsebatterystaple"
+HIDDEN = {
+    "a key that stands there twice": exchange(None, f'{{"token":"{TOKEN}","token":null}}'),
+    "an element": exchange(None, f"<token>{ID}</token>"),
+    "a field of a page": exchange(None, f'<input name="csrf_token" value="{ID}">'),
+    "a part of a multipart body": exchange(
+        f'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n{WORDS}\r\n--x--'
+    ),
+    "a name and a value": exchange(None, {"name": "API_TOKEN", "value": ID}),
+    "whatever secrets hold": exchange(None, {"secrets": {"prod": ID}}),
+    "JSON in JSON": exchange(None, {"x": json.dumps({"y": json.dumps({"token": WORDS})})}),
+    "a connection string": exchange(None, f"Server=x;Password={WORDS};"),
+    "a password like a placeholder": exchange({"password": "test-server-admin"}),
+    "a credential like a placeholder": exchange(headers=bearer("test-server-admin")),
+    "words without a sign": exchange(None, {"accesstoken": WORDS, "PGPASSWORD": WORDS, "db_pass": WORDS}),
+    "ids that let in": exchange(None, {"session_id": ID, "secret_id": ID}),
+    "an address in an answer": exchange(None, {"next": f"https://x.example/a?api_key={WORDS}&page=2"}),
+    "a link": exchange(answered={"Link": [f"<https://x.example/a?access_token={ID}>; rel=next"]}),
+    "a fragment": exchange(answered={"Location": [f"https://x.example/cb#access_token={ID}"]}),
+    "a header of many parts": exchange(headers={"authorization": [f'Token token="{TOKEN}", email="a@b.example"']}),
+    "beside a mask": exchange(None, {"token": TOKEN, "note": f"a «secret» of {TOKEN}"}),
+    "a key in PEM": exchange(None, {"data": f"-----BEGIN PRIVATE KEY-----\n{TOKEN}\n-----END PRIVATE KEY-----"}),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_secret_is_found_wherever_it_hides(name: str) -> None:
+    made, secrets = scrubbed([HIDDEN[name]], OURS)
+    text = json.dumps(made)
+    assert secrets != []
+    assert not [secret for secret in (TOKEN, ID, WORDS, "test-server-admin") if secret in text]
+    assert lint(text, "x.json", OURS, live=secrets) == []
+
+
+HARMLESS: list[Any] = [
+    {"error": {"code": "payment_intent_failed"}, "payment_method": "card", "payment_id": "1"},
+    {"sid": "SM87dcf0a1b2c3d4e5f60718293a4b5c6d", "account_sid": "AC2f"},
+    {"Key": "reports/2026/november/summary.csv"},
+    {"token_endpoint": "https://a.example/oauth/token", "password_policy": "strong", "token_version": "2"},
+    {"price": 1.10, "big": 1e300, "next_page": None, "cookie_domain": "x.example"},
+]
+
+
+@pytest.mark.parametrize("body", HARMLESS, ids=str)
+def test_what_is_harmless_is_not_touched_and_is_no_finding(body: Any) -> None:
+    made = [exchange(body, body)]
+    assert scrubbed(made, OURS) == (made, [])
+    assert lint(json.dumps(made), "x.json", OURS, live=[]) == []
+
+
+def test_a_name_that_is_called_harmless_is_not_touched() -> None:
+    made = [exchange({"token": "page-2-of-7"})]
+    assert scrubbed(made, Marks(harmless=frozenset({"token"}))) == (made, [])
+
+
+def test_numbers_keep_their_digits_beside_a_secret() -> None:
+    (one,), _ = scrubbed([exchange(f'{{"token": "{TOKEN}", "price": 1.10, "n": 1E400}}')], OURS)
+    assert one["request"]["body"] == '{"token": "fake-secret-0001", "price": 1.10, "n": 1E400}'
+
+
+def test_a_short_secret_of_an_address_is_a_whole_value() -> None:
+    made, secrets = scrubbed(
+        [exchange(None, {"n": "1234567 123456"}, uri="https://x.example/?otp=123456&page=1")], OURS
+    )
+    assert made[0]["request"]["uri"] == "https://x.example/?otp=fake-secret-0001&page=1"
+    assert made[0]["response"]["body"]["string"] == '{"n": "1234567 123456"}'
+    assert lint(json.dumps(made), "x.json", OURS, live=secrets) == []
+
+
+@pytest.mark.parametrize("text", ["[" * 900, '{"a": "\\ud83d"}', "http://[::1", "=&=", "?=", '{"a":'])
+def test_odd_bodies_and_addresses_are_read_without_harm(text: str) -> None:
+    made = exchange(text, text, uri=text, answered={"Location": [text]})
+    assert scrubbed([made], OURS) == ([made], [])
+    assert isinstance(lint(json.dumps([made]), "x.json", OURS), list)
+
+
+def test_bodies_of_other_types_are_other_bodies() -> None:
+    assert len({comparable(f'{{"a":{value}}}', OURS) for value in ("1", "true", "1.0", '"1"', "null")}) == 5

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from locoia_pat.cassettes.lint import lint
-from locoia_pat.cassettes.scrub import KEPT_HEADERS, Marks
+from locoia_pat.cassettes.reading import Marks
+from locoia_pat.cassettes.scrub import KEPT_HEADERS
 from locoia_pat.folder import SpecFolder
 
 from tests.replay.conftest import RECORDED

@@ -766,7 +766,7 @@ SHOWN = [
     ("{{ token }} {% raw %}", "{{ token }} {% raw %}"),
     ("%s %(token)s {token} ${TOKEN}", "%s %(token)s {token} ${TOKEN}"),
     (f"you sent {TOKEN}", "you sent \u00absecret\u00bb"),
-    (f"header: Bearer {TOKEN[:20]}", "header: Bearer \u00absecret\u00bb"),
+    (f"header: Bearer {TOKEN[:26]}", "header: Bearer \u00absecret\u00bb"),
     ("\ud800", None),
 ]
 

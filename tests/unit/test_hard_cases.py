@@ -405,7 +405,8 @@ def test_a_short_secret_is_redacted_in_base64() -> None:
 
 def test_redaction_of_a_repetitive_text_takes_no_time() -> None:
     began = time.monotonic()
-    assert redact("a" * 10_000, [Secret("a" * 4096)]) == "«secret»"
+    assert set(redact("aB1" * 3_500, [Secret("aB1" * 1365)])) == set("«secret»")
+    assert len(redact("a" * 10_000, [Secret("a" * 4096)])) < 2_000  # what is left is too little of one word
     assert time.monotonic() - began < 5
 
 

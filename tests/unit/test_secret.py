@@ -14,13 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from locoia_pat.secret import MASK, Secret, credential, load_json, redact, usable
+from locoia_pat.suspect import public_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOKEN = "pat_Zq8/vK+3=xY7&wR5?nB2"
 
-visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=60)
+visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=60).filter(
+    lambda text: not text.isalpha() and public_ends(text) == (0, 0)  # their cuts may be words, as tested below
+)
 
 
 @pytest.mark.parametrize("show", [str, repr, "{}".format, "{:>99}".format, "{!r}".format, "%s".__mod__, "%r".__mod__])
@@ -171,7 +174,7 @@ def test_the_error_for_what_is_not_json_holds_no_part_of_it(text: str) -> None:
         ("nothing to hide", [""], "nothing to hide"),
         ("", [TOKEN], ""),
         ("über püasswörd", ["püasswörd"], f"über {MASK}"),
-        ("a" * 100, ["a" * 20], MASK),
+        ("a" * 100, ["a" * 20], MASK * 5),
         ("\ud800 " + TOKEN, [TOKEN], "\ud800 " + MASK),
     ],
     ids=[
@@ -263,3 +266,45 @@ def test_basic_credentials_do_not_survive_redact(secret: str, user: str) -> None
 def test_secrets_side_by_side_are_all_masked(secrets: list[str]) -> None:
     redacted = redact("".join(secrets), map(Secret, secrets))
     assert set(redacted.split(MASK)) == {""}
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("automation-robot-9XYZ12345678", "automation:view and automation"),
+        ("sk_live_Zq8vK3xY7wR5nB2m", "rotate all sk_live_ keys"),
+        ("https://hooks.example/T00Zq8vK3xY7wR5", "see https://hooks.example/ and https://docs"),
+        ("correcthorsebatterystaple", "it is correct, the horse battery is correcthorse"),
+        ("Zq8vK3xY7wR5nB2m-production", "it is in production"),
+    ],
+)
+def test_words_with_which_a_secret_begins_or_ends_stay(secret: str, text: str) -> None:
+    assert redact(text, [Secret(secret)]) == text
+    assert redact(f"<{secret}>", [Secret(secret)]) == f"<{MASK}>"
+
+
+def test_what_comes_behind_known_words_is_masked_with_them() -> None:
+    assert redact("sk_live_Zq8", [Secret("sk_live_Zq8vK3xY7wR5nB2m")]) == MASK
+
+
+ODD = 'Zq8vK3x"7wR5n<2mC4d~gH8p'
+MORE_FORMS = {
+    "jinja": ODD.replace('"', "&#34;").replace("<", "&lt;"),
+    "html": ODD.replace('"', "&quot;").replace("<", "&lt;"),
+    "json in json": json.dumps(json.dumps(ODD))[3:-3],
+    "php": ODD.replace('"', "\\u0022").replace("<", "\\u003C"),
+    "java": quote(ODD, safe="").replace("~", "%7E"),
+    "twice quoted": quote(quote(ODD, safe=""), safe=""),
+    "the end of base64": base64.b64encode(ODD.encode() + b"x").decode()[-8:],
+}
+
+
+@pytest.mark.parametrize("form", MORE_FORMS.values(), ids=MORE_FORMS)
+def test_a_secret_is_followed_into_what_other_programs_write(form: str) -> None:
+    end = [Secret(ODD + "x")] if len(form) == 8 else [Secret(ODD)]
+    assert redact(f"<{form}>", end) == f"<{MASK}>" or set(redact(form, end)) & set("Zq8") == set()
+
+
+def test_many_whole_secrets_in_one_text_leave_the_rest() -> None:
+    secret = "Zq8vK3xY7wR5nB2m"
+    assert redact(f"a {secret} b " * 150, [Secret(secret)]) == f"a {MASK} b " * 150
