@@ -164,13 +164,15 @@ def _in_body(body: Any, marks: Marks) -> Iterator[Secret]:
     if not isinstance(body, str):
         return
     value = as_json(body)
-    if value is not None:
-        yield from (
-            Secret(text) for names, text in texts_of(value) if names and marks.secret(names[-1], names[:-1], text)
-        )
-    elif is_form(body):
-        yield from (Secret(text) for name, text in parse_qsl(body) if marks.secret(name, (), text))
-    yield from _in_address(body, marks)
+    if value is None:
+        yield from (Secret(text) for name, text in parse_qsl(body) if is_form(body) and marks.secret(name, (), text))
+        yield from _in_address(body, marks)
+        return
+    for names, text in texts_of(value):
+        if names and marks.secret(names[-1], names[:-1], text):
+            yield Secret(text)
+        elif not names or names[-1] not in marks.harmless:
+            yield from _in_address(text, marks)
 
 
 def _by_form(text: str) -> Iterator[Secret]:

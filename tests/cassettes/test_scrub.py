@@ -282,9 +282,7 @@ HIDDEN = {
     "a key that stands there twice": exchange(None, f'{{"token":"{TOKEN}","token":null}}'),
     "an element": exchange(None, f"<token>{ID}</token>"),
     "a field of a page": exchange(None, f'<input name="csrf_token" value="{ID}">'),
-    "a part of a multipart body": exchange(
-        f'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n{WORDS}\r\n--x--'
-    ),
+    "a part of a multipart body": exchange(f'--x\r\nX: form-data; name="password"\r\n\r\n{WORDS}\r\n--x--'),
     "a name and a value": exchange(None, {"name": "API_TOKEN", "value": ID}),
     "whatever secrets hold": exchange(None, {"secrets": {"prod": ID}}),
     "JSON in JSON": exchange(None, {"x": json.dumps({"y": json.dumps({"token": WORDS})})}),
