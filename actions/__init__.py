@@ -13,20 +13,24 @@ from .list_pats import list_pats
 from .regenerate_pat import regenerate_pat
 
 if TYPE_CHECKING:
+    from .audit_pats import audit_pats
     from .ensure_pat import ensure_pat
     from .models import ManagedToken, MintedToken, PersonalAccessToken
     from .retire_pat import retire_pat
+    from .revoke_pat import revoke_pat
     from .rotate_pat import rotate_pat
 
 __all__ = [
     "ManagedToken",
     "MintedToken",
     "PersonalAccessToken",
+    "audit_pats",
     "create_pat",
     "ensure_pat",
     "list_pats",
     "regenerate_pat",
     "retire_pat",
+    "revoke_pat",
     "rotate_pat",
 ]
 

@@ -55,6 +55,9 @@ _HOMES = {
     "UnknownOutcomeError": "errors",
 }
 
+SUPERS = ("ensure_pat", "rotate_pat", "retire_pat", "revoke_pat", "audit_pats")
+"""The super actions, each a module of ``locoia_pat.actions``."""
+
 __all__ = [
     "AsyncConnector",
     "Connector",
@@ -81,6 +84,8 @@ def __getattr__(name: str) -> Any:
         return import_module(".version", __name__).VERSION
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name] == "connector":
+        import_module(".supers", __name__).offer(f"{__name__}.actions", SUPERS)
     value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     return value
 

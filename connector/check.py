@@ -8,10 +8,10 @@ from . import examples
 from .errors import Finding, SpecError
 from .exchange import Action, Authorization
 from .rules import reference_findings
+from .spec import ActionSpec
 
 if TYPE_CHECKING:
     from .folder import SpecFolder
-    from .spec import ActionSpec
 
 
 def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
@@ -25,13 +25,14 @@ def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
     specs: dict[str, ActionSpec] = {}
     for name in folder.names:
         try:
-            spec = folder.action(name)
-            action = Action(spec)
+            spec = folder.spec(name)
+            action = Action(spec) if isinstance(spec, ActionSpec) else None
         except SpecError as error:
             findings += error.findings
         else:
-            specs[name] = spec
-            findings += examples.findings(action, whole=whole)
+            if action is not None:
+                specs[name] = action.spec
+                findings += examples.findings(action, whole=whole)
     try:
         Authorization(folder.connector)
         findings += reference_findings(folder.connector, specs, folder.names)

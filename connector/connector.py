@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from functools import partial
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from .result import Result
     from .secret import Secret
     from .sinks import Sink
+
+
+WAIT = 60.0
+"""Seconds to wait for another process that works on the same name."""
 
 
 class _Edge:
@@ -93,6 +98,7 @@ class Connector(_Edge):
         *,
         token_to: Sequence[str | Sink] = (),
         replace: bool = False,
+        wait: float = WAIT,
     ) -> Result:
         """Run the action of that name.
 
@@ -101,11 +107,15 @@ class Connector(_Edge):
             inputs: its inputs, by name.
             token_to: places for the token that is minted, as REFs; each is probed before anything is sent.
             replace: whether a place may hold another token, which becomes its previous one.
+            wait: seconds to wait, in a super action, for another process that works on the same name.
 
         Returns:
             A result for every outcome; :meth:`Result.raise_for_outcome` turns it into an error.
 
         """
+        if (special := self._core.super_action(action, inputs or {})) is not None:
+            with _emptied():
+                return special(self, token_to=token_to, wait=wait)
         steps = self._core.run(action, inputs or {}, token_to, replace)
         done: Any = None
         with _emptied():
@@ -161,10 +171,14 @@ class AsyncConnector(_Edge):
         *,
         token_to: Sequence[str | Sink] = (),
         replace: bool = False,
+        wait: float = WAIT,
     ) -> Result:
-        """Run the action of that name, as :meth:`Connector.run` does."""
+        """Run the action of that name, as :meth:`Connector.run` does; a super action runs in a thread."""
         from anyio.to_thread import run_sync  # noqa: PLC0415  # comes with httpx, and only async code needs it
 
+        if (special := self._core.super_action(action, inputs or {})) is not None:
+            with Connector(self._core.auth, **self._like) as connector:
+                return await run_sync(partial(special, connector, token_to=token_to, wait=wait))
         steps = self._core.run(action, inputs or {}, token_to, replace)
         done: Any = None
         with _emptied():

@@ -12,7 +12,7 @@ from .errors import Finding, SpecError, did_you_mean, invalid, shown
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    from .spec import ActionSpec, ConnectorSpec
+    from .spec import ActionSpec, ConnectorSpec, SuperSpec
 
 CONNECTOR_FILE = "connector.yaml"
 _MAX_BYTES = 512 * 1024
@@ -29,7 +29,7 @@ class SpecFolder:
 
             folder = files("locoia_pat.specs")
         self.folder = _path(folder) if isinstance(folder, (str, os.PathLike)) else folder
-        self._actions: dict[str, ActionSpec] = {}
+        self._actions: dict[str, ActionSpec | SuperSpec] = {}
 
     @cached_property
     def connector(self) -> ConnectorSpec:
@@ -66,7 +66,26 @@ class SpecFolder:
         )
 
     def action(self, name: str) -> ActionSpec:
-        """The action *name*.
+        """The action *name*, which sends a request of its own.
+
+        Raises:
+            InvalidError: there is none of that name, its spec is wrong, or it is a super action.
+
+        """
+        from .spec import SuperSpec  # noqa: PLC0415  # listing names needs no pydantic
+
+        spec = self.spec(name)
+        if isinstance(spec, SuperSpec):
+            raise invalid(
+                f"{name} is a super action: it has no request of its own",
+                field="action",
+                hint=f"Show or run it: it does what it takes through other actions. {spec.summary}",
+                next=f"locoia-pat show {name}",
+            )
+        return spec
+
+    def spec(self, name: str) -> ActionSpec | SuperSpec:
+        """The action or super action *name*.
 
         Raises:
             InvalidError: there is none of that name, or its spec is wrong.
@@ -83,7 +102,7 @@ class SpecFolder:
             self._actions[name] = self._parsed(name)
         return self._actions[name]
 
-    def _parsed(self, name: str) -> ActionSpec:
+    def _parsed(self, name: str) -> ActionSpec | SuperSpec:
         from .parse import parse_action  # noqa: PLC0415  # listing names needs no pydantic
 
         source = self.text(f"{name}.yaml")

@@ -12,23 +12,28 @@ from pydantic import BaseModel, ValidationError
 
 from . import document
 from .errors import Finding, SpecError, did_you_mean, listed
-from .rules import action_findings, connector_findings
-from .spec import ActionSpec, ConnectorSpec
+from .rules import action_findings, connector_findings, super_findings
+from .spec import ActionSpec, ConnectorSpec, SuperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_Spec = TypeVar("_Spec", ActionSpec, ConnectorSpec)
+_Spec = TypeVar("_Spec", ActionSpec, SuperSpec, ConnectorSpec)
 
 
-def parse_action(text: str, file: str) -> ActionSpec:
+def parse_action(text: str, file: str) -> ActionSpec | SuperSpec:
     """The action that the YAML *text* of *file* describes; its templates are not read yet.
+
+    One that says ``super`` is a super action.
 
     Raises:
         SpecError: with every mistake found, each with line and column.
 
     """
-    return parse(ActionSpec, document.read(text, file), action_findings)
+    source = document.read(text, file)
+    if isinstance(source.value, dict) and "super" in source.value:
+        return parse(SuperSpec, source, super_findings)
+    return parse(ActionSpec, source, action_findings)
 
 
 def parse_connector(text: str, file: str) -> ConnectorSpec:

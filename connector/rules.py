@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from . import document
     from .form import Input, InputType
-    from .spec import ActionSpec, ConnectorSpec, Effect, Method, Output
+    from .spec import ActionSpec, ConnectorSpec, Effect, Method, Output, SuperSpec
 
 # What a template reads as something else than a name.
 _RESERVED = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
@@ -60,18 +60,31 @@ _OWN_NAME, _OWN_HOST = "locoia", "api.locoia.com"
 """Locoia's credential belongs to its API: a folder that calls itself Locoia may name no other host."""
 
 
+def super_findings(spec: SuperSpec) -> Iterator[Finding]:
+    """The mistakes in one super action."""
+    yield from _value_findings(spec, ("output",), spec.output)
+
+
+def _value_findings(
+    spec: ActionSpec | SuperSpec, at_output: document.Path, outputs: Mapping[str, Output]
+) -> Iterator[Finding]:
+    """The mistakes in what an action takes and gives."""
+    at = spec.document.finding
+    if (count := _count(spec.inputs)) > _MAX_INPUTS:
+        yield at(
+            "yaml-limit", ("inputs",), f"an action has at most {_MAX_INPUTS} inputs, this has {count}", at_key=True
+        )
+    yield from _input_findings(spec, ("inputs",), spec.inputs)
+    yield from _output_findings(spec, at_output, outputs)
+
+
 def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     """The mistakes in one action, its templates aside."""
     at = spec.document.finding
     yield from _effect_findings(spec)
     yield from _request_findings(spec)
     yield from _pages_findings(spec)
-    if (count := _count(spec.inputs)) > _MAX_INPUTS:
-        yield at(
-            "yaml-limit", ("inputs",), f"an action has at most {_MAX_INPUTS} inputs, this has {count}", at_key=True
-        )
-    yield from _input_findings(spec, ("inputs",), spec.inputs)
-    yield from _output_findings(spec, ("reply", "output"), spec.reply.output)
+    yield from _value_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
         yield at("contradiction", ("reply", "output", name), "an action gives one secret", at_key=True)
     for name in spec.secrets[:1]:
@@ -214,14 +227,16 @@ def _pages_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("pages", key), f'pages by {pages.by} have no "{key}"', at_key=True)
 
 
-def _input_findings(spec: ActionSpec, path: document.Path, inputs: Mapping[str, Input]) -> Iterator[Finding]:
+def _input_findings(
+    spec: ActionSpec | SuperSpec, path: document.Path, inputs: Mapping[str, Input]
+) -> Iterator[Finding]:
     for name, field in inputs.items():
         yield from _shape_findings(spec, (*path, name), field)
         yield from _limit_findings(spec, (*path, name), field)
         yield from _input_findings(spec, (*path, name, "children"), field.children or {})
 
 
-def _shape_findings(spec: ActionSpec, here: document.Path, field: Input) -> Iterator[Finding]:
+def _shape_findings(spec: ActionSpec | SuperSpec, here: document.Path, field: Input) -> Iterator[Finding]:
     """What an input of its type must have, and must not."""
     at = spec.document.finding
     if here[-1] in _RESERVED:
@@ -242,7 +257,7 @@ def _shape_findings(spec: ActionSpec, here: document.Path, field: Input) -> Iter
                 yield at("unknown-reference", (*here, key, option), message, at_key=True)
 
 
-def _limit_findings(spec: ActionSpec, here: document.Path, field: Input) -> Iterator[Finding]:
+def _limit_findings(spec: ActionSpec | SuperSpec, here: document.Path, field: Input) -> Iterator[Finding]:
     """Limits and defaults that are against each other."""
     at = spec.document.finding
     if field.required and field.default is not None:
@@ -255,7 +270,9 @@ def _limit_findings(spec: ActionSpec, here: document.Path, field: Input) -> Iter
         yield at("missing-key", here, '"regexErrorMessage" needs "pattern"')
 
 
-def _output_findings(spec: ActionSpec, path: document.Path, outputs: Mapping[str, Output]) -> Iterator[Finding]:
+def _output_findings(
+    spec: ActionSpec | SuperSpec, path: document.Path, outputs: Mapping[str, Output]
+) -> Iterator[Finding]:
     at = spec.document.finding
     times = [key for key, output in outputs.items() if output.type == "datetime"]
     for name, output in outputs.items():

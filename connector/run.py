@@ -19,12 +19,15 @@ from .auth import ConnectorAuth
 from .errors import ConnectorError, InvalidError, Outcome, Problem, SpecError, invalid, shown
 from .exchange import Action, Authorization
 from .folder import SpecFolder
+from .inputs import Inputs
 from .plan import Plan
 from .result import Result, failed
 from .rules import header_findings
 from .secret import Secret, held, redact, redacted
 from .sinks import Credential, Entry, Sink, open_sink
+from .spec import SuperSpec
 from .steps import Exchange, Local, Steps, now
+from .supers import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -82,6 +85,29 @@ class Core:
                 raise SpecError(findings)
             self._actions[name] = Action(spec, any_option=self._any_option)
         return self._actions[name]
+
+    def super_action(self, name: str, inputs: Mapping[str, Any]) -> Callable[..., Result] | None:
+        """What runs the super action *name* with *inputs*, given a connector and places; None where it is none.
+
+        What it is told is a result too, where the inputs are wrong.
+        """
+        try:
+            spec = self.specs.spec(name) if name in self.specs.names else None
+            if not isinstance(spec, SuperSpec):
+                return None
+            checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
+            work = find(spec.super_)
+        except InvalidError as error:
+            wrong = failed(name if self._knows(name) else None, error, api=self._api())
+            return lambda *_, **__: wrong
+
+        def run(connector: object, **options: Any) -> Result:
+            try:
+                return work(connector, checked, **options)
+            except InvalidError as error:
+                return failed(name, error, api=self._api())
+
+        return run
 
     @cached_property
     def _authorization(self) -> Authorization:

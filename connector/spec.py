@@ -196,6 +196,28 @@ class ActionSpec(Model):
         return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self.secrets)
 
 
+class SuperSpec(Model):
+    """A super action: code that runs other actions, with inputs and outputs like any."""
+
+    spec: Annotated[int, Field(ge=1, le=1)]
+    action: Name
+    title: Line
+    summary: Line
+    docs: Line | None = None
+    effect: Effect
+    super_: Annotated[Name, Field(alias="super")]
+    """What runs it, by name: one of those that this package has."""
+    inputs: dict[Name, Input] = {}
+    output: dict[Name, Output]
+
+    _document: Document = PrivateAttr()
+
+    @property
+    def document(self) -> Document:
+        """Where everything stands."""
+        return self._document
+
+
 class Env(Model):
     """The environment variables of one connector, which begin with its name; no other connector reads them."""
 

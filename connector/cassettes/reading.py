@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from ..exchange import Action
 from ..secret import MASK
+from ..spec import ActionSpec
 from ..suspect import named_secret, random_runs, suspects, weakly_named
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Marks:
         """
         names: set[str] = set()
         headers = {folder.connector.auth.header_key.lower()}
-        for spec in map(folder.action, folder.names):
+        for spec in map(folder.spec, folder.names):
+            if not isinstance(spec, ActionSpec):
+                continue
             names |= {*spec.sealed}
             secret = {name for name, field in spec.inputs.items() if field.type == "password"}
             for place, _, inputs in Action(spec).fills() if secret else ():

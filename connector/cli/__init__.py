@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from .. import SUPERS
 from ..errors import ConnectorError, InvalidError, Outcome, Problem
 from ..folder import SpecFolder
 from ..result import Result, failed
+from ..supers import offer
 from ..version import VERSION
 from . import output
 from .exits import BUG, INTERRUPTED
@@ -80,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(arguments: list[str]) -> int:
     output.distrust(arguments)
     no_core_dumps()
+    offer(f"{__package__.rpartition('.')[0]}.actions", SUPERS)
     try:
         refuse_tokens(arguments)
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)

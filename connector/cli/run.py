@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..connector import Connector
+from ..connector import WAIT, Connector
 from ..errors import ConnectorError, InvalidError, Outcome, Problem, invalid
 from ..result import Result, failed
 from ..retry import DEADLINE
+from ..spec import SuperSpec
 from . import output
 from .arguments import inputs_of
 from .exits import INTERRUPTED
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEADLINE, show_default=True,
               metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
+@click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
+              help="Time to wait for another process that works on the same name.")  # fmt: skip
 @click.option("--json", is_flag=True, expose_value=False, hidden=True)  # as everywhere; it is what run prints
 @click.option("--table", is_flag=True, help="Print a table for people instead of JSON.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
@@ -93,11 +96,12 @@ def _run(
     reveal: bool,
     allow_unknown_scope: bool,
     timeout: float,
+    wait: float,
     yes: bool,
     quiet: bool,
     verbose: bool,
 ) -> Result:
-    spec = specs.action(action)
+    spec = specs.spec(action)
     if inputs_file == "-" and auth == "-":
         raise invalid("--inputs and --auth cannot both read standard input", field="auth")
     inputs = inputs_of(pairs, inputs_file, spec.inputs)
@@ -105,6 +109,8 @@ def _run(
     with Connector(
         auth_of(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
     ) as connector:
+        if isinstance(spec, SuperSpec):
+            return _run_super(connector, spec, inputs, token_to, wait=wait, ask=not yes and sys.stdin.isatty())
         plan = connector.plan(action, inputs)
         if spec.secrets and not token_to and not reveal:
             raise invalid(
@@ -122,6 +128,15 @@ def _run(
         except KeyboardInterrupt:
             interrupted = _interrupted(spec, connector)
     raise _InterruptError(interrupted)
+
+
+def _run_super(
+    connector: Connector, spec: SuperSpec, inputs: dict[str, Any], token_to: tuple[str, ...], *, wait: float, ask: bool
+) -> Result:
+    """A super action: it is safe to interrupt, for its journal tells the next call where it stood."""
+    if ask and spec.effect != "read" and not click.confirm(f"{spec.title} at {connector.base_url}. Go on?", err=True):
+        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
+    return connector.run(spec.action, inputs, token_to=token_to, wait=wait)
 
 
 class _InterruptError(Exception):

@@ -8,6 +8,7 @@ import click
 
 from ..allowed import allowed
 from ..form import form
+from ..spec import SuperSpec
 from . import output
 from .options import action_argument, json_option, located, specs_option
 
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 def command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
     name, folder = located(action, specs)
-    spec = folder.action(name)
+    spec = folder.spec(name)
+    request = getattr(spec, "request", None)
     if as_json:
         output.print_json(_shown(spec))
         return
     click.echo(f"{click.style(spec.action, bold=True)}  {spec.summary}")
-    click.echo(f"effect: {spec.effect}    {spec.request.method} {spec.request.path}")
+    click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
     if spec.docs:
         click.echo(f"docs: {spec.docs}")
     click.echo()
@@ -36,7 +38,7 @@ def command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
         rows = [(name, "yes" if field.required else "no", allowed(field)) for name, field in spec.inputs.items()]
         output.print_table(("input", "required", "takes"), rows)
         click.echo()
-    output.print_table(("output", "type", "meaning"), [_row(name, out) for name, out in spec.reply.output.items()])
+    output.print_table(("output", "type", "meaning"), [_row(name, out) for name, out in _outputs(spec).items()])
 
 
 def _row(name: str, output_: Output) -> tuple[str, str, str]:
@@ -47,23 +49,28 @@ def _row(name: str, output_: Output) -> tuple[str, str, str]:
     return name, f"{kind} or null" if output_.nullable else kind, meaning
 
 
-def _shown(spec: ActionSpec) -> dict[str, Any]:
+def _outputs(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
+    return spec.output if isinstance(spec, SuperSpec) else spec.reply.output
+
+
+def _shown(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
+    request = None if isinstance(spec, SuperSpec) else spec.request
     return {
         "action": spec.action,
         "title": spec.title,
         "summary": spec.summary,
         "docs": spec.docs,
         "effect": spec.effect,
-        "method": spec.request.method,
-        "path": spec.request.path,
+        "method": request and request.method,
+        "path": request and request.path,
         "inputs": {
             name: {"required": field.required, "nullable": field.nullable, "takes": allowed(field)}
             for name, field in spec.inputs.items()
         },
         "outputs": {
             name: output_.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
-            for name, output_ in spec.reply.output.items()
+            for name, output_ in _outputs(spec).items()
         },
-        "rows": spec.reply.rows,
+        "rows": None if isinstance(spec, SuperSpec) else spec.reply.rows,
         "ui_form_schema": form(spec.inputs),
     }

@@ -1,6 +1,6 @@
 """The spec language as JSON Schema, for editors: they complete, explain and check a spec while it is written.
 
-``python -m locoia_pat.library.schema DIR`` writes both files; the shipped ones stand beside Locoia's own specs.
+``python -m locoia_pat.library.schema DIR`` writes the files; the shipped ones stand beside Locoia's own specs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from .. import form, spec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FILES: dict[str, type[BaseModel]] = {"action.schema.json": spec.ActionSpec, "connector.schema.json": spec.ConnectorSpec}
+FILES: dict[str, type[BaseModel]] = {
+    "action.schema.json": spec.ActionSpec,
+    "super.schema.json": spec.SuperSpec,
+    "connector.schema.json": spec.ConnectorSpec,
+}
 """The files, and the model that each describes."""
 
 
@@ -61,7 +65,7 @@ def _alias(model: str, field: str) -> str:
 
 
 def main(folder: str) -> None:
-    """Write both files into *folder*."""
+    """Write the files into *folder*."""
     for file in FILES:
         Path(folder, file).write_text(text(file), encoding="utf-8")
 

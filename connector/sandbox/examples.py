@@ -13,6 +13,7 @@ from starlette.routing import Route
 from .. import examples
 from ..exchange import Action, Authorization
 from ..secret import Secret
+from ..spec import ActionSpec
 from ..wire import Request as Sent
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def create_app(folder: SpecFolder) -> Starlette:
     answers = [
         (examples.described(request, ""), reply)
         for name in folder.names
-        for action in [Action(folder.action(name))]
+        for spec in [folder.spec(name)]
+        if isinstance(spec, ActionSpec)
+        for action in [Action(spec)]
         for example in action.spec.examples
         for request, reply in examples.run(action, example, base).exchanges
         if reply is not None

@@ -21,7 +21,7 @@ FLOORS = [
     {"exchange"},
     {"plan", "examples"},
     {"executor", "sinks", "state", "check"},
-    {"auth", "steps"},
+    {"auth", "steps", "supers"},
     {"run"},
     {"connector"},
     {"cassettes"},
