@@ -115,7 +115,7 @@ class Driver:
             case Keep(record):
                 return self._keep(record)
             case Write(managed):
-                return self._state.save(self._api, self._name, plain(managed))
+                return self._state.save(self._api, self._name, {**plain(managed), "places": self.refs})
             case Settle():
                 return time.sleep(self._settle)
 
@@ -197,6 +197,7 @@ def plain(managed: Managed) -> dict[str, Any]:
 
 def managed_of(known: dict[str, Any]) -> Managed:
     """What :func:`plain` wrote."""
+    known = {key: value for key, value in known.items() if key != "places"}
     retire = tuple(Retire(id_, dt.datetime.fromisoformat(due)) for id_, due in known["retire"])
     return Managed(**{**known, "retire": retire, "dead": tuple(known["dead"]), "scopes": tuple(known["scopes"])})
 

@@ -81,6 +81,8 @@ class Managed:
     """What its tokens may do."""
     note: str = ""
     """What they are for: the text of the note, before the marker."""
+    days: int = 30
+    """How long they live."""
     slot: str = "a"
     """The slot that the operation works on; else the one of the current token."""
     rows: Mapping[str, str] = field(default_factory=dict[str, str])

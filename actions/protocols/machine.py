@@ -144,7 +144,7 @@ class _Tender(Tending):
             found = yield from self._found()
             if found.stopped:
                 return found
-            wishes = {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note}
+            wishes = self._wishes()
             yield from self.write(doing="create", op=self.op, slot=self.managed.slot, ended=False, **wishes)
         known = self.managed.rows.get(self.managed.slot)
         if (stop := (yield from self._promoted(self.managed.slot))) is not None:
@@ -154,12 +154,15 @@ class _Tender(Tending):
             return stop
         return Done("adopted" if known else "created")
 
+    def _wishes(self) -> dict[str, Any]:
+        return {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note, "days": self.wanted.expiration}
+
     def _rescoped(self) -> Machine:
         """A token of other scopes: a regenerate cannot change them, so it is a new row, and those before it go."""
         if not self.wanted.change_scopes:
             there = ", ".join(self.managed.scopes)
             return Done(problem="scopes_differ", message=f"the token of the name {self.wanted.name} has {there}")
-        wishes = {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note}
+        wishes = self._wishes()
         slot = other(self.slot())
         yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=(), **wishes)
         created = yield from self._created()

@@ -38,6 +38,7 @@ _COMMANDS = {
     "check": "Find what is wrong with specs.",
     "test": "Run the examples of specs, without a network.",
     "eject": "Copy an action's spec, to change it.",
+    "reconcile": "Finish what was left unfinished under managed names.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
 }
 

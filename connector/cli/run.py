@@ -16,6 +16,7 @@ from ..retry import DEADLINE
 from ..spec import SuperSpec
 from . import output
 from .arguments import inputs_of
+from .check import FOUND
 from .exits import INTERRUPTED
 from .interrupts import Signals
 from .options import action_argument, auth_of, located, specs_option
@@ -42,19 +43,22 @@ if TYPE_CHECKING:
               help="Time to wait for another process that works on the same name.")  # fmt: skip
 @click.option("--json", is_flag=True, expose_value=False, hidden=True)  # as everywhere; it is what run prints
 @click.option("--table", is_flag=True, help="Print a table for people instead of JSON.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even where audit_pats found something.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
 @click.option("--verbose", is_flag=True, help="Say on standard error what is sent.")
 @specs_option
-def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal: bool, **options: Any) -> int:
+def command(
+    action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal: bool, exit_zero: bool, **options: Any
+) -> int:
     """Run ACTION with its inputs, in any order with the options.
 
     ACTION is a name, or the path of its file.  Values are typed by its spec: expiration=30, expiration=null,
     scopes=automation:view (repeat the name for several), note=@FILE (the text of a file).  "locoia-pat show ACTION"
     tells the inputs.
 
-    Prints one JSON object, whatever happens.  Exit code: 0 done, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not
-    stored.
+    Prints one JSON object, whatever happens.  Exit code: 0 done, 1 audit_pats found something, 2 invalid, 3 refused,
+    4 not done, 5 unknown, 6 not stored.
     """
     signals = Signals()
     action, specs = located(action, specs)
@@ -71,7 +75,8 @@ def command(action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal:
         output.print_result(interrupt.result, quiet=quiet)
         return signals.exit_code or INTERRUPTED
     code = output.print_result(result, reveal=reveal, table=table, quiet=quiet)
-    return signals.exit_code or code
+    found = result.action == "audit_pats" and bool((result.data or {}).get("findings")) and not exit_zero
+    return signals.exit_code or code or (FOUND if found else 0)
 
 
 def _advised(result: Result) -> Result:

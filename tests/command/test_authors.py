@@ -497,8 +497,9 @@ def test_the_schema_is_written_by_one_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_shipped_specs_are_valid_by_their_schema_and_point_to_it(path: Path) -> None:
-    name = "connector.schema.json" if path.name == "connector.yaml" else "action.schema.json"
     text = path.read_text()
+    kind = "connector" if path.name == "connector.yaml" else "super" if "\nsuper:" in text else "action"
+    name = f"{kind}.schema.json"
     assert text.startswith(f"# yaml-language-server: $schema={name}\n")
     jsonschema.validate(_plain(yaml.safe_load(text)), json.loads((SHIPPED / name).read_text()))
 

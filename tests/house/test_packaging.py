@@ -83,7 +83,7 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it() -> None:
 
 def test_every_spec_loads_and_every_typed_function_is_an_action() -> None:
     folder = SpecFolder()
-    assert [folder.action(name).action for name in folder.names] == list(folder.names)
+    assert [folder.spec(name).action for name in folder.names] == list(folder.names)
     assert {name for name in actions.__all__ if name.islower()} <= set(folder.names)
 
 

@@ -12,6 +12,7 @@ from locoia_pat.exchange import Action
 from locoia_pat.folder import SpecFolder
 from locoia_pat.form import form
 from locoia_pat.parse import parse_action, parse_connector
+from locoia_pat.spec import SuperSpec
 
 SPECS = Path(specs.__path__[0])
 
@@ -832,19 +833,26 @@ def test_the_shipped_specs_load_without_findings(file: str) -> None:
     if file == "connector.yaml":
         assert parse_connector(text, file).connector == "locoia"
     else:
-        assert Action(parse_action(text, file)).spec.action == Path(file).stem
+        spec = parse_action(text, file)
+        assert spec.action == Path(file).stem
+        assert isinstance(spec, SuperSpec) or Action(spec).spec is spec
 
 
 def test_the_shipped_specs_say_what_each_does() -> None:
     folder = SpecFolder()
-    assert {name: folder.action(name).effect for name in folder.names} == {
+    assert {name: folder.spec(name).effect for name in folder.names} == {
+        "audit_pats": "read",
         "create_connector_auth": "create",
         "create_pat": "create",
         "delete_connector_auth": "delete",
+        "ensure_pat": "create",
         "get_connector_auth": "read",
         "list_connector_auths": "read",
         "list_pats": "read",
         "regenerate_pat": "rotate",
+        "retire_pat": "delete",
+        "revoke_pat": "delete",
+        "rotate_pat": "rotate",
         "update_connector_auth": "update",
     }
 
