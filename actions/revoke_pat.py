@@ -8,7 +8,7 @@ from locoia_pat import Outcome, Result
 from locoia_pat.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from locoia_pat import Connector
     from locoia_pat.sinks import Sink
@@ -36,6 +36,6 @@ def run(connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | S
         problem = Problem("validation", "revoke_pat gives no token to put anywhere", field="token_to")
         return Result("revoke_pat", Outcome.INVALID, connector.base_url, problem=problem)
     done = connector.run("regenerate_pat", {"token_id": inputs["token_id"], "expiration": _DAYS})
-    told: dict[str, Any] = done.data or {}
+    told: Mapping[str, Any] = done.data or {}
     data = {"id": told.get("id"), "expiration": told.get("expiration")} if done.data else None
     return Result("revoke_pat", done.outcome, done.api, done.attempts, done.warnings, data, done.problem)

@@ -52,7 +52,12 @@ class _Edge:
 
         """
         self._core = Core(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
-        self._like = {"specs": self._core.specs, "base_url": base_url, "timeout": timeout, "any_option": any_option}
+        self._like: dict[str, Any] = {
+            "specs": self._core.specs,
+            "base_url": base_url,
+            "timeout": timeout,
+            "any_option": any_option,
+        }
 
     def with_auth(self, auth: ConnectorAuth) -> Self:
         """A connector of the same specs and address with another credential, and connections of its own."""

@@ -103,11 +103,11 @@ class SpecFolder:
         return self._actions[name]
 
     def _parsed(self, name: str) -> ActionSpec | SuperSpec:
-        from .parse import parse_action  # noqa: PLC0415  # listing names needs no pydantic
+        from .parse import parse_spec  # noqa: PLC0415  # listing names needs no pydantic
 
         source = self.text(f"{name}.yaml")
         try:
-            spec = parse_action(*source)
+            spec = parse_spec(*source)
         except SpecError as error:
             findings = error.findings
         else:

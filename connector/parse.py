@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 _Spec = TypeVar("_Spec", ActionSpec, SuperSpec, ConnectorSpec)
 
 
-def parse_action(text: str, file: str) -> ActionSpec | SuperSpec:
-    """The action that the YAML *text* of *file* describes; its templates are not read yet.
-
-    One that says ``super`` is a super action.
+def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
+    """The action, or the super action, that the YAML *text* of *file* describes.
 
     Raises:
         SpecError: with every mistake found, each with line and column.
@@ -34,6 +32,16 @@ def parse_action(text: str, file: str) -> ActionSpec | SuperSpec:
     if isinstance(source.value, dict) and "super" in source.value:
         return parse(SuperSpec, source, super_findings)
     return parse(ActionSpec, source, action_findings)
+
+
+def parse_action(text: str, file: str) -> ActionSpec:
+    """The action that the YAML *text* of *file* describes; its templates are not read yet.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+
+    """
+    return parse(ActionSpec, document.read(text, file), action_findings)
 
 
 def parse_connector(text: str, file: str) -> ConnectorSpec:

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(arguments: list[str]) -> int:
     output.distrust(arguments)
     no_core_dumps()
-    offer(f"{__package__.rpartition('.')[0]}.actions", SUPERS)
+    offer(f"{__name__.partition('.')[0]}.actions", SUPERS)
     try:
         refuse_tokens(arguments)
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)

@@ -27,5 +27,4 @@ def command(specs: SpecFolder, *, plan: bool, auth: str | None, wait: float) -> 
     Rows that carry a name of another state are listed, and left alone.
     """
     with Connector(auth_of(auth, specs.connector).auth, specs=specs) as connector:
-        options = {} if plan else {"wait": wait}
-        return output.print_result(reconcile(connector, plan=plan, **options))
+        return output.print_result(reconcile(connector, plan=plan, wait=wait))

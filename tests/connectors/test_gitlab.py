@@ -212,6 +212,12 @@ class Full:
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         raise OSError(f"no room for row {entry.id} of {api} in place of {dead}")
 
+    def record(self) -> Any:
+        raise NotImplementedError
+
+    def keep(self, record: Any) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def remove(self) -> bool:
         return False
 

@@ -241,6 +241,12 @@ class Broken:
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         raise ValueError(f"cannot write {entry.token.reveal()} of {api}, {dead}")
 
+    def record(self) -> Any:
+        raise NotImplementedError
+
+    def keep(self, record: Any) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def remove(self) -> bool:
         raise NotImplementedError
 

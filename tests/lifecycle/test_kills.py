@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Secret
@@ -63,7 +63,9 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
             by_itself = number > 0 and chance.random() < 0.5
             if chance.random() < 0.5:
                 kind = chance.choice(["lost", "cut", "dropped", "status", "slow", "no_token"])
-                more = {"status": 500} if kind == "status" else {"seconds": 0.05} if kind == "slow" else {}
+                more: dict[str, Any] = (
+                    {"status": 500} if kind == "status" else {"seconds": 0.05} if kind == "slow" else {}
+                )
                 faults.add(Fault(kind, method=chance.choice(["POST", None]), **more))  # type: ignore[arg-type]
             auth = place if by_itself else f"file:{rotator}"
             killed += kill(what, url, auth, place, str(tmp_path / "state"), after=chance.random() * 0.25)

@@ -192,6 +192,7 @@ def drive(world: World, machine: Callable[[], Machine], *, begins: int = 8) -> D
                 answer = world.perform(steps.send(answer))
         except StopIteration as end:
             done = end.value
+            assert isinstance(done, Done)
             if not done.stopped:
                 return done
         except Crash:

@@ -119,6 +119,12 @@ class FailingPlace:
         value = entry.token.reveal()
         raise ValueError(f"cannot write {value} or {base64_of(value)} of {api}, {dead}")
 
+    def record(self) -> Any:
+        raise NotImplementedError
+
+    def keep(self, record: Any) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def remove(self) -> bool:
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from locoia_pat.errors import Finding, SpecError
 from locoia_pat.exchange import Action
 from locoia_pat.folder import SpecFolder
 from locoia_pat.form import form
-from locoia_pat.parse import parse_action, parse_connector
+from locoia_pat.parse import parse_action, parse_connector, parse_spec
 from locoia_pat.spec import SuperSpec
 
 SPECS = Path(specs.__path__[0])
@@ -833,7 +833,7 @@ def test_the_shipped_specs_load_without_findings(file: str) -> None:
     if file == "connector.yaml":
         assert parse_connector(text, file).connector == "locoia"
     else:
-        spec = parse_action(text, file)
+        spec = parse_spec(text, file)
         assert spec.action == Path(file).stem
         assert isinstance(spec, SuperSpec) or Action(spec).spec is spec
 
