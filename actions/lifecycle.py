@@ -18,7 +18,7 @@ from locoia_pat.sinks import open_sink
 from locoia_pat.sinks.record import Record
 from locoia_pat.state import State
 
-from .protocols.effects import Call, Done, Keep, Load, Managed, Retire, Settle, Snapshot, Take, Write
+from .protocols.effects import Call, Done, Keep, Load, Managed, Retire, Snapshot, Take, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,6 +65,12 @@ class Driver:
             InvalidError: a place or the state cannot be used.
 
         """
+        if not places:
+            raise invalid(
+                "there is no place for the token of this name",
+                field="token_to",
+                hint="Name one with --token-to file:PATH; the token is read from there.",
+            )
         self._connector = connector
         self._name = name
         self._sinks = [open_sink(place) if isinstance(place, str) else place for place in places]
@@ -116,7 +122,7 @@ class Driver:
                 return self._keep(record)
             case Write(managed):
                 return self._state.save(self._api, self._name, {**plain(managed), "places": self.refs})
-            case Settle():
+            case _:
                 return time.sleep(self._settle)
 
     def _load(self) -> Snapshot:

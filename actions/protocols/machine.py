@@ -123,7 +123,7 @@ class _Tender(Tending):
                 return (yield from self.end())
             case "create":
                 return (yield from self._created())
-            case "rotate" | "in_place":
+            case _:
                 return (yield from self._rotated(self.managed.slot))
 
     def _renewed(self, slot: Callable[[], str]) -> Machine:

@@ -61,6 +61,7 @@ def _stands_in(text: str, secret: Secret) -> bool:
     return secret == Secret(text) if len(secret.reveal()) < FOLLOWED else bool(secret.places_in(text))
 
 
+_COOKIE = re.compile(r"(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})", re.IGNORECASE)
 Leak = tuple[str, "LeakCode", str]
 
 
@@ -90,9 +91,8 @@ class _Linter:
             return
         where = ".".join(names)
         if names and self._marks.secret(names[-1], names[:-1], value):
-            if names[-1].lower() not in ("cookie", "set-cookie") or not all(
-                map(self._passes, re.findall(r"(?:^|;)\s*[^=;]+=([^;\s]{8,})", value)[:1])
-            ):
+            cookies = _COOKIE.findall(value) if names[-1].lower() in ("cookie", "set-cookie") else []
+            if not cookies or not all(map(self._passes, cookies)):
                 yield where, "secret-value", "a text by the name of a secret, and no fake"
         elif any(not self._passes(value[start:end]) for start, end in known_forms(value)):
             yield where, "secret-form", "it has the form of a secret"

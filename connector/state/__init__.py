@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from ..secret import Secret
 
 VARIABLE = "LOCOIA_PAT_STATE"
-VERSION = 1
 _FILE = "state.sqlite3"
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE names (api TEXT NOT NULL, name TEXT NOT NULL, managed TEXT NOT NULL, PRIMARY KEY (api, name)) STRICT;
 CREATE TABLE events (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')), api TEXT NOT NULL, name TEXT NOT NULL,
@@ -36,6 +35,9 @@ CREATE TABLE leases (api TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL
 
 class State:
     """One folder of state, in an SQLite file that only its owner can read."""
+
+    steps: tuple[str, ...] = (_FIRST,)
+    """What each version changes; a file that is of an older one is brought up to date, and a copy of it kept."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         """The state in *folder*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
@@ -66,9 +68,9 @@ class State:
             path.chmod(0o600)
         with self._connected() as database:
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
+            if version > len(self.steps):
                 raise OSError(0, f"version {version} of locoia-pat's state is newer than this program")
-            if version < VERSION:
+            if version < len(self.steps):
                 self._upgrade(database, version)
 
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
@@ -78,13 +80,13 @@ class State:
                 database.backup(copy)
         with _written(database):
             (version,) = database.execute("PRAGMA user_version").fetchone()  # another process may have been faster
-            if version == 0:
-                for statement in _SCHEMA.strip().split(";\n"):
+            for step in self.steps[version:]:
+                for statement in step.strip().split(";\n"):
                     database.execute(statement)
-                owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
-                told = [("owner", owner), ("key", secrets.token_hex(32))]
-                database.executemany("INSERT INTO meta VALUES (?, ?)", told)
-            database.execute(f"PRAGMA user_version = {VERSION}")
+            owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
+            told = [("owner", owner), ("key", secrets.token_hex(32))]
+            database.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", told)
+            database.execute(f"PRAGMA user_version = {len(self.steps)}")
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SECONDS = 300.0
 """How long a lease lasts from when it was last looked at: longer than any single step may take."""
 _PAUSE = 0.05
+_UNKNOWN = "?"
 
 
 class Lease:
@@ -30,7 +32,7 @@ class Lease:
     ) -> None:
         self._connected = connected
         self._key = key
-        self._holder = f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}/{secrets.token_hex(4)}"
+        self._holder = f"{_host()}|{os.getpid()}|{_started(os.getpid())}|{secrets.token_hex(4)}"
 
     def take(self, wait: float) -> bool:
         """Take it, within *wait* seconds; whether that worked."""
@@ -71,26 +73,22 @@ class Lease:
 
 def _is_gone(holder: str) -> bool:
     """Whether the process that holds a lease is known to be gone: it was on this computer, and is no more."""
-    host, process, started, _ = holder.split("/")
-    return host == socket.gethostname() and _started(int(process)) not in (started, "?")
+    host, process, started, _ = holder.split("|")
+    same = host == _host() and started != _UNKNOWN
+    return same and _started(int(process)) != started
+
+
+def _host() -> str:
+    """This computer, and on it the space in which numbers of processes mean something: containers have their own."""
+    space = "/proc/self/ns/pid"
+    return f"{socket.gethostname()} {os.readlink(space) if os.path.exists(space) else ''}"  # noqa: PTH110, PTH115  # a link
 
 
 def _started(process: int) -> str:
-    """When a process started, as the system counts it: a number is given again to another one.
-
-    ``gone`` where there is none, ``?`` where it cannot be told.
-    """
+    """When a process started, as the system counts it, for numbers are given again; ``?`` where none can be told."""
     try:
-        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # one line
-            return file.read().rpartition(")")[2].split()[19]
-    except FileNotFoundError:
-        pass
-    except (OSError, IndexError):
-        return "?"
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return "gone"
+        return (
+            Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+        )
     except OSError:
-        return "?"
-    return "?"
+        return _UNKNOWN

@@ -13,6 +13,7 @@ from locoia_pat.sandbox.behaviour import SWITCHES, Behaviour
 from locoia_pat.sandbox.fault import KINDS, Fault
 from locoia_pat.sandbox.faults import Faults
 from locoia_pat.sandbox.server import OWNER, first_token, running
+from locoia_pat.spec import ActionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from locoia_pat.sandbox.store import Store
 
 DONE, REFUSED, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.REFUSED, Outcome.NOT_DONE, Outcome.UNKNOWN
-ACTIONS = SpecFolder().names
+ACTIONS = [name for name in SpecFolder().names if isinstance(SpecFolder().spec(name), ActionSpec)]
 EFFECTS = {name: SpecFolder().action(name).effect for name in ACTIONS}
 AUTH = {"connector_id": "ft", "name": "CRM", "auth_type": "basic_auth"}
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions.protocols import machine
 from locoia_pat.actions.protocols.effects import Call, Keep, Managed, Take, Write
 
-from tests.model.sweep import PROTOCOLS, Protocol, Told, sweep
-from tests.model.world import NAME, OWNER, World, drive
+from tests.model.sweep import PROTOCOLS, Protocol, Told, plans, sweep
+from tests.model.world import NAME, OWNER, World, drive, with_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from locoia_pat.actions.protocols.effects import Machine
+    from locoia_pat.actions.protocols.tending import Wanted
 
 DUAL = ["dual slot, by itself", "dual slot, by itself, first"]
 REPAIRED = ["create or adopt", "dual slot, by a rotator", "in place"]
@@ -21,24 +26,29 @@ REPAIRED = ["create or adopt", "dual slot, by a rotator", "in place"]
 
 def told(name: str, found: Told, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f"\n{name}: {found.plans:,} plans of up to three faults")
+        print(f"\n{name}: {found.plans:,} plans of up to {MOST} faults")
+
+
+QUICK = "QUICK" in os.environ
+"""Two faults instead of three: continuous integration does it so on all Pythons but one."""
+MOST, LEAST = (2, 500) if QUICK else (3, 10_000)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", DUAL)
 def test_a_dual_slot_survives_every_plan_of_three_faults(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = sweep(PROTOCOLS[name], 3)
+    found = sweep(PROTOCOLS[name], MOST)
     told(name, found, capsys)
-    assert found.plans > 40_000
+    assert found.plans > LEAST
     assert (found.dead, found.dead_after, found.orphans, found.late_orphans) == ([], [], [], [])
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", REPAIRED)
 def test_one_reconcile_repairs_what_two_or_three_faults_left(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = sweep(PROTOCOLS[name], 3)
+    found = sweep(PROTOCOLS[name], MOST)
     told(name, found, capsys)
-    assert found.plans > 10_000
+    assert found.plans > LEAST
     assert (found.dead_after, found.orphans) == ([], [])
     assert found.dead != []  # else there would be nothing to reconcile, and the model would prove nothing
 
@@ -171,3 +181,142 @@ def test_two_that_ensure_at_once_make_one_token_and_the_second_finds_it() -> Non
     for world, ended in interleaved(PROTOCOLS["create or adopt"], lease=True, depth=10):
         assert sorted(done.change for done in ended) == ["created", "none"]
         assert len(world.rows) == 1
+
+
+# Ends and other scopes
+
+RETIRE = Protocol(lambda: with_token(World(), standby=True), machine.retire)
+RETIRE_ITSELF = Protocol(lambda: with_token(World(itself=True), standby=True), machine.retire, itself=True)
+
+
+@pytest.mark.parametrize("protocol", [RETIRE, RETIRE_ITSELF], ids=["by a rotator", "by itself"])
+def test_a_name_that_is_retired_leaves_nothing_that_works(protocol: Protocol) -> None:
+    for faults in range(3):
+        for plan in plans(protocol, faults):
+            world = replace(protocol.begin(), faults=plan)
+            before = {row.secret for row in world.rows.values()}
+            done = drive(world, protocol.machine())
+            world.end()
+            if protocol.itself and done.stopped:
+                continue  # its own row was first to go, and with it what could end the rest
+            assert (world.record.current, world.managed.ended) == (None, True), plan
+            assert not before & {row.secret for row in world.rows.values()}, plan
+
+
+def rescoped(wanted: Wanted) -> Machine:
+    return machine.ensure(replace(wanted, scopes=["company"], change_scopes=True))
+
+
+def test_other_scopes_survive_two_faults_and_one_reconcile() -> None:
+    protocol = Protocol(lambda: with_token(World(), standby=True), rescoped)
+    found = sweep(protocol, 2)
+    assert (found.dead_after, found.orphans) == ([], [])
+    world = protocol.begin()
+    drive(world, protocol.machine())
+    assert world.record.current is not None
+    assert world.rows[str(world.record.current.id)].scopes == ["company"]
+
+
+@dataclass
+class Deaf(World):
+    """A world in which no change is ever answered."""
+
+    code: Any = "unknown"
+
+    def serve(self, call: Call, *, authorized: bool = False) -> Result:
+        if call.action == "list_pats":
+            return super().serve(call, authorized=authorized)
+        outcome = Outcome.UNKNOWN if self.code == "unknown" else Outcome.REFUSED
+        return Result("x", outcome, problem=Problem(self.code, "no"))
+
+
+@pytest.mark.parametrize("code", ["unknown", "forbidden"])
+@pytest.mark.parametrize("run", [machine.ensure, machine.rotate, machine.retire, machine.rotate_in_place])
+def test_a_world_that_answers_nothing_ends_the_work_loudly_and_costs_no_token(
+    run: Callable[[Wanted], Machine], code: str
+) -> None:
+    begun = with_token(World(), standby=True)
+    empty = World()
+    for start in (begun, empty):
+        world = Deaf(**{key: getattr(start, key) for key in start.__dataclass_fields__}, code=code)
+        done = drive(world, Protocol(World, run).machine())
+        if start is begun:
+            assert done.stopped or run is machine.ensure
+            assert world.alive(world.record.current)
+        else:
+            assert done.stopped or run is machine.retire
+
+
+def test_a_slot_whose_row_is_gone_gets_a_new_one() -> None:
+    world = with_token(World(), standby=False)
+    world.managed = replace(world.managed, rows={**world.managed.rows, "b": "gone"})
+    done = drive(world, Protocol(World, machine.rotate).machine())
+    assert (done.change, world.alive(world.record.current)) == ("rotated", True)
+    assert "gone" not in world.managed.rows.values()
+
+
+def test_a_secret_that_is_replaced_again_and_again_ends_the_work_loudly() -> None:
+    class Restless(World):
+        def serve(self, call: Call, *, authorized: bool = False) -> Result:
+            result = super().serve(call, authorized=authorized)
+            if call.action == "regenerate_pat":
+                self.rows[call.inputs["token_id"]].secret = self.secret()  # somebody else was faster
+            return result
+
+    world = with_token(Restless(), standby=True)
+    done = drive(world, Protocol(World, machine.rotate).machine(), begins=1)
+    assert (done.problem, world.alive(world.record.current)) == ("unknown", True)
+
+
+def test_a_list_that_cannot_be_read_ends_the_work_and_changes_nothing() -> None:
+    class Blind(World):
+        def serve(self, call: Call, *, authorized: bool = False) -> Result:
+            if call.action == "list_pats" and (call.by is None or self.itself):
+                return Result("x", Outcome.NOT_DONE, problem=Problem("unavailable", "no"))
+            return super().serve(call, authorized=authorized)
+
+    for run in (machine.ensure, machine.rotate, machine.reconcile):
+        for itself in (False, True):
+            world = with_token(Blind(itself=itself), standby=False)
+            done = drive(world, Protocol(World, run, itself=itself).machine(), begins=1)
+            assert done.stopped
+            assert world.alive(world.record.current)
+    assert drive(Blind(), Protocol(World, machine.ensure).machine(), begins=1).stopped
+
+
+def test_a_name_without_a_token_has_nothing_to_reconcile_or_to_rotate() -> None:
+    assert drive(World(), Protocol(World, machine.reconcile).machine()).change == "none"
+    assert drive(World(), Protocol(World, machine.rotate).machine()).problem == "not_found"
+
+
+def test_stored_secrets_that_are_all_dead_are_told_where_there_is_no_rotator() -> None:
+    world = with_token(World(itself=True), standby=False)
+    world.rows["row-1"].secret = world.secret()
+    done = drive(world, Protocol(World, machine.ensure, itself=True).machine(), begins=1)
+    assert done.result is not None
+    assert done.result.problem is not None
+    assert done.result.problem.code == "unauthorized"
+
+
+def test_a_token_that_died_is_replaced_by_a_reconcile() -> None:
+    world = with_token(World(), standby=True)
+    world.rows["row-1"].secret = world.secret()
+    done = drive(world, Protocol(World, machine.reconcile).machine())
+    assert (done.change, world.alive(world.record.current)) == ("rotated", True)
+
+
+@pytest.mark.parametrize("run", [machine.ensure, machine.rotate, machine.reconcile])
+def test_an_end_that_was_begun_is_finished_first(run: Callable[[Wanted], Machine]) -> None:
+    world = with_token(World(), standby=True)
+    world.managed = replace(world.managed, doing="retire", op="Q" * 16)
+    first = world.rows["row-1"].secret
+    drive(world, Protocol(World, run).machine())
+    assert world.rows["row-1"].secret != first
+    assert world.managed.doing is None
+
+
+def test_a_row_that_cannot_be_made_useless_is_told() -> None:
+    world = Deaf(**vars(with_token(World(), standby=True)))
+    world.managed = replace(world.managed, rows={"a": "row-1"})  # nobody knows of the other row
+    done = drive(world, Protocol(World, machine.reconcile).machine(), begins=1)
+    assert (done.problem, world.orphans()) == ("unknown", ["row-2"])

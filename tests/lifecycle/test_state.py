@@ -1,0 +1,142 @@
+"""The journal and the leases: on the disk, readable by their owner alone, and without a secret."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from locoia_pat import InvalidError, Secret
+from locoia_pat.state import State
+from locoia_pat.state.lease import Lease
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+API = "http://127.0.0.1:1/v1"
+
+
+def test_what_is_saved_is_there_for_the_next_process(tmp_path: Path) -> None:
+    first = State(tmp_path)
+    assert first.load(API, "ci") is None
+    first.save(API, "ci", {"a": 1})
+    first.save(API, "ci", {"a": 2})
+    again = State(tmp_path)
+    assert (again.load(API, "ci"), again.names(API), again.owner) == ({"a": 2}, ["ci"], first.owner)
+    assert [event for _, event in again.events(API, "ci")] == [{"a": 1}, {"a": 2}]
+    assert again.load("http://other/v1", "ci") is None
+
+
+def test_the_file_is_its_owners_alone_even_where_it_was_not(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    State(folder)
+    (file,) = folder.glob("*.sqlite3")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o644)
+    State(folder)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_folder_is_that_of_the_variable_or_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCOIA_PAT_STATE", str(tmp_path / "named"))
+    assert State().folder == tmp_path / "named"
+    monkeypatch.delenv("LOCOIA_PAT_STATE")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    assert State().folder == tmp_path / "xdg" / "locoia-pat"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert State().folder == tmp_path / "home" / ".local" / "state" / "locoia-pat"
+
+
+def test_a_folder_that_cannot_be_used_is_invalid(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidError, match="cannot be used"):
+        State(tmp_path / "file")
+    (tmp_path / "state.sqlite3").write_text("this is no database, whatever its name says" * 100)
+    with pytest.raises(InvalidError, match="cannot be used"):
+        State(tmp_path)
+
+
+class Later(State):
+    """A program of a later version."""
+
+    steps = (*State.steps, "ALTER TABLE names ADD COLUMN more TEXT")
+
+
+def test_an_older_file_is_brought_up_to_date_and_a_copy_kept(tmp_path: Path) -> None:
+    before = State(tmp_path)
+    before.save(API, "ci", {"a": 1})
+    later = Later(tmp_path)
+    assert (later.load(API, "ci"), later.owner) == ({"a": 1}, before.owner)
+    with sqlite3.connect(tmp_path / "state.sqlite3.v1") as copy:
+        assert copy.execute("SELECT name FROM names").fetchall() == [("ci",)]
+    with pytest.raises(InvalidError, match="newer than this program"):
+        State(tmp_path)
+
+
+def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.save(API, "ci", {"a": 1})
+    with pytest.raises(sqlite3.Error):
+        state.save(API, None, {"a": 2})  # type: ignore[arg-type]  # on purpose
+    assert state.load(API, "ci") == {"a": 1}
+
+
+def test_a_fingerprint_tells_a_secret_again_and_nothing_of_it(tmp_path: Path) -> None:
+    one, other = State(tmp_path / "a"), State(tmp_path / "b")
+    secret = Secret("fake-token-0123456789")
+    assert one.fingerprint(secret) == one.fingerprint(secret)
+    assert one.fingerprint(secret) != other.fingerprint(secret)
+    assert len(one.fingerprint(secret)) == 12
+
+
+def test_a_lease_is_one_holders_until_it_is_given_back(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    one, other = state.lease(API, "ci"), state.lease(API, "ci")
+    assert one.take(0)
+    assert one.take(0)  # it is its own already
+    assert not other.take(0.1)
+    assert state.lease(API, "another").take(0)
+    assert one.hold()
+    assert not other.hold()
+    one.give_back()
+    assert other.take(0)
+    assert not one.hold()
+
+
+def test_a_lease_ends_at_its_deadline(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    assert state.lease(API, "ci").take(0)
+    with sqlite3.connect(tmp_path / "state.sqlite3") as database:
+        database.execute("UPDATE leases SET deadline = 1, holder = 'another computer|1|?|x'")
+    assert state.lease(API, "ci").take(0)
+
+
+def test_a_lease_of_another_computer_holds_until_its_deadline(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    assert state.lease(API, "ci").take(0)
+    with sqlite3.connect(tmp_path / "state.sqlite3") as database:
+        database.execute("UPDATE leases SET holder = 'another computer|1|12345|x'")
+    assert not state.lease(API, "ci").take(0)
+
+
+def test_a_process_that_was_killed_holds_no_lease(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from locoia_pat.state import State\n"
+        f"assert State({str(tmp_path)!r}).lease({API!r}, 'ci').take(0)\n"
+        "print('taken', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ}) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"taken\n"
+        lease = State(tmp_path).lease(API, "ci")
+        assert not lease.take(0.1)
+        process.kill()
+        process.wait(10)
+    assert isinstance(lease, Lease)
+    assert lease.take(0)
