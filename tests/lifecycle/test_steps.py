@@ -320,7 +320,7 @@ def test_places_that_differ_and_cannot_be_brought_together_are_invalid(place: Pl
 
 
 def test_a_super_action_that_this_package_has_not_is_invalid(place: Place, tmp_path: Path) -> None:
-    specs = shutil.copytree(SpecFolder().folder, tmp_path / "specs")
+    specs = shutil.copytree(str(SpecFolder().folder), tmp_path / "specs")
     text = (specs / "revoke_pat.yaml").read_text()
     (specs / "revoke_pat.yaml").write_text(text.replace("super: revoke_pat", "super: explode_pat"))
     with Connector(ConnectorAuth(place.rotator), specs=specs, base_url=place.url) as connector:
