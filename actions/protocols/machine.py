@@ -7,13 +7,14 @@ machine begins by looking at what is stored, journalled and listed, so after a c
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome
 from locoia_pat.sinks.record import Record
 
-from .effects import Call, Change, Done, Effect, Load, Machine, Take
+from .effects import Call, Change, Done, Effect, Load, Machine, Retire, Take
 from .marker import marked
 from .tending import Part, Tending, Wanted, of, other, refused
 
@@ -172,21 +173,31 @@ class _Tender(Tending):
         return retired if retired.stopped else created
 
     def _found(self) -> Machine:
-        """Rows that already carry the name: ours are adopted, those of others only when told so."""
+        """Rows that already carry the name: ours are adopted; those of another state go, where that was asked for.
+
+        A row that was taken over keeps the marker of the other state, which may still work on it: so it is no slot of
+        ours, but made useless once the overlap has passed, and no working token of either state dies by the other.
+        """
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
         slots: dict[str, str] = {}
+        others: list[Retire] = []
+        due = self.now + dt.timedelta(hours=self.wanted.overlap)
         for row in rows:
             marker = marked(row.get("note"))
             if marker is None or marker.name != self.wanted.name or row.get("id") in self.managed.dead:
                 continue
-            if marker.owner != self.managed.owner and not self.wanted.take_over:
+            if marker.owner == self.managed.owner:
+                slots.setdefault(marker.slot, row["id"])
+            elif self.wanted.take_over:
+                others.append(Retire(row["id"], due))
+            else:
                 message = f"the name {self.wanted.name} is managed by another state ({marker.owner})"
                 return Done(problem="managed_elsewhere", message=message)
-            slots.setdefault(marker.slot, row["id"])
         slot = "a" if "a" in slots or not slots else "b"
-        yield from self.write(rows={**slots, **self.managed.rows}, slot=slot)
+        retire_ = (*self.managed.retire, *others)
+        yield from self.write(rows={**slots, **self.managed.rows}, slot=slot, retire=retire_)
         return Done()
 
     # Rotating

@@ -9,6 +9,7 @@ import pytest
 from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError
 from locoia_pat.actions import list_pats, retire_pat
 from locoia_pat.actions.protocols.marker import marked
+from locoia_pat.actions.reconcile import reconcile
 from locoia_pat.sandbox.fault import Fault
 from locoia_pat.state import State
 
@@ -123,8 +124,22 @@ def test_a_name_of_another_state_is_refused_until_it_is_taken_over(place: Place)
     assert raised.value.problem.code == "managed_elsewhere"
     assert place.works()
     taken = place.ensure(**place.options("other", token_to=[place.ref("other")]), take_over=True)
-    assert taken.change == "adopted"
+    assert taken.change == "created"
     assert place.works("other")
+    assert place.works()  # until the overlap has passed
+
+
+def test_of_two_states_with_one_name_neither_kills_a_token_that_works(place: Place) -> None:
+    there = place.options("other", token_to=[place.ref("other")])
+    place.ensure()
+    place.ensure(**there, take_over=True, overlap=0)
+    assert place.ensure(**there).change == "retired"  # what was taken over is due
+    for _ in range(2):
+        for state in ("state", "other"):
+            with place.connector() as connector:
+                assert reconcile(connector, state=State(place.folder / state), settle=0).problem is None
+            assert place.works("other")
+    assert place.works()
 
 
 def test_a_lease_that_stays_busy_ends_not_done(place: Place) -> None:
