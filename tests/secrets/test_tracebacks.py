@@ -234,6 +234,11 @@ def test_a_time_limit_around_async_code_shows_no_token() -> None:
     assert leaks(answers(error)) == []
 
 
+def spaced() -> Secret:
+    """Made in a function of its own: a tool shows the values of the line that is at fault."""
+    return Secret(f"{ODD.credential} x")
+
+
 def from_stdin() -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.StringIO(f"{ODD.credential} {ODD.minted}\n"))
@@ -246,7 +251,7 @@ def from_environment() -> object:
 
 
 WRONG: dict[str, Callable[[], object]] = {
-    "a credential with a space": lambda: ConnectorAuth(Secret(f"{ODD.credential} x")),
+    "a credential with a space": lambda: ConnectorAuth(spaced()),
     "standard input with a space": from_stdin,
     "a variable with a space": from_environment,
     "a variable by name": lambda: ConnectorAuth.from_ref("env:CANARY").credential(SpecFolder().connector),
