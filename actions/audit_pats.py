@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import Outcome, Result
+from locoia_pat import InvalidError, Outcome, Result
 from locoia_pat.errors import Problem
+from locoia_pat.state import State
 
 from . import scopes
 from .protocols.marker import marked
@@ -50,7 +52,7 @@ def run(connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str 
     listed = connector.run("list_pats")
     if listed.data is None:
         return Result("audit_pats", listed.outcome, listed.api, listed.attempts, listed.warnings, None, listed.problem)
-    rows = listed.data["tokens"]
+    rows = [row for row in listed.data["tokens"] if not _is_ended(row, connector.base_url)]
     now = dt.datetime.now(dt.UTC)
     findings = [
         {"id": row["id"], "note": row["note"], "finding": kind, "message": message}
@@ -59,6 +61,18 @@ def run(connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str 
     ]
     data = {"findings": findings, "checked": len(rows)}
     return Result("audit_pats", Outcome.DONE, listed.api, listed.attempts, listed.warnings, data)
+
+
+def _is_ended(row: Mapping[str, Any], api: str) -> bool:
+    """Whether the user's own state made the row useless on purpose, so that it only runs out."""
+    marker = marked(row["note"])
+    if marker is None:
+        return False
+    with suppress(InvalidError):
+        state = State()
+        known = state.load(api, marker.name) if marker.owner == state.owner else None
+        return known is not None and row["id"] in known["dead"]
+    return False
 
 
 def _odd(row: Mapping[str, Any], inputs: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, str]]:

@@ -132,8 +132,19 @@ class Driver:
             sink.probe()  # a place that cannot be written is told before anything is sent
         records = [sink.record() for sink in self._sinks]
         for record, sink in zip(records, self._sinks, strict=True):
-            if record.name not in (None, self._name):
-                raise invalid(f"{sink.ref} holds the token of the name {record.name}", field="token_to")
+            if record.name not in (None, self._name) and record.current is not None:
+                raise invalid(
+                    f"{sink.ref} holds the token of the name {record.name}",
+                    field="token_to",
+                    hint="Name another place, or end that name there with retire_pat.",
+                )
+        for ref in known["places"] if known else ():
+            if ref not in self.refs and open_sink(ref).record().current is not None:
+                raise invalid(
+                    f"the token of this name stands at {ref}, which is not named",
+                    field="token_to",
+                    hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
+                )
         furthest = _ahead(records, managed)
         if any(_entries(record) != _entries(furthest) for record in records) and (error := self._keep(furthest)):
             raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
@@ -213,6 +224,7 @@ _PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
     "not_stored": (Outcome.NOT_STORED, "not_stored", "Run it again: what was minted is replaced, and nothing is lost."),
     "unsafe": (Outcome.INVALID, "unsafe", "Rotate with two slots, or name another credential."),
     "not_found": (Outcome.INVALID, "not_found", "ensure_pat creates it."),
+    "nothing_to_replace": (Outcome.INVALID, "not_found", "locoia-pat run list_pats shows the rows there are."),
     "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
     "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true makes new rows with these scopes."),
     "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was begun."),

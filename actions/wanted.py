@@ -37,4 +37,11 @@ def wanted_of(**inputs: Any) -> Wanted:
             field="note",
             hint="A marker with name, slot, operation and owner stands behind it.",
         )
+    within = inputs.get("renew_within")
+    if within is not None and within >= inputs["expiration"]:
+        raise invalid(
+            f"is {within} days, and the token lives for {inputs['expiration']}: it would be renewed by every call",
+            field="renew_within",
+            hint="Give fewer days than its lifetime, or leave it out: a third of it is the default.",
+        )
     return Wanted(**{key: value for key, value in inputs.items() if value is not None})

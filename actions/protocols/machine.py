@@ -53,7 +53,7 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
     if not (yield Take()):
         return Done(problem="busy", message="another process is at work on this name")
     tender = _Tender(wanted, (yield Load()))
-    done = yield from work(tender)
+    done = yield from work(tender) if not tender.is_foreign() or wanted.take_over else tender.elsewhere()
     due = min((row.due for row in tender.managed.retire), default=None)
     return replace(done, record=tender.record, retire_due=due)
 
@@ -61,11 +61,25 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
 class _Tender(Tending):
     """What callers ask for."""
 
+    def is_foreign(self) -> bool:
+        """Whether the places hold a token that this state knows nothing of."""
+        known = bool(self.managed.rows) or self.managed.doing is not None
+        return self.record.current is not None and not known
+
+    def elsewhere(self, owner: str = "") -> Machine:
+        """End, for the name is another state's."""
+        who = f" ({owner})" if owner else ""
+        message = f"the token of the name {self.wanted.name} is not managed by this state, but elsewhere{who}"
+        yield from ()
+        return Done(problem="managed_elsewhere", message=message)
+
     def ensure(self) -> Machine:
         resumed = yield from self._resumed()
         if resumed.stopped:
             return resumed
-        if self.record.current is None:
+        if (stop := (yield from self._replaceable())) is not None:
+            return stop
+        if self.record.current is None or self.is_foreign():
             return (yield from self._created())
         proven = yield from self._proven()
         if proven is None or proven.stopped or proven.change != "none":
@@ -153,7 +167,20 @@ class _Tender(Tending):
         yield from self.settled(self.record.previous)
         if (stop := (yield from self._cleared())) is not None:
             return stop
-        return Done("adopted" if known else "created")
+        retired = yield from self._retired()
+        return retired if retired.stopped else Done("adopted" if known else "created")
+
+    def _replaceable(self) -> Part:
+        """Refuse to replace a row that is not there: a misspelt id would leave the row alive."""
+        id_ = self.wanted.replaces
+        if id_ is None or id_ in self.managed.dead or id_ in [row.id for row in self.managed.retire]:
+            return None
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        if id_ in [row["id"] for row in rows]:
+            return None
+        return Done(problem="nothing_to_replace", message=f"there is no row {id_} to replace")
 
     def _wishes(self) -> dict[str, Any]:
         return {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note, "days": self.wanted.expiration}
@@ -166,11 +193,7 @@ class _Tender(Tending):
         wishes = self._wishes()
         slot = other(self.slot())
         yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=(), **wishes)
-        created = yield from self._created()
-        if created.stopped:
-            return created
-        retired = yield from self._retired()
-        return retired if retired.stopped else created
+        return (yield from self._created())
 
     def _found(self) -> Machine:
         """Rows that already carry the name: ours are adopted; those of another state go, where that was asked for.
@@ -182,6 +205,7 @@ class _Tender(Tending):
         if isinstance(rows, Done):
             return rows
         slots: dict[str, str] = {}
+        unfit: list[str] = []
         others: list[Retire] = []
         due = self.now + dt.timedelta(hours=self.wanted.overlap)
         for row in rows:
@@ -189,15 +213,17 @@ class _Tender(Tending):
             if marker is None or marker.name != self.wanted.name or row.get("id") in self.managed.dead:
                 continue
             if marker.owner == self.managed.owner:
-                slots.setdefault(marker.slot, row["id"])
+                if {*(row.get("scopes") or self.wanted.scopes)} != {*self.wanted.scopes}:
+                    unfit.append(row["id"])  # a regenerate cannot change what a row may do
+                else:
+                    slots.setdefault(marker.slot, row["id"])
             elif self.wanted.take_over:
                 others.append(Retire(row["id"], due))
             else:
-                message = f"the name {self.wanted.name} is managed by another state ({marker.owner})"
-                return Done(problem="managed_elsewhere", message=message)
+                return (yield from self.elsewhere(marker.owner))
+        slots = {slot: id_ for slot, id_ in {**slots, **self.managed.rows}.items() if id_ not in unfit}
         slot = "a" if "a" in slots or not slots else "b"
-        retire_ = (*self.managed.retire, *others)
-        yield from self.write(rows={**slots, **self.managed.rows}, slot=slot, retire=retire_)
+        yield from self.write(rows=slots, slot=slot, retire=(*self.managed.retire, *others))
         return Done()
 
     # Rotating
@@ -255,8 +281,17 @@ class _Tender(Tending):
                 return (yield from self._rotated(other(self.slot())))
             if not refused(listed, "unauthorized"):
                 return Done(result=listed)
-        if self.wanted.itself:
-            return Done(result=listed)
+        return Done(result=listed) if self.wanted.itself else (yield from self._repaired())
+
+    def _repaired(self) -> Part:
+        """A new secret by the rotator, where every stored one is dead."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        for row in rows:  # another state took the name over, and made our token useless
+            marker = marked(row.get("note"))
+            if marker and marker.name == self.wanted.name and marker.owner != self.managed.owner:
+                return (yield from self.elsewhere(marker.owner))
         return (yield from self._rotated(self.slot()))
 
     def _is_due(self) -> Generator[Effect, Any, bool | Done]:

@@ -42,6 +42,11 @@ def lint(text: str, name: str, marks: Marks | None = None, *, live: Collection[S
     except ValueError:
         return [Finding(name, 1, 1, "not-text", "this is no YAML and no JSON, so nobody can tell what it holds")]
     linter = _Linter(marks or Marks(), is_placeholder if live is None else is_fake)
+    called = {path[:-1]: value for path, value, _ in texts if path[-1:] in (("name",), ("key",)) and value}
+    texts = [
+        ((*path[:-1], called[path[:-1]]) if path[-1:] == ("value",) and path[:-1] in called else path, value, mark)
+        for path, value, mark in texts
+    ]  # {"name": "X-Api-Key", "value": …}, as HAR has it
     linter.learn(texts)
     findings: list[Finding] = []
     for path, value, (line, column) in texts:
@@ -117,7 +122,7 @@ def _parts(path: Path, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     if value is not None:
         yield from (((*inner, *under), found) if under else ((), found) for under, found in texts_of(value))
         return
-    if names[-1:] in (("body",), ("string",)) and is_form(text):
+    if names[-1:] in (("body",), ("string",), ("text",)) and is_form(text):
         yield from (((*inner, name), found) for name, found in parse_qsl(text))
         return
     pairs = pairs_of(text)

@@ -146,7 +146,8 @@ class _Keeper:
         findings = lint(text, self._path.name, self._marks, live=secrets)
         if findings:
             told = "\n".join(f"{finding.code}: {finding.message}" for finding in findings)
-            pytest.fail(f"{self._path} was not written, for it may hold a secret:\n{told}", pytrace=False)
+            hint = "What is none can be named in harmless=[…], in the fixture called cassettes."
+            pytest.fail(f"{self._path} was not written, for it may hold a secret:\n{told}\n{hint}", pytrace=False)
         return text
 
     def same_body(self, sent: Any, recorded: Any) -> None:

@@ -42,6 +42,8 @@ LEAKS = {
     "chance in a path": (f"uri: https://x.example/{CHANCE}", 1, 6, "high-entropy"),
     "chance as a key": (f"{CHANCE}: 1", 1, 1, "high-entropy"),
     "chance as a key in JSON": (f"""string: '{{"{CHANCE}": 1}}'""", 1, 9, "high-entropy"),
+    "a header of HAR": ('{"name": "X-Api-Key", "value": "abc-def-ghi"}', 1, 32, "secret-value"),
+    "a form of HAR": ('{"postData": {"text": "client_secret=abc-def&grant_type=x"}}', 1, 23, "secret-value"),
     "bytes": ("body: !!binary /w==", 1, 7, "not-text"),
     "no YAML": ("a: [", 1, 1, "not-text"),
 }

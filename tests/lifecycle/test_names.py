@@ -60,9 +60,9 @@ def test_the_token_before_works_until_the_overlap_has_passed(place: Place) -> No
 
 
 def test_a_name_is_renewed_when_it_is_due(place: Place) -> None:
-    place.ensure(expiration=9)
-    assert place.ensure(expiration=9).change == "none"
-    assert place.ensure(expiration=9, renew_within=10).change == "rotated"
+    place.ensure(expiration=6)
+    assert place.ensure(expiration=6).change == "none"
+    assert place.ensure(expiration=9, renew_within=7).change == "rotated"
     assert place.works()
 
 
@@ -133,13 +133,50 @@ def test_of_two_states_with_one_name_neither_kills_a_token_that_works(place: Pla
     there = place.options("other", token_to=[place.ref("other")])
     place.ensure()
     place.ensure(**there, take_over=True, overlap=0)
-    assert place.ensure(**there).change == "retired"  # what was taken over is due
+    assert not place.works()  # what was taken over is ended at once, for there is no overlap
+    with pytest.raises(RefusedError, match="managed by this state, but elsewhere"):
+        place.ensure()
     for _ in range(2):
-        for state in ("state", "other"):
+        for state, code in (("state", "managed_elsewhere"), ("other", None)):
             with place.connector() as connector:
-                assert reconcile(connector, state=State(place.folder / state), settle=0).problem is None
+                result = reconcile(connector, state=State(place.folder / state), settle=0)
+            assert (result.problem and result.problem.code) == code
             assert place.works("other")
+
+
+def test_a_place_that_another_state_filled_is_left_alone_until_it_is_taken_over(place: Place) -> None:
+    place.ensure()
+    there = place.options("other")
+    with pytest.raises(RefusedError) as raised:
+        place.ensure(**there)
+    assert raised.value.problem.code == "managed_elsewhere"
+    with pytest.raises(RefusedError):
+        place.rotate(**there)
+    with place.connector() as connector, pytest.raises(RefusedError):
+        retire_pat(connector, name="ci", **there)
     assert place.works()
+    assert place.ensure(**there, take_over=True, overlap=0).change == "created"
+    assert place.works()
+    assert place.ensure(**there).change == "none"
+
+
+def test_a_name_is_not_moved_by_a_misspelt_place(place: Place) -> None:
+    place.ensure()
+    with pytest.raises(InvalidError, match="which is not named"):
+        place.ensure(token_to=[place.ref("typo")])
+    assert place.works()
+    (place.folder / "ci.json").unlink()
+    assert place.ensure(token_to=[place.ref("moved")]).change == "adopted"
+    assert place.works("moved")
+
+
+def test_a_row_of_other_scopes_is_not_adopted(place: Place) -> None:
+    place.ensure()
+    (place.folder / "ci.json").unlink()
+    changed = place.ensure(scopes=["company:view"])
+    assert (changed.change, changed.scopes) == ("created", ["company:view"])
+    live = [row.id for row in place.rows() if (row.expires_in_days or 0) > 1]
+    assert live == [changed.id]
 
 
 def test_a_lease_that_stays_busy_ends_not_done(place: Place) -> None:
@@ -157,6 +194,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "no expiry": {"expiration": None},
     "a note without room": {"note": "x" * 250},
     "other scopes": {"scopes": ["company"]},
+    "a renewal by every call": {"renew_within": 30},
+    "a row to replace that is not there": {"replaces": "no-such-row"},
 }
 
 
