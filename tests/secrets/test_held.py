@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import traceback
 from typing import Any
 
 import httpx
 import pytest
 from locoia_pat import AsyncConnector, Connector, Outcome
+from locoia_pat import executor as executor_module
+from locoia_pat.executor import AsyncExecutor, Executor
+from locoia_pat.wire import Request
 
 from tests.loopback import answer, drop, serving
 from tests.secrets.kit import CREATE, ODD, auth_of, leaks, minted
@@ -64,3 +68,44 @@ def test_a_request_that_was_kept_in_async_code_holds_no_token_any_more(
         assert asyncio.run(main(server.url)) is outcome
     assert held != []
     assert leaks(kept(held)) == []
+
+
+def interrupting(*_: object, **__: object) -> object:
+    """A network library in which somebody presses Ctrl-C while it holds an answer."""
+    body = ODD.minted
+    try:
+        return int(body)  # its error repeats what it was given
+    except ValueError:
+        raise KeyboardInterrupt  # noqa: B904  # as a signal does, in the middle of anything
+
+
+def frames(error: BaseException) -> list[str]:
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx.Client, "send", interrupting)
+    executor = Executor("http://127.0.0.1:1/v1")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), None, 1)
+    executor.close()
+    assert (caught.value.__context__, caught.value.__cause__) == (None, None)
+    assert {*frames(caught.value)} <= {__file__, executor_module.__file__}
+    assert not any(frame.name == "interrupting" for frame in traceback.extract_tb(caught.value.__traceback__))
+
+
+def test_an_interrupt_leaves_the_async_executor_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> BaseException:
+        executor = AsyncExecutor("http://127.0.0.1:1/v1")
+        try:
+            await executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), None, 1)
+        except KeyboardInterrupt as error:
+            return error
+        finally:
+            await executor.close()
+        raise AssertionError("nothing was raised")
+
+    monkeypatch.setattr(httpx.AsyncClient, "send", interrupting)
+    error = asyncio.run(main())
+    assert (error.__context__, error.__cause__) == (None, None)
+    assert not any(frame.name == "interrupting" for frame in traceback.extract_tb(error.__traceback__))
