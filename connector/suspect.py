@@ -88,7 +88,7 @@ _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"gl(?:pat|dt|rt|rtr|cbt|ft|soat|agent|ptt|imt)-|gh[opsur]_|github_pat_|[srp]k_(?:live|test)_|sk-|xox[a-z]-|xapp-"
     r"|npm_|pypi-|dapi|glsa_|glc_|hv[sbr]\.|AKIA|ASIA|AIza|ya29\.|SG\.|shp[a-z]{2}_|do[a-z]_v1_|dckr_pat_|ATATT|ATCTT"
-    r"|ntn_|sntry[su]_|sbp_|figd_|lin_api_|whsec_|pat_|lpat_|pat-[a-z]{2}[0-9]-|HRKU-|sq0[a-z]{3}-|AGE-SECRET-KEY-"
+    r"|ntn_|sntry[su]_|sbp_|figd_|lin_api_|whsec_|lpat_|pat-[a-z]{2}[0-9]-|HRKU-|sq0[a-z]{3}-|AGE-SECRET-KEY-"
     r"|EAA[A-Za-z0-9])(?=[A-Za-z_.=/+-]*[0-9])[A-Za-z0-9_.=/+-]{12,}"
 )
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*")
