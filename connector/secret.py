@@ -225,11 +225,14 @@ def _gather(value: Any, texts: list[str]) -> None:
 
 def _wholes(text: str, form: Form) -> Iterator[tuple[int, int]]:
     """Where all of *form* stands in *text*, one place after the other."""
-    whole = form.text
+    whole, size = form.text, len(form.text)
     at = text.find(whole)
     while at >= 0:
-        yield at, at + len(whole)
-        at = text.find(whole, at + len(whole))
+        end = at + size
+        while (last := text.rfind(whole, end - size + 1, end + size - 1)) >= 0:  # the last one that overlaps
+            end = last + size
+        yield at, end
+        at = text.find(whole, end)
 
 
 def _cuts(text: str, form: Form) -> Iterator[tuple[int, int]]:

@@ -28,3 +28,4 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     behaviour = Behaviour(**mark.kwargs) if mark else None
     with running(store=store, faults=faults, behaviour=behaviour) as (url, _):
         yield Place(url, store, faults, token, tmp_path)
+    store.close()

@@ -77,6 +77,7 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
                 else:
                     wish(again, what, place, state)
             judge(connector, state, store, tmp_path / "ci.json")
+    store.close()
     assert killed > KILLS / 3
 
 
@@ -124,3 +125,4 @@ def test_the_worker_does_its_work_where_it_is_not_killed(tmp_path: Path) -> None
             assert len(list_pats(connector)) == 2
         with pytest.raises(ConnectorError), Connector(ConnectorAuth(Secret("x" * 20)), base_url=url) as connector:
             list_pats(connector)
+    store.close()

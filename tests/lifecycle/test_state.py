@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,7 +74,7 @@ def test_an_older_file_is_brought_up_to_date_and_a_copy_kept(tmp_path: Path) -> 
     before.save(API, "ci", {"a": 1})
     later = Later(tmp_path)
     assert (later.load(API, "ci"), later.owner) == ({"a": 1}, before.owner)
-    with sqlite3.connect(tmp_path / "state.sqlite3.v1") as copy:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3.v1", isolation_level=None)) as copy:
         assert copy.execute("SELECT name FROM names").fetchall() == [("ci",)]
     with pytest.raises(InvalidError, match="newer than this program"):
         State(tmp_path)
@@ -112,7 +113,7 @@ def test_a_lease_is_one_holders_until_it_is_given_back(tmp_path: Path) -> None:
 def test_a_lease_ends_at_its_deadline(tmp_path: Path) -> None:
     state = State(tmp_path)
     assert state.lease(API, "ci").take(0)
-    with sqlite3.connect(tmp_path / "state.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as database:
         database.execute("UPDATE leases SET deadline = 1, holder = 'another computer|1|?|x'")
     assert state.lease(API, "ci").take(0)
 
@@ -120,7 +121,7 @@ def test_a_lease_ends_at_its_deadline(tmp_path: Path) -> None:
 def test_a_lease_of_another_computer_holds_until_its_deadline(tmp_path: Path) -> None:
     state = State(tmp_path)
     assert state.lease(API, "ci").take(0)
-    with sqlite3.connect(tmp_path / "state.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as database:
         database.execute("UPDATE leases SET holder = 'another computer|1|12345|x'")
     assert not state.lease(API, "ci").take(0)
 

@@ -174,7 +174,7 @@ def test_the_error_for_what_is_not_json_holds_no_part_of_it(text: str) -> None:
         ("nothing to hide", [""], "nothing to hide"),
         ("", [TOKEN], ""),
         ("über püasswörd", ["püasswörd"], f"über {MASK}"),
-        ("a" * 100, ["a" * 20], MASK * 5),
+        ("a" * 100, ["a" * 20], MASK),
         ("\ud800 " + TOKEN, [TOKEN], "\ud800 " + MASK),
     ],
     ids=[
