@@ -64,6 +64,7 @@ HARMLESS = [
     "note: 5a1f3c1e-0000-4000-8000-000000000001",
     "date: Wed, 25 Nov 2026 00:03:22 GMT\nexpiration: '2026-12-25T00:03:22Z'\nstamp: 20261225T000322Z",
     "token: fake-secret-0001",
+    "Set-Cookie: [sid=REDACTED; path=/; HttpOnly]",
     "authorization: [Bearer fake-secret-0012]",
     "password: ''",
     "password: REDACTED\napi_key: <API_KEY>\nsecret: ${SECRET}\ntoken: xxxxx",

@@ -158,6 +158,21 @@ def test_an_audit_counts_the_days_since_the_last_use(place: Place) -> None:
     assert "0 days ago" in found[0]["message"]
 
 
+def test_an_audit_needs_no_state_and_leaves_out_what_its_own_ended(run: Call, place: Place) -> None:
+    place.ensure()
+    with place.connector() as connector:
+        os.environ["LOCOIA_PAT_STATE"] = str(place.folder / "state")
+        assert "expiring" in [one["finding"] for one in audit_pats(connector, expiring_within=60)]
+    assert run("run", "retire_pat", "name=ci", "--token-to", place.ref()).code == 0
+    with place.connector() as connector:
+        os.environ["LOCOIA_PAT_STATE"] = str(place.folder / "state")
+        ended = [one for one in audit_pats(connector) if marked(one["note"])]
+        (place.folder / "file").touch()
+        os.environ["LOCOIA_PAT_STATE"] = str(place.folder / "file")
+        told = [one["finding"] for one in audit_pats(connector) if marked(one["note"])]
+    assert (ended, told) == ([], ["expiring"])
+
+
 def test_an_audit_leaves_out_what_works_no_more() -> None:
     row = {"id": "1", "expiration": "2001-01-01T00:00:00Z", "note": "old", "last_used": None, "scopes": ["embed"]}
     with serving(answer(200, [row])) as server, Connector(ConnectorAuth(Secret("x" * 20)), base_url=server.url) as api:

@@ -282,6 +282,17 @@ def test_a_list_that_cannot_be_read_ends_the_work_and_changes_nothing() -> None:
             assert done.stopped
             assert world.alive(world.record.current)
     assert drive(Blind(), Protocol(World, machine.ensure).machine(), begins=1).stopped
+    replacing = Protocol(World, lambda wanted: machine.ensure(replace(wanted, replaces="row-9"))).machine()
+    assert drive(Blind(), replacing, begins=1).stopped
+    world = with_token(Blind(), standby=False)
+    world.rows["row-1"].secret = world.secret()  # the stored one died
+    assert drive(world, Protocol(World, machine.ensure).machine(), begins=1).stopped
+
+
+def test_a_reconcile_that_cannot_finish_what_was_begun_says_so() -> None:
+    world = Deaf()
+    world.managed = replace(world.managed, doing="create", op="Q" * 16)
+    assert drive(world, Protocol(World, machine.reconcile).machine(), begins=1).problem == "unknown"
 
 
 def test_a_name_without_a_token_has_nothing_to_reconcile_or_to_rotate() -> None:
