@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import InvalidError, Outcome, Result
-from locoia_pat.errors import Problem
+from locoia_pat.errors import invalid
 from locoia_pat.state import State
 
 from . import scopes
@@ -47,12 +46,12 @@ def audit_pats(
 def run(connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str | Sink] = (), **_: Any) -> Result:
     """The same from inputs, as a step has them; returns a result for every outcome."""
     if token_to:
-        problem = Problem("validation", "audit_pats gives no token to put anywhere", field="token_to")
-        return Result("audit_pats", Outcome.INVALID, connector.base_url, problem=problem)
+        raise invalid("audit_pats gives no token to put anywhere", field="token_to")
     listed = connector.run("list_pats")
     if listed.data is None:
         return Result("audit_pats", listed.outcome, listed.api, listed.attempts, listed.warnings, None, listed.problem)
-    rows = [row for row in listed.data["tokens"] if not _is_ended(row, connector.base_url)]
+    ended = _ended(listed.data["tokens"], connector.base_url)
+    rows = [row for row in listed.data["tokens"] if row["id"] not in ended]
     now = dt.datetime.now(dt.UTC)
     findings = [
         {"id": row["id"], "note": row["note"], "finding": kind, "message": message}
@@ -63,16 +62,17 @@ def run(connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str 
     return Result("audit_pats", Outcome.DONE, listed.api, listed.attempts, listed.warnings, data)
 
 
-def _is_ended(row: Mapping[str, Any], api: str) -> bool:
-    """Whether the user's own state made the row useless on purpose, so that it only runs out."""
-    marker = marked(row["note"])
-    if marker is None:
-        return False
-    with suppress(InvalidError):
+def _ended(rows: Sequence[Mapping[str, Any]], api: str) -> set[str]:
+    """The rows that the user's own state made useless on purpose, so that they only run out."""
+    markers = [marker for row in rows if (marker := marked(row["note"]))]
+    if not markers:
+        return set()
+    try:
         state = State()
-        known = state.load(api, marker.name) if marker.owner == state.owner else None
-        return known is not None and row["id"] in known["dead"]
-    return False
+    except InvalidError:
+        return set()  # an audit needs none
+    names = {marker.name for marker in markers if marker.owner == state.owner}
+    return {id_ for name in names for id_ in (state.load(api, name) or {"dead": ()})["dead"]}
 
 
 def _odd(row: Mapping[str, Any], inputs: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import Outcome, Result
-from locoia_pat.errors import Problem
+from locoia_pat import Result
+from locoia_pat.errors import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,7 @@ def revoke_pat(connector: Connector, token_id: str) -> None:
 def run(connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink] = (), **_: Any) -> Result:
     """The same from inputs, as a step has them; returns a result for every outcome."""
     if token_to:
-        problem = Problem("validation", "revoke_pat gives no token to put anywhere", field="token_to")
-        return Result("revoke_pat", Outcome.INVALID, connector.base_url, problem=problem)
+        raise invalid("revoke_pat gives no token to put anywhere", field="token_to")
     done = connector.run("regenerate_pat", {"token_id": inputs["token_id"], "expiration": _DAYS})
     told: Mapping[str, Any] = done.data or {}
     data = {"id": told.get("id"), "expiration": told.get("expiration")} if done.data else None

@@ -92,7 +92,7 @@ class Core:
         What it is told is a result too, where the inputs are wrong.
         """
         try:
-            spec = self.specs.spec(name) if name in self.specs.names else None
+            spec = self.specs.spec(name)
             if not isinstance(spec, SuperSpec):
                 return None
             checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())

@@ -158,25 +158,10 @@ class RevokeSpec(Model):
     inputs: dict[Name, Any]
 
 
-class ActionSpec(Model):
-    """One action."""
+class _File(Model):
+    """What every file of specs has: the version of its language, and where each part of it stands."""
 
     spec: Annotated[int, Field(ge=1, le=1)]
-    action: Name
-    title: Line
-    summary: Line
-    docs: Line | None = None
-    effect: Effect
-    replaces: Name | None = None
-    """For ``rotate``: the input that names the row whose token dies."""
-    look: Name | None = None
-    """The action that shows whether this one happened."""
-    revoke: RevokeSpec | None = None
-    inputs: dict[Name, Input] = {}
-    request: RequestSpec
-    pages: PagesSpec | None = None
-    reply: ReplySpec
-    examples: Annotated[list[Example], Field(max_length=20)] = []
 
     _document: Document = PrivateAttr()
 
@@ -184,6 +169,31 @@ class ActionSpec(Model):
     def document(self) -> Document:
         """Where everything stands."""
         return self._document
+
+
+class _Head(_File):
+    """What an action says of itself, whatever runs it."""
+
+    action: Name
+    title: Line
+    summary: Line
+    docs: Line | None = None
+    effect: Effect
+    inputs: dict[Name, Input] = {}
+
+
+class ActionSpec(_Head):
+    """One action."""
+
+    replaces: Name | None = None
+    """For ``rotate``: the input that names the row whose token dies."""
+    look: Name | None = None
+    """The action that shows whether this one happened."""
+    revoke: RevokeSpec | None = None
+    request: RequestSpec
+    pages: PagesSpec | None = None
+    reply: ReplySpec
+    examples: Annotated[list[Example], Field(max_length=20)] = []
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
@@ -196,26 +206,12 @@ class ActionSpec(Model):
         return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self.secrets)
 
 
-class SuperSpec(Model):
+class SuperSpec(_Head):
     """A super action: code that runs other actions, with inputs and outputs like any."""
 
-    spec: Annotated[int, Field(ge=1, le=1)]
-    action: Name
-    title: Line
-    summary: Line
-    docs: Line | None = None
-    effect: Effect
     super_: Annotated[Name, Field(alias="super")]
     """What runs it, by name: one of those that this package has."""
-    inputs: dict[Name, Input] = {}
     output: dict[Name, Output]
-
-    _document: Document = PrivateAttr()
-
-    @property
-    def document(self) -> Document:
-        """Where everything stands."""
-        return self._document
 
 
 class Env(Model):
@@ -243,10 +239,9 @@ class Auth(Model):
     """Where a first credential comes from, in words."""
 
 
-class ConnectorSpec(Model):
+class ConnectorSpec(_File):
     """What the actions of one folder share."""
 
-    spec: Annotated[int, Field(ge=1, le=1)]
     connector: Name
     title: Line
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
@@ -258,10 +253,3 @@ class ConnectorSpec(Model):
     check: Name | None = None
     """The read that shows whether a credential is accepted."""
     auth: Auth = Auth()
-
-    _document: Document = PrivateAttr()
-
-    @property
-    def document(self) -> Document:
-        """Where everything stands."""
-        return self._document

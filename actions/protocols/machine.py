@@ -15,7 +15,6 @@ from locoia_pat import Outcome
 from locoia_pat.sinks.record import Record
 
 from .effects import Call, Change, Done, Effect, Load, Machine, Retire, Take
-from .marker import marked
 from .tending import Part, Tending, Wanted, of, other, refused
 
 if TYPE_CHECKING:
@@ -208,9 +207,8 @@ class _Tender(Tending):
         unfit: list[str] = []
         others: list[Retire] = []
         due = self.now + dt.timedelta(hours=self.wanted.overlap)
-        for row in rows:
-            marker = marked(row.get("note"))
-            if marker is None or marker.name != self.wanted.name or row.get("id") in self.managed.dead:
+        for row, marker in self.named(rows):
+            if row["id"] in self.managed.dead:
                 continue
             if marker.owner == self.managed.owner:
                 if {*(row.get("scopes") or self.wanted.scopes)} != {*self.wanted.scopes}:
@@ -288,9 +286,8 @@ class _Tender(Tending):
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
-        for row in rows:  # another state took the name over, and made our token useless
-            marker = marked(row.get("note"))
-            if marker and marker.name == self.wanted.name and marker.owner != self.managed.owner:
+        for _, marker in self.named(rows):
+            if marker.owner != self.managed.owner:  # it took the name over, and made our token useless
                 return (yield from self.elsewhere(marker.owner))
         return (yield from self._rotated(self.slot()))
 

@@ -196,14 +196,14 @@ class Tending:
             return Done(result=listed)
         return [row for row in listed.data["tokens"] if row.get("id")]
 
+    def named(self, rows: Sequence[Row]) -> list[tuple[Row, Marker]]:
+        """Those of *rows* that carry this name, with their markers."""
+        markers = [(row, marked(row.get("note"))) for row in rows]
+        return [(row, marker) for row, marker in markers if marker and marker.name == self.wanted.name]
+
     def mine(self, rows: Sequence[Row]) -> list[Row]:
         """Those of *rows* that carry this name and owner."""
-        markers = [(row, marked(row.get("note"))) for row in rows]
-        return [
-            row
-            for row, marker in markers
-            if marker and (marker.name, marker.owner) == (self.wanted.name, self.managed.owner)
-        ]
+        return [row for row, marker in self.named(rows) if marker.owner == self.managed.owner]
 
     def write(self, **changes: Any) -> Generator[Effect, Any, None]:
         """Journal *changes*, before anything else happens."""

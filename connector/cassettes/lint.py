@@ -14,7 +14,18 @@ from ..document import leaves
 from ..errors import Finding
 from ..secret import Secret
 from ..suspect import known_forms, named_id, random_runs, suspects
-from .reading import FOLLOWED, Marks, as_json, is_fake, is_form, is_placeholder, pairs_of, texts_of
+from .reading import (
+    FOLLOWED,
+    Marks,
+    as_json,
+    cookies_in,
+    is_cookie,
+    is_fake,
+    is_form,
+    is_placeholder,
+    pairs_of,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -66,7 +77,6 @@ def _stands_in(text: str, secret: Secret) -> bool:
     return secret == Secret(text) if len(secret.reveal()) < FOLLOWED else bool(secret.places_in(text))
 
 
-_COOKIE = re.compile(r"(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})", re.IGNORECASE)
 Leak = tuple[str, "LeakCode", str]
 
 
@@ -96,7 +106,7 @@ class _Linter:
             return
         where = ".".join(names)
         if names and self._marks.secret(names[-1], names[:-1], value):
-            cookies = _COOKIE.findall(value) if names[-1].lower() in ("cookie", "set-cookie") else []
+            cookies = cookies_in(value) if is_cookie(names[-1]) else []
             if not cookies or not all(map(self._passes, cookies)):
                 yield where, "secret-value", "a text by the name of a secret, and no fake"
         elif any(not self._passes(value[start:end]) for start, end in known_forms(value)):

@@ -36,6 +36,8 @@ _PLACEHOLDER = re.compile(
 )
 """What people write where a secret was, or where one would stand."""
 
+_COOKIE = re.compile(r"(?i)(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})")
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -89,6 +91,16 @@ def is_placeholder(text: str) -> bool:
     if is_fake(text):
         return True
     return len(text) <= _LONGEST and _PLACEHOLDER.fullmatch(text) is not None and not any(random_runs(text))
+
+
+def is_cookie(header: str) -> bool:
+    """Whether the *header* of that name holds cookies."""
+    return header.lower() in ("cookie", "set-cookie")
+
+
+def cookies_in(value: str) -> list[str]:
+    """The values of the cookies in a header, without what is said about them."""
+    return _COOKIE.findall(value)
 
 
 def pairs_of(address: str) -> list[tuple[str, str]]:

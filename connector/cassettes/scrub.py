@@ -16,15 +16,25 @@ from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
 from ..secret import MASK, Secret
 from ..suspect import known_forms, named_secret
-from .reading import FAKE, FOLLOWED, Marks, as_json, is_fake, is_form, is_placeholder, pairs_of, texts_of
+from .reading import (
+    FAKE,
+    FOLLOWED,
+    Marks,
+    as_json,
+    cookies_in,
+    is_cookie,
+    is_fake,
+    is_form,
+    is_placeholder,
+    pairs_of,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 KEPT_HEADERS = frozenset({"accept", "content-type", "date", "link", "location", "retry-after"})
 """What an outcome may depend on; who knows what others hold."""
-_COOKIE = re.compile(r"(?i)(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})")
-"""The values of cookies, without what is said about them."""
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')
 """A text in JSON; with a colon behind it, a key."""
 
@@ -127,8 +137,8 @@ def _is_credential(header: str, marks: Marks) -> bool:
 
 
 def _in_header(name: str, value: str, marks: Marks) -> Iterator[Secret]:
-    if name.lower() in ("cookie", "set-cookie"):
-        yield from (Secret(found[1]) for found in _COOKIE.finditer(value) if not is_placeholder(found[1]))
+    if is_cookie(name):
+        yield from (Secret(found) for found in cookies_in(value) if not is_placeholder(found))
     elif _is_credential(name, marks):
         scheme, credential = _split(value)
         if scheme.lower() == "basic":

@@ -36,9 +36,8 @@ class Recorder(Connector):
     def _exchange(self, exchange: Exchange) -> Answer:
         answer: Answer = super()._exchange(exchange)
         if isinstance(answer, Reply):
-            answer = replace(
-                answer, headers={name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
-            )
+            kept = {name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS}
+            answer = replace(answer, headers=kept)
         self.seen = [*getattr(self, "seen", []), (exchange.request, answer)]
         return answer
 
@@ -91,7 +90,7 @@ def recorded(
 
 
 def _told(action: Action, reply: Reply) -> dict[str, Any]:
-    headers = {name: value for name, value in reply.headers.items() if value}
+    headers = dict(reply.headers)
     try:
         body = load_json(reply.text, action.spec.sealed)
     except ValueError:

@@ -17,11 +17,12 @@ from urllib.parse import quote
 
 import pytest
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.sinks import Credential, Entry, open_sink, read_ref
+from locoia_pat.sinks import Entry, open_sink, read_ref
 
 from tests.connectors.kit import CANARY, GITLAB, command, forms
 from tests.connectors.standin import ROOT_TOKEN, USER_TOKEN, StandIn, standing
 from tests.loopback import Server, answer, serving
+from tests.sinks import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,28 +199,13 @@ def test_an_administrator_creates_tokens_for_others_and_nobody_else_does(gitlab:
     )
 
 
-class Full:
+class Full(Place):
     """A place that is proven to take a token, and then takes none."""
 
     ref = "full:1"
 
-    def read(self) -> Credential:
-        raise NotImplementedError
-
-    def probe(self) -> Entry | None:
-        return None
-
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         raise OSError(f"no room for row {entry.id} of {api} in place of {dead}")
-
-    def record(self) -> Any:
-        raise NotImplementedError
-
-    def keep(self, record: Any) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    def remove(self) -> bool:
-        return False
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from locoia_pat.actions import create_pat, list_pats, regenerate_pat
 from locoia_pat.sinks import Entry, Sink, open_sink, read_ref
 
 from tests.loopback import TOKEN, Server, answer, created, serving
+from tests.sinks import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,28 +228,13 @@ def test_one_place_and_one_scope_may_be_given_alone(tmp_path: Path) -> None:
             create_pat(api, expiration=1, scopes="embed,company", note="CI")
 
 
-class Broken:
+class Broken(Place):
     """A place that proves good and then fails in a way of its own, with the token in its words."""
 
     ref = "broken:place#current"
 
-    def probe(self) -> None:
-        return None
-
-    def read(self) -> Any:
-        raise NotImplementedError
-
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         raise ValueError(f"cannot write {entry.token.reveal()} of {api}, {dead}")
-
-    def record(self) -> Any:
-        raise NotImplementedError
-
-    def keep(self, record: Any) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    def remove(self) -> bool:
-        raise NotImplementedError
 
 
 def test_a_place_that_fails_in_a_way_of_its_own_ends_not_stored_and_shows_no_token() -> None:

@@ -18,6 +18,7 @@ from locoia_pat import AsyncConnector, Connector, ConnectorAuth, ConnectorError,
 
 from tests.loopback import answer, created, cut, drop, send, serving
 from tests.safety.test_credentials import forms
+from tests.sinks import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,29 +105,14 @@ def minted(pair: Canaries, **changed: Any) -> dict[str, Any]:
     return created(token=pair.minted, **changed)
 
 
-class FailingPlace:
+class FailingPlace(Place):
     """A place that proves good, and then fails with the token in its words."""
 
     ref = "failing:place#current"
 
-    def probe(self) -> None:
-        return None
-
-    def read(self) -> Any:
-        raise NotImplementedError
-
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         value = entry.token.reveal()
         raise ValueError(f"cannot write {value} or {base64_of(value)} of {api}, {dead}")
-
-    def record(self) -> Any:
-        raise NotImplementedError
-
-    def keep(self, record: Any) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    def remove(self) -> bool:
-        raise NotImplementedError
 
 
 class InterruptedPlace(FailingPlace):
