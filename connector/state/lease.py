@@ -22,6 +22,8 @@ SECONDS = 300.0
 """How long a lease lasts from when it was last looked at: longer than any single step may take."""
 _PAUSE = 0.05
 _UNKNOWN = "?"
+_DEAD = ("Z", "X")
+"""States of a process that does nothing any more, though its parent has not looked (proc(5), /proc/pid/stat)."""
 
 
 class Lease:
@@ -87,8 +89,8 @@ def _host() -> str:
 def _started(process: int) -> str:
     """When a process started, as the system counts it, for numbers are given again; ``?`` where none can be told."""
     try:
-        return (
-            Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
-        )
+        told = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return _UNKNOWN
+    fields = told.rpartition(")")[2].split()
+    return _UNKNOWN if fields[0] in _DEAD else fields[19]
