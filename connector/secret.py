@@ -51,6 +51,8 @@ class Secret:
             return []
         forms = [*plain_forms(self._value), *map(Form, in_base64(self._value))]
         wholes = [place for form in forms for place in _wholes(text, form)]
+        if len(wholes) <= _MANY:
+            wholes = [_widened(text, *place, forms) for place in wholes]
         for start, end in wholes:  # no cut is looked for in them
             text = text[:start] + "\0" * (end - start) + text[end:]
         cuts = list(islice((place for form in forms for place in _cuts(text, form)), _MANY + 1))
@@ -233,6 +235,19 @@ def _wholes(text: str, form: Form) -> Iterator[tuple[int, int]]:
             end = last + size
         yield at, end
         at = text.find(whole, end)
+
+
+def _widened(text: str, start: int, end: int, forms: Iterable[Form]) -> tuple[int, int]:
+    """The place of a whole form, as far as another form goes on from its beginning, or came to its end."""
+    heads = (
+        start + _longest(form, 0, lambda count, form=form: text.startswith(form[:count], start))  # type: ignore[misc]
+        for form, *_ in forms
+    )
+    tails = (
+        end - _longest(form, 0, lambda count, form=form: text.endswith(form[-count:], 0, end))  # type: ignore[misc]
+        for form, *_ in forms
+    )
+    return min(start, *tails), max(end, *heads)
 
 
 def _cuts(text: str, form: Form) -> Iterator[tuple[int, int]]:

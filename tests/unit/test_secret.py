@@ -305,6 +305,14 @@ def test_a_secret_is_followed_into_what_other_programs_write(form: str) -> None:
     assert redact(f"<{form}>", end) == f"<{MASK}>" or set(redact(form, end)) & set("Zq8") == set()
 
 
+@pytest.mark.parametrize("secret", ["0000000000\\\\", 'abcdefgh1"\\', '"abcdefgh1'])
+def test_a_cut_of_one_form_that_holds_the_whole_of_another_is_masked_to_its_end(secret: str) -> None:
+    for form in _plain_forms(secret).values():
+        for size in range(8, len(form) + 1):
+            assert redact(f"\n{form[:size]}\n", [Secret(secret)]).replace(MASK, "") == "\n\n"
+            assert redact(f"\n{form[-size:]}\n", [Secret(secret)]).replace(MASK, "") == "\n\n"
+
+
 def test_many_whole_secrets_in_one_text_leave_the_rest() -> None:
     secret = "Zq8vK3xY7wR5nB2m"
     assert redact(f"a {secret} b " * 150, [Secret(secret)]) == f"a {MASK} b " * 150
