@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.errors import invalid
-from locoia_pat.sinks import open_sink
-from locoia_pat.sinks.record import Record
 from locoia_pat.state import State
 
-from .protocols.effects import Call, Done, Keep, Load, Managed, Retire, Snapshot, Take, Write
+from .places import Places
+from .protocols.effects import UNREADABLE, Call, Done, Keep, Load, Managed, Retire, Snapshot, Take, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from locoia_pat.errors import Code
     from locoia_pat.secret import Secret
     from locoia_pat.sinks import Sink
+    from locoia_pat.sinks.record import Record
 
     from .protocols.effects import Effect, Machine
     from .protocols.tending import Wanted
@@ -73,20 +73,15 @@ class Driver:
             )
         self._connector = connector
         self._name = name
-        self._sinks = [open_sink(place) if isinstance(place, str) else place for place in places]
         self._state = state or State()
         self._api = connector.base_url
+        sinks = [connector.open_sink(place) if isinstance(place, str) else place for place in places]
+        self.places = Places(sinks, self._state, self._api, name)
         self._lease = self._state.lease(self._api, name)
         self._wait = wait
         self._settle = settle
         self._others: list[Connector] = []
         self.attempts = 0
-        self.warnings: list[str] = []
-
-    @property
-    def refs(self) -> tuple[str, ...]:
-        """The places, absolute."""
-        return tuple(sink.ref for sink in self._sinks)
 
     def run(self, machine: Machine) -> Done:
         """Run *machine* to its end."""
@@ -119,54 +114,49 @@ class Driver:
             case Call():
                 return self._call(effect)
             case Keep(record):
-                return self._keep(record)
+                return self.places.keep(record)
             case Write(managed):
-                return self._state.save(self._api, self._name, {**plain(managed), "places": self.refs})
+                return self._state.save(self._api, self._name, {**plain(managed), "places": self.places.refs})
             case _:
                 return time.sleep(self._settle)
 
     def _load(self) -> Snapshot:
         known = self._state.load(self._api, self._name)
         managed = managed_of(known) if known else Managed(self._name, self._state.owner)
-        for sink in self._sinks:
-            sink.probe()  # a place that cannot be written is told before anything is sent
-        records = [sink.record() for sink in self._sinks]
-        for record, sink in zip(records, self._sinks, strict=True):
-            if record.name not in (None, self._name) and record.current is not None:
-                raise invalid(
-                    f"{sink.ref} holds the token of the name {record.name}",
-                    field="token_to",
-                    hint="Name another place, or end that name there with retire_pat.",
-                )
+        record = self.places.read(managed.op)
         for ref in known["places"] if known else ():
-            if ref not in self.refs and open_sink(ref).record().current is not None:
+            if ref not in self.places.refs and self._holds(ref):
                 raise invalid(
                     f"the token of this name stands at {ref}, which is not named",
                     field="token_to",
                     hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
                 )
-        furthest = _ahead(records, managed)
-        if any(_entries(record) != _entries(furthest) for record in records) and (error := self._keep(furthest)):
-            raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
-        self._itself(furthest)
-        return Snapshot(furthest, managed, dt.datetime.now(dt.UTC), _operation())
+        self._itself(record)
+        return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation())
+
+    def _holds(self, ref: str) -> bool:
+        """Whether a token can be seen to stand at *ref*."""
+        return self._connector.open_sink(ref).record().current is not None
 
     def _itself(self, record: Record) -> None:
-        """Refuse what would kill the credential that is used, unless it is read from the place that is written."""
-        used = record.current is not None and self._connector.uses(record.current.token)
-        if used and self._connector.auth_ref not in self.refs:
-            raise InvalidError(
-                Problem(
-                    "credential_would_expire",
-                    "the credential is the token of this name, and would die with it",
-                    field="auth",
-                    hint="Read it from the place that is written: --auth and --token-to name the same place. Or name "
-                    "another credential.",
-                )
-            )
+        """Refuse what would kill the credential that is used, unless it is read from the place that is written.
+
+        It then also needs a place that keeps the token before: the way back, should a late request kill the new one.
+        """
+        if record.current is None or not self._connector.uses(record.current.token):
+            return
+        if self._connector.auth_ref not in self.places.refs:
+            message = "the credential is the token of this name, and would die with it"
+            hint = "Read it from the place that is written: --auth and --token-to name the same place. Or name another "
+            raise InvalidError(Problem("credential_would_expire", message, field="auth", hint=f"{hint}credential."))
+        if not self.places.staged:
+            message = "a token that renews itself needs a place that keeps the one before it, too"
+            hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
+            raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
 
     def _call(self, call: Call) -> Result:
-        connector = self._connector if call.by is None else self._as(call.by)
+        by = None if call.by is UNREADABLE else call.by  # nobody can prove it; the rotator tells what there is
+        connector = self._connector if by is None else self._as(by)
         result = connector.run(call.action, dict(call.inputs))
         self.attempts += result.attempts
         return result
@@ -176,31 +166,6 @@ class Driver:
         other = self._connector.with_auth(ConnectorAuth(token))
         self._others.append(other)
         return other
-
-    def _keep(self, record: Record) -> Exception | None:
-        for sink in self._sinks:
-            try:
-                told = sink.keep(replace(record, api=self._api, name=self._name))
-            except Exception as error:  # noqa: BLE001  # whatever a place does wrong, the machine decides
-                return error.with_traceback(None)
-            self.warnings += [warning for warning in told if warning not in self.warnings]
-        return None
-
-
-def _ahead(records: Sequence[Record], managed: Managed) -> Record:
-    """The record that is furthest: of several places a killed run may have written the first ones alone."""
-
-    def rank(record: Record) -> tuple[bool, bool, bool]:
-        ours = [
-            entry is not None and entry.beside.get("op") == managed.op for entry in (record.current, record.pending)
-        ]
-        return (managed.op is not None and ours[0], managed.op is not None and ours[1], record.current is not None)
-
-    return max(records, key=rank, default=Record())
-
-
-def _entries(record: Record) -> tuple[Any, ...]:
-    return record.current, record.previous, record.pending
 
 
 def _operation() -> str:
@@ -235,11 +200,13 @@ def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> R
     """How *done* reads as the result of *action*."""
     if done.result is not None:
         result = done.result
-        return Result(action, result.outcome, api, driver.attempts, tuple(driver.warnings), problem=result.problem)
+        return Result(
+            action, result.outcome, api, driver.attempts, tuple(driver.places.warnings), problem=result.problem
+        )
     if done.problem is not None:
         outcome, code, hint = _PROBLEMS[done.problem]
         problem = Problem(code, done.message or code, hint=hint)
-        return Result(action, outcome, api, driver.attempts, tuple(driver.warnings), problem=problem)
+        return Result(action, outcome, api, driver.attempts, tuple(driver.places.warnings), problem=problem)
     current = done.record.current if done.record else None
     data = {
         "name": wanted.name,
@@ -249,8 +216,8 @@ def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> R
         "scopes": current.beside.get("scopes") if current else None,
         "retire_due": done.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if done.retire_due else None,
     }
-    refs = driver.refs if current else ()
-    return Result(action, Outcome.DONE, api, driver.attempts, tuple(driver.warnings), data, token_refs=refs)
+    refs = driver.places.readable if current else ()
+    return Result(action, Outcome.DONE, api, driver.attempts, tuple(driver.places.warnings), data, token_refs=refs)
 
 
 def tended(
@@ -264,7 +231,7 @@ def tended(
     """Run *machine* for a name, and tell it as the result of *action*."""
     try:
         driver = Driver(connector, wanted.name, places, **options)
-        wanted = replace(wanted, itself=connector.auth_ref in driver.refs)
+        wanted = replace(wanted, itself=connector.auth_ref in driver.places.refs)
     except ConnectorError as error:
         return Result(action, error.outcome, problem=error.problem)
     return told(action, wanted, driver, driver.run(machine(wanted)), connector.base_url)

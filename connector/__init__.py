@@ -79,13 +79,19 @@ __all__ = [
 ]
 
 
+def offer() -> None:
+    """Tell the engine what stands above it, by name: it imports none of that."""
+    import_module(".supers", __name__).offer(f"{__name__}.actions", SUPERS)
+    import_module(".sinks", __name__).offer("connector-auth", f"{__name__}.actions.connector_auth")
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module(".version", __name__).VERSION
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name] == "connector":
-        import_module(".supers", __name__).offer(f"{__name__}.actions", SUPERS)
+        offer()
     value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     return value
 

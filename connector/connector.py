@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .retry import DEADLINE
 from .run import Core
+from .sinks import open_sink
 from .steps import Exchange, Local
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class _Edge:
             any_option: inputs that take options their spec does not know.
 
         """
-        self._core = Core(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
+        self._core = Core(
+            auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option, open_place=self.open_sink
+        )
         self._like: dict[str, Any] = {
             "specs": self._core.specs,
             "base_url": base_url,
@@ -62,6 +65,19 @@ class _Edge:
     def with_auth(self, auth: ConnectorAuth) -> Self:
         """A connector of the same specs and address with another credential, and connections of its own."""
         return type(self)(auth, **self._like)
+
+    def open_sink(self, ref: str) -> Sink:
+        """The place *ref* names; one of the platform itself is written by this credential.
+
+        Raises:
+            InvalidError: it names no place, or one that can only be read.
+        """
+        return open_sink(ref, by=lambda: Connector(self._core.auth, **self._like))
+
+    @property
+    def name(self) -> str:
+        """The name of the connector, as its ``connector.yaml`` says."""
+        return self._core.specs.connector.connector
 
     @property
     def auth_ref(self) -> str | None:

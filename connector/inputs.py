@@ -29,7 +29,7 @@ from pydantic_core import PydanticCustomError
 from . import pattern
 from .allowed import advice, allowed, is_whole
 from .errors import InvalidError, Problem, did_you_mean, invalid, shown
-from .secret import Secret, credential
+from .secret import Secret
 from .suspect import is_token
 
 if TYPE_CHECKING:
@@ -280,7 +280,11 @@ def _is_json(value: object, depth: int) -> bool:
             return False
 
 
+_SENT = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?")
+"""What is sent as a secret input: a word such as Bearer may stand before a token, and a password may have spaces."""
+
+
 def _secret(value: object) -> Secret:
-    if not isinstance(value, Secret) or credential(value) is None:
+    if not isinstance(value, Secret) or not _SENT.fullmatch(value.reveal()):
         raise PydanticCustomError("secret", "no usable secret")
     return value

@@ -24,7 +24,7 @@ from .plan import Plan
 from .result import Result, failed
 from .rules import header_findings
 from .secret import Secret, held, redact, redacted
-from .sinks import Credential, Entry, Sink, open_sink
+from .sinks import Credential, Entry
 from .spec import SuperSpec
 from .steps import Exchange, Local, Steps, now
 from .supers import find
@@ -32,6 +32,7 @@ from .supers import find
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
+    from .sinks import Sink
     from .verdict import Verdict
 
 
@@ -46,12 +47,14 @@ class Core:
         base_url: str | None,
         timeout: float,
         any_option: Collection[str],
+        open_place: Callable[[str], Sink],
     ) -> None:
         self.specs = specs if isinstance(specs, SpecFolder) else SpecFolder(specs)
         self.auth = auth or ConnectorAuth.from_env()
         self._given_url = base_url
         self._timeout = timeout
         self._any_option = any_option
+        self._open_place = open_place
         self._actions: dict[str, Action] = {}
         self.storing = False
         """Whether a token is minted and on its way into its places: a bad moment to be interrupted."""
@@ -136,7 +139,7 @@ class Core:
         header = self._header(token)
         _without(token, checked)
         dead = checked[action.spec.replaces] if action.spec.replaces else None
-        sinks = yield from _probed(action, dead, token_to, replace_=replace_)
+        sinks = yield from self._probed(action, dead, token_to, replace_=replace_)
 
         exchange = Exchange(action, request, header, self._timeout)
         answer = yield exchange
@@ -166,6 +169,32 @@ class Core:
                 self.storing = False
         return result
 
+    def _probed(
+        self, action: Action, dead: str | None, token_to: Sequence[str | Sink], *, replace_: bool
+    ) -> Generator[Local, Any, list[Sink]]:
+        """The places, each proven to take a token, and free for it: vacant, or holding that of the row *dead*.
+
+        One that can only be written comes last: what it is given cannot be taken back.
+        """
+        if token_to and not action.spec.secrets:
+            raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
+        sinks: list[Sink] = []
+        for place in [token_to] if isinstance(token_to, str) else token_to:
+            sink = self._open_place(place) if isinstance(place, str) else place
+            if any(sink.ref == other.ref for other in sinks):
+                raise invalid(f"{sink.ref} is named twice", field="token_to")
+            sinks.append(sink)
+            there: Entry | None = yield from _local(sink.probe)
+            if there is not None and (dead is None or there.id != dead) and not replace_:
+                holds = f"the token {shown(there.id)}" if there.id else "a token"
+                becomes = "becomes #previous" if sink.keeps == "record" else "is lost"
+                raise invalid(
+                    f"{sink.ref} holds {holds}" + (f", not {shown(dead)}" if dead is not None else " already"),
+                    field="token_to",
+                    hint=f"Name another place, or give --replace: what stands there then {becomes}.",
+                )
+        return sorted(sinks, key=lambda sink: sink.keeps == "nothing")
+
     def _stored(
         self, action: Action, result: Result, sinks: Sequence[Sink], dead: str | None, header: tuple[str, Secret]
     ) -> Steps:
@@ -175,14 +204,16 @@ class Core:
         entry = Entry(token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep})
         refs: list[str] = []
         warnings: list[str] = []
+        taken = 0
         for sink in sinks:
             told = yield Local(partial(sink.store, entry, api=self.base_url, dead=dead))
             if isinstance(told, Exception):
                 warnings.append(f"{sink.ref} did not take the token: {redact(str(told), [token])}")
-            else:
-                refs.append(sink.ref)
-                warnings += told
-        if refs:
+                continue
+            taken += 1
+            warnings += told
+            refs += [sink.ref] if sink.keeps != "nothing" else []
+        if taken:
             return replace(result.with_warnings(*warnings), token_refs=tuple(refs))
         return (yield from self._lost(action, result, "; ".join(warnings), header))
 
@@ -252,29 +283,6 @@ def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:
     if isinstance(done, Exception):
         raise done
     return done
-
-
-def _probed(
-    action: Action, dead: str | None, token_to: Sequence[str | Sink], *, replace_: bool
-) -> Generator[Local, Any, list[Sink]]:
-    """The places, each proven to take a token, and free for it: vacant, or holding that of the row *dead*."""
-    if token_to and not action.spec.secrets:
-        raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
-    sinks: list[Sink] = []
-    for place in [token_to] if isinstance(token_to, str) else token_to:
-        sink = open_sink(place) if isinstance(place, str) else place
-        if any(sink.ref == other.ref for other in sinks):
-            raise invalid(f"{sink.ref} is named twice", field="token_to")
-        sinks.append(sink)
-        there: Entry | None = yield from _local(sink.probe)
-        if there is not None and (dead is None or there.id != dead) and not replace_:
-            holds = f"the token {shown(there.id)}" if there.id else "a token"
-            raise invalid(
-                f"{sink.ref} holds {holds}" + (f", not {shown(dead)}" if dead is not None else " already"),
-                field="token_to",
-                hint="Name another place, or give --replace: what stands there then becomes #previous.",
-            )
-    return sinks
 
 
 def _result(action: Action, verdict: Verdict, *, api: str, tries: int, sent: list[Secret]) -> Result:

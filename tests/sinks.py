@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from locoia_pat.sinks import Entry
+    from locoia_pat.sinks import Entry, Keeps
 
 
 class Place:
     """It proves good, and can do nothing more."""
 
     ref = "a:place#current"
+    keeps: Keeps = "record"
 
     def probe(self) -> Entry | None:
         return None

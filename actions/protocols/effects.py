@@ -9,11 +9,17 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from locoia_pat import Secret
+
 if TYPE_CHECKING:
     import datetime as dt
 
-    from locoia_pat import Result, Secret
+    from locoia_pat import Result
     from locoia_pat.sinks.record import Record
+
+
+UNREADABLE = Secret("")
+"""Stands for a token that was given to a place which cannot be read: a call by it is made by the rotator instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat import Outcome
 from locoia_pat.sinks.record import Record
 
-from .effects import Call, Change, Done, Effect, Load, Machine, Retire, Take
-from .tending import Part, Tending, Wanted, of, other, refused
+from .effects import UNREADABLE, Call, Done, Load, Machine, Retire, Take
+from .tending import Part, Wanted, of, other, refused, row_of
+from .upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from locoia_pat import Result
+    from locoia_pat.sinks import Entry
 
 
 def ensure(wanted: Wanted) -> Machine:
@@ -57,7 +59,7 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
     return replace(done, record=tender.record, retire_due=due)
 
 
-class _Tender(Tending):
+class _Tender(Upkeep):
     """What callers ask for."""
 
     def is_foreign(self) -> bool:
@@ -85,12 +87,12 @@ class _Tender(Tending):
             return proven or Done(resumed.change)
         if {*self.wanted.scopes} != {*self.managed.scopes}:
             return (yield from self._rescoped())
-        due = yield from self._is_due()
+        due = yield from self.is_due()
         if isinstance(due, Done):
             return due
         if due:
             return (yield from self._rotated(other(self.slot())))
-        retired = yield from self._retired()
+        retired = yield from self.retired()
         return retired if retired.stopped or resumed.change == "none" else Done(resumed.change)
 
     def rotate(self) -> Machine:
@@ -124,7 +126,7 @@ class _Tender(Tending):
             proven = yield from self._proven()
             if proven is not None and (proven.stopped or proven.change != "none"):
                 return proven
-        return (yield from self._cleared()) or resumed
+        return (yield from self.cleared()) or resumed
 
     # Beginning again
 
@@ -164,9 +166,9 @@ class _Tender(Tending):
         if (stop := (yield from self._promoted(self.managed.slot))) is not None:
             return stop
         yield from self.settled(self.record.previous)
-        if (stop := (yield from self._cleared())) is not None:
+        if (stop := (yield from self.cleared())) is not None:
             return stop
-        retired = yield from self._retired()
+        retired = yield from self.retired()
         return retired if retired.stopped else Done("adopted" if known else "created")
 
     def _replaceable(self) -> Part:
@@ -234,9 +236,9 @@ class _Tender(Tending):
         if (stop := (yield from self._promoted(slot))) is not None:
             return stop
         yield from self.settled(before)
-        if (stop := (yield from self._cleared())) is not None:
+        if (stop := (yield from self.cleared())) is not None:
             return stop
-        retired = yield from self._retired()
+        retired = yield from self.retired()
         return retired if retired.stopped else Done("rotated")
 
     def _promoted(self, slot: str) -> Part:
@@ -264,9 +266,10 @@ class _Tender(Tending):
         current = self.record.current
         assert current is not None  # noqa: S101  # the callers looked
         listed: Result = yield Call("list_pats", by=current.token)
-        if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+        replaced = current.token is UNREADABLE and _is_replaced(current, listed)
+        if not replaced and (listed.outcome is Outcome.DONE or refused(listed, "forbidden")):
             return Done()
-        if not refused(listed, "unauthorized"):
+        if not replaced and not refused(listed, "unauthorized"):
             return Done(result=listed)
         previous = self.record.previous
         if previous is not None:
@@ -291,54 +294,8 @@ class _Tender(Tending):
                 return (yield from self.elsewhere(marker.owner))
         return (yield from self._rotated(self.slot()))
 
-    def _is_due(self) -> Generator[Effect, Any, bool | Done]:
-        """Whether the current token is to be renewed, by what the rotator's list says of its row."""
-        rows = yield from self.rows()
-        if isinstance(rows, Done):
-            return rows
-        current = self.record.current
-        assert current is not None  # noqa: S101  # the callers looked
-        row = next((row for row in rows if row.get("id") == of(current, "id")), None)
-        left = row.get("expires_in_days") if row else None
-        within = self.wanted.expiration / 3 if self.wanted.renew_within is None else self.wanted.renew_within
-        return left is not None and left < within
 
-    def _retired(self) -> Machine:
-        """Make useless what is due: the secrets before the current one."""
-        change: Change = "none"
-        for row in self.managed.retire:
-            if row.due > self.now:
-                continue
-            if (stop := (yield from self.useless(row.id, self._days_of(row.id)))) is not None:
-                return stop
-            previous = self.record.previous
-            gone = previous is not None and of(previous, "id") == row.id
-            if gone and (stop := (yield from self.keep(replace(self.record, previous=None)))) is not None:
-                return stop
-            left = tuple(other for other in self.managed.retire if other.id != row.id)
-            dead = self.managed.dead if row.id in self.managed.rows.values() else (*self.managed.dead, row.id)
-            yield from self.write(retire=left, dead=dead)
-            change = "retired"
-        return Done(change)
-
-    def _days_of(self, id_: str) -> int:
-        """A slot keeps its lifetime for its next turn; any other row may run out."""
-        return self.wanted.expiration if id_ in self.managed.rows.values() else 1
-
-    def _cleared(self) -> Part:
-        """Make useless each row of this name and owner that nobody holds the secret of."""
-        rows = yield from self.rows()
-        if isinstance(rows, Done):
-            return rows
-        held = {
-            *self.stored(),
-            *self.managed.rows.values(),
-            *self.managed.dead,
-            *(row.id for row in self.managed.retire),
-        }
-        for row in self.mine(rows):
-            if row["id"] not in held:
-                if (stop := (yield from self.useless(row["id"], 1))) is not None:
-                    return stop
-                yield from self.write(dead=(*self.managed.dead, row["id"]))
-        return None
+def _is_replaced(entry: Entry, listed: Result) -> bool:
+    """Whether the row of a token that cannot be tried has another expiry than when it was minted."""
+    witness, row = of(entry, "listed"), row_of(entry, listed)
+    return witness is not None and bool(row) and row.get("expiration") != witness

@@ -60,6 +60,17 @@ def refused(result: Result, code: str) -> bool:
     return result.problem is not None and result.problem.code == code
 
 
+def row_of(entry: Entry, listed: Result) -> Row:
+    """The row of *entry* in a list; an empty one where it is not there."""
+    rows = (listed.data or {}).get("tokens", ())
+    return next((row for row in rows if row.get("id") == of(entry, "id")), {})
+
+
+def _witnessed(entry: Entry, listed: Result) -> Entry:
+    """*Entry* with the expiry that the list shows, which moves when somebody gives its row another secret."""
+    return replace(entry, beside={**entry.beside, "listed": row_of(entry, listed).get("expiration")})
+
+
 def other(slot: str) -> str:
     """The slot beside *slot*."""
     return "b" if slot == "a" else "a"
@@ -139,6 +150,7 @@ class Tending:
                     return stop
             listed: Result = yield Call("list_pats", by=pending.token)
             if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+                self.record = replace(self.record, pending=_witnessed(pending, listed))
                 return None
             if not refused(listed, "unauthorized"):
                 return Done(result=listed)
@@ -170,14 +182,16 @@ class Tending:
         current = self.record.current
         assert current is not None  # noqa: S101  # it was promoted
         slot = of(current, "slot") or "a"
+        rotated = self.managed.doing == "rotate"
+        before_id = of(before, "id") if before is not None else self.managed.rows.get(other(slot)) if rotated else None
         rows = {**self.managed.rows, slot: of(current, "id")}
         due = self.now + dt.timedelta(hours=self.wanted.overlap)
-        gone = [of(before, "id")] if before is not None and of(before, "id") != rows[slot] else []
+        gone = [before_id] if before_id is not None and before_id != rows[slot] else []
         gone += [self.wanted.replaces] if self.wanted.replaces and self.wanted.replaces not in self.managed.dead else []
         retire_ = [row for row in self.managed.retire if row.id not in (*gone, rows[slot])]
         retire_ += [Retire(id_, due) for id_ in dict.fromkeys(gone)]
-        if before is not None and self.managed.doing == "rotate":
-            rows[other(slot)] = of(before, "id")  # it is the other slot's turn next
+        if before_id is not None and rotated:
+            rows[other(slot)] = before_id  # it is the other slot's turn next
         yield from self.write(doing=None, op=None, slot=slot, rows=rows, retire=tuple(retire_))
 
     def slot(self) -> str:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from .. import SUPERS
+from .. import offer
 from ..errors import ConnectorError, InvalidError, Outcome, Problem
 from ..folder import SpecFolder
 from ..result import Result, failed
-from ..supers import offer
 from ..version import VERSION
 from . import output
 from .exits import BUG, INTERRUPTED
@@ -83,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(arguments: list[str]) -> int:
     output.distrust(arguments)
     no_core_dumps()
-    offer(f"{__name__.partition('.')[0]}.actions", SUPERS)
+    offer()
     try:
         refuse_tokens(arguments)
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)

@@ -1,52 +1,86 @@
 """Where a token may be put, and where a credential is read from.
 
-A place is written as a REF, ``SCHEME:PLACE[#KEY]``.  ``file:`` and ``keyring:`` can store; ``env:`` and ``-``
-(standard input) are for reading.
+A place is written as a REF, ``SCHEME:PLACE[#KEY]``.  ``env:`` and ``-`` (standard input) are for reading alone.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..errors import did_you_mean, invalid, shown
 from ..secret import Secret, Variables, credential
-from .sink import Credential, Entry, Sink
+from .sink import Credential, Entry, Keeps, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .record import Key
 
-__all__ = ["Credential", "Entry", "Sink", "find_ref", "open_sink", "read_ref", "stores"]
+__all__ = ["Credential", "Entry", "Keeps", "Sink", "find_ref", "offer", "open_sink", "read_ref", "stores"]
 
-_STORING = ("file", "keyring")
-_SCHEMES = (*_STORING, "env")
+_READ_BACK = ("file", "text", "env-file", "keyring")
+_FORMS = ("file:PATH", "text:PATH", "env-file:PATH#NAME", "keyring:SERVICE/NAME", "command:ARGV")
+_offered: dict[str, str] = {}
 _KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 
 
-def open_sink(ref: str, *, field: str = "token_to") -> Sink:
+def offer(scheme: str, module: str) -> None:
+    """Offer places of *scheme*, which the ``open_sink`` of *module* opens with a connector; it is loaded for the first.
+
+    The engine knows none of the platform's entities, so what stands above it says where such places are.
+    """
+    _offered[scheme] = module
+
+
+def open_sink(ref: str, *, field: str = "token_to", by: Callable[[], Any] | None = None) -> Sink:
     """The place *ref* names, to store a token in.
+
+    Args:
+        ref: the place.
+        field: the input that an error names.
+        by: makes the connector by which a place of the platform itself is written.
 
     Raises:
         InvalidError: it names no place, or one that can only be read.
 
     """
     scheme, place = _split(ref, field=field)
-    if scheme == "file":
-        from .file import FileSink  # noqa: PLC0415  # each place brings what only it needs
+    match scheme:  # each place brings what only it needs
+        case "file":
+            from .file import FileSink  # noqa: PLC0415
 
-        return FileSink(*_keyed(place, field=field), field=field)
-    if scheme == "keyring":
-        from .keyring import KeyringSink  # noqa: PLC0415  # each place brings what only it needs
+            return FileSink(*_keyed(place, field=field), field=field)
+        case "text":
+            from .file import TextSink  # noqa: PLC0415
 
-        return KeyringSink(*_keyed(place, field=field), field=field)
+            return TextSink(place, field=field)
+        case "env-file":
+            from .file import EnvFileSink  # noqa: PLC0415
+
+            return EnvFileSink(place, field=field)
+        case "keyring":
+            from .keyring import KeyringSink  # noqa: PLC0415
+
+            return KeyringSink(*_keyed(place, field=field), field=field)
+        case "command":
+            from .command import CommandSink  # noqa: PLC0415
+
+            return CommandSink(place, field=field)
+        case _ if scheme in _offered and by is not None:
+            opened: Sink = import_module(_offered[scheme]).open_sink(place, by, field=field)
+            return opened
+    reason = "can only be written, by an action" if scheme in _offered else "can be read, but keeps no token"
     raise invalid(
-        f"{'standard input' if ref == '-' else 'the environment'} can be read, but keeps no token",
+        f"{_NAMES.get(scheme, f'a place of {scheme}')} {reason}",
         field=field,
         hint="Name a file (file:token.json) or an entry of the keyring (keyring:SERVICE/NAME).",
     )
+
+
+_NAMES = {"-": "standard input", "env": "the environment"}
 
 
 def read_ref(
@@ -74,7 +108,7 @@ def find_ref(
 
     """
     scheme, place = _split(ref, field=field)
-    if scheme in _STORING:
+    if scheme not in ("env", "-"):
         return open_sink(ref, field=field).read()
     if scheme == "env":
         variables = environ or Variables(os.environ)
@@ -85,8 +119,8 @@ def find_ref(
 
 
 def stores(ref: str) -> bool:
-    """Whether *ref* names a place that can store a token."""
-    return ref.partition(":")[0] in _STORING
+    """Whether *ref* names a place from which a token that was stored is read again."""
+    return ref.partition(":")[0] in _READ_BACK
 
 
 def _line(read: Callable[[], str] | None) -> Secret:
@@ -111,14 +145,15 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     if ref == "-":
         return "-", ""
     scheme, colon, place = ref.partition(":")
-    if not colon or not place or scheme not in _SCHEMES:
-        unknown = colon and place and scheme.isidentifier()
-        told = f"{shown(scheme)} is no kind of place{did_you_mean(scheme, _SCHEMES)}"
+    schemes = (*_READ_BACK, "command", *_offered, "env")
+    if not colon or not place or scheme not in schemes:
+        unknown = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
+        told = f"{shown(scheme)} is no kind of place{did_you_mean(scheme, schemes)}"
         raise invalid(
             told if unknown else "this names no place",
             field=field,
-            hint="A place is file:PATH, keyring:SERVICE/NAME, env:NAME or - (standard input). "
-            "A token itself is never an argument.",
+            hint=f"A place is {', '.join([*_FORMS, *(f'{name}:ID' for name in _offered)])}, env:NAME or - (standard "
+            "input). A token itself is never an argument.",
         )
     return scheme, place
 

@@ -1,5 +1,6 @@
-"""``file:PATH``: our record in a file that only its owner can read.
+"""``file:PATH``, ``text:PATH`` and ``env-file:PATH#NAME``: a file that only its owner can read.
 
+The first holds our record, the second the bare token, the third one variable among others.
 Every write is a new file, 0600 from birth, written whole, flushed to disk and put in place by one rename, so a reader
 finds the old record or the new one, and nothing in between.  Writers take turns by a lock on the folder.  Symbolic
 links are not written through.
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import time
@@ -18,30 +20,35 @@ from typing import TYPE_CHECKING
 
 from ..errors import invalid
 from ..secret import Secret
-from .record import Key, Record, parse
-from .sink import Credential
+from .form import Bare, Variable
+from .place import Place
+from .record import Key, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-    from .sink import Entry
+    from .form import Form
 
 _MAX_BYTES = 1024 * 1024
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATIENCE = 10.0
 """Seconds to wait for another writer, who needs some milliseconds."""
 
 
-class FileSink:
+class FileSink(Place):
     """A token file."""
 
-    def __init__(self, path: str, key: Key = "current", *, field: str = "token_to") -> None:
+    what = "file"
+    elsewhere = "Name a file in a folder that exists and that you may write to."
+
+    def __init__(self, path: str, key: Key = "current", *, form: Form | None = None, field: str = "token_to") -> None:
         """The file at *path*, of whose record *key* is read; *field* names the input in errors.
 
         Raises:
             InvalidError: the path leads nowhere: a user or a working folder that does not exist.
         """
-        self._key: Key = key
-        self._field = field
+        super().__init__(key, form=form, field=field)
         try:
             self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # resolve() would follow links
         except (RuntimeError, OSError, ValueError):
@@ -52,108 +59,22 @@ class FileSink:
         """The file as an absolute REF."""
         return f"file:{self.path}#current"
 
-    def read(self) -> Credential:
-        """The token under the REF's key.
+    @property
+    def where(self) -> str:
+        """The path."""
+        return str(self.path)
 
-        Raises:
-            InvalidError: the file holds none.
-        """
-        record = _tried(self._record)
-        if not isinstance(record, Record):
-            raise invalid(f"{self.path} cannot be read: {_words(record)}", field=self._field)
-        entry = record.at(self._key)
-        if entry is None:
-            raise invalid(f"{self.path} holds no {self._key} token", field=self._field)
-        return Credential(entry.token, record.api)
-
-    def probe(self) -> Entry | None:
-        """Write what stands there once more, in the very way a token will be written.
-
-        Raises:
-            InvalidError: that does not work; nothing is changed.
-        """
-        if self._key != "current":
-            raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
+    def _check(self) -> None:
         if self.path.is_symlink():
             raise invalid(f"{self.path} is a symbolic link", field=self._field, hint="Name the file that it points to.")
-        record = _tried(self._rewritten)
-        if isinstance(record, Record):
-            return record.current
-        raise invalid(
-            f"{self.path} cannot take a token: {_words(record)}",
-            field=self._field,
-            hint="Name a file in a folder that exists and that you may write to."
-            if isinstance(record, OSError)
-            else "Name a file of its own for the token.",
-        )
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
-        """Make *entry* the current token, and read it back.
+    def _alone(self) -> AbstractContextManager[None]:
+        return _alone(self.path.parent)
 
-        Raises:
-            OSError: the file does not hold it now.
-        """
-        with _alone(self.path.parent):
-            try:
-                record = self._record()
-            except (FileNotFoundError, ValueError):
-                record = Record()
-            self._put(record.promote(entry, api=api, dead=dead))
-        return tuple(self._warnings())
-
-    def record(self) -> Record:
-        """All that stands there; an empty record where nothing does.
-
-        Raises:
-            OSError, ValueError: it cannot be read, or is no record.
-        """
-        with contextlib.suppress(FileNotFoundError):
-            return self._record()
-        return Record()
-
-    def keep(self, record: Record) -> tuple[str, ...]:
-        """Put *record* in the place of all that stands there, and read it back.
-
-        Raises:
-            OSError: the file does not hold it now.
-        """
-        with _alone(self.path.parent):
-            self._put(record)
-        return tuple(self._warnings())
-
-    def _put(self, record: Record) -> None:
-        self._write(record.to_text())
-        if parse(self._text() or Secret("")) != record:
-            raise OSError("the file holds something else than what was written")
-
-    def remove(self) -> bool:
-        """Take the file away, with all it holds; whether there was one.
-
-        Raises:
-            InvalidError: it cannot be taken away.
-        """
-        try:
-            self.path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise invalid(f"{self.path} cannot be removed: {_words(error)}", field=self._field) from None
-        return True
-
-    def _rewritten(self) -> Record:
-        with _alone(self.path.parent):
-            text = self._text()
-            record = parse(text) if text else Record()
-            self._write(text or record.to_text())
-            if text is None:
-                self.path.unlink()
-            return record
-
-    def _record(self) -> Record:
-        text = self._text()
-        if text is None:
-            raise FileNotFoundError(2, "there is no such file")
-        return parse(text)
+    def _remove(self) -> bool:
+        there = os.path.lexists(self.path)
+        self.path.unlink(missing_ok=True)
+        return there
 
     def _text(self) -> Secret | None:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a pipe must not wait
@@ -274,15 +195,46 @@ def _unignored(path: Path) -> bool:
     return answer.returncode != 0
 
 
-def _tried(work: Callable[[], Record]) -> Record | Exception:
-    """What *work* gives, or its error; raised from within another, its frames would show their variables."""
-    try:
-        return work()
-    except (OSError, ValueError) as error:
-        return error.with_traceback(None)
+class TextSink(FileSink):
+    """A file that holds the bare token, for programs that read it so."""
+
+    def __init__(self, path: str, *, field: str = "token_to") -> None:
+        """The file at *path*."""
+        super().__init__(path, form=Bare(), field=field)
+
+    @property
+    def ref(self) -> str:
+        """The file as an absolute REF."""
+        return f"text:{self.path}"
 
 
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)
+class EnvFileSink(FileSink):
+    """One variable of a file such as ``.env``."""
+
+    def __init__(self, place: str, *, field: str = "token_to") -> None:
+        """The variable of *place*, written ``PATH#NAME``.
+
+        Raises:
+            InvalidError: no variable is named.
+        """
+        path, _, name = place.rpartition("#")
+        if not path or not _NAME.fullmatch(name):
+            raise invalid("a variable of a file is env-file:PATH#NAME", field=field)
+        super().__init__(path, form=Variable(name), field=field)
+        self._name = name
+
+    @property
+    def ref(self) -> str:
+        """The variable as an absolute REF."""
+        return f"env-file:{self.path}#{self._name}"
+
+    def remove(self) -> bool:
+        """Empty the variable; whether it held a token.
+
+        Raises:
+            InvalidError: that does not work.
+        """
+        there = self._tried(self.record, "cannot be read").current is not None
+        if there:
+            self._tried(lambda: self.keep(Record()), "cannot be written")
+        return there

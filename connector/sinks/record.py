@@ -78,7 +78,8 @@ def _read(text: Secret) -> Record | str:
     with contextlib.suppress(ValueError):
         found = load_json(text, ["token"])
     if not isinstance(found, dict):
-        return _bare(text)
+        token = bare(text)
+        return Record(current=Entry(token)) if token else "it is neither a token record nor a token on one line"
     api, name, version = found.get("api"), found.get("name"), found.get("v")
     if version != 1 or isinstance(version, bool) or not isinstance(api, str | None) or not isinstance(name, str | None):
         return "it is JSON, but no token record of version 1"
@@ -87,12 +88,11 @@ def _read(text: Secret) -> Record | str:
     return wrong or Record(api, name, *entries)  # type: ignore[arg-type]  # none of them is a text here
 
 
-def _bare(text: Secret) -> Record | str:
-    token = credential(text)
-    # A record that was cut, or other JSON, is no token.
-    if token is None or text.reveal().startswith(("{", "[", '"')) or text.reveal().strip() in ("null", "true", "false"):
-        return "it is neither a token record nor a token on one line"
-    return Record(current=Entry(token))
+def bare(text: Secret) -> Secret | None:
+    """The token in *text* where it is one line; a record that was cut, or other JSON, is no token."""
+    if text.reveal().startswith(("{", "[", '"')) or text.reveal().strip() in ("null", "true", "false"):
+        return None
+    return credential(text)
 
 
 def _reveal(value: Secret) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,12 +34,21 @@ class Credential(NamedTuple):
     """The base address it was minted at, where the place knows."""
 
 
+Keeps: TypeAlias = Literal["record", "token", "nothing"]
+"""What of a record can be read from a place again: all of it, the current token alone, or nothing."""
+
+
 class Sink(Protocol):
     """A place for one token."""
 
     @property
     def ref(self) -> str:
-        """The place as an absolute REF that is valid as ``--auth``."""
+        """The place as an absolute REF, valid as ``--auth`` where it can be read."""
+        ...
+
+    @property
+    def keeps(self) -> Keeps:
+        """What of a record can be read from it again."""
         ...
 
     def read(self) -> Credential:

@@ -31,12 +31,20 @@ CREATE TABLE events (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')), 
 CREATE TABLE leases (api TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL, deadline REAL NOT NULL,
                      PRIMARY KEY (api, name)) STRICT;
 """
+_SECOND = """
+CREATE TABLE tokens (api TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, beside TEXT NOT NULL,
+                     PRIMARY KEY (api, name, fingerprint)) STRICT;
+CREATE TABLE given (api TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, fingerprint TEXT NOT NULL,
+                    PRIMARY KEY (api, name, place)) STRICT;
+"""
+_LAST = 4
+"""Tokens of a name that are remembered: the current one, those around it, and one more."""
 
 
 class State:
     """One folder of state, in an SQLite file that only its owner can read."""
 
-    steps: tuple[str, ...] = (_FIRST,)
+    steps: tuple[str, ...] = (_FIRST, _SECOND)
     """What each version changes; a file that is of an older one is brought up to date, and a copy of it kept."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -135,6 +143,36 @@ class State:
             select = "SELECT at, event FROM events WHERE api = ? AND name = ? ORDER BY rowid"
             rows = database.execute(select, (api, name)).fetchall()
         return [(at, json.loads(event)) for at, event in rows]
+
+    def remember(self, api: str, name: str, token: Secret, beside: Mapping[str, Any]) -> None:
+        """Journal what is known of *token*, for places that hold nothing beside it: its id, its expiry, its slot."""
+        row = (api, name, self.fingerprint(token), json.dumps(beside))
+        old = "SELECT rowid FROM tokens WHERE api = ? AND name = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+        with self._connected() as database, _written(database):
+            database.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", row)
+            database.execute(f"DELETE FROM tokens WHERE rowid IN ({old})", (api, name, _LAST))  # noqa: S608  # ours
+
+    def known(self, api: str, name: str, fingerprint: str) -> dict[str, Any]:
+        """What :meth:`remember` journalled of the token with that fingerprint; nothing where it did not."""
+        select = "SELECT beside FROM tokens WHERE api = ? AND name = ? AND fingerprint = ?"
+        with self._connected() as database:
+            row = database.execute(select, (api, name, fingerprint)).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def give(self, api: str, name: str, place: str, token: Secret | None) -> None:
+        """Journal that *place*, which cannot be read, was given *token*; None where it is nobody's place any more."""
+        fingerprint = self.fingerprint(token) if token else None
+        with self._connected() as database, _written(database):
+            database.execute("DELETE FROM given WHERE api = ? AND name = ? AND place = ?", (api, name, place))
+            if fingerprint is not None:
+                database.execute("INSERT INTO given VALUES (?, ?, ?, ?)", (api, name, place, fingerprint))
+
+    def given(self, api: str, name: str, place: str) -> str | None:
+        """The fingerprint of the token that *place* was given last; None where it was given none."""
+        select = "SELECT fingerprint FROM given WHERE api = ? AND name = ? AND place = ?"
+        with self._connected() as database:
+            row = database.execute(select, (api, name, place)).fetchone()
+        return row[0] if row else None
 
     def lease(self, api: str, name: str) -> Lease:
         """The lease of *name* at *api*, not taken yet."""

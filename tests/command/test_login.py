@@ -208,7 +208,7 @@ def test_a_token_goes_into_the_keyring_and_comes_back() -> None:
     ("arguments", "words"),
     [
         (["token", "keyring:acme"], "keyring:SERVICE/NAME"),
-        (["token", "keyring:acme/nobody"], "holds no current token"),
+        (["token", "keyring:acme/nobody"], "there is no such entry"),
         (["token", "file:/nowhere"], "cannot be read"),
         (["run", "create_pat", *GOOD, "--token-to", "keyring:acme/x#pending"], "becomes #current"),
         (["exec", "-", "--", "env"], "standard input belongs to the command"),

@@ -63,21 +63,41 @@ def test_a_folder_that_cannot_be_used_is_invalid(tmp_path: Path) -> None:
         State(tmp_path)
 
 
-class Later(State):
-    """A program of a later version."""
+class First(State):
+    """A program of the first version."""
 
-    steps = (*State.steps, "ALTER TABLE names ADD COLUMN more TEXT")
+    steps = State.steps[:1]
 
 
 def test_an_older_file_is_brought_up_to_date_and_a_copy_kept(tmp_path: Path) -> None:
-    before = State(tmp_path)
+    before = First(tmp_path)
     before.save(API, "ci", {"a": 1})
-    later = Later(tmp_path)
+    later = State(tmp_path)
     assert (later.load(API, "ci"), later.owner) == ({"a": 1}, before.owner)
+    later.remember(API, "ci", Secret("fake-token-0123456789"), {"id": "7"})
     with closing(sqlite3.connect(tmp_path / "state.sqlite3.v1", isolation_level=None)) as copy:
         assert copy.execute("SELECT name FROM names").fetchall() == [("ci",)]
     with pytest.raises(InvalidError, match="newer than this program"):
-        State(tmp_path)
+        First(tmp_path)
+
+
+def test_what_is_known_of_a_token_is_found_by_its_fingerprint_and_old_ones_go(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    secrets = [Secret(f"fake-token-{number:020}") for number in range(8)]
+    for number, secret in enumerate(secrets):
+        state.remember(API, "ci", secret, {"id": str(number)})
+        state.remember(API, "other", secret, {"id": "other"})
+    known = [state.known(API, "ci", state.fingerprint(secret)) for secret in secrets]
+    assert known == [{}, {}, {}, {}, {"id": "4"}, {"id": "5"}, {"id": "6"}, {"id": "7"}]
+
+
+def test_what_a_place_was_given_is_known_until_it_is_nobodys(tmp_path: Path) -> None:
+    state, secret = State(tmp_path), Secret("fake-token-0123456789")
+    assert state.given(API, "ci", "command:x") is None
+    state.give(API, "ci", "command:x", secret)
+    assert state.given(API, "ci", "command:x") == state.fingerprint(secret)
+    state.give(API, "ci", "command:x", None)
+    assert state.given(API, "ci", "command:x") is None
 
 
 def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:

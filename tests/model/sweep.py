@@ -43,6 +43,9 @@ PROTOCOLS = {
         lambda: with_token(World(itself=True), standby=False), machine.rotate, itself=True
     ),
     "dual slot, by a rotator": Protocol(lambda: with_token(World(), standby=True), machine.rotate),
+    "create or adopt, token alone": Protocol(lambda: World(keeps="token"), machine.ensure),
+    "dual slot, token alone": Protocol(lambda: with_token(World(keeps="token"), standby=True), machine.rotate),
+    "dual slot, nothing read": Protocol(lambda: with_token(World(keeps="nothing"), standby=True), machine.rotate),
     "in place": Protocol(lambda: with_token(World(), standby=False), machine.rotate_in_place),
 }
 
@@ -58,6 +61,8 @@ class Told:
     """Those that still do after one reconcile."""
     orphans: list[dict[int, Fault]] = field(default_factory=list)
     """Plans that leave a live secret which nobody keeps, after one reconcile."""
+    lingering: list[dict[int, Fault]] = field(default_factory=list)
+    """Plans after which a secret of before works, though there was no overlap to wait for, after one reconcile."""
     late_orphans: list[dict[int, Fault]] = field(default_factory=list)
     """The same before it."""
 
@@ -110,17 +115,23 @@ def judge(protocol: Protocol, plan: dict[int, Fault], told: Told, *, on_arrival:
         told.dead_after.append(plan)
     if world.orphans():
         told.orphans.append(plan)
+    if world.lingering():
+        told.lingering.append(plan)
 
 
 def main() -> None:
     """Print what each protocol does under all plans of up to so many faults."""
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-    print(f"{'protocol':<30}{'authorised':<12}{'plans':>9}{'dead':>7}{'after':>7}{'orphans':>9}{'after':>7}")
+    print(
+        f"{'protocol':<30}{'authorised':<12}{'plans':>9}{'dead':>7}{'after':>7}{'orphans':>9}{'after':>7}{'linger':>7}"
+    )
     for name, on_arrival in product(PROTOCOLS, (False, True)):
         told = sweep(PROTOCOLS[name], most, on_arrival=on_arrival)
         when = "on arrival" if on_arrival else "at commit"
-        counts = [len(found) for found in (told.dead, told.dead_after, told.late_orphans, told.orphans)]
-        print(f"{name:<30}{when:<12}{told.plans:>9}{counts[0]:>7}{counts[1]:>7}{counts[2]:>9}{counts[3]:>7}")
+        counts = [len(found) for found in (told.dead, told.dead_after, told.late_orphans, told.orphans, told.lingering)]
+        print(
+            f"{name:<30}{when:<12}{told.plans:>9}{counts[0]:>7}{counts[1]:>7}{counts[2]:>9}{counts[3]:>7}{counts[4]:>7}"
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from locoia_pat.actions.protocols.tending import Wanted
 
 DUAL = ["dual slot, by itself", "dual slot, by itself, first"]
-REPAIRED = ["create or adopt", "dual slot, by a rotator", "in place"]
+PARTIAL = ["create or adopt, token alone", "dual slot, token alone", "dual slot, nothing read"]
+"""Places that hold less than a record."""
+REPAIRED = ["create or adopt", "dual slot, by a rotator", "in place", *PARTIAL]
 
 
 def told(name: str, found: Told, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +42,7 @@ def test_a_dual_slot_survives_every_plan_of_three_faults(name: str, capsys: pyte
     found = sweep(PROTOCOLS[name], MOST)
     told(name, found, capsys)
     assert found.plans > LEAST
-    assert (found.dead, found.dead_after, found.orphans, found.late_orphans) == ([], [], [], [])
+    assert (found.dead, found.dead_after, found.orphans, found.late_orphans, found.lingering) == ([], [], [], [], [])
 
 
 @pytest.mark.timeout(600)
@@ -49,7 +51,7 @@ def test_one_reconcile_repairs_what_two_or_three_faults_left(name: str, capsys: 
     found = sweep(PROTOCOLS[name], MOST)
     told(name, found, capsys)
     assert found.plans > LEAST
-    assert (found.dead_after, found.orphans) == ([], [])
+    assert (found.dead_after, found.orphans, found.lingering) == ([], [], [])
     assert found.dead != []  # else there would be nothing to reconcile, and the model would prove nothing
 
 
@@ -121,6 +123,33 @@ def test_without_one_safeguard_the_model_finds_harm(without: str) -> None:
     found = sweep(careless(name, without), faults)
     clean = sweep(PROTOCOLS[name], faults)
     assert len(found.dead_after) + len(found.orphans) > 0 or len(found.dead) > len(clean.dead)
+
+
+def test_without_the_expiry_in_the_list_a_token_that_nobody_can_read_may_be_dead_unseen() -> None:
+    class Undated(World):
+        def serve(self, call: Call, *, authorized: bool = False) -> Result:
+            result = super().serve(call, authorized=authorized)
+            for row in (result.data or {}).get("tokens", ()):
+                row["expiration"] = None
+            return result
+
+    def begin() -> World:
+        world = with_token(Undated(keeps="nothing"), standby=True)
+        assert world.record.current is not None
+        entry = replace(world.record.current, beside={**world.record.current.beside, "listed": None})
+        world.record = replace(world.record, current=entry)
+        return world
+
+    protocol = Protocol(begin, machine.rotate)
+    plans_of_harm = sweep(protocol, 2).dead_after
+    assert plans_of_harm != []
+    for plan in plans_of_harm:  # what the docs say: a rotation repairs it
+        world = replace(begin(), faults=plan)
+        drive(world, protocol.machine())
+        world.end()
+        world.faults = {}
+        drive(world, protocol.machine())
+        assert world.alive(world.record.current)
 
 
 # Two workers

@@ -7,12 +7,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Outcome, Problem, Result, Secret
-from locoia_pat.actions.protocols.effects import Call, Done, Keep, Load, Machine, Managed, Settle, Snapshot, Take, Write
+from locoia_pat.actions.protocols.effects import (
+    UNREADABLE,
+    Call,
+    Done,
+    Keep,
+    Load,
+    Machine,
+    Managed,
+    Settle,
+    Snapshot,
+    Take,
+    Write,
+)
 from locoia_pat.sinks import Entry
 from locoia_pat.sinks.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from locoia_pat.sinks import Keeps
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 NAME, OWNER = "ci", "k7q2aaaa"
@@ -41,6 +55,11 @@ class Row:
     secret: str
     days: int = 30
 
+    @property
+    def expiration(self) -> str:
+        """A time that tells one secret from the next: seconds do."""
+        return (NOW + dt.timedelta(days=30, seconds=int(self.secret[-8:]))).isoformat()
+
 
 @dataclass
 class World:
@@ -60,6 +79,10 @@ class World:
     kinds: list[str] = field(default_factory=list)
     runs: int = 0
     leased: bool = True
+    used: set[str] = field(default_factory=set)
+    """Secrets that were the current one at some time."""
+    keeps: Keeps = "record"
+    """What of a record is read again from the place."""
 
     def secret(self) -> str:
         self.minted += 1
@@ -73,7 +96,7 @@ class World:
                 return self.leased
             case Load():
                 self.runs += 1
-                return Snapshot(self.record, self.managed, NOW, f"{'ABCDEFGH'[self.runs % 8] * 16}")
+                return Snapshot(self._read(), self.managed, NOW, f"{'ABCDEFGH'[self.runs % 8] * 16}")
             case Settle():
                 self._arrive()
                 return None
@@ -100,6 +123,7 @@ class World:
                 if fault == "refused":
                     return OSError("no space")
                 self.record = record
+                self.used |= {record.current.token.reveal()} if record.current else set()
                 return None
             case Write(managed):
                 self.managed = managed
@@ -132,10 +156,16 @@ class World:
         """All that was late has come."""
         self._arrive(at_end=True)
 
+    def _read(self) -> Record:
+        current = self.record.current
+        if self.keeps == "record" or current is None:
+            return self.record if self.keeps == "record" else Record()
+        return Record(current=Entry(current.token if self.keeps == "token" else UNREADABLE, current.beside))
+
     # The server
 
     def _authorized(self, call: Call) -> bool:
-        if call.by is None:
+        if call.by is None or call.by is UNREADABLE:
             return not self.itself or self.alive(self.record.current)
         return any(row.secret == call.by.reveal() for row in self.rows.values())
 
@@ -168,9 +198,21 @@ class World:
         stored = {entry.token.reveal() for entry in (self.record.current, self.record.previous) if entry}
         return [row.id for row in self.rows.values() if row.secret not in stored and row.id not in known]
 
+    def lingering(self) -> list[str]:
+        """Rows whose secret was current once, is not any more, and works all the same."""
+        current = self.record.current.token.reveal() if self.record.current else None
+        return [row.id for row in self.rows.values() if row.secret in self.used and row.secret != current]
+
 
 def _told(row: Row) -> dict[str, Any]:
-    return {"id": row.id, "note": row.note, "scopes": row.scopes, "expires_in_days": row.days, "last_used": None}
+    return {
+        "id": row.id,
+        "note": row.note,
+        "scopes": row.scopes,
+        "expiration": row.expiration,
+        "expires_in_days": row.days,
+        "last_used": None,
+    }
 
 
 def _done(data: dict[str, Any], token: Secret | None = None) -> Result:
@@ -204,7 +246,10 @@ def with_token(world: World, *, standby: bool) -> World:
     """The world with a token in slot a, and perhaps a row in slot b whose secret nobody knows."""
     first = Row("row-1", f"CI ~lp1/{NAME}/a/{'Z' * 16}/{OWNER}", ["embed"], world.secret())
     world.rows["row-1"] = first
-    world.record = Record(current=Entry(Secret(first.secret), {"id": "row-1", "slot": "a", "op": "Z" * 16}))
+    world.record = Record(
+        current=Entry(Secret(first.secret), {"id": "row-1", "slot": "a", "op": "Z" * 16, "listed": first.expiration})
+    )
+    world.used.add(first.secret)
     rows = {"a": "row-1"}
     if standby:
         world.rows["row-2"] = Row("row-2", f"CI ~lp1/{NAME}/b/{'Y' * 16}/{OWNER}", ["embed"], world.secret())

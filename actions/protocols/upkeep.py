@@ -1,0 +1,76 @@
+"""What keeps a name in order over time: is it due, what has to go, what is nobody's.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .effects import Change, Done, Effect, Machine
+from .tending import Part, Tending, of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class Upkeep(Tending):
+    """The upkeep of one name."""
+
+    def is_due(self) -> Generator[Effect, Any, bool | Done]:
+        """Whether the current token is to be renewed, by what the rotator's list says of its row."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        current = self.record.current
+        assert current is not None  # noqa: S101  # the callers looked
+        row = next((row for row in rows if row.get("id") == of(current, "id")), None)
+        left = row.get("expires_in_days") if row else self._left(of(current, "expiration"))
+        within = self.wanted.expiration / 3 if self.wanted.renew_within is None else self.wanted.renew_within
+        return left is not None and left < within
+
+    def _left(self, expiration: str | None) -> float | None:
+        """Days until *expiration*, as it was told when the token was minted; the list may be without its row."""
+        return (dt.datetime.fromisoformat(expiration) - self.now) / dt.timedelta(days=1) if expiration else None
+
+    def retired(self) -> Machine:
+        """Make useless what is due: the secrets before the current one."""
+        change: Change = "none"
+        for row in self.managed.retire:
+            if row.due > self.now:
+                continue
+            if (stop := (yield from self.useless(row.id, self._days_of(row.id)))) is not None:
+                return stop
+            previous = self.record.previous
+            gone = previous is not None and of(previous, "id") == row.id
+            if gone and (stop := (yield from self.keep(replace(self.record, previous=None)))) is not None:
+                return stop
+            left = tuple(other for other in self.managed.retire if other.id != row.id)
+            dead = self.managed.dead if row.id in self.managed.rows.values() else (*self.managed.dead, row.id)
+            yield from self.write(retire=left, dead=dead)
+            change = "retired"
+        return Done(change)
+
+    def _days_of(self, id_: str) -> int:
+        """A slot keeps its lifetime for its next turn; any other row may run out."""
+        return self.wanted.expiration if id_ in self.managed.rows.values() else 1
+
+    def cleared(self) -> Part:
+        """Make useless each row of this name and owner that nobody holds the secret of."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        held = {
+            *self.stored(),
+            *self.managed.rows.values(),
+            *self.managed.dead,
+            *(row.id for row in self.managed.retire),
+        }
+        for row in self.mine(rows):
+            if row["id"] not in held:
+                if (stop := (yield from self.useless(row["id"], 1))) is not None:
+                    return stop
+                yield from self.write(dead=(*self.managed.dead, row["id"]))
+        return None

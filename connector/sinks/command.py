@@ -1,0 +1,124 @@
+"""``command:ARGV``: a program that is given the token on its standard input, or prints one.
+
+As a place it can only be written: the program is never run to try it, and once for each token it is given.  As a
+credential its standard output is read.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from ..errors import invalid, shown
+from ..secret import Secret, credential, redact
+from .record import Record
+from .sink import Credential
+
+if TYPE_CHECKING:
+    from .sink import Entry, Keeps
+
+SECONDS = 60.0
+"""How long the program may take."""
+_MAX_WORDS = 200
+
+
+class CommandSink:
+    """One program with its arguments."""
+
+    keeps: Keeps = "nothing"
+
+    def __init__(self, place: str, *, field: str = "token_to") -> None:
+        """The command *place*: words as a shell splits them, or a JSON list of texts.  No shell runs it.
+
+        Raises:
+            InvalidError: *place* is neither.
+        """
+        self.ref = f"command:{place}"
+        self._field = field
+        self._words = _words(place)
+        if not self._words:
+            raise invalid(
+                "a command is words as a shell splits them, or a JSON list of texts",
+                field=field,
+                hint="For example command:'vault kv put -mount=kv ci token=-'.",
+            )
+
+    def read(self) -> Credential:
+        """The token that the program prints, on one line.
+
+        Raises:
+            InvalidError: it fails, or prints none.
+        """
+        printed, problem = self._run(None)
+        found = credential(printed)
+        if problem or found is None:
+            raise invalid(f"{self._words[0]} {problem or 'printed no token on one line'}", field=self._field)
+        return Credential(found)
+
+    def probe(self) -> None:
+        """Look whether there is such a program; it is not run.
+
+        Raises:
+            InvalidError: there is none.
+        """
+        if shutil.which(self._words[0]) is None:
+            raise invalid(f"there is no program {shown(self._words[0])} that can be run", field=self._field)
+
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record
+        """Give the program the token.
+
+        Raises:
+            OSError: it failed.
+        """
+        _, problem = self._run(entry.token)
+        if problem:
+            raise OSError(f"{self._words[0]} {redact(problem, [entry.token])}")
+        return ()
+
+    def record(self) -> Record:
+        """Nothing: it cannot be read."""
+        return Record()
+
+    def keep(self, record: Record) -> tuple[str, ...]:
+        """Give the program the current token; where there is none it is not run.
+
+        Raises:
+            OSError: it failed.
+        """
+        if record.current is None:
+            return (f"{self.ref} cannot be emptied: what it was given works no more",)
+        return self.store(record.current, api=record.api or "")
+
+    def remove(self) -> bool:
+        """Nothing can be taken away."""
+        return False
+
+    def _run(self, token: Secret | None) -> tuple[Secret, str]:
+        """Run it with *token* on its standard input; what it printed, and why it failed, or nothing."""
+        try:
+            done = subprocess.run(  # noqa: S603  # the user's own command; no shell
+                self._words,
+                input=f"{token.reveal()}\n".encode() if token else b"",
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Secret(""), f"did not end within {SECONDS:.0f} s"
+        except OSError as error:
+            return Secret(""), f"could not be run: {(error.strerror or '').lower()}"
+        if done.returncode == 0:
+            return Secret(done.stdout.decode("utf-8", "replace")), ""
+        said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_MAX_WORDS]
+        return Secret(""), f"ended with {done.returncode}: {said}" if said else f"ended with {done.returncode}"
+
+
+def _words(place: str) -> list[str]:
+    try:
+        found = json.loads(place) if place.startswith("[") else shlex.split(place)
+    except ValueError:
+        return []
+    return found if all(isinstance(word, str) and "\0" not in word for word in found) and "".join(found[:1]) else []
