@@ -22,8 +22,12 @@ _NO_ACTIONS = (CONNECTOR_FILE, ".yaml")
 class SpecFolder:
     """``connector.yaml`` and one file for each action, which is called as the file is."""
 
+    pack: str | None = None
+    """The installed pack that these are the specs of: its actions are called ``pack.action``."""
+
     def __init__(self, folder: Traversable | str | os.PathLike[str] | None = None) -> None:
         """Take *folder*, by default Locoia's own specs; nothing is read yet."""
+        self.is_own = folder is None
         if folder is None:
             from importlib.resources import files  # noqa: PLC0415  # not needed with other specs
 

@@ -37,6 +37,8 @@ _COMMANDS = {
     "check": "Find what is wrong with specs.",
     "test": "Run the examples of specs, without a network.",
     "eject": "Copy an action's spec, to change it.",
+    "pack": "Make, install and look after packs: connectors of others.",
+    "diff": "Say what changed between two versions of specs.",
     "reconcile": "Finish what was left unfinished under managed names.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
 }

@@ -8,10 +8,11 @@ import click
 
 from .. import document
 from . import output
-from .options import json_option, specs_option
+from .options import json_option, shelf, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
+    from ..library.pack.installed import PackSpecs
 
 
 @click.command("actions")
@@ -21,8 +22,10 @@ def command(specs: SpecFolder, *, as_json: bool) -> None:
     """List the actions there are, and what each does to the API's data.
 
     Effects: read changes nothing, create makes a row, rotate replaces a token, update and delete change a row.
+    Actions of installed packs are called PACK.ACTION.
     """
     found = [_head(specs, name) for name in specs.names]
+    found += [head for pack in shelf() for head in _heads(pack)] if specs.is_own else []
     if as_json:
         output.print_json({"actions": found})
     else:
@@ -33,4 +36,16 @@ def _head(specs: SpecFolder, name: str) -> dict[str, Any]:
     """The head of a spec as it stands; whether the whole is right is not asked here."""
     value = document.read(*specs.text(f"{name}.yaml")).value
     head = value if isinstance(value, dict) else {}
-    return {"action": name, "effect": head.get("effect"), "summary": head.get("summary")}
+    return {
+        "action": f"{specs.pack}.{name}" if specs.pack else name,
+        "effect": head.get("effect"),
+        "summary": head.get("summary"),
+    }
+
+
+def _heads(pack: PackSpecs) -> list[dict[str, Any]]:
+    """The heads of all actions of an installed pack, as its manifest tells them."""
+    return [
+        {"action": f"{pack.pack}.{name}", "effect": action["effect"], "summary": action["summary"]}
+        for name, action in pack.manifest.actions.items()
+    ]

@@ -10,6 +10,7 @@ import click
 from ..check import check
 from ..folder import SpecFolder
 from . import output
+from .options import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,11 +30,11 @@ FOUND = 1
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where something was found.")
 def command(paths: tuple[str, ...], form: str, *, as_json: bool, exit_zero: bool) -> int:
-    """Find everything that is wrong with specs: PATH is a folder of them, or one file.
+    """Find everything that is wrong with specs: PATH is a folder of them, or one file; or pack:NAME, or PACK.ACTION.
 
     Each finding is FILE:LINE:COLUMN: CODE MESSAGE.  Exit code: 0 nothing was found, 1 something was.
     """
-    findings = [finding for path in paths for finding in found_at(Path(path))]
+    findings = [finding for path in paths for finding in found_at(path_of(path))]
     return report(findings, "json" if as_json else form, exit_zero=exit_zero, excerpts=True)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from ..errors import InvalidError
 from ..folder import SpecFolder
 from ..secret import Variables
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..auth import ConnectorAuth
+    from ..library.pack.installed import PackSpecs
     from ..spec import ConnectorSpec
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -31,8 +33,8 @@ def specs_option(command: _Command) -> _Command:
         envvar=SPECS_VARIABLE,
         show_envvar=True,
         is_eager=True,  # the completion of an action needs it
-        callback=lambda _, __, folder: SpecFolder(folder or None),
-        help="A folder of specs to use instead of Locoia's own.",
+        callback=lambda _, __, folder: folder_of(folder),
+        help="A folder of specs, or pack:NAME, to use instead of Locoia's own.",
     )(command)
 
 
@@ -81,12 +83,57 @@ def _given(ref: str) -> ConnectorAuth:
     return ConnectorAuth.from_ref(ref)
 
 
+PACK = "pack:"
+"""What stands before the name of an installed pack, where a folder of specs is due."""
+
+
+def folder_of(word: str | None) -> SpecFolder:
+    """The folder of specs that *word* names: by its path, or as an installed pack; by default Locoia's own.
+
+    Raises:
+        InvalidError: there is no such pack.
+    """
+    if word and word.startswith(PACK):
+        return installed(word.removeprefix(PACK))
+    return SpecFolder(word or None)
+
+
+def installed(pack: str) -> PackSpecs:
+    """The specs of the installed *pack*.
+
+    Raises:
+        InvalidError: there is none.
+    """
+    from ..library.pack.installed import Packs  # noqa: PLC0415  # most calls name no pack
+
+    return Packs().specs(pack)
+
+
 def located(action: str, specs: SpecFolder) -> tuple[str, SpecFolder]:
-    """The name of *action* and its folder: one of *specs*, or the file that it names."""
+    """The name of *action* and its folder: one of *specs*, the file that it names, or an installed pack's.
+
+    Raises:
+        InvalidError: there is no such pack.
+    """
     path = Path(action)
     if path.suffix == ".yaml" or os.sep in action:
         return path.stem, SpecFolder(path.parent)
-    return action, specs
+    pack, dot, name = action.partition(".")
+    return (name, installed(pack)) if dot else (action, specs)
+
+
+def path_of(word: str) -> Path:
+    """The file or folder that *word* names: by its path, as ``pack:NAME``, or as an action of an installed pack.
+
+    Raises:
+        InvalidError: there is no such pack.
+    """
+    if word.startswith(PACK):
+        return installed(word.removeprefix(PACK)).place
+    pack, dot, action = word.partition(".")
+    if dot and pack.isidentifier() and action.isidentifier() and not Path(word).exists() and action != "yaml":
+        return installed(pack).place / f"{action}.yaml"
+    return Path(word)
 
 
 def action_argument(command: _Command) -> _Command:
@@ -95,5 +142,18 @@ def action_argument(command: _Command) -> _Command:
 
 
 def _actions(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    folder = ctx.params.get("specs") or SpecFolder(os.environ.get(SPECS_VARIABLE) or None)
-    return [name for name in folder.names if name.startswith(incomplete)]
+    folder = ctx.params.get("specs") or folder_of(os.environ.get(SPECS_VARIABLE))
+    names = [*folder.names, *(f"{one.pack}.{name}" for one in shelf() for name in one.names)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def shelf() -> list[PackSpecs]:
+    """The specs of all packs that are installed, and there as they were accepted."""
+    from ..library.pack.installed import Packs  # noqa: PLC0415  # few calls ask for all of them
+
+    packs = Packs()
+    try:
+        names = sorted(packs.lock().packs)
+    except InvalidError:
+        return []
+    return [specs for name in names if (specs := packs.whole(name)) is not None]

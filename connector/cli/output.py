@@ -124,4 +124,9 @@ def _cell(value: Any) -> str:
         case list():
             return " ".join(map(str, value))
         case _:
-            return " ".join("".join(c if c.isprintable() else "?" for c in str(value)).split(" "))
+            return line(str(value))
+
+
+def line(text: str) -> str:
+    """*Text* as one line that a terminal shows and does not obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)

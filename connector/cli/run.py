@@ -19,6 +19,7 @@ from .arguments import inputs_of
 from .check import FOUND
 from .exits import INTERRUPTED
 from .interrupts import Signals
+from .naming import named
 from .options import action_argument, auth_of, located, specs_option
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def command(
 ) -> int:
     """Run ACTION with its inputs, in any order with the options.
 
-    ACTION is a name, or the path of its file.  Values are typed by its spec: expiration=30, expiration=null,
-    scopes=automation:view (repeat the name for several), note=@FILE (the text of a file).  "locoia-pat show ACTION"
-    tells the inputs.
+    ACTION is a name, PACK.ACTION, or the path of its file.  Values are typed by its spec: expiration=30,
+    expiration=null, scopes=automation:view (repeat the name for several), note=@FILE (the text of a file).
+    "locoia-pat show ACTION" tells the inputs.
 
     Prints one JSON object, whatever happens.  Exit code: 0 done, 1 audit_pats found something, 2 invalid, 3 refused,
     4 not done, 5 unknown, 6 not stored.
@@ -69,12 +70,12 @@ def command(
         result = _advised(failed(action, error))
     except (KeyboardInterrupt, click.Abort):
         problem = Problem("unavailable", "interrupted; nothing was sent")
-        output.print_result(Result(action, Outcome.NOT_DONE, problem=problem), quiet=quiet)
+        output.print_result(named(Result(action, Outcome.NOT_DONE, problem=problem), specs.pack), quiet=quiet)
         return signals.exit_code or INTERRUPTED
     except _InterruptError as interrupt:
-        output.print_result(interrupt.result, quiet=quiet)
+        output.print_result(named(interrupt.result, specs.pack), quiet=quiet)
         return signals.exit_code or INTERRUPTED
-    code = output.print_result(result, reveal=reveal, table=table, quiet=quiet)
+    code = output.print_result(named(result, specs.pack), reveal=reveal, table=table, quiet=quiet)
     found = result.action == "audit_pats" and bool((result.data or {}).get("findings")) and not exit_zero
     return signals.exit_code or code or (FOUND if found else 0)
 

@@ -10,18 +10,20 @@ import click
 
 from ..address import is_loopback
 from ..errors import InvalidError, invalid
-from ..folder import SpecFolder
 from ..require import require
 from ..sandbox.behaviour import SWITCHES, Behaviour, as_text
 from ..sandbox.fault import KINDS, Fault
 from ..sandbox.faults import Faults
 from ..secret import Secret
 from . import output
+from .options import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from socket import socket
     from types import ModuleType
+
+    from ..folder import SpecFolder
 
 _PORT = 8321
 _EPILOG = "\n".join(
@@ -50,7 +52,9 @@ _EPILOG = "\n".join(
     "--fault", "faults", metavar="KIND[:METHOD][:TIMES][:NAME=VALUE]…", multiple=True, help="Fail so; may repeat."
 )
 @click.option(
-    "--specs", metavar="DIR", help="Serve the examples of a folder of specs instead; takes no other option but these."
+    "--specs",
+    metavar="DIR",
+    help="Serve the examples of a folder of specs, or pack:NAME, instead; takes no other option but these.",
 )
 def command(
     *,
@@ -79,7 +83,7 @@ def command(
     if specs is not None:
         if data or new_token or switches or faults:
             raise invalid("the examples of specs take no --data, --new-token, --behaviour or --fault", field="specs")
-        _serve_examples(server, SpecFolder(specs), host, port)
+        _serve_examples(server, folder_of(specs), host, port)
     else:
         behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
         _serve_api(server, behaviour, script, data, host=host, port=port, new_token=new_token)

@@ -25,11 +25,12 @@ def command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
     name, folder = located(action, specs)
     spec = folder.spec(name)
+    full = f"{folder.pack}.{spec.action}" if folder.pack else spec.action
     request = getattr(spec, "request", None)
     if as_json:
-        output.print_json(_shown(spec))
+        output.print_json(_shown(spec) | {"action": full})
         return
-    click.echo(f"{click.style(spec.action, bold=True)}  {spec.summary}")
+    click.echo(f"{click.style(full, bold=True)}  {spec.summary}")
     click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
     if spec.docs:
         click.echo(f"docs: {spec.docs}")

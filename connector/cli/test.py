@@ -16,7 +16,7 @@ from ..folder import CONNECTOR_FILE, SpecFolder
 from ..spec import ActionSpec, SuperSpec
 from . import output
 from .check import FOUND, excerpt, found_at
-from .options import auth_of
+from .options import auth_of, path_of
 
 if TYPE_CHECKING:
     from ..errors import Finding
@@ -42,20 +42,23 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Run the examples of specs: PATH is a folder of them, or one file.
+    """Run the examples of specs: PATH is a folder of them, or one file; or pack:NAME, or PACK.ACTION.
 
     An example tells inputs, the request that must be sent, the reply, and the result that must come of it.  Exit
     code: 0 all are as told, 1 one is not, or an action has none.
     """
+    places = [path_of(path) for path in paths]
     if record:
-        for path in paths:
-            _record(Path(path), auth, token_to, harmless, yes=yes)
+        for path, place in zip(paths, places, strict=True):
+            if place != Path(path):
+                raise invalid(f"{path} is installed, and stays as it was accepted", hint="Copy it with eject first.")
+            _record(place, auth, token_to, harmless, yes=yes)
     rows: list[dict[str, Any]] = []
     findings: list[Finding] = []
-    for path in paths:
-        found = found_at(Path(path), whole=True)
+    for place in places:
+        found = found_at(place, whole=True)
         findings += found
-        rows += [row for file in _files(Path(path)) for row in _rows(file, found)]
+        rows += [row for file in _files(place) for row in _rows(file, found)]
     failed = [row for row in rows if not row["passed"]]
     if as_json:
         output.print_json({"examples": rows, "findings": [str(finding) for finding in findings]})

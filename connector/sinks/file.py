@@ -69,7 +69,7 @@ class FileSink(Place):
             raise invalid(f"{self.path} is a symbolic link", field=self._field, hint="Name the file that it points to.")
 
     def _alone(self) -> AbstractContextManager[None]:
-        return _alone(self.path.parent)
+        return alone(self.path.parent)
 
     def _remove(self) -> bool:
         there = os.path.lexists(self.path)
@@ -109,7 +109,7 @@ class FileSink(Place):
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync(self.path.parent)
+        sync(self.path.parent)
 
     def _warnings(self) -> Iterator[str]:
         """What the owner should know; it must not fail, for the token is stored."""
@@ -126,7 +126,7 @@ _UNIGNORED = "{} stands in a Git checkout and is not known to be ignored; add it
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """While it lasts, no other writer of ours works in *folder*."""
     taken = True
     with contextlib.ExitStack() as stack:
@@ -167,7 +167,8 @@ def _keep_owner(file: Path, before: os.stat_result | None) -> None:
     file.chmod(0o600 & before.st_mode)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Have what was renamed in *folder* on the disk."""
     with contextlib.suppress(PermissionError):  # a folder that may be written but not listed; any on Windows
         descriptor = os.open(folder, os.O_RDONLY)
         try:
