@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
 
 _distrusted: list[Secret] = []
+_CHECKSUM = re.compile(r"(?:--accept=)?sha256:[0-9a-f]{64}")
 
 
 def distrust(words: Iterable[str]) -> None:
-    """Show none of *words* that may be a token in the wrong place."""
-    _distrusted[:] = [Secret(word[start:end]) for word in words for start, end in suspects(word)]
+    """Show none of *words* that may be a token in the wrong place; a checksum is none."""
+    _distrusted[:] = [
+        Secret(word[start:end]) for word in words if not _CHECKSUM.fullmatch(word) for start, end in suspects(word)
+    ]
 
 
 def safe(text: str) -> str:

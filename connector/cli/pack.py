@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def _write(file: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         temporary.replace(file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise invalid(f"{file} cannot be written: {error.strerror}", field="out") from None
 
 
@@ -129,7 +131,9 @@ def _put(packs: Packs, pack: Pack, found: Change, accept: str | None, *, file: P
             if as_json:
                 output.print_json({**told, "done": None})
             raise
-    if not found.is_none:
+    if found.is_none:
+        packs.tidy()
+    else:
         packs.put(pack, found)
     if as_json:
         output.print_json({**told, "done": done})

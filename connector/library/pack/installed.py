@@ -152,6 +152,11 @@ class Packs:
                 self._clear(lock)
         return place
 
+    def tidy(self) -> None:
+        """Clear away what a killed process left, where the folder can be written."""
+        with suppress(InvalidError), self._turn():
+            self._clear(self.lock())
+
     def remove(self, name: str, *, forget: bool = False) -> Pin | None:
         """Take the pack *name* away, and with *forget* the hashes of its versions too; returns what was installed.
 
