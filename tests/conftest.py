@@ -23,6 +23,7 @@ def clean_environment() -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith("LOCOIA_") or name.upper().endswith("_PROXY"):
             del os.environ[name]
+    os.environ["LOCOIA_PAT_PACKS"] = "/nowhere/packs"  # what is installed on the machine is no test's
     yield
     os.environ.clear()
     os.environ.update(before)

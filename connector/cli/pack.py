@@ -74,6 +74,7 @@ def verify_command(file: Path, *, as_json: bool) -> None:
         output.print_json({"file": str(file), **consent.told(pack)})
     else:
         consent.show(pack)
+        click.echo("\nIt is what it says of itself.")
 
 
 @command.command("install")

@@ -13,7 +13,7 @@ from locoia_pat.document import write
 from locoia_pat.library.pack.archive import packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.command.conftest import Done
@@ -91,16 +91,17 @@ def changed(value: Spec, path: str, new: Any) -> Spec:
     return value
 
 
-def written(folder: Path, *actions: Spec, connector: Spec | None = None, **pages: str) -> Path:
-    """A folder of specs; *pages* are other files, whose names have ``__`` for a stroke and ``_`` for a dot."""
+def written(
+    folder: Path, *actions: Spec, connector: Spec | None = None, pages: Mapping[str, str] | None = None
+) -> Path:
+    """A folder of specs, and of other files by their names."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "connector.yaml").write_text(write(connector or CONNECTOR))
     for action in actions or (LIST,):
         (folder / f"{action['action']}.yaml").write_text(write(action))
-    for name, text in pages.items():
-        file = folder / name.replace("__", "/").replace("_", ".")
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
+    for name, text in (pages or {}).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
     return folder
 
 

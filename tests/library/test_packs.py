@@ -8,6 +8,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from locoia_pat.errors import InvalidError
+from locoia_pat.library.pack.content import gathered
 from locoia_pat.library.pack.held import Held
 from locoia_pat.library.pack.pack import build, opened
 
@@ -20,21 +22,21 @@ if TYPE_CHECKING:
     from tests.library.packing import Call, Spec
 
 ALL = {
-    "README_md": "# Acme\n",
+    "README.md": "# Acme\n",
     "LICENSE": "MIT\n",
-    "CHANGELOG_md": "# 1.2.0\n",
-    "docs__keys_md": "Keys.\n",
-    "recipes__weekly_md": "Each week.\n",
-    "recipes__weekly_yaml": 'arazzo: "1.0.1"\nsourceDescriptions:\n  - {name: acme, url: ./openapi.json}\n'
+    "CHANGELOG.md": "# 1.2.0\n",
+    "docs/keys.md": "Keys.\n",
+    "recipes/weekly.md": "Each week.\n",
+    "recipes/weekly.yaml": 'arazzo: "1.0.1"\nsourceDescriptions:\n  - {name: acme, url: ./openapi.json}\n'
     "  - {name: acme, url: https://api.acme.example/v1/openapi.json}\n  - {name: acme, url: https://localhost/x}\n",
-    "recipes__notes_yaml": "- a list\n",
-    "recipes__odd_yaml": "sourceDescriptions: none\n",
+    "recipes/notes.yaml": "- a list\n",
+    "recipes/odd.yaml": "sourceDescriptions: none\n",
 }
 
 
 def test_a_pack_that_is_built_twice_is_the_same_bytes(call: Call, tmp_path: Path) -> None:
-    one = built(call, written(tmp_path / "a" / "acme", LIST, PURGE, **ALL), tmp_path / "one.zip")
-    other = written(tmp_path / "b" / "other", PURGE, LIST, **dict(reversed(ALL.items())))
+    one = built(call, written(tmp_path / "a" / "acme", LIST, PURGE, pages=ALL), tmp_path / "one.zip")
+    other = written(tmp_path / "b" / "other", PURGE, LIST, pages=dict(reversed(ALL.items())))
     for file in other.rglob("*.*"):
         os.utime(file, (1, 1))
         file.chmod(0o755)
@@ -45,7 +47,7 @@ def test_a_pack_that_is_built_twice_is_the_same_bytes(call: Call, tmp_path: Path
 
 def test_a_pack_is_the_same_bytes_on_every_computer(tmp_path: Path) -> None:
     """A hash that was published must be right for all who build the pack, by any Python."""
-    pack, _ = build(written(tmp_path / "acme", README_md="# Acme\n"))
+    pack, _ = build(written(tmp_path / "acme", pages={"README.md": "# Acme\n"}))
     assert pack.hash == "sha256:97d7e3e7df29c2f80c3ea1a0a0e22baa1a1502e5c1ddecce19224cb6df427025"
 
 
@@ -59,7 +61,9 @@ def test_the_connectors_shown_in_the_documentation_make_packs(folder: Path, tmp_
 
 
 def test_what_is_in_a_pack_and_what_is_left_out(call: Call, tmp_path: Path) -> None:
-    folder = written(tmp_path / "acme", **ALL, setup_py="", recipes__x_json="{}", manifest_json="{}", _git="")
+    folder = written(
+        tmp_path / "acme", pages=ALL | {"setup.py": "", "recipes/x.json": "{}", "manifest.json": "{}", ".git": ""}
+    )
     (folder / "action.schema.json").write_text("{}")
     (folder / "docs" / "more").mkdir()
     (folder / "elsewhere").symlink_to(tmp_path)
@@ -173,7 +177,7 @@ def test_a_harmless_text_is_said_to_be_so(call: Call, tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_none_is_not_built(call: Call, tmp_path: Path) -> None:
-    folder = written(tmp_path / "acme", docs__a_md="a", docs__A_md="b")
+    folder = written(tmp_path / "acme", pages={"docs/a.md": "a", "docs/A.md": "b"})
     if len([*(folder / "docs").iterdir()]) == 2:
         done = call("pack", "build", str(folder))
         assert (done.code, "are one file on some computers" in done.err) == (2, True)
@@ -185,7 +189,7 @@ def test_a_page_that_is_none_is_not_built(call: Call, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "size", "why"), [(301, 1, "at most 300"), (20, 250_000, "bytes"), (1, 300_000, "")])
 def test_what_is_too_large_is_not_built(count: int, size: int, why: str, tmp_path: Path, call: Call) -> None:
-    folder = written(tmp_path / "acme", **{f"docs__{number}_md": "a" * size for number in range(count)})
+    folder = written(tmp_path / "acme", pages={f"docs/{number}.md": "a" * size for number in range(count)})
     done = call("pack", "build", str(folder), "--out", str(tmp_path / "x.zip"))
     assert (done.code, why in done.err, (tmp_path / "x.zip").exists()) == (2, True, False)
 
@@ -210,12 +214,22 @@ def test_the_pack_is_written_where_the_author_stands(
     assert (tmp_path / "acme-1.2.0.zip").is_file()
 
 
+def test_a_folder_that_goes_away_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="nowhere cannot be read"):
+        gathered(tmp_path / "nowhere")
+
+
 def test_files_in_memory_are_a_folder() -> None:
     held = Held({"a.md": b"A", "docs/b.md": b"B"}, "place")
     assert [entry.name for entry in held.iterdir()] == ["a.md"]
     assert (held.is_dir(), held.is_file(), str(held)) == (True, False, "place")
     inner = held / "docs" / "b.md"
     assert (inner.name, inner.is_dir(), inner.is_file(), str(inner)) == ("b.md", False, True, "place/docs/b.md")
-    assert (inner.read_text(), inner.read_bytes(), inner.open().read(), inner.open("rb").read()) == ("B", b"B", "B", b"B")
+    assert (inner.read_text(), inner.read_bytes(), inner.open().read(), inner.open("rb").read()) == (
+        "B",
+        b"B",
+        "B",
+        b"B",
+    )
     with pytest.raises(FileNotFoundError):
         (held / "c.md").open("rb")

@@ -29,7 +29,7 @@ __all__ = ["api", "locoia", "only_our_variables"]
 
 
 @pytest.fixture
-def gitlab(api: StandIn, tmp_path: Path) -> StandIn:  # noqa: F811  # the fixture
+def gitlab(api: StandIn, tmp_path: Path) -> StandIn:  # the fixture
     """A GitLab, the credential of a user, and the pack, installed."""
     os.environ.update(GITLAB_TOKEN=USER_TOKEN, GITLAB_BASE_URL=api.url, LOCOIA_PAT_PACKS=str(tmp_path / "packs"))
     file = tmp_path / "gitlab.zip"
@@ -83,7 +83,7 @@ def test_what_is_to_be_done_next_is_a_command_that_runs(gitlab: StandIn) -> None
     assert len(gitlab.calls) == 1
 
 
-def test_a_stranger_gets_nothing_of_ours(locoia: Server, tmp_path: Path) -> None:  # noqa: F811  # the fixture
+def test_a_stranger_gets_nothing_of_ours(locoia: Server, tmp_path: Path) -> None:  # the fixture
     """A pack whose host is this computer, and that asks for all it can: its own variable, which is not set."""
     with serving(answer(200, [{"id": "k1"}])) as evil:
         os.environ["LOCOIA_PAT_PACKS"] = str(tmp_path / "packs")

@@ -20,7 +20,7 @@ from tests.command.conftest import on_terminal, spawn
 from tests.library.packing import CONNECTOR, LIST, PURGE, built, changed, hash_of, installed, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.library.packing import Call, Spec
 
@@ -39,8 +39,10 @@ def packs(tmp_path: Path) -> Path:
 def make(call: Call, tmp_path: Path) -> Callable[..., Path]:
     """Makes a pack."""
 
-    def make(name: str, *actions: Spec, connector: Spec | None = None, **pages: str) -> Path:
-        return built(call, written(tmp_path / name, *actions, connector=connector, **pages), tmp_path / f"{name}.zip")
+    def make(name: str, *actions: Spec, connector: Spec | None = None, pages: Mapping[str, str] | None = None) -> Path:
+        return built(
+            call, written(tmp_path / name, *actions, connector=connector, pages=pages), tmp_path / f"{name}.zip"
+        )
 
     return make
 
@@ -147,6 +149,7 @@ def test_an_upgrade_that_may_do_more_says_so_before_it_is_installed(
     actions: tuple[Spec, ...],
     more: Spec,
     told: list[str],
+    *,
     call: Call,
     make: Callable[..., Path],
     packs: Path,
@@ -204,7 +207,7 @@ def test_a_name_that_is_taken_is_refused(call: Call, make: Callable[..., Path], 
 
 
 def test_a_version_has_one_content_even_once_it_is_gone(call: Call, make: Callable[..., Path], packs: Path) -> None:
-    one, other = make("one"), make("two", README_md="# Another\n")
+    one, other = make("one"), make("two", pages={"README.md": "# Another\n"})
     assert installed(call, one).code == 0
     for verb in ("install", "upgrade"):
         done = installed(call, other, verb)
@@ -230,7 +233,9 @@ def test_the_same_pack_again_is_nothing_to_do(call: Call, make: Callable[..., Pa
 
 
 def test_a_variable_belongs_to_one_pack(call: Call, make: Callable[..., Path]) -> None:
-    assert installed(call, make("one", connector=version("1.0.0", connector="ac", env={"token": "AC_ME_TOKEN"}))).code == 0
+    assert (
+        installed(call, make("one", connector=version("1.0.0", connector="ac", env={"token": "AC_ME_TOKEN"}))).code == 0
+    )
     file = make("two", connector=version("1.0.0", connector="ac_me", env={"token": "AC_ME_TOKEN"}))
     done = installed(call, file)
     assert (done.code, "reads AC_ME_TOKEN, AC_ME_TOKEN_FILE, which belongs to the pack ac" in done.err) == (2, True)
@@ -286,7 +291,7 @@ def test_a_lock_file_pins_what_others_install(call: Call, make: Callable[..., Pa
     file = make("acme")
     assert installed(call, file).code == 0
     shutil.rmtree(next(path for path in packs.iterdir() if path.is_dir()))
-    assert installed(call, make("other", README_md="# Another\n")).code == 2
+    assert installed(call, make("other", pages={"README.md": "# Another\n"})).code == 2
     assert call("pack", "install", str(file)).code == 0
 
 
@@ -328,8 +333,8 @@ def test_a_newer_lock_file_is_told(call: Call, packs: Path) -> None:
 def test_a_process_that_is_killed_leaves_all_or_nothing_and_the_next_one_clears_up(
     upgraded: bool, make: Callable[..., Path]
 ) -> None:
-    old = make("old", README_md="# Old\n")
-    new = make("new", LIST, PURGE, connector=version("1.3.0"), docs__a_md="A\n")
+    old = make("old", pages={"README.md": "# Old\n"})
+    new = make("new", LIST, PURGE, connector=version("1.3.0"), pages={"docs/a.md": "A\n"})
     files = [str(old), str(new)] if upgraded else [str(new)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.library.killed", *files],
@@ -395,7 +400,7 @@ def test_a_reader_that_an_upgrade_overtakes_reads_the_new_version(
     assert packs.specs("acme").connector.version == "2.0.0"
 
 
-@pytest.mark.parametrize("place", ["a file", "below a file", "nobody's home"])
+@pytest.mark.parametrize("place", ["a file", "below a file", "nobody's home", "no disk"])
 def test_a_folder_that_cannot_be_used_is_told(
     place: str, call: Call, make: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -405,6 +410,7 @@ def test_a_folder_that_cannot_be_used_is_told(
         "a file": str(tmp_path / "file"),
         "below a file": str(tmp_path / "file" / "packs"),
         "nobody's home": "~nobody_at_all/packs",
+        "no disk": "/proc/packs",
     }[place]
     done = installed(call, file)
     assert (done.code, "packs" in done.err) == (2, True)
@@ -412,7 +418,7 @@ def test_a_folder_that_cannot_be_used_is_told(
 
 def test_a_full_disk_leaves_nothing(make: Callable[..., Path], packs: Path, call: Call) -> None:
     """A limit on the size of files stands for it: the first file that does not fit ends the install."""
-    file = make("acme", README_md="a" * 100_000)
+    file = make("acme", pages={"README.md": "a" * 100_000})
     script = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     script += "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
     script += "from locoia_pat.cli import main; main(sys.argv[1:])"
