@@ -143,7 +143,6 @@ class Packs:
             lock = self.lock()
             if lock.packs.get(change.name) != change.before:
                 raise invalid(f"{change.name} was changed by another process; look again", field="pack")
-            self._clear(lock)
             place = self.folder / change.pin.folder(change.name)
             self._place({MANIFEST: pack.manifest.text(), **pack.files}, place)
             lock = lock.having(change.name, change.pin)
