@@ -158,10 +158,8 @@ class RevokeSpec(Model):
     inputs: dict[Name, Any]
 
 
-class _File(Model):
-    """What every file of specs has: the version of its language, and where each part of it stands."""
-
-    spec: Annotated[int, Field(ge=1, le=1)]
+class Located(Model):
+    """A file, of which each part remembers where it stands."""
 
     _document: Document = PrivateAttr()
 
@@ -169,6 +167,12 @@ class _File(Model):
     def document(self) -> Document:
         """Where everything stands."""
         return self._document
+
+
+class _File(Located):
+    """What every file of specs has: the version of its language."""
+
+    spec: Annotated[int, Field(ge=1, le=1)]
 
 
 class _Head(_File):

@@ -38,6 +38,7 @@ _COMMANDS = {
     "test": "Run the examples of specs, without a network.",
     "eject": "Copy an action's spec, to change it.",
     "reconcile": "Finish what was left unfinished under managed names.",
+    "fleet": "Plan, apply and show many managed tokens, listed in a file.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
 }
 

@@ -63,6 +63,13 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=plain, indent=2 if sys.stdout.isatty() else None))
 
 
+def print_line(value: object) -> None:
+    """One JSON value on one line, seen at once."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=plain))
+    sys.stdout.flush()
+
+
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """*Rows* under *head*, in columns."""
     cells = [[_cell(cell) for cell in row] for row in rows]
