@@ -103,6 +103,20 @@ class Driver:
             for other in self._others:
                 other.close()
 
+    def write_receipt(self, done: Done) -> None:
+        """Journal what was done: without a secret, but with its fingerprint, which tells it again."""
+        current = done.record.current if done.record else None
+        if done.change == "none":
+            return
+        readable = current is not None and current.token is not UNREADABLE
+        receipt = {
+            "change": done.change,
+            "id": current.id if current else None,
+            "fingerprint": self._state.fingerprint(current.token) if current and readable else None,
+            "places": self.places.refs,
+        }
+        self._state.write_receipt(self._api, self._name, receipt)
+
     def _done(self, effect: Effect) -> Any:
         if isinstance(effect, Take):
             return self._lease.take(self._wait)
@@ -208,6 +222,7 @@ def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> R
         problem = Problem(code, done.message or code, hint=hint)
         return Result(action, outcome, api, driver.attempts, tuple(driver.places.warnings), problem=problem)
     current = done.record.current if done.record else None
+    driver.write_receipt(done)
     data = {
         "name": wanted.name,
         "change": done.change,

@@ -36,6 +36,8 @@ CREATE TABLE tokens (api TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT
                      PRIMARY KEY (api, name, fingerprint)) STRICT;
 CREATE TABLE given (api TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, fingerprint TEXT NOT NULL,
                     PRIMARY KEY (api, name, place)) STRICT;
+CREATE TABLE receipts (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ')), api TEXT NOT NULL, name TEXT NOT NULL,
+                       receipt TEXT NOT NULL) STRICT;
 """
 _LAST = 4
 """Tokens of a name that are remembered: the current one, those around it, and one more."""
@@ -173,6 +175,19 @@ class State:
         with self._connected() as database:
             row = database.execute(select, (api, name, place)).fetchone()
         return row[0] if row else None
+
+    def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
+        """Journal what was done about *name*, once it is done."""
+        with self._connected() as database, _written(database):
+            row = (api, name, json.dumps(receipt))
+            database.execute("INSERT INTO receipts (api, name, receipt) VALUES (?, ?, ?)", row)
+
+    def receipts(self, api: str, name: str) -> list[dict[str, Any]]:
+        """What was done about *name*, and when, oldest first."""
+        select = "SELECT at, receipt FROM receipts WHERE api = ? AND name = ? ORDER BY rowid"
+        with self._connected() as database:
+            rows = database.execute(select, (api, name)).fetchall()
+        return [{"at": at, **json.loads(receipt)} for at, receipt in rows]
 
     def lease(self, api: str, name: str) -> Lease:
         """The lease of *name* at *api*, not taken yet."""
