@@ -9,6 +9,7 @@ import base64
 import datetime as dt
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +99,11 @@ class Driver:
             return Done(problem="busy", message="the lease was lost to another process")
         except ConnectorError as error:
             return Done(result=Result(None, error.outcome, self._api, problem=error.problem))
+        except OSError as error:
+            return Done(problem="unknown" if self.attempts else "journal", message=str(error))
         finally:
-            self._lease.give_back()
+            with suppress(OSError):
+                self._lease.give_back()
             for other in self._others:
                 other.close()
 
@@ -115,7 +119,8 @@ class Driver:
             "fingerprint": self._state.fingerprint(current.token) if current and readable else None,
             "places": self.places.refs,
         }
-        self._state.write_receipt(self._api, self._name, receipt)
+        with suppress(OSError):  # it is done, whether it can be written down or not
+            self._state.write_receipt(self._api, self._name, receipt)
 
     def _done(self, effect: Effect) -> Any:
         if isinstance(effect, Take):
@@ -206,6 +211,11 @@ _PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
     "nothing_to_replace": (Outcome.INVALID, "not_found", "locoia-pat run list_pats shows the rows there are."),
     "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
     "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true makes new rows with these scopes."),
+    "journal": (
+        Outcome.NOT_DONE,
+        "unavailable",
+        "Nothing was sent; it is safe to repeat.",
+    ),
     "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was begun."),
 }
 

@@ -60,8 +60,8 @@ class State:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
-        except (OSError, sqlite3.Error) as error:
-            words = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            words = error.strerror or str(error)
         else:
             return
         raise invalid(
@@ -100,10 +100,17 @@ class State:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.folder / _FILE, timeout=30, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            yield database
+        """The database; what it cannot do is an ``OSError``, for a disk that is full is one too."""
+        try:
+            with closing(sqlite3.connect(self.folder / _FILE, timeout=30, isolation_level=None)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = FULL")
+                yield database
+        except sqlite3.Error as error:
+            words = str(error)
+        else:
+            return
+        raise OSError(f"the journal in {self.folder} cannot be used: {words}")
 
     @property
     def owner(self) -> str:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError
+from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError, UnknownOutcomeError
 from locoia_pat.actions import list_pats, retire_pat
 from locoia_pat.actions.protocols.marker import marked
 from locoia_pat.actions.reconcile import reconcile
@@ -249,3 +249,42 @@ def test_a_row_made_by_hand_is_replaced(place: Place) -> None:
     place.ensure(overlap=0)
     assert place.store.authenticate(token) is None
     assert place.works()
+
+
+def test_a_journal_that_breaks_before_anything_is_sent_ends_not_done(place: Place) -> None:
+    options = place.options()
+    (place.folder / "state" / "state.sqlite3").write_bytes(b"this is no database" * 100)
+    with pytest.raises(NotDoneError, match="the journal in .* cannot be used"):
+        place.ensure(**options)
+    assert place.rows() == []
+
+
+class Worn(State):
+    """A journal that cannot be written any more, after so many times."""
+
+    left = 2
+
+    def save(self, *words: Any) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("the journal cannot be used: disk I/O error")
+        super().save(*words)
+
+
+def test_a_journal_that_breaks_half_way_ends_unknown_and_the_next_call_finishes(place: Place) -> None:
+    with pytest.raises(UnknownOutcomeError, match="disk I/O error"):
+        place.ensure(state=Worn(place.folder / "state"))
+    assert place.ensure().change in ("created", "adopted", "none")
+    assert place.works()
+    assert len([row for row in place.rows() if (row.expires_in_days or 0) > 1]) == 1
+
+
+class Blind(State):
+    """A journal that takes no receipt."""
+
+    def write_receipt(self, *_: Any) -> None:
+        raise OSError("the journal cannot be used: disk I/O error")
+
+
+def test_a_receipt_that_cannot_be_written_costs_nothing(place: Place) -> None:
+    assert place.ensure(state=Blind(place.folder / "state")).change == "created"
