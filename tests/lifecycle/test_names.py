@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError, UnknownOutcomeError
-from locoia_pat.actions import list_pats, retire_pat
+from locoia_pat.actions import ensure_pat, list_pats, retire_pat
 from locoia_pat.actions.protocols.marker import marked
 from locoia_pat.actions.reconcile import reconcile
 from locoia_pat.sandbox.fault import Fault
 from locoia_pat.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locoia_pat.actions import ManagedToken
 
     from tests.lifecycle.place import Place
@@ -254,8 +256,9 @@ def test_a_row_made_by_hand_is_replaced(place: Place) -> None:
 def test_a_journal_that_breaks_before_anything_is_sent_ends_not_done(place: Place) -> None:
     options = place.options()
     (place.folder / "state" / "state.sqlite3").write_bytes(b"this is no database" * 100)
-    with pytest.raises(NotDoneError, match="the journal in .* cannot be used"):
-        place.ensure(**options)
+    wishes = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
+    with place.connector() as connector, pytest.raises(NotDoneError, match=r"the journal in .* cannot be used"):
+        ensure_pat(connector, **wishes, **options)
     assert place.rows() == []
 
 
@@ -264,11 +267,11 @@ class Worn(State):
 
     left = 2
 
-    def save(self, *words: Any) -> None:
+    def save(self, api: str, name: str, managed: Mapping[str, Any]) -> None:
         self.left -= 1
         if self.left < 0:
             raise OSError("the journal cannot be used: disk I/O error")
-        super().save(*words)
+        super().save(api, name, managed)
 
 
 def test_a_journal_that_breaks_half_way_ends_unknown_and_the_next_call_finishes(place: Place) -> None:
@@ -282,7 +285,7 @@ def test_a_journal_that_breaks_half_way_ends_unknown_and_the_next_call_finishes(
 class Blind(State):
     """A journal that takes no receipt."""
 
-    def write_receipt(self, *_: Any) -> None:
+    def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
         raise OSError("the journal cannot be used: disk I/O error")
 
 
