@@ -256,7 +256,7 @@ def test_a_row_made_by_hand_is_replaced(place: Place) -> None:
 def test_a_journal_that_breaks_before_anything_is_sent_ends_not_done(place: Place) -> None:
     options = place.options()
     (place.folder / "state" / "state.sqlite3").write_bytes(b"this is no database" * 100)
-    wishes = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
+    wishes: dict[str, Any] = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
     with place.connector() as connector, pytest.raises(NotDoneError, match=r"the journal in .* cannot be used"):
         ensure_pat(connector, **wishes, **options)
     assert place.rows() == []
@@ -285,7 +285,7 @@ def test_a_journal_that_breaks_half_way_ends_unknown_and_the_next_call_finishes(
 class Blind(State):
     """A journal that takes no receipt."""
 
-    def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
+    def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:  # noqa: ARG002  # State's own
         raise OSError("the journal cannot be used: disk I/O error")
 
 
