@@ -222,15 +222,13 @@ _PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
 
 def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> Result:
     """How *done* reads as the result of *action*."""
+    warnings = (*driver.places.warnings, *done.warnings)
     if done.result is not None:
-        result = done.result
-        return Result(
-            action, result.outcome, api, driver.attempts, tuple(driver.places.warnings), problem=result.problem
-        )
+        return Result(action, done.result.outcome, api, driver.attempts, warnings, problem=done.result.problem)
     if done.problem is not None:
         outcome, code, hint = _PROBLEMS[done.problem]
         problem = Problem(code, done.message or code, hint=hint)
-        return Result(action, outcome, api, driver.attempts, tuple(driver.places.warnings), problem=problem)
+        return Result(action, outcome, api, driver.attempts, warnings, problem=problem)
     current = done.record.current if done.record else None
     driver.write_receipt(done)
     data = {
@@ -242,7 +240,7 @@ def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> R
         "retire_due": done.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if done.retire_due else None,
     }
     refs = driver.places.readable if current else ()
-    return Result(action, Outcome.DONE, api, driver.attempts, tuple(driver.places.warnings), data, token_refs=refs)
+    return Result(action, Outcome.DONE, api, driver.attempts, warnings, data, token_refs=refs)
 
 
 def tended(

@@ -291,3 +291,10 @@ class Blind(State):
 
 def test_a_receipt_that_cannot_be_written_costs_nothing(place: Place) -> None:
     assert place.ensure(state=Blind(place.folder / "state")).change == "created"
+
+
+def test_another_note_is_told_to_change_nothing(place: Place) -> None:
+    assert place.ensure().warnings == ()
+    (warning,) = place.ensure(note="Billing").warnings
+    assert 'keep the note "CI"' in warning
+    assert place.rows()[0].note.startswith("CI ")
