@@ -271,6 +271,18 @@ def test_on_a_terminal_reconcile_asks_first(place: Place) -> None:
     taken = ("reconcile", "--take-over", "ci", "--token-to", place.ref())
     assert "take over ci at" in on_terminal(*taken, typed="n\n", LOCOIA_TOKEN=token, **variables).err
     assert on_terminal("reconcile", "--yes", LOCOIA_TOKEN=token, **variables).code == 0
+    assert on_terminal("reconcile", typed="y\n", LOCOIA_TOKEN=token, **variables).code == 0
+
+
+def test_tables_show_whose_a_row_is_and_what_an_audit_found(run: Call, call: Call, place: Place) -> None:
+    place.ensure()
+    owner = State(place.folder / "state").owner
+    assert f"name=ci slot=a state={owner}" in run("run", "list_pats", "--table").out
+    found = run("run", "audit_pats", "expiring_within=400", "--table", "--exit-zero")
+    assert (found.out.split()[:3], "checked: 2" in found.err) == (["id", "note", "finding"], True)
+    with serving(answer(200, [])) as server:
+        os.environ |= {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": "fake-token-0123456789abcdef"}
+        assert call("run", "audit_pats", "--table").out.split() == ["output", "value", "findings", "checked", "0"]
 
 
 def test_what_was_done_is_journalled_with_a_fingerprint_and_without_a_secret(run: Call, place: Place) -> None:
