@@ -9,6 +9,7 @@ import base64
 import datetime as dt
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -98,10 +99,28 @@ class Driver:
             return Done(problem="busy", message="the lease was lost to another process")
         except ConnectorError as error:
             return Done(result=Result(None, error.outcome, self._api, problem=error.problem))
+        except OSError as error:
+            return Done(problem="unknown" if self.attempts else "journal", message=str(error))
         finally:
-            self._lease.give_back()
+            with suppress(OSError):
+                self._lease.give_back()
             for other in self._others:
                 other.close()
+
+    def write_receipt(self, done: Done) -> None:
+        """Journal what was done: without a secret, but with its fingerprint, which tells it again."""
+        current = done.record.current if done.record else None
+        if done.change == "none":
+            return
+        readable = current is not None and current.token is not UNREADABLE
+        receipt = {
+            "change": done.change,
+            "id": current.id if current else None,
+            "fingerprint": self._state.fingerprint(current.token) if current and readable else None,
+            "places": self.places.refs,
+        }
+        with suppress(OSError):  # it is done, whether it can be written down or not
+            self._state.write_receipt(self._api, self._name, receipt)
 
     def _done(self, effect: Effect) -> Any:
         if isinstance(effect, Take):
@@ -192,22 +211,26 @@ _PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
     "nothing_to_replace": (Outcome.INVALID, "not_found", "locoia-pat run list_pats shows the rows there are."),
     "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
     "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true makes new rows with these scopes."),
+    "journal": (
+        Outcome.NOT_DONE,
+        "unavailable",
+        "Nothing was sent; it is safe to repeat.",
+    ),
     "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was begun."),
 }
 
 
 def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> Result:
     """How *done* reads as the result of *action*."""
+    warnings = (*driver.places.warnings, *done.warnings)
     if done.result is not None:
-        result = done.result
-        return Result(
-            action, result.outcome, api, driver.attempts, tuple(driver.places.warnings), problem=result.problem
-        )
+        return Result(action, done.result.outcome, api, driver.attempts, warnings, problem=done.result.problem)
     if done.problem is not None:
         outcome, code, hint = _PROBLEMS[done.problem]
         problem = Problem(code, done.message or code, hint=hint)
-        return Result(action, outcome, api, driver.attempts, tuple(driver.places.warnings), problem=problem)
+        return Result(action, outcome, api, driver.attempts, warnings, problem=problem)
     current = done.record.current if done.record else None
+    driver.write_receipt(done)
     data = {
         "name": wanted.name,
         "change": done.change,
@@ -217,7 +240,7 @@ def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> R
         "retire_due": done.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if done.retire_due else None,
     }
     refs = driver.places.readable if current else ()
-    return Result(action, Outcome.DONE, api, driver.attempts, tuple(driver.places.warnings), data, token_refs=refs)
+    return Result(action, Outcome.DONE, api, driver.attempts, warnings, data, token_refs=refs)
 
 
 def tended(

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from locoia_pat import Result
 
 
+class Managed(BaseModel):
+    """Whose row it is: what the marker in its note tells."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    slot: Literal["a", "b"]
+    state: str
+    """The state that manages the name."""
+
+
 class PersonalAccessToken(BaseModel):
     """One row of the API: a token without its secret."""
 
@@ -32,6 +43,8 @@ class PersonalAccessToken(BaseModel):
     last_used: dt.datetime | None
     """When the token was last used, in UTC; the API may write it late."""
     scopes: list[str] | None
+    managed: Managed | None = None
+    """Set where the row belongs to a managed name."""
 
 
 class MintedToken(PersonalAccessToken):

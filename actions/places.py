@@ -63,14 +63,21 @@ class Places:
         """
         for sink in self._sinks:
             sink.probe()  # a place that cannot be written is told before anything is sent
-        self._shown = {sink.ref: self._seen(sink) for sink in self._sinks}
-        furthest = self._furthest(op)
+        furthest = self.look(op)
         if error := self.keep(furthest):
             raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
         return furthest
 
-    def _furthest(self, op: str | None) -> Record:
-        """The record that is furthest of those that can be read, else the one that all of the others reached."""
+    def look(self, op: str | None) -> Record:
+        """The record that is furthest of those that can be read, else the one that all of the others reached.
+
+        *op* is the operation under way.
+
+        Raises:
+            OSError, ValueError, InvalidError: a place cannot be read, or holds something else.
+
+        """
+        self._shown = {sink.ref: self._seen(sink) for sink in self._sinks}
 
         def rank(record: Record) -> tuple[bool, bool]:
             ours = [entry is not None and entry.beside.get("op") == op for entry in (record.current, record.pending)]

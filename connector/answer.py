@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .pattern import parts
 from .retry import http_date
 from .secret import MASK, Secret, redacted, usable
 
@@ -88,6 +89,8 @@ class _Reader:
                 continue
             if output.days_until:
                 data[name] = None  # keeps its place
+            elif output.parts:
+                data[name] = parts(output.parts, at(given, output.source or name))
             elif (value := at(given, output.source or name)) is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":

@@ -67,17 +67,17 @@ class Document:
         return Finding(self.name, line, column + offset if path in self.plain else column, code, message)
 
 
-def read(text: str, name: str) -> Document:
-    """The YAML *text* of the file *name*.
+def read(text: str, name: str, *, times: int = 1) -> Document:
+    """The YAML *text* of the file *name*, which may be so many *times* as large as a spec.
 
     Raises:
         SpecError: with every finding of the file.
 
     """
-    if len(text) > MAX_CHARACTERS:
-        message = f"a spec has at most {MAX_CHARACTERS} characters, this has {len(text)}"
+    if len(text) > MAX_CHARACTERS * times:
+        message = f"this file may have {MAX_CHARACTERS * times} characters, and has {len(text)}"
         raise SpecError([Finding(name, 1, 1, "yaml-limit", message)])
-    reader = _Reader(text, name)
+    reader = _Reader(text, name, MAX_PARTS * times)
     try:
         value = reader.document()
     except yaml.MarkedYAMLError as error:
@@ -138,9 +138,10 @@ def _next(holders: list[list[Any]]) -> None:
 class _Reader:
     """Walks the events of one document."""
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, most: int) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
         self._name = name
+        self._most = most
         self.values: dict[Path, Mark] = {}
         self.keys: dict[Path, Mark] = {}
         self.plain: set[Path] = set()
@@ -166,8 +167,8 @@ class _Reader:
 
     def _value(self, event: yaml.Event, path: Path) -> Any:
         self.values[path] = _mark(event)
-        if len(self.values) > MAX_PARTS:
-            self.stop(*_mark(event), "yaml-limit", f"a spec has at most {MAX_PARTS} keys and values")
+        if len(self.values) > self._most:
+            self.stop(*_mark(event), "yaml-limit", f"this file may have {self._most} keys and values")
         if len(path) > MAX_DEPTH:
             self.stop(*_mark(event), "yaml-limit", f"a spec is at most {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):

@@ -89,7 +89,7 @@ class Inputs:
             children = spec.children or {}
             hint = f"Inputs: {', '.join(children)}."
             return Problem("validation", f"unknown input{did_you_mean(path[-1], children)}", field=field, hint=hint)
-        hint = f"Allowed: {allowed(spec)}."
+        hint = f"Allowed: {allowed(spec)}." + (f" {spec.info}" if spec.info else "")
         if kind == "missing":
             return Problem("validation", "is missing", field=field, hint=hint)
         if kind == "unknown_option":

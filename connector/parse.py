@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 from . import document
 from .errors import Finding, SpecError, did_you_mean, listed
 from .rules import action_findings, connector_findings, super_findings
-from .spec import ActionSpec, ConnectorSpec, SuperSpec
+from .spec import ActionSpec, ConnectorSpec, Located, SuperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_Spec = TypeVar("_Spec", ActionSpec, SuperSpec, ConnectorSpec)
+_Spec = TypeVar("_Spec", bound=Located)
 
 
 def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
@@ -36,3 +37,30 @@ def wrong(pattern: str) -> str | None:
         words = str(error).partition("regex parse error:")[2] or "it is too large"
         return f"this is no pattern, or one with look-around: {' '.join(words.split())[-200:]}"
     return None
+
+
+_ENDING = re.compile(r"(\{[a-z0-9_]*\})|([^{}\s]+)")
+_TAIL = 400
+"""Characters at the end of a text that are looked at."""
+
+
+def named(ending: str) -> list[str]:
+    """The names of the parts of *ending*, a text such as ``~m/{name}/{}/{slot}``."""
+    return re.findall(r"\{([a-z0-9_]+)\}", ending)
+
+
+@cache
+def _parts(ending: str) -> re.Pattern[str]:
+    pieces = _ENDING.findall(ending)
+    expression = r"(?:\A|\s)"
+    for (part, literal), following in zip(pieces, [*pieces[1:], ("", "")], strict=True):
+        inner = rf"[^\s{re.escape(following[1][:1])}]{{1,100}}"  # up to what follows, so there is one way to read it
+        name = part[1:-1]
+        expression += re.escape(literal) or (f"(?P<{name}>{inner})" if name else inner)
+    return re.compile(rf"{expression}\s*\Z")
+
+
+def parts(ending: str, text: object) -> dict[str, str] | None:
+    """The parts of *ending* at the end of *text*; None where it does not end so."""
+    found = _parts(ending).search(text[-_TAIL:]) if isinstance(text, str) else None
+    return found.groupdict() if found else None

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from .address import is_loopback
 from .errors import Finding, did_you_mean
+from .pattern import named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -283,6 +284,10 @@ def _output_findings(
         if output.days_until is not None and (output.days_until not in times or output.type != "number"):
             message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
             yield at("unknown-reference", (*here, "days_until"), message)
+        if output.parts is not None and (
+            output.multiple or sorted(named(output.parts)) != sorted(output.children or ())
+        ):
+            yield at("contradiction", (*here, "parts"), 'what stands in braces is what "children" are called')
         if (output.type == "nested_object") != bool(output.children):
             yield at("contradiction", here, 'a nested_object, and only that, has "children"')
         if output.type == "datetime" and output.multiple:

@@ -36,6 +36,7 @@ ErrorStatus = Annotated[str, Field(pattern=r"^[45][0-9][0-9]$")]
 Fields = dict[Visible, Annotated[Any, AfterValidator(_flat)]]
 """Names and their values, each a template or a constant; a list is the name repeated."""
 _BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
+_PARTS = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
 
 
@@ -87,6 +88,8 @@ class Output(Model):
     """Stored beside the token."""
     days_until: Name | None = None
     """Not in the answer: whole days from the server's now until that datetime output."""
+    parts: Annotated[str, Field(pattern=_PARTS)] | None = None
+    """Not in the answer as such: what stands in braces in the word that ends the text there, such as ``~m/{name}``."""
     or_input: Name | None = None
     """The input that stands in, with a warning, where the answer leaves it out."""
     children: dict[Name, Output] | None = None
@@ -158,10 +161,8 @@ class RevokeSpec(Model):
     inputs: dict[Name, Any]
 
 
-class _File(Model):
-    """What every file of specs has: the version of its language, and where each part of it stands."""
-
-    spec: Annotated[int, Field(ge=1, le=1)]
+class Located(Model):
+    """A file, of which each part remembers where it stands."""
 
     _document: Document = PrivateAttr()
 
@@ -169,6 +170,12 @@ class _File(Model):
     def document(self) -> Document:
         """Where everything stands."""
         return self._document
+
+
+class _File(Located):
+    """What every file of specs has: the version of its language."""
+
+    spec: Annotated[int, Field(ge=1, le=1)]
 
 
 class _Head(_File):

@@ -125,6 +125,7 @@ class Done:
     message: str = ""
     record: Record | None = None
     retire_due: dt.datetime | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def stopped(self) -> bool:

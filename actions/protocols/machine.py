@@ -56,7 +56,9 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
     tender = _Tender(wanted, (yield Load()))
     done = yield from work(tender) if not tender.is_foreign() or wanted.take_over else tender.elsewhere()
     due = min((row.due for row in tender.managed.retire), default=None)
-    return replace(done, record=tender.record, retire_due=due)
+    kept = tender.managed.note
+    told = (f'its rows keep the note "{kept}": the API changes none',) if wanted.note and wanted.note != kept else ()
+    return replace(done, record=tender.record, retire_due=due, warnings=told)
 
 
 class _Tender(Upkeep):

@@ -41,3 +41,8 @@ def marked(note: str | None) -> Marker | None:
     """The marker in *note*; None where there is none."""
     found = _MARKER.search(note or "")
     return Marker(*found.groups()) if found else None
+
+
+def text_of(note: str) -> str:
+    """*Note* without the marker behind it."""
+    return _MARKER.sub("", note).strip()

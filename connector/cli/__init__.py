@@ -40,6 +40,7 @@ _COMMANDS = {
     "pack": "Make, install and look after packs: connectors of others.",
     "diff": "Say what changed between two versions of specs.",
     "reconcile": "Finish what was left unfinished under managed names.",
+    "fleet": "Plan, apply and show many managed tokens, listed in a file.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
 }
 

@@ -64,7 +64,7 @@ def auth_of(ref: str | None, spec: ConnectorSpec) -> Found:
     if ref is not None:
         return Found(_given(ref), ref if ref != "-" else "standard input")
     variables = (spec.env.token, f"{spec.env.token}_FILE")
-    taken = {name: os.environ.pop(name) for name in variables if name in os.environ}
+    taken = {name: value for name in variables if (value := os.environ.pop(name, ""))}  # empty is not set
     if not taken and (place := logins.place_of(spec.connector)) is not None:
         return Found(ConnectorAuth.from_ref(place), place)
     return Found(ConnectorAuth.from_env(taken), next(iter(taken), "none"))

@@ -67,6 +67,13 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=plain, indent=2 if sys.stdout.isatty() else None))
 
 
+def print_line(value: object) -> None:
+    """One JSON value on one line, seen at once."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=plain))
+    sys.stdout.flush()
+
+
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """*Rows* under *head*, in columns."""
     cells = [[_cell(cell) for cell in row] for row in rows]
@@ -110,15 +117,28 @@ def _say_problem(outcome: Outcome, problem: Problem) -> None:
 
 def _print_data(envelope: dict[str, Any]) -> None:
     data: dict[str, Any] = envelope["data"]
-    match list(data.items()):
-        case [(name, [])]:
-            click.echo(f"no {name}")
-        case [(_, [dict(first), *_] as rows)]:
-            head = [key for key in first if not key.endswith("_raw")]
-            print_table(head, [[row.get(key) for key in head] for row in rows])
-        case outputs:
+    lists = {name: rows for name, rows in data.items() if isinstance(rows, list) and all(map(_is_row, rows))}
+    match list(lists.items()):
+        case [(name, rows)] if len(data) == 1 or rows:
+            _print_rows(name, rows)
+            for name, value in data.items():
+                if name not in lists:
+                    say(f"{name}: {_cell(value)}")
+        case _:
             where = [("token_ref", envelope["token_ref"])] if "token_ref" in envelope else []
-            print_table(("output", "value"), [*outputs, *where])
+            print_table(("output", "value"), [*data.items(), *where])
+
+
+def _print_rows(name: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo(f"no {name}")
+        return
+    head = [key for key in rows[0] if not key.endswith("_raw")]
+    print_table(head, [[row.get(key) for key in head] for row in rows])
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _cell(value: Any) -> str:
@@ -127,6 +147,8 @@ def _cell(value: Any) -> str:
             return "-"
         case list():
             return " ".join(map(str, value))
+        case dict():
+            return " ".join(f"{name}={_cell(part)}" for name, part in value.items())
         case _:
             return line(str(value))
 

@@ -36,6 +36,8 @@ CREATE TABLE tokens (api TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT
                      PRIMARY KEY (api, name, fingerprint)) STRICT;
 CREATE TABLE given (api TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, fingerprint TEXT NOT NULL,
                     PRIMARY KEY (api, name, place)) STRICT;
+CREATE TABLE receipts (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ')), api TEXT NOT NULL, name TEXT NOT NULL,
+                       receipt TEXT NOT NULL) STRICT;
 """
 _LAST = 4
 """Tokens of a name that are remembered: the current one, those around it, and one more."""
@@ -58,8 +60,8 @@ class State:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
-        except (OSError, sqlite3.Error) as error:
-            words = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            words = error.strerror or str(error)
         else:
             return
         raise invalid(
@@ -98,10 +100,17 @@ class State:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.folder / _FILE, timeout=30, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            yield database
+        """The database; what it cannot do is an ``OSError``, for a disk that is full is one too."""
+        try:
+            with closing(sqlite3.connect(self.folder / _FILE, timeout=30, isolation_level=None)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = FULL")
+                yield database
+        except sqlite3.Error as error:
+            words = str(error)
+        else:
+            return
+        raise OSError(f"the journal in {self.folder} cannot be used: {words}")
 
     @property
     def owner(self) -> str:
@@ -173,6 +182,19 @@ class State:
         with self._connected() as database:
             row = database.execute(select, (api, name, place)).fetchone()
         return row[0] if row else None
+
+    def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
+        """Journal what was done about *name*, once it is done."""
+        with self._connected() as database, _written(database):
+            row = (api, name, json.dumps(receipt))
+            database.execute("INSERT INTO receipts (api, name, receipt) VALUES (?, ?, ?)", row)
+
+    def receipts(self, api: str, name: str) -> list[dict[str, Any]]:
+        """What was done about *name*, and when, oldest first."""
+        select = "SELECT at, receipt FROM receipts WHERE api = ? AND name = ? ORDER BY rowid"
+        with self._connected() as database:
+            rows = database.execute(select, (api, name)).fetchall()
+        return [{"at": at, **json.loads(receipt)} for at, receipt in rows]
 
     def lease(self, api: str, name: str) -> Lease:
         """The lease of *name* at *api*, not taken yet."""

@@ -277,7 +277,7 @@ def test_a_table_is_for_people(call: Call, tmp_path: Path) -> None:
             results.append(call("run", *arguments, "--table"))
     listed, empty, minted, refused = results
     head, line = listed.out.splitlines()
-    assert head.split() == ["id", "expiration", "expires_in_days", "note", "last_used", "scopes"]
+    assert head.split() == ["id", "expiration", "expires_in_days", "note", "last_used", "scopes", "managed"]
     assert "2099-01-01T00:00:00Z" in line
     assert "a?b" in line
     assert empty.out == "no tokens\n"

@@ -70,6 +70,7 @@ def test_the_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path
             "LOCOIA_BASE_URL": url,
             "LOCOIA_TOKEN": token.reveal(),
             "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "LOCOIA_PAT_STATE": str(tmp_path / "state"),
             "LOCOIA_PAT_PACKS": str(tmp_path / "packs"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }

@@ -290,7 +290,7 @@ def test_a_list_may_be_bare_or_wrapped(body: Any) -> None:
     with serving(answer(200, body)) as server:
         result = run(server, "list_pats")
     assert result.outcome is Outcome.DONE
-    assert result.data == {"tokens": [{**ROW, "expires_in_days": None}]}
+    assert result.data == {"tokens": [{**ROW, "expires_in_days": None, "managed": None}]}
 
 
 def test_a_list_never_shows_a_token_even_if_the_api_does() -> None:

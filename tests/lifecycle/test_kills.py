@@ -24,7 +24,7 @@ from locoia_pat.sandbox.fault import Fault
 from locoia_pat.sandbox.faults import Faults
 from locoia_pat.sandbox.server import first_token, running
 from locoia_pat.sandbox.store import Store
-from locoia_pat.sinks.file import FileSink
+from locoia_pat.sinks import open_sink
 from locoia_pat.state import State
 
 if TYPE_CHECKING:
@@ -35,13 +35,19 @@ KILLS = 25
 SEEDS = [int(os.environ["KILL_SEED"])] if "KILL_SEED" in os.environ else range(1, 2 if "QUICK" in os.environ else 9)
 
 
-def wish(connector: Connector, what: str, place: str, state: State) -> None:
+def places_of(seed: int, folder: Path) -> list[str]:
+    """Where the token stands: our record, the record and the bare token beside it, or the bare token alone."""
+    record, bare = f"file:{folder}/ci.json", f"text:{folder}/ci.txt"
+    return [[record, bare], [bare], [record]][seed % 3]
+
+
+def wish(connector: Connector, what: str, places: list[str], state: State) -> None:
     if what == "rotate":
-        rotate_pat(connector, name="ci", expiration=30, overlap=0, token_to=[place], state=state, settle=0)
+        rotate_pat(connector, name="ci", expiration=30, overlap=0, token_to=places, state=state, settle=0)
     else:
         ensure_pat(
             connector, name="ci", scopes=["embed"], expiration=30, note="CI", overlap=0,
-            token_to=[place], state=state, settle=0,
+            token_to=places, state=state, settle=0,
         )  # fmt: skip
 
 
@@ -53,14 +59,15 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
     store, faults = Store(), Faults()
     token = first_token(store)
     assert token is not None
-    rotator, place = tmp_path / "rotator", f"file:{tmp_path}/ci.json"
+    rotator, places = tmp_path / "rotator", places_of(seed, tmp_path)
+    place = places[0]
     rotator.write_text(token.reveal())
     killed = 0
     with running(store=store, faults=faults) as (url, _), Connector(ConnectorAuth(token), base_url=url) as connector:
         state = State(tmp_path / "state")
         for number in range(KILLS):
             what = "ensure" if number == 0 or chance.random() < 0.2 else "rotate"
-            by_itself = number > 0 and chance.random() < 0.5
+            by_itself = number > 0 and chance.random() < 0.5 and place.startswith("file:")
             if chance.random() < 0.5:
                 kind = chance.choice(["lost", "cut", "dropped", "status", "slow", "no_token"])
                 more: dict[str, Any] = (
@@ -68,15 +75,15 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
                 )
                 faults.add(Fault(kind, method=chance.choice(["POST", None]), **more))  # type: ignore[arg-type]
             auth = place if by_itself else f"file:{rotator}"
-            killed += kill(what, url, auth, place, str(tmp_path / "state"), after=chance.random() * 0.25)
+            killed += kill(what, url, auth, str(tmp_path / "state"), *places, after=chance.random() * 0.25)
             faults.clear()
             again = connector.with_auth(ConnectorAuth.from_ref(auth))
             with again:
-                if chance.random() < 0.5 and FileSink(f"{tmp_path}/ci.json").record().current is not None:
+                if chance.random() < 0.5 and open_sink(place).record().current is not None:
                     assert reconcile(again, state=state, settle=0).problem is None
                 else:
-                    wish(again, what, place, state)
-            judge(connector, state, store, tmp_path / "ci.json")
+                    wish(again, what, places, state)
+            judge(connector, state, store, places)
     store.close()
     assert killed > KILLS / 3
 
@@ -100,13 +107,14 @@ def kill(*arguments: str, after: float) -> bool:
     return at_work
 
 
-def judge(connector: Connector, state: State, store: Store, file: Path) -> None:
+def judge(connector: Connector, state: State, store: Store, places: list[str]) -> None:
     """The stored token works, and each live row is stored or was made useless on purpose."""
-    record = FileSink(str(file)).record()
-    assert record.current is not None
-    assert store.authenticate(record.current.token) is not None
+    current = [open_sink(place).read().token for place in places]
+    assert all(token == current[0] for token in current)
+    row = store.authenticate(current[0])
+    assert row is not None
     known = managed_of(state.load(connector.base_url, "ci") or {})
-    held = {*known.rows.values(), *known.dead, *(row.id for row in known.retire), record.current.id}
+    held = {*known.rows.values(), *known.dead, *(row.id for row in known.retire), row.id}
     rows = [row for row in list_pats(connector) if marked(row.note)]
     assert {row.id for row in rows} <= held
     live = [row for row in rows if (row.expires_in_days or 0) > 1]
@@ -120,7 +128,7 @@ def test_the_worker_does_its_work_where_it_is_not_killed(tmp_path: Path) -> None
     (tmp_path / "rotator").write_text(token.reveal())
     with running(store=store) as (url, _):
         place = f"file:{tmp_path}/ci.json"
-        assert not kill("ensure", url, f"file:{tmp_path}/rotator", place, str(tmp_path / "state"), after=3)
+        assert not kill("ensure", url, f"file:{tmp_path}/rotator", str(tmp_path / "state"), place, after=3)
         with Connector(ConnectorAuth.from_ref(place), base_url=url) as connector:
             assert len(list_pats(connector)) == 2
         with pytest.raises(ConnectorError), Connector(ConnectorAuth(Secret("x" * 20)), base_url=url) as connector:

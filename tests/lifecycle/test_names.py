@@ -6,14 +6,16 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError
-from locoia_pat.actions import list_pats, retire_pat
+from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError, UnknownOutcomeError
+from locoia_pat.actions import ensure_pat, list_pats, retire_pat
 from locoia_pat.actions.protocols.marker import marked
 from locoia_pat.actions.reconcile import reconcile
 from locoia_pat.sandbox.fault import Fault
 from locoia_pat.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locoia_pat.actions import ManagedToken
 
     from tests.lifecycle.place import Place
@@ -249,3 +251,50 @@ def test_a_row_made_by_hand_is_replaced(place: Place) -> None:
     place.ensure(overlap=0)
     assert place.store.authenticate(token) is None
     assert place.works()
+
+
+def test_a_journal_that_breaks_before_anything_is_sent_ends_not_done(place: Place) -> None:
+    options = place.options()
+    (place.folder / "state" / "state.sqlite3").write_bytes(b"this is no database" * 100)
+    wishes: dict[str, Any] = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
+    with place.connector() as connector, pytest.raises(NotDoneError, match=r"the journal in .* cannot be used"):
+        ensure_pat(connector, **wishes, **options)
+    assert place.rows() == []
+
+
+class Worn(State):
+    """A journal that cannot be written any more, after so many times."""
+
+    left = 2
+
+    def save(self, api: str, name: str, managed: Mapping[str, Any]) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("the journal cannot be used: disk I/O error")
+        super().save(api, name, managed)
+
+
+def test_a_journal_that_breaks_half_way_ends_unknown_and_the_next_call_finishes(place: Place) -> None:
+    with pytest.raises(UnknownOutcomeError, match="disk I/O error"):
+        place.ensure(state=Worn(place.folder / "state"))
+    assert place.ensure().change in ("created", "adopted", "none")
+    assert place.works()
+    assert len([row for row in place.rows() if (row.expires_in_days or 0) > 1]) == 1
+
+
+class Blind(State):
+    """A journal that takes no receipt."""
+
+    def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:  # noqa: ARG002  # State's own
+        raise OSError("the journal cannot be used: disk I/O error")
+
+
+def test_a_receipt_that_cannot_be_written_costs_nothing(place: Place) -> None:
+    assert place.ensure(state=Blind(place.folder / "state")).change == "created"
+
+
+def test_another_note_is_told_to_change_nothing(place: Place) -> None:
+    assert place.ensure().warnings == ()
+    (warning,) = place.ensure(note="Billing").warnings
+    assert 'keep the note "CI"' in warning
+    assert place.rows()[0].note.startswith("CI ")

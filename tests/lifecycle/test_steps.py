@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +27,7 @@ from locoia_pat.actions.protocols.marker import marked
 from locoia_pat.actions.reconcile import reconcile
 from locoia_pat.folder import SpecFolder
 from locoia_pat.sandbox.fault import Fault
+from locoia_pat.sinks import read_ref
 from locoia_pat.sinks.file import FileSink
 from locoia_pat.state import State
 
@@ -214,6 +217,88 @@ def test_reconcile_ends_as_its_worst_name_did(run: Call, place: Place) -> None:
     done = run("reconcile")
     assert (done.code, done.envelope["outcome"]) == (2, "invalid")
     assert [row["outcome"] for row in done.envelope["data"]["names"]] == ["done", "invalid"]
+
+
+def test_a_name_whose_journal_was_lost_is_listed_and_taken_over_by_its_notes(run: Call, place: Place) -> None:
+    first = place.ensure(note="CI of ours", scopes=["embed", "company:view"])
+    for path in (place.folder / "state").iterdir():
+        path.unlink()
+    plan = run("reconcile", "--plan")
+    assert (plan.code, plan.envelope["data"]["names"]) == (0, [])
+    (foreign,) = plan.envelope["data"]["foreign"]
+    assert (foreign["id"], foreign["next"]) == (first.id, "locoia-pat reconcile --take-over ci --token-to REF")
+    done = run("reconcile", "--take-over", "ci", "--token-to", place.ref(), "--expiration", "9")
+    assert (done.code, done.envelope["action"]) == (0, "reconcile"), done.err
+    data = done.envelope["data"]
+    assert (data["change"], sorted(data["scopes"])) == ("created", ["company:view", "embed"])
+    assert data["id"] != first.id
+    assert place.works()
+    assert place.works(key="previous")  # until the overlap has passed
+    (row,) = [row for row in place.rows() if row.id == data["id"]]
+    assert (row.note.startswith("CI of ours ~lp1/ci/"), row.expires_in_days) == (True, 9)
+    assert row.managed.name == "ci"
+    assert run("reconcile").envelope["data"]["names"][0]["change"] == "none"
+
+
+def test_a_row_of_this_state_whose_name_the_journal_does_not_know_is_listed(run: Call, place: Place) -> None:
+    place.ensure()
+    with closing(sqlite3.connect(place.folder / "state" / "state.sqlite3", isolation_level=None)) as database:
+        database.execute("DELETE FROM names")
+    assert [row["name"] for row in run("reconcile").envelope["data"]["foreign"]] == ["ci"]
+    done = run("reconcile", "--take-over", "ci", "--token-to", place.ref())
+    assert (done.code, done.envelope["data"]["change"]) == (0, "adopted"), done.err
+    assert place.works()
+    assert len(place.rows()) == 1
+
+
+def test_a_takeover_that_cannot_begin_says_why(run: Call, place: Place) -> None:
+    nobody = run("reconcile", "--take-over", "nobody", "--token-to", place.ref())
+    assert (nobody.code, nobody.envelope["error"]["code"]) == (2, "not_found")
+    for words in (["--take-over", "ci"], ["--token-to", place.ref()]):
+        assert "belong together" in run("reconcile", *words).err
+    assert "--plan" in run("reconcile", "--plan", "--take-over", "ci", "--token-to", place.ref()).err
+    place.ensure()
+    place.faults.add(Fault("status", times=None, status=403))
+    assert run("reconcile", "--take-over", "ci", "--token-to", place.ref()).code == 3
+
+
+def test_on_a_terminal_reconcile_asks_first(place: Place) -> None:
+    place.ensure()
+    variables = {"LOCOIA_BASE_URL": place.url, "LOCOIA_PAT_STATE": str(place.folder / "state")}
+    token = place.rotator.reveal()
+    no = on_terminal("reconcile", typed="n\n", LOCOIA_TOKEN=token, **variables)
+    assert (no.code, "finish what was left unfinished at http://127" in no.err) == (2, True)
+    taken = ("reconcile", "--take-over", "ci", "--token-to", place.ref())
+    assert "take over ci at" in on_terminal(*taken, typed="n\n", LOCOIA_TOKEN=token, **variables).err
+    assert on_terminal("reconcile", "--yes", LOCOIA_TOKEN=token, **variables).code == 0
+    assert on_terminal("reconcile", typed="y\n", LOCOIA_TOKEN=token, **variables).code == 0
+
+
+def test_tables_show_whose_a_row_is_and_what_an_audit_found(run: Call, call: Call, place: Place) -> None:
+    place.ensure()
+    owner = State(place.folder / "state").owner
+    assert f"name=ci slot=a state={owner}" in run("run", "list_pats", "--table").out
+    found = run("run", "audit_pats", "expiring_within=400", "--table", "--exit-zero")
+    assert (found.out.split()[:3], "checked: 2" in found.err) == (["id", "note", "finding"], True)
+    with serving(answer(200, [])) as server:
+        os.environ |= {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": "fake-token-0123456789abcdef"}
+        assert call("run", "audit_pats", "--table").out.split() == ["output", "value", "findings", "checked", "0"]
+
+
+def test_what_was_done_is_journalled_with_a_fingerprint_and_without_a_secret(run: Call, place: Place) -> None:
+    run("run", "ensure_pat", *WISH, "--token-to", place.ref())
+    run("run", "ensure_pat", *WISH, "--token-to", place.ref())
+    run("run", "rotate_pat", "name=ci", "expiration=30", "--token-to", place.ref())
+    state = State(place.folder / "state")
+    created, rotated = state.receipts(place.url, "ci")
+    assert (created["change"], rotated["change"]) == ("created", "rotated")
+    assert rotated["fingerprint"] == state.fingerprint(read_ref(place.ref()))
+    assert created["fingerprint"] == state.fingerprint(read_ref(f"{place.ref()}#previous"))
+    assert (rotated["id"], rotated["places"]) == (place.ensure().id, [f"{place.ref()}#current"])
+    last = run("reconcile", "--plan").envelope["data"]["names"][0]["last"]
+    assert (last["change"], last["fingerprint"]) == ("rotated", rotated["fingerprint"])
+    run("run", "retire_pat", "name=ci", "--token-to", place.ref())
+    assert state.receipts(place.url, "ci")[-1]["change"] == "retired"
 
 
 def test_reconcile_says_why_it_cannot_begin(place: Place, tmp_path: Path) -> None:

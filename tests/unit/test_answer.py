@@ -154,6 +154,41 @@ def test_days_are_counted_from_now_in_whole_days(ends: str | None, days: int | N
     assert _payload(output, {"ends": ends, "left": 999}).data["left"] == days
 
 
+MARK = {
+    "type": "nested_object",
+    "from": "note",
+    "parts": "~m/{name}/{}/{slot}",
+    "children": {"name": {"type": "text"}, "slot": {"type": "text"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("note", "parts"),
+    [
+        ("CI ~m/ci/x/a", {"name": "ci", "slot": "a"}),
+        ("~m/ci/x/a", {"name": "ci", "slot": "a"}),
+        ("~m/1/2/3 ~m/ci/x/a \n", {"name": "ci", "slot": "a"}),
+        ("CI ~m/ci/x/a/b", {"name": "ci", "slot": "a/b"}),
+        ("CI~m/ci/x/a", None),
+        ("CI ~m/ci/x/a behind", None),
+        ("CI ~m/ci/a", None),
+        ("CI ~m//x/a", None),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_the_parts_of_a_texts_last_word_are_read_where_it_ends_so(note: object, parts: object) -> None:
+    payload = _payload({"mark": MARK}, {"note": note})
+    assert (payload.data["mark"], payload.warnings) == (parts, ())
+
+
+@given(st.text(max_size=500), st.text(alphabet="~m/ {}ab", max_size=2000))
+def test_any_text_is_looked_at_for_parts(before: str, after: str) -> None:
+    found = _payload({"mark": MARK}, {"note": before + after}).data["mark"]
+    assert found is None or found.keys() == {"name", "slot"}
+
+
 def test_a_warning_is_told_once_for_all_rows() -> None:
     payload = _payload({"a": TEXT}, [{}, {"a": 1}, {}], rows="keys")
     assert payload.data == {"keys": [{"a": None}, {"a": "1"}, {"a": None}]}

@@ -240,7 +240,7 @@ def test_of_many_mistakes_the_first_are_told() -> None:
 
 def test_a_document_has_at_most_so_many_parts() -> None:
     [(line, _, code, message)] = _findings("- a\n" * (MAX_PARTS + 9))
-    assert (line, code, message) == (MAX_PARTS, "yaml-limit", f"a spec has at most {MAX_PARTS} keys and values")
+    assert (line, code, message) == (MAX_PARTS, "yaml-limit", f"this file may have {MAX_PARTS} keys and values")
 
 
 def test_only_a_plain_text_on_one_line_stands_as_it_is() -> None:

@@ -194,6 +194,10 @@ ROWS: list[Row] = [
     ("null in the query", "list_keys", ("  omit_null: true\n", ""), '"{{ state', "template-type", "omit_null: true"),
     # The answer.
     ("days until no time", "list_keys", ("id: {type: text}", "id: {type: number, days_until: name}"), "name}\n    name", "unknown-reference", "no datetime"),
+    ("parts that are no children", "list_keys", ("id: {type: text}", 'id: {type: nested_object, parts: "~m/{name}/{slot}", children: {name: {type: text}}}'), '"~m', "contradiction", "in braces"),
+    ("a part that stands twice", "list_keys", ("id: {type: text}", 'id: {type: nested_object, parts: "~m/{name}/{name}", children: {name: {type: text}}}'), '"~m', "contradiction", "in braces"),
+    ("parts in a list", "list_keys", ("id: {type: text}", 'id: {type: nested_object, multiple: true, parts: "~m/{name}", children: {name: {type: text}}}'), '"~m', "contradiction", "in braces"),
+    ("parts that touch", "list_keys", ("id: {type: text}", 'id: {type: nested_object, parts: "~m/{name}{}", children: {name: {type: text}}}'), '"~m', "bad-value", "parts"),
     ("an input that cannot stand in", "list_keys", ("id: {type: text}", "id: {type: text, or_input: own}"), "own}", "unknown-reference", "owner?"),
     ("a place that is no path", "list_keys", ("profile.name", "profile..name"), "profile..name", "bad-value", "from"),
     ("an error that is a success", "list_keys", ("404: There", "204: There"), "204", "bad-name", "204"),

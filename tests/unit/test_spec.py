@@ -109,7 +109,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 1,
                 1,
                 "yaml-limit",
-                f"at most {MAX_CHARACTERS} char",
+                f"may have {MAX_CHARACTERS} char",
             ),
             # The shape.
             (

@@ -1,0 +1,128 @@
+"""The fleet file: which tokens there are to be, and where.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from locoia_pat import document
+from locoia_pat.errors import Finding, InvalidError, did_you_mean, shown
+from locoia_pat.form import Line, Model
+from locoia_pat.parse import parse
+from locoia_pat.spec import Located
+from pydantic import Field
+
+from ..protocols.waves import lifetime
+from ..scopes import ALL
+from ..wanted import wanted_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..protocols.tending import Wanted
+
+TIMES = 64
+"""So many times a spec's limits: some ten thousand tokens."""
+
+Days = Annotated[int, Field(ge=1, le=36_500)]
+Hours = Annotated[float, Field(ge=0, le=24 * 366)]
+Places = Annotated[list[Line], Field(min_length=1, max_length=20)]
+
+
+class Defaults(Model):
+    """What holds for each token that does not say otherwise."""
+
+    expiration: Days = 30
+    """Days a token lives at most; the days are spread, so that not all expire at once."""
+    overlap: Hours | int = 24
+    """Hours for which the token before works on."""
+    renew_within: float | int | None = None
+    """Days left from which a token is renewed; a third of its lifetime by default."""
+    auth: Line | None = None
+    """Where the credential stands that authorises it; by default the one of the command."""
+
+
+class Token(Model):
+    """One managed name."""
+
+    name: Line
+    scopes: Annotated[list[Line], Field(min_length=1)]
+    note: Line
+    to: Places
+    """Where it is stored."""
+    auth: Line | None = None
+    expiration: Days | None = None
+    overlap: Hours | int | None = None
+    renew_within: float | int | None = None
+    change_scopes: bool = False
+    take_over: bool = False
+    canary: bool = False
+    """Whether it is the first of its owner's tokens: the one that matters least, and shows most."""
+
+
+class Fleet(Located):
+    """All of them."""
+
+    fleet: Literal[1]
+    defaults: Defaults = Defaults()
+    tokens: Annotated[list[Token], Field(min_length=1, max_length=20_000)]
+
+    def auth(self, token: Token) -> str | None:
+        """Where the credential of *token* stands; None for that of the command."""
+        return token.auth or self.defaults.auth
+
+    def wanted(self, token: Token) -> Wanted:
+        """What is asked of *token*.
+
+        Raises:
+            InvalidError: it is against itself.
+
+        """
+        defaults = self.defaults
+        days = lifetime(token.name, token.expiration or defaults.expiration)
+        within = defaults.renew_within if token.renew_within is None else token.renew_within
+        return wanted_of(
+            name=token.name,
+            scopes=token.scopes,
+            note=token.note,
+            expiration=days,
+            overlap=defaults.overlap if token.overlap is None else token.overlap,
+            renew_within=within,
+            change_scopes=token.change_scopes,
+            take_over=token.take_over,
+        )
+
+
+def parse_fleet(text: str, file: str) -> Fleet:
+    """The fleet that the YAML *text* of *file* describes.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+
+    """
+    return parse(Fleet, document.read(text, file, times=TIMES), _findings)
+
+
+def _findings(fleet: Fleet) -> Iterator[Finding]:
+    names: set[str] = set()
+    places: set[str] = set()
+    for number, token in enumerate(fleet.tokens):
+        at: document.Path = ("tokens", number)
+        try:
+            fleet.wanted(token)
+        except InvalidError as error:
+            field = error.problem.field or "name"
+            yield fleet.document.finding("bad-value", (*at, field), f"{field}: {error.problem.message}")
+        for index, scope in enumerate(token.scopes):
+            if scope not in ALL:
+                told = f"{shown(scope)} is no scope{did_you_mean(scope, ALL)}"
+                yield fleet.document.finding("bad-value", (*at, "scopes", index), told)
+        if token.name in names:
+            yield fleet.document.finding("contradiction", (*at, "name"), f"the name {token.name} stands here twice")
+        names.add(token.name)
+        for index, ref in enumerate(token.to):
+            if ref.removesuffix("#current") in places:
+                yield fleet.document.finding("contradiction", (*at, "to", index), "this place is used twice")
+            places.add(ref.removesuffix("#current"))

@@ -1,0 +1,183 @@
+"""What there is of a fleet, and what would be done about it: reads alone, and nothing is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
+
+from ..lifecycle import managed_of
+from ..places import Places
+from ..protocols.effects import Managed
+from ..protocols.marker import marked
+from ..protocols.waves import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Self
+
+    from locoia_pat.sinks import Entry
+    from locoia_pat.state import State
+
+    from .file import Fleet, Token
+
+Step = Literal["create", "renew", "finish", "retire", "rescope", "none", "blocked"]
+COMMANDS = "the command's"
+"""What stands for the credential that no REF names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One token of a fleet as it is."""
+
+    name: str
+    owner: str
+    step: Step
+    why: str = ""
+    """Why it is blocked, or what asks for attention."""
+    id: str | None = None
+    expires_in_days: float | None = None
+    retire_due: dt.datetime | None = None
+    problem: Problem | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        due = self.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if self.retire_due else None
+        told = {"name": self.name, "credential": self.owner, "step": self.step, "id": self.id}
+        return {**told, "expires_in_days": self.expires_in_days, "retire_due": due, "why": self.why or None}
+
+
+class Owner:
+    """One credential of a fleet, and what it sees."""
+
+    def __init__(self, ref: str | None, connector: Connector) -> None:
+        self.name = ref or COMMANDS
+        self.connector = connector
+        self.rows: dict[str, Mapping[str, Any]] = {}
+        self.problem: Problem | None = None
+        self.id: str | None = None
+        """The row of the credential itself, where its place tells."""
+
+    def look(self) -> Self:
+        """List its tokens."""
+        listed = self.connector.run("list_pats")
+        self.problem = listed.problem
+        self.id = self._own()
+        self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
+        return self
+
+    def _own(self) -> str | None:
+        if self.connector.auth_ref is None:
+            return None
+        current = self.connector.open_sink(self.connector.auth_ref).record().current
+        return current.id if current else None
+
+
+class Lookout:
+    """A fleet, its owners, and the state that manages it."""
+
+    def __init__(self, fleet: Fleet, state: State, default: Connector, *, only: Sequence[str] = ()) -> None:
+        """Look at *fleet*, or at those of its tokens whose names are in *only*.
+
+        *default* has the credential of those that name none.
+        """
+        self.fleet = fleet
+        self.state = state
+        self.tokens = [token for token in fleet.tokens if not only or token.name in only]
+        self._default = default
+        self.owners: dict[str | None, Owner] = {}
+
+    def __enter__(self) -> Self:
+        for token in self.tokens:
+            ref = self.fleet.auth(token)
+            if ref not in self.owners:
+                self.owners[ref] = Owner(ref, self._connector(ref)).look()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for owner in self.owners.values():
+            if owner.connector is not self._default:
+                owner.connector.close()
+
+    def _connector(self, ref: str | None) -> Connector:
+        return self._default if ref is None else self._default.with_auth(ConnectorAuth.from_ref(ref))
+
+    def owner(self, token: Token) -> Owner:
+        """The credential of *token*."""
+        return self.owners[self.fleet.auth(token)]
+
+    def turn(self, token: Token) -> Turn:
+        """Whose turn it is with *token*, and whether it is a credential of the fleet itself, so that it comes last."""
+        refs = {owner.connector.auth_ref for owner in self.owners.values()} - {None}
+        last = any(self._ref(place) in refs for place in token.to)
+        return Turn(token.name, self.owner(token).name, canary=token.canary, last=last)
+
+    def _ref(self, place: str) -> str | None:
+        try:
+            return self._default.open_sink(place).ref
+        except ConnectorError:
+            return None
+
+    def twice(self) -> Iterator[tuple[str, str, str]]:
+        """Places that two tokens write, however each is written, and their names."""
+        known: dict[str, str] = {}
+        for token in self.fleet.tokens:
+            for place in token.to:
+                ref = self._ref(place)
+                if ref is not None and known.setdefault(ref, token.name) != token.name:
+                    yield ref, known[ref], token.name
+
+    def seen(self) -> Iterator[Seen]:
+        """Each token as it is."""
+        for token in self.tokens:
+            owner = self.owner(token)
+            if owner.problem is not None:
+                yield Seen(token.name, owner.name, "blocked", owner.problem.message, problem=owner.problem)
+            else:
+                yield self._seen(token, owner)
+
+    def _seen(self, token: Token, owner: Owner) -> Seen:
+        api = owner.connector.base_url
+        known = self.state.load(api, token.name)
+        managed = managed_of(known) if known else Managed(token.name, self.state.owner)
+        try:
+            places = Places([owner.connector.open_sink(ref) for ref in token.to], self.state, api, token.name)
+            current = places.look(managed.op).current
+        except (ConnectorError, OSError, ValueError) as error:
+            why = error.problem.message if isinstance(error, ConnectorError) else str(error)
+            return Seen(token.name, owner.name, "blocked", why)
+        id_ = current.id if current else None
+        row = owner.rows.get(id_ or "")
+        left = row.get("expires_in_days") if row else None
+        due = min((retire.due for retire in managed.retire), default=None)
+        step, why = self._step(token, owner, managed, current)
+        if step == "none" and row is None:
+            why = "its row is not listed"
+        return Seen(token.name, owner.name, step, why, id_, left, due)
+
+    def _step(self, token: Token, owner: Owner, managed: Managed, current: Entry | None) -> tuple[Step, str]:
+        """What :func:`ensure_pat` would do."""
+        if managed.doing is not None:
+            return "finish", f"{managed.doing} was begun"
+        others = {
+            marker.owner
+            for row in owner.rows.values()
+            if (marker := marked(row.get("note"))) and marker.name == token.name and marker.owner != managed.owner
+        }
+        if (current is not None and not managed.rows) or (current is None and others):
+            if token.take_over:
+                return "create", "it is taken over"
+            return "blocked", " ".join(["it is managed elsewhere", *sorted(others)])
+        if current is None:
+            return "create", ""
+        if {*token.scopes} != {*managed.scopes}:
+            return ("rescope" if token.change_scopes else "blocked"), f"it has {', '.join(managed.scopes)}"
+        wanted = self.fleet.wanted(token)
+        within = wanted.expiration / 3 if wanted.renew_within is None else wanted.renew_within
+        left = owner.rows.get(current.id or "", {}).get("expires_in_days")
+        if left is not None and left < within:
+            return "renew", ""
+        now = dt.datetime.now(dt.UTC)
+        return ("retire" if any(retire.due <= now for retire in managed.retire) else "none"), ""

@@ -1,0 +1,174 @@
+"""``locoia-pat fleet plan|apply|status FILE``: many managed names at once."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..actions.fleet.apply import Summary, apply
+from ..actions.fleet.file import parse_fleet
+from ..actions.fleet.look import Lookout
+from ..connector import WAIT, Connector
+from ..errors import InvalidError, Outcome, Problem, invalid, shown
+from ..folder import SpecFolder
+from ..state import State
+from . import output
+from .check import FOUND
+from .options import auth_of, json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..actions.fleet.file import Fleet
+    from ..actions.fleet.look import Owner, Seen
+
+_ATTENTION = ("create", "renew", "finish", "rescope", "blocked")
+"""Steps that are due: what ``status`` tells as found."""
+
+
+@click.group("fleet")
+def command() -> None:
+    """Bring many managed tokens to what a file says of them.
+
+    Each is handled as by "run ensure_pat": begin with "fleet plan", which sends reads alone.
+    """
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--only", metavar="NAME", multiple=True, help="Only this token; may be given more than once."),
+        click.option("--auth", metavar="REF", help="The credential of tokens that name none."),
+        click.argument("file"),
+    ):
+        command = option(command)
+    return command
+
+
+@command.command("plan")
+@_options
+@json_option
+def plan(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool) -> int:
+    """Tell what "apply" would do; sends reads alone, and writes nothing.
+
+    Exit code: 0 all of it can be done, 2 some of it is blocked.
+    """
+    with _lookout(file, auth, only) as lookout:
+        rotators = [_credential(owner) for owner in lookout.owners.values()]
+        seen = list(lookout.seen())
+    if as_json:
+        output.print_json({"v": 1, "credentials": rotators, "tokens": [one.to_dict() for one in seen]})
+    else:
+        for told in rotators:
+            output.say(f"credential {told['credential']}: {told['state']}")
+        _print(seen)
+    return Outcome.INVALID.exit_code if any(one.step == "blocked" for one in seen) else 0
+
+
+@command.command("status")
+@_options
+@json_option
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even where something is due.")
+def status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool, exit_zero: bool) -> int:
+    """Show each token: its row, the days it has left, and what is due.
+
+    Exit code: 0 nothing is due, 1 something is.
+    """
+    with _lookout(file, auth, only) as lookout:
+        seen = list(lookout.seen())
+    if as_json:
+        output.print_json({"v": 1, "tokens": [one.to_dict() for one in seen]})
+    else:
+        _print(seen)
+    return FOUND if any(one.step in _ATTENTION or one.why for one in seen) and not exit_zero else 0
+
+
+@command.command("apply")
+@_options
+@click.option("--max-failures", type=click.IntRange(min=0), metavar="N",
+              help="Begin nothing more once more than N failed; by default each credential's tokens stop on their own, "
+              "where more than one, and more than one in twenty, failed.")  # fmt: skip
+@click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
+              help="Time to wait for another process that works on the same name.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@click.option("--json", is_flag=True, expose_value=False, hidden=True)  # as everywhere; it is what this prints
+def apply_(
+    file: str, *, only: tuple[str, ...], auth: str | None, max_failures: int | None, wait: float, yes: bool
+) -> int:
+    """Create, renew and retire what is due, in waves: one token of each credential first, then twice as many each time.
+
+    Prints a JSON line for each token, and a last one that sums up.  A run that was killed is begun again: what is
+    finished is not repeated.  Exit code: 0 every token is done, else that of the worst outcome.
+    """
+    summary = Summary()
+    with _lookout(file, auth, only) as lookout:
+        if not yes and sys.stdin.isatty():
+            _ask(list(lookout.seen()), lookout)
+        with _progress(len(lookout.tokens)) as advance:
+            for name, result in apply(lookout, most=max_failures, wait=wait):
+                summary.note(result)
+                advance()
+                output.print_line({"name": name, **result.to_dict()})
+    output.print_line(summary.to_dict())
+    return summary.outcome.exit_code
+
+
+@contextmanager
+def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Lookout]:
+    specs = SpecFolder()
+    fleet = _fleet(file)
+    names = [token.name for token in fleet.tokens]
+    for name in only:
+        if name not in names:
+            raise invalid(f"there is no token {shown(name)} in {file}", field="only")
+    with Connector(auth_of(auth, specs.connector).auth, specs=specs) as default:
+        lookout = Lookout(fleet, State(), default, only=only)
+        for place, one, other in lookout.twice():
+            raise invalid(f"{place} is the place of both {one} and {other}", field="to")
+        with lookout:
+            yield lookout
+
+
+def _fleet(file: str) -> Fleet:
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise invalid(f"{file} is no UTF-8 text", field="file") from None
+    except OSError as error:
+        raise invalid(f"{file} cannot be read: {(error.strerror or '').lower()}", field="file") from None
+    return parse_fleet(text, file)
+
+
+def _credential(owner: Owner) -> dict[str, Any]:
+    """What a plan says of a credential first: does it work, and how long will it."""
+    left = owner.rows.get(owner.id or "", {}).get("expires_in_days")
+    state = owner.problem.message if owner.problem else "accepted"
+    state = state if left is None else f"{state}; it expires in {left} days"
+    return {"credential": owner.name, "accepted": owner.problem is None, "state": state, "expires_in_days": left}
+
+
+def _print(seen: list[Seen]) -> None:
+    head = ("name", "step", "expires in days", "row", "credential", "why")
+    rows = [(one.name, one.step, one.expires_in_days, one.id, one.owner, one.why or None) for one in seen]
+    output.print_table(head, rows)
+
+
+def _ask(seen: list[Seen], lookout: Lookout) -> None:
+    steps = {step: sum(one.step == step for one in seen) for step in (*_ATTENTION, "retire")}
+    told = ", ".join(f"{count} to {step}" for step, count in steps.items() if count and step != "blocked")
+    hosts = ", ".join(sorted({owner.connector.base_url for owner in lookout.owners.values()}))
+    if not click.confirm(f"{told or 'Nothing is due'} at {hosts}. Go on?", err=True):
+        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
+
+
+@contextmanager
+def _progress(length: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, where that is a terminal and the lines do not go there too."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda: None
+        return
+    with click.progressbar(length=length, file=sys.stderr) as bar:
+        yield lambda: bar.update(1)

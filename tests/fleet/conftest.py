@@ -1,0 +1,104 @@
+"""A sandbox with many owners, and the files that a fleet needs."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from locoia_pat import Connector, ConnectorAuth, Secret
+from locoia_pat.actions.fleet.apply import Summary, apply
+from locoia_pat.actions.fleet.file import parse_fleet
+from locoia_pat.actions.fleet.look import Lookout, Seen
+from locoia_pat.sandbox.faults import Faults
+from locoia_pat.sandbox.server import running
+from locoia_pat.sandbox.store import Store
+from locoia_pat.sinks import read_ref
+from locoia_pat.state import State
+
+from tests.command.conftest import call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from locoia_pat import Result
+
+__all__ = ["call"]
+
+SCOPES = ["automation", "company", "connector_auth", "connectors", "dashboard", "embed"]
+
+
+@dataclass
+class Yard:
+    """A sandbox, and a folder for tokens, credentials and state."""
+
+    url: str
+    store: Store
+    faults: Faults
+    folder: Path
+    owners: list[str] = field(default_factory=list)
+
+    def owner(self, name: str) -> str:
+        """A REF of a fresh credential of a user of that name."""
+        _, secret = self.store.create(owner=name, days=365, scopes=SCOPES, note=f"rotator {name}")
+        file = self.folder / f"{name}.rotator"
+        file.write_text(secret.reveal())
+        self.owners.append(name)
+        return f"file:{file}"
+
+    def fleet(self, *tokens: dict[str, Any], **defaults: Any) -> str:
+        """A fleet file; a token needs a name."""
+        rows = [{"scopes": ["embed"], "note": "CI", "to": [self.to(token["name"])], **token} for token in tokens]
+        file = self.folder / "fleet.yaml"
+        defaults = {"overlap": 0, "auth": f"file:{self.folder}/default.rotator", **defaults}
+        file.write_text(json.dumps({"fleet": 1, "defaults": defaults, "tokens": rows}))
+        return str(file)
+
+    def to(self, name: str) -> str:
+        return f"file:{self.folder}/{name}.json"
+
+    @contextmanager
+    def lookout(self, file: str, only: Sequence[str] = ()) -> Iterator[Lookout]:
+        with open(file, encoding="utf-8") as text:  # noqa: PTH123  # a name, as the command has it
+            fleet = parse_fleet(text.read(), file)
+        with (
+            Connector(ConnectorAuth.from_env(), base_url=self.url) as default,
+            Lookout(fleet, State(self.folder / "state"), default, only=only) as lookout,
+        ):
+            yield lookout
+
+    def apply(
+        self, file: str, *, only: Sequence[str] = (), most: int | None = None
+    ) -> tuple[Summary, dict[str, Result]]:
+        summary, results = Summary(), {}
+        with self.lookout(file, only) as lookout:
+            for name, result in apply(lookout, most=most, settle=0.0):
+                summary.note(result)
+                results[name] = result
+        return summary, results
+
+    def seen(self, file: str) -> dict[str, Seen]:
+        with self.lookout(file) as lookout:
+            return {one.name: one for one in lookout.seen()}
+
+    def works(self, name: str) -> bool:
+        return self.store.authenticate(read_ref(self.to(name))) is not None
+
+    def accepts(self, token: Secret) -> bool:
+        return self.store.authenticate(token) is not None
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    store, faults = Store(), Faults()
+    with running(store=store, faults=faults) as (url, _):
+        yard = Yard(url, store, faults, tmp_path)
+        yard.owner("default")
+        os.environ["LOCOIA_BASE_URL"] = url
+        os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / "state")
+        yield yard
+    store.close()

@@ -1,0 +1,388 @@
+"""Many managed names at once: what a file may say, what a plan tells, and what is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from locoia_pat.actions.fleet.file import parse_fleet
+from locoia_pat.errors import SpecError
+from locoia_pat.sandbox.fault import Fault
+from locoia_pat.sinks import read_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.command.conftest import Done
+    from tests.fleet.conftest import Yard
+
+ROW = '{name: a, scopes: [embed], note: A, to: ["file:a.json"]}'
+
+
+def text(*rows: str, defaults: str = "{}") -> str:
+    return "\n".join(["fleet: 1", f"defaults: {defaults}", "tokens:", *(f"  - {row}" for row in rows)])
+
+
+WRONG = {
+    "no tokens": ("fleet: 1\ntokens: []", 2, "tokens: "),
+    "no version": ("tokens: [" + ROW + "]", 1, '"fleet" is missing'),
+    "another version": (text(ROW).replace("fleet: 1", "fleet: 2"), 1, "fleet: "),
+    "an unknown key": (text(ROW[:-1] + ", tags: [x]}"), 4, 'unknown key "tags"'),
+    "a name that is none": (text(ROW.replace("name: a", "name: A B")), 4, "no name of a managed token"),
+    "a name twice": (text(ROW, ROW.replace("a.json", "b.json")), 5, "the name a stands here twice"),
+    "a place twice": (text(ROW, ROW.replace("name: a", "name: b")), 5, "this place is used twice"),
+    "a place twice in one row": (text(ROW.replace("]}", ', "file:a.json#current"]}')), 4, "used twice"),
+    "an unknown scope": (text(ROW.replace("embed", "embeds")), 4, '"embeds" is no scope; did you mean embed?'),
+    "no scope": (text(ROW.replace("[embed]", "[]")), 4, "scopes: "),
+    "no place": (text(ROW.replace('["file:a.json"]', "[]")), 4, "to: "),
+    "for ever": (text(ROW, defaults="{expiration: null}"), 2, "expiration: "),
+    "no days": (text(ROW[:-1] + ", expiration: 0}"), 4, "expiration: "),
+    "renewed by every call": (text(ROW[:-1] + ", renew_within: 30}"), 4, "renewed by every call"),
+    "a note that is too long": (text(ROW.replace("note: A", f"note: {'A' * 250}")), 4, "is longer than"),
+    "a text": ("fleet", 1, "the file: "),
+    "no YAML": ("fleet: ]", 1, "this is not YAML"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "words"), WRONG.values(), ids=WRONG)
+def test_a_mistake_in_the_file_is_told_with_its_place(text: str, line: int, words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_fleet(text, "fleet.yaml")
+    told = [finding for finding in caught.value.findings if words in finding.message]
+    assert told, caught.value
+    assert told[0].line == line
+
+
+def test_a_file_may_hold_ten_thousand_tokens() -> None:
+    rows = [f'{{name: n{number}, scopes: [embed], note: N, to: ["file:{number}.json"]}}' for number in range(10_000)]
+    assert len(parse_fleet(text(*rows), "fleet.yaml").tokens) == 10_000
+
+
+def test_a_token_has_the_defaults_where_it_says_nothing() -> None:
+    fleet = parse_fleet(
+        text(ROW, '{name: b, scopes: [embed], note: B, to: ["file:b"], auth: "file:y", expiration: 9, overlap: 1.5}',
+             defaults='{expiration: 60, overlap: 0, auth: "file:x", renew_within: 5}'), "f")  # fmt: skip
+    a, b = map(fleet.wanted, fleet.tokens)
+    assert (46 <= a.expiration <= 60, a.overlap, a.renew_within) == (True, 0, 5)
+    assert (6 <= b.expiration <= 9, b.overlap, b.renew_within) == (True, 1.5, 5)
+    assert list(map(fleet.auth, fleet.tokens)) == ["file:x", "file:y"]
+
+
+# What is done
+
+
+def test_a_fleet_is_created_once_found_again_and_renewed_when_it_is_due(yard: Yard) -> None:
+    anna = yard.owner("anna")
+    bare = f"text:{yard.folder}/t"
+    file = yard.fleet({"name": "one"}, {"name": "two", "auth": anna}, {"name": "three", "to": [bare]})
+    assert {one.step for one in yard.seen(file).values()} == {"create"}
+    summary, _ = yard.apply(file)
+    assert (dict(summary.changes), summary.outcome.value) == ({"created": 3}, "done")
+    assert yard.works("one")
+    assert yard.works("two")
+    assert yard.accepts(read_ref(bare))
+    assert {(one.step, one.why) for one in yard.seen(file).values()} == {("none", "")}
+    assert dict(yard.apply(file)[0].changes) == {"none": 3}
+    due = yard.fleet({"name": "one", "renew_within": 31}, {"name": "two", "auth": anna}, expiration=60)
+    assert {name: one.step for name, one in yard.seen(due).items()} == {"one": "renew", "two": "none"}
+    assert dict(yard.apply(due)[0].changes) == {"rotated": 1, "none": 1}
+    assert yard.works("one")
+
+
+def test_what_is_due_to_be_retired_is_told_and_done(yard: Yard) -> None:
+    file = yard.fleet({"name": "one"})
+    yard.apply(file)
+    later = yard.fleet({"name": "one", "renew_within": 31, "overlap": 0.0001}, expiration=60)
+    yard.apply(later)
+    calm = yard.fleet({"name": "one"}, expiration=60)
+    assert yard.seen(calm)["one"].retire_due is not None
+    time.sleep(0.4)
+    assert yard.seen(calm)["one"].step == "retire"
+    assert dict(yard.apply(calm)[0].changes) == {"retired": 1}
+    assert (yard.seen(calm)["one"].step, yard.seen(calm)["one"].retire_due) == ("none", None)
+
+
+def test_other_scopes_are_blocked_until_they_are_wanted(yard: Yard) -> None:
+    yard.apply(yard.fleet({"name": "one"}))
+    file = yard.fleet({"name": "one", "scopes": ["company:view"]})
+    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("blocked", "it has embed")
+    assert yard.apply(file)[0].outcome.value == "invalid"
+    file = yard.fleet({"name": "one", "scopes": ["company:view"], "change_scopes": True})
+    assert yard.seen(file)["one"].step == "rescope"
+    assert dict(yard.apply(file)[0].changes) == {"created": 1}
+
+
+def test_a_name_of_another_state_is_blocked_until_it_is_taken_over(yard: Yard) -> None:
+    yard.apply(yard.fleet({"name": "one"}))
+    for path in (yard.folder / "state").iterdir():
+        path.unlink()
+    file = yard.fleet({"name": "one"})
+    assert yard.seen(file)["one"].step == "blocked"
+    assert "managed elsewhere" in yard.seen(file)["one"].why
+    assert yard.apply(file)[0].outcome.value == "refused"
+    file = yard.fleet({"name": "one", "take_over": True})
+    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("create", "it is taken over")
+    assert dict(yard.apply(file)[0].changes) == {"created": 1}
+    assert yard.works("one")
+
+
+def test_a_place_that_cannot_be_read_is_blocked_and_harms_nobody_else(yard: Yard) -> None:
+    (yard.folder / "bad.json").write_text("two words")
+    file = yard.fleet({"name": "bad"}, {"name": "odd", "to": ["nothing"]}, {"name": "good"})
+    seen = yard.seen(file)
+    assert {name: one.step for name, one in seen.items()} == {"bad": "blocked", "odd": "blocked", "good": "create"}
+    summary, results = yard.apply(file)
+    assert {name: result.outcome.value for name, result in results.items()} == {
+        "bad": "invalid",
+        "odd": "invalid",
+        "good": "done",
+    }
+    assert summary.outcome.value == "invalid"
+
+
+def test_a_row_that_is_not_listed_is_told(yard: Yard) -> None:
+    file = yard.fleet({"name": "one"})
+    yard.apply(file)
+    record = json.loads((yard.folder / "one.json").read_text())
+    record["current"]["id"] = "gone"
+    (yard.folder / "one.json").write_text(json.dumps(record))
+    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("none", "its row is not listed")
+
+
+def test_what_was_begun_is_told_and_finished(yard: Yard) -> None:
+    file = yard.fleet({"name": "one"})
+    yard.faults.add(Fault("lost", method="POST", times=6))
+    yard.apply(file)
+    yard.faults.clear()
+    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("finish", "create was begun")
+    assert yard.apply(file)[0].outcome.value == "done"
+    assert yard.works("one")
+
+
+def test_a_failing_owner_stops_nobody_else(yard: Yard) -> None:
+    anna, bert = yard.owner("anna"), yard.owner("bert")
+    Path(bert.removeprefix("file:")).write_text("fake-dead-credential-0123456789")
+    refs = {"anna": anna, "bert": bert, "carl": f"file:{yard.folder}/nobody"}
+    file = yard.fleet(*({"name": f"{name}-{n}", "auth": ref} for name, ref in refs.items() for n in range(5)))
+    blocked = [name for name, one in yard.seen(file).items() if one.step == "blocked"]
+    assert blocked == [f"{name}-{n}" for name in ("bert", "carl") for n in range(5)]
+    summary, results = yard.apply(file)
+    assert summary.outcomes["done"] == 5
+    assert all(yard.works(f"anna-{n}") for n in range(5))
+    assert all(results[name].problem for name in blocked)
+    assert summary.begun < 15
+
+
+def test_a_credential_that_dies_half_way_stops_its_owner_at_once(yard: Yard) -> None:
+    anna = yard.owner("anna")
+    file = yard.fleet(*({"name": f"a{n:02}", "auth": anna} for n in range(20)), {"name": "b"})
+    yard.apply(file, only=["a00"])
+    yard.faults.add(Fault("status", method="POST", status=401, times=1))
+    summary, results = yard.apply(file)
+    refused = [name for name, result in results.items() if result.problem and result.problem.code == "unauthorized"]
+    if refused == ["b"]:  # whose canary met the fault
+        assert summary.outcomes["done"] == 20
+    else:
+        assert summary.begun < 21
+        assert all("its credential was refused" in str(r.problem) for r in results.values() if r.action is None)
+    assert yard.apply(file)[0].outcome.value == "done"
+    assert all(yard.works(f"a{n:02}") for n in range(20))
+
+
+def test_so_many_failures_stop_all(yard: Yard) -> None:
+    rows = [{"name": f"bad{n}", "to": [f"nothing:{n}"]} for n in range(10)]
+    summary, _ = yard.apply(yard.fleet(*rows), most=0)
+    assert summary.begun == 1
+    summary, _ = yard.apply(yard.fleet(*rows))
+    assert 2 <= summary.begun < 10
+    assert summary.to_dict()["summary"]["not_begun"] == 10 - summary.begun
+
+
+def test_the_token_that_is_a_credential_of_the_fleet_comes_last_and_renews_itself(yard: Yard) -> None:
+    own = yard.to("rotator")
+    first = yard.fleet({"name": "rotator", "scopes": ["embed"]})
+    yard.apply(first)
+    rows = [{"name": f"n{n}", "auth": own} for n in range(5)]
+    file = yard.fleet({"name": "rotator", "auth": own, "renew_within": 31}, *rows, expiration=60)
+    with yard.lookout(file) as lookout:
+        (owner,) = lookout.owners.values()
+        assert owner.rows[owner.id or ""]["expires_in_days"] is not None
+    summary, results = yard.apply(file)
+    assert list(results)[-1] == "rotator"
+    assert dict(summary.changes) == {"created": 5, "rotated": 1}
+    assert all(yard.works(name) for name in results)
+    assert yard.apply(file)[0].outcome.value == "done"
+
+
+# Killed half-way
+
+
+def killed(file: str, *, after: int) -> list[str]:
+    """Names of which the run told a result before it was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locoia_pat", "fleet", "apply", file],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=dict(os.environ),
+        text=True,
+    )
+    assert process.stdout is not None
+    names = [json.loads(process.stdout.readline())["name"] for _ in range(after)]
+    time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    return names
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("many", "owners"), [(300, 20)] if "QUICK" in os.environ else [(300, 20), (1000, 5)])
+def test_a_fleet_that_was_killed_is_resumed_and_no_finished_token_is_made_twice(
+    yard: Yard, many: int, owners: int
+) -> None:
+    refs = [yard.owner(f"owner-{number}") for number in range(owners)]
+    file = yard.fleet(*({"name": f"n{n:04}", "auth": refs[n % owners]} for n in range(many)))
+    finished = killed(file, after=many // 3)
+    before = {name: read_ref(yard.to(name)) for name in finished}
+    summary, results = yard.apply(file)
+    assert (summary.outcome.value, len(results)) == ("done", many)
+    assert all(results[name].data["change"] == "none" for name in finished)  # type: ignore[index]  # done
+    assert all(read_ref(yard.to(name)) == token for name, token in before.items())
+    assert all(yard.works(f"n{n:04}") for n in range(many))
+    live = [row for owner in yard.owners for row in yard.store.owned_by(owner) if "~lp1/" in row.note and row.id]
+    assert many <= len(live) <= many + 16  # a row that the kill left is useless, and listed until it expires
+    assert dict(yard.apply(file)[0].changes) == {"none": many}
+
+
+# The command
+
+
+def test_the_command_plans_applies_and_shows(yard: Yard, call: Callable[..., Done]) -> None:
+    file = yard.fleet({"name": "one"}, {"name": "two", "canary": True})
+    planned = call("fleet", "plan", file)
+    assert (planned.code, planned.out.count("create")) == (0, 2)
+    assert "accepted" in planned.err
+    assert not (yard.folder / "one.json").exists()
+    plan = call("fleet", "plan", file, "--json").envelope
+    assert [one["step"] for one in plan["tokens"]] == ["create", "create"]
+    assert plan["credentials"][0]["accepted"]
+    status = call("fleet", "status", file)
+    assert (status.code, call("fleet", "status", file, "--exit-zero").code) == (1, 0)
+    applied = call("fleet", "apply", file)
+    *lines, last = [json.loads(line) for line in applied.out.splitlines()]
+    assert applied.code == 0
+    assert sorted(line["name"] for line in lines) == ["one", "two"]
+    assert last["summary"] == {"tokens": 2, "not_begun": 0, "outcomes": {"done": 2}, "changes": {"created": 2}}
+    assert call("fleet", "status", file).code == 0
+    shown = call("fleet", "status", file, "--json").envelope["tokens"]
+    assert {one["step"] for one in shown} == {"none"}
+    assert call("fleet", "apply", file, "--only", "one").out.count('"name"') == 2  # the line, and its data
+
+
+def test_a_blocked_plan_and_a_failed_apply_have_their_exit_codes(yard: Yard, call: Callable[..., Done]) -> None:
+    file = yard.fleet({"name": "one", "to": ["nothing:x"]})
+    assert call("fleet", "plan", file).code == 2
+    assert call("fleet", "apply", file).code == 2
+    dead = yard.fleet({"name": "one", "auth": f"text:{yard.folder}/nobody"})
+    planned = call("fleet", "plan", dead)
+    assert (planned.code, "cannot be read" in planned.err) == (2, True)
+
+
+BAD_CALLS = {
+    "no file": (["plan", "nowhere.yaml"], "nowhere.yaml cannot be read: no such file"),
+    "an unknown name": (["apply", "fleet.yaml", "--only", "three"], 'no token "three"'),
+    "no text": (["apply", "bytes"], "no UTF-8 text"),
+    "a place in two ways": (["plan", "same.yaml"], "is the place of both one and two"),
+    "no such verb": (["destroy", "fleet.yaml"], "No such command"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), BAD_CALLS.values(), ids=BAD_CALLS)
+def test_a_wrong_call_is_told(yard: Yard, call: Callable[..., Done], words: list[str], message: str) -> None:
+    yard.fleet({"name": "one"})
+    (yard.folder / "bytes").write_bytes(b"\xff\xfe")
+    place = yard.to("one")
+    here = place.replace("/one.json", "/./one.json")
+    (yard.folder / "same.yaml").write_text(
+        text(
+            *(
+                f'{{name: {name}, scopes: [embed], note: N, to: ["{to}"]}}'
+                for name, to in (("one", place), ("two", here))
+            )
+        )
+    )
+    with chdir(yard.folder):
+        done = call("fleet", *words)
+    assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_on_a_terminal_it_asks_first(yard: Yard) -> None:
+    from tests.command.conftest import on_terminal  # noqa: PLC0415  # only here
+
+    file = yard.fleet({"name": "one"}, {"name": "two"})
+    no = on_terminal("fleet", "apply", file, typed="n\n")
+    assert (no.code, "2 to create at http" in no.err) == (2, True)
+    yes = on_terminal("fleet", "apply", file, typed="y\n")
+    assert (yes.code, yard.works("one")) == (0, True)
+    again = on_terminal("fleet", "apply", file, "--yes")
+    assert again.code == 0
+    assert "Nothing is due" in on_terminal("fleet", "apply", file, typed="y\n").err
+
+
+def test_a_credential_that_is_no_place_blocks_its_tokens(yard: Yard) -> None:
+    seen = yard.seen(yard.fleet({"name": "one", "auth": "nothing"}, {"name": "two"}))
+    assert (seen["one"].step, seen["one"].why, seen["two"].step) == ("blocked", "this names no place", "create")
+
+
+def test_a_token_that_names_no_credential_has_the_commands(yard: Yard, call: Callable[..., Done]) -> None:
+    file = yard.fleet({"name": "one"}, auth=None)
+    credential = f"{yard.folder}/default.rotator"
+    assert call("fleet", "apply", file, "--auth", f"file:{credential}").code == 0
+    os.environ["LOCOIA_TOKEN_FILE"] = credential
+    planned = call("fleet", "plan", file, "--json").envelope
+    assert planned["credentials"][0] == {
+        "credential": "the command's",
+        "accepted": True,
+        "state": "accepted",
+        "expires_in_days": None,
+    }
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(yard: Yard) -> None:
+    file = yard.fleet({"name": "one"}, {"name": "two"})
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "locoia_pat", "fleet", "apply", file]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    assert len(done.stdout.splitlines()) == 3
+    assert b"100%" in os.read(ours, 100_000)
+    os.close(ours)
+
+
+def test_a_run_that_is_interrupted_ends_what_it_began_and_begins_nothing_more(yard: Yard) -> None:
+    file = yard.fleet(*({"name": f"n{n:03}"} for n in range(60)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locoia_pat", "fleet", "apply", file],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    made = [n for n in range(60) if (yard.folder / f"n{n:03}.json").exists()]
+    assert 1 <= len(made) < 60
+    assert all(yard.works(f"n{n:03}") for n in made)
+    assert {one.step for one in yard.seen(file).values()} <= {"none", "create"}
