@@ -69,6 +69,7 @@ def test_the_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path
             **os.environ,
             "LOCOIA_BASE_URL": url,
             "LOCOIA_TOKEN": token.reveal(),
+            "LOCOIA_PAT_STATE": str(tmp_path / "state"),
             "XDG_CONFIG_HOME": str(tmp_path / "config"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
