@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -15,23 +16,29 @@ from .steps import Exchange, Local
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 
     from .auth import ConnectorAuth
+    from .bulk import Bulk, Item, ItemResult, Journal
     from .executor import AsyncExecutor, Executor
     from .folder import SpecFolder
     from .plan import Plan
     from .result import Result
     from .secret import Secret
     from .sinks import Sink
+    from .steps import Pace
 
 
 WAIT = 60.0
 """Seconds to wait for another process that works on the same name."""
+WIDTH = 8
+"""Items of a bulk run that are under way at a time."""
 
 
 class _Edge:
     """What both connectors share."""
+
+    _pace: Pace | None = None
 
     def __init__(
         self,
@@ -64,7 +71,9 @@ class _Edge:
 
     def with_auth(self, auth: ConnectorAuth) -> Self:
         """A connector of the same specs and address with another credential, and connections of its own."""
-        return type(self)(auth, **self._like)
+        other = type(self)(auth, **self._like)
+        other._pace = self._pace  # noqa: SLF001  # of the same bulk run, where there is one
+        return other
 
     def open_sink(self, ref: str) -> Sink:
         """The place *ref* names; one of the platform itself is written by this credential.
@@ -147,6 +156,58 @@ class Connector(_Edge):
                     return end.value  # type: ignore[no-any-return]  # typed by Steps
                 done = step.done() if isinstance(step, Local) else self._exchange(step)
 
+    def run_many(
+        self,
+        action: str,
+        items: Iterable[Mapping[str, Any] | Item],
+        *,
+        token_to: str | None = None,
+        replace: bool = False,
+        wait: float = WAIT,
+        width: int = WIDTH,
+        in_order: bool = False,
+        max_failures: int | None = None,
+        rate: float | None = None,
+        journal: str | Journal | None = None,
+    ) -> Bulk:
+        """Run the action once for each of *items*, several at a time; a result comes for every one.
+
+        Items are taken as they are needed and results are not kept, so there may be millions.
+
+        Args:
+            action: the name of a spec.
+            items: the inputs of each run; ``token_to`` beside them is a place, or a list of places, for its token.
+                Where tokens go into places, all items are looked at once beforehand, so they are gone through twice.
+            token_to: the place of items that name none, such as ``"file:out/{name}.json"``, with fields of the item.
+            replace: whether a place may hold another token, which becomes its previous one.
+            wait: seconds to wait, in a super action, for another process that works on the same name.
+            width: how many are under way at a time.
+            in_order: whether results come in the order of the items, and not as they finish.
+            max_failures: after how many items that failed the run stops; items that are invalid do not count.
+            rate: requests a second at most, of all together.
+            journal: a name under which the run is journalled, so that the same call goes on with it after a kill and
+                repeats nothing that has an effect; without it, that is not known.
+
+        Returns:
+            An iterator over one :class:`ItemResult` for each item.  Close it, or use it in a ``with``, where you do not
+            go to its end.
+
+        Raises:
+            InvalidError: there is no such action, two items have the same place, or an argument is wrong; nothing was
+                sent.
+
+        """
+        from .bulk import Bulk, Terms  # noqa: PLC0415  # a single action needs none of it
+
+        terms = Terms(token_to, replace, wait, width, in_order, max_failures, rate, journal)
+        return Bulk(self._core, self._twin, action, items, terms)
+
+    def _twin(self, pace: Pace) -> Self:
+        """The same connector with connections of its own, for one thread of a bulk run that keeps *pace*."""
+        twin = copy.copy(self)
+        twin._executor, twin._pace = None, pace  # noqa: SLF001  # of the same class
+        return twin
+
     def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:
         """What :meth:`run` would send; no network, no credential.
 
@@ -161,11 +222,17 @@ class Connector(_Edge):
             from .executor import Executor  # noqa: PLC0415  # httpx is only needed from here on
 
             self._executor = Executor(self._core.base_url)
-        exchange.end(self._executor.send(*exchange.begin()))
+        self._send(exchange, self._executor)
         while exchange.wait is not None:
-            time.sleep(exchange.wait)
-            exchange.end(self._executor.send(*exchange.begin()))
+            (self._pace.rest if self._pace else time.sleep)(exchange.wait)
+            self._send(exchange, self._executor)
         return exchange.answer
+
+    def _send(self, exchange: Exchange, executor: Executor) -> None:
+        if self._pace is None:
+            exchange.end(executor.send(*exchange.begin()))
+        else:
+            self._pace.send(exchange, executor.send)
 
     def close(self) -> None:
         """Close all connections."""
@@ -209,6 +276,22 @@ class AsyncConnector(_Edge):
                 except StopIteration as end:
                     return end.value  # type: ignore[no-any-return]  # typed by Steps
                 done = await (run_sync(step.done) if isinstance(step, Local) else self._exchange(step))
+
+    async def run_many(
+        self, action: str, items: Iterable[Mapping[str, Any] | Item], **how: Any
+    ) -> AsyncGenerator[ItemResult, None]:
+        """Run the action once for each of *items*, as :meth:`Connector.run_many` does, in threads."""
+        from anyio import CancelScope  # noqa: PLC0415  # comes with httpx, and only async code needs it
+        from anyio.to_thread import run_sync  # noqa: PLC0415  # as above
+
+        with Connector(self._core.auth, **self._like) as connector:
+            bulk = await run_sync(partial(connector.run_many, action, items, **how))
+            try:
+                while (done := await run_sync(next, bulk, None)) is not None:
+                    yield done
+            finally:
+                with CancelScope(shield=True):
+                    await run_sync(bulk.close)
 
     async def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:
         """What :meth:`run` would send, as :meth:`Connector.plan` tells."""

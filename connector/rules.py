@@ -138,6 +138,15 @@ def reference_findings(
             yield from _named(spec, ("revoke", "action"), spec.revoke.action, specs, names)
             if (undo := specs.get(spec.revoke.action)) is not None:
                 yield from _revoke_findings(spec, spec.revoke.inputs, undo)
+        if spec.mark is not None and (look := specs.get(spec.look or "")) is not None:
+            yield from _seen_findings(spec, spec.mark, look)
+
+
+def _seen_findings(spec: ActionSpec, mark: str, look: ActionSpec) -> Iterator[Finding]:
+    """Whether the rows that *look* gives show the *mark*."""
+    if look.reply.rows is None or mark not in look.reply.output:
+        message = f'{look.action} gives no rows with the output "{mark}", in which a mark would show'
+        yield spec.document.finding("unknown-reference", ("mark",), message)
 
 
 def _revoke_findings(spec: ActionSpec, given: Collection[str], undo: ActionSpec) -> Iterator[Finding]:
@@ -195,6 +204,21 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("revoke",), "there is no secret to revoke in the output", at_key=True)
     if spec.look is not None and spec.effect == "read":
         yield at("contradiction", ("look",), "a read needs no other one that shows whether it happened", at_key=True)
+    yield from _mark_findings(spec)
+
+
+def _mark_findings(spec: ActionSpec) -> Iterator[Finding]:
+    at = spec.document.finding
+    if spec.mark is None:
+        return
+    if spec.mark not in spec.inputs:
+        message = f'there is no input "{spec.mark}"{did_you_mean(spec.mark, spec.inputs)}'
+        yield at("unknown-reference", ("mark",), message)
+    elif spec.inputs[spec.mark].type != "text" or spec.inputs[spec.mark].multiple:
+        yield at("contradiction", ("mark",), f'"{spec.mark}" is no text, which a mark can stand behind')
+    elif spec.effect != "create" or spec.look is None or spec.revoke is None:
+        message = 'only an action with effect: create has "mark", and it needs "look" and "revoke" beside it'
+        yield at("contradiction", ("mark",), message, at_key=True)
 
 
 def _request_findings(spec: ActionSpec) -> Iterator[Finding]:

@@ -56,8 +56,12 @@ class Core:
         self._any_option = any_option
         self._open_place = open_place
         self._actions: dict[str, Action] = {}
-        self.storing = False
+        self._stores: set[object] = set()
+
+    @property
+    def storing(self) -> bool:
         """Whether a token is minted and on its way into its places: a bad moment to be interrupted."""
+        return bool(self._stores)
 
     @cached_property
     def base_url(self) -> str:
@@ -162,11 +166,11 @@ class Core:
         result = _result(action, verdict, api=self.base_url, tries=tries, sent=[token, *held(checked)])
         result = result.with_warnings(*action.advise(checked))
         if result.outcome is Outcome.DONE and sinks:
-            self.storing = True
+            self._stores.add(exchange)  # of several threads, each has its own
             try:
                 result = yield from self._stored(action, result, sinks, dead, header)
             finally:
-                self.storing = False
+                self._stores.discard(exchange)
         return result
 
     def _probed(

@@ -197,6 +197,8 @@ class ActionSpec(_Head):
     look: Name | None = None
     """The action that shows whether this one happened."""
     revoke: RevokeSpec | None = None
+    mark: Name | None = None
+    """For ``create``: the text input that may carry a mark, by which ``look`` tells the row that a killed run made."""
     request: RequestSpec
     pages: PagesSpec | None = None
     reply: ReplySpec

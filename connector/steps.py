@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from . import retry
 
@@ -78,12 +78,32 @@ class Exchange:
             jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
         )
 
+    def hold(self, seconds: float) -> None:
+        """Leave the *seconds* that it was kept waiting for its turn out of its time."""
+        self._began += seconds
+
+    def give_up(self, answer: Answer) -> None:
+        """End it with *answer*, though nothing was sent and nothing will be."""
+        self.answer, self.wait = answer, None
+
     def left(self) -> float:
         """Seconds that are left of its time."""
         return self._deadline - self._spent()
 
     def _spent(self) -> float:
         return time.monotonic() - self._began
+
+
+class Pace(Protocol):
+    """Whose turn it is to send, where several runs share what an API allows."""
+
+    def send(self, exchange: Exchange, send: Callable[..., Answer]) -> None:
+        """One try of *exchange* by *send*, when its turn has come."""
+        ...
+
+    def rest(self, seconds: float) -> None:
+        """Let that much time pass before the next try."""
+        ...
 
 
 def now() -> dt.datetime:

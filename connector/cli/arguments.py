@@ -98,15 +98,23 @@ def _from_file(file: str, fields: Mapping[str, Input], read: Reader) -> dict[str
         raise invalid(f"{shown(file)} is not JSON{place}", field="inputs", hint="It is one object of inputs.") from None
     if not isinstance(found, dict):
         raise invalid(f"is {shown(found)}, where an object of inputs is due", field="inputs")
-    for name, value in found.items():
-        field = fields.get(name)
-        if field and field.type == "password":
-            match value:
-                case {"$ref": str(ref), **rest} if not rest:
-                    found[name] = read(ref, name)
-                case _:
-                    raise invalid("a secret is given as its place", field=name, hint='Write {"$ref": "file:PATH"}.')
-    return found
+    return {name: secret_at(name, value, fields.get(name), read=read) for name, value in found.items()}
+
+
+def secret_at(name: str, value: Any, field: Input | None, *, read: Reader = _read_secret) -> Any:
+    """*Value* of the input *name*; for a secret one, what stands at the place that it names.
+
+    Raises:
+        InvalidError: it is a secret input, and *value* names no place.
+
+    """
+    if field is None or field.type != "password":
+        return value
+    match value:
+        case {"$ref": str(ref), **rest} if not rest:
+            return read(ref, name)
+        case _:
+            raise invalid("a secret is given as its place", field=name, hint='Write {"$ref": "file:PATH"}.')
 
 
 def _read(name: str, file: str) -> str:

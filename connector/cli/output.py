@@ -16,6 +16,7 @@ from ..suspect import suspects
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..bulk import ItemResult
     from ..errors import ConnectorError, Outcome, Problem
     from ..result import Result
 
@@ -63,15 +64,12 @@ def veiled(line: str) -> str:
 
 def print_json(value: object) -> None:
     """One JSON value: indented on a terminal, one line when piped."""
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    click.echo(json.dumps(value, ensure_ascii=plain, indent=2 if sys.stdout.isatty() else None))
+    click.echo(json.dumps(value, ensure_ascii=_plain(), indent=2 if sys.stdout.isatty() else None))
 
 
 def print_line(value: object) -> None:
-    """One JSON value on one line, seen at once."""
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    click.echo(json.dumps(value, ensure_ascii=plain))
-    sys.stdout.flush()
+    """One JSON value on one line."""
+    click.echo(json.dumps(value, ensure_ascii=_plain()))
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -83,15 +81,17 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         click.echo(click.style(text, bold=True) if line is head else text)
 
 
+def print_item(done: ItemResult) -> None:
+    """The result of one item, on a line."""
+    print_line(_safe(done.result, done.to_dict()))
+
+
 def print_result(result: Result, *, reveal: bool = False, table: bool = False, quiet: bool = False) -> int:
     """A result as its envelope, or as a *table*; returns its exit code.
 
     *reveal* is one of the deliberate exits of a token.
     """
-    envelope = result.to_dict()
-    if result.problem is not None:
-        envelope["action"] = safe(result.action) if result.action else None
-        envelope["error"] = {k: safe(v) if isinstance(v, str) else v for k, v in envelope["error"].items()}
+    envelope = _safe(result, result.to_dict())
     if reveal and result.token is not None:
         mask(result.token)
         envelope["data"]["token"] = result.token.reveal()
@@ -105,6 +105,18 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
     else:
         print_json(envelope)
     return result.exit_code
+
+
+def _safe(result: Result, envelope: dict[str, Any]) -> dict[str, Any]:
+    if result.problem is not None:
+        envelope["action"] = safe(result.action) if result.action else None
+        envelope["error"] = {k: safe(v) if isinstance(v, str) else v for k, v in envelope["error"].items()}
+    return envelope
+
+
+def _plain() -> bool:
+    """Whether standard output takes no characters but ASCII's."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
 
 def _say_problem(outcome: Outcome, problem: Problem) -> None:

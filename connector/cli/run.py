@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..connector import WAIT, Connector
+from ..connector import WAIT, WIDTH, Connector
 from ..errors import ConnectorError, InvalidError, Outcome, Problem, invalid
 from ..result import Result, failed
 from ..retry import DEADLINE
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from ..spec import ActionSpec
 
 
+FOR_EACH = ("width", "rate", "max_failures", "in_order", "anew", "repeat_unknown", "no_journal")
+"""Options of ``--each``."""
+
+
 @click.command("run")
 @action_argument
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
@@ -38,6 +42,16 @@ if TYPE_CHECKING:
 @click.option("--replace", is_flag=True, help="The place may hold another token, which becomes its previous one.")
 @click.option("--reveal", is_flag=True, help="Print a new token in the envelope, as data.token.")
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
+@click.option("--each", metavar="FILE", help="Run it for each line of a file, JSON lines or CSV; - is standard input.")
+@click.option("--width", type=click.IntRange(1, 100), default=WIDTH, show_default=True, metavar="N",
+              help="With --each, how many are under way at a time.")  # fmt: skip
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N",
+              help="With --each, requests a second at most.")  # fmt: skip
+@click.option("--max-failures", type=click.IntRange(1), metavar="N", help="With --each, stop after so many failures.")
+@click.option("--in-order", is_flag=True, help="With --each, print results in the order of the lines.")
+@click.option("--anew", is_flag=True, help="With --each, forget what an earlier run of the same call did.")
+@click.option("--repeat-unknown", is_flag=True, help="With --each, repeat what an earlier run may have done.")
+@click.option("--no-journal", is_flag=True, help="With --each, keep no journal: a killed run cannot be gone on with.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEADLINE, show_default=True,
               metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
 @click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
@@ -50,7 +64,15 @@ if TYPE_CHECKING:
 @click.option("--verbose", is_flag=True, help="Say on standard error what is sent.")
 @specs_option
 def command(
-    action: str, specs: SpecFolder, *, quiet: bool, table: bool, reveal: bool, exit_zero: bool, **options: Any
+    action: str,
+    specs: SpecFolder,
+    *,
+    quiet: bool,
+    table: bool,
+    reveal: bool,
+    exit_zero: bool,
+    each: str | None,
+    **options: Any,
 ) -> int:
     """Run ACTION with its inputs, in any order with the options.
 
@@ -58,13 +80,21 @@ def command(
     expiration=null, scopes=automation:view (repeat the name for several), note=@FILE (the text of a file).
     "locoia-pat show ACTION" tells the inputs.
 
-    Prints one JSON object, whatever happens.  Exit code: 0 done, 1 audit_pats found something, 2 invalid, 3 refused,
-    4 not done, 5 unknown, 6 not stored.
+    Prints one JSON object, whatever happens.  With --each it runs for each line of a file, and prints one JSON object
+    for each.  Exit code: 0 done, 1 audit_pats found something, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not
+    stored; with --each, the highest of all lines.
     """
     signals = Signals()
     action, specs = located(action, specs)
     try:
         with signals:
+            if each is not None:
+                from .each import run_each  # noqa: PLC0415  # a single run needs none of it
+
+                told = run_each(action, specs, signals, each=each, reveal=reveal, table=table, quiet=quiet, **options)
+                return signals.exit_code or told
+            for name in FOR_EACH:
+                options.pop(name)
             result = _run(action, specs, signals, reveal=reveal, quiet=quiet, **options)
     except ConnectorError as error:
         result = _advised(failed(action, error))

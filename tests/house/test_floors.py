@@ -23,6 +23,7 @@ FLOORS = [
     {"executor", "sinks", "state", "check"},
     {"auth", "steps", "supers"},
     {"run"},
+    {"bulk"},
     {"connector"},
     {"cassettes"},
     {"library"},

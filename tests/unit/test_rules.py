@@ -138,6 +138,9 @@ ROWS: list[Row] = [
     ("replaces in a read", "list_keys", ("read", "read\nreplaces: owner"), "replaces", "contradiction", "effect: rotate"),
     ("look in a read", "list_keys", ("read", "read\nlook: list_all"), "look", "contradiction", "needs no other"),
     ("revoke without a secret", "rotate_key", (", secret: once", ""), "revoke:", "contradiction", "no secret to revoke"),
+    ("a mark in a rotate", "rotate_key", ("look:", "mark: note\nlook:"), "mark:", "contradiction", "effect: create"),
+    ("a mark in no input", "rotate_key", ("look:", "mark: nota\nlook:"), "nota", "unknown-reference", "note?"),
+    ("a mark in a number", "rotate_key", ("look:", "mark: size\nlook:"), "size\nlook", "contradiction", "is no text"),
     ("two secrets", "rotate_key", ("raw: {type: json, nullable: true}", "raw: {type: text, secret: once}"), "raw", "contradiction", "gives one secret"),
     ("a secret in a read", "list_keys", ("id: {type: text}", "id: {type: text, secret: once}"), "id:", "contradiction", "changes one row"),
     ("a list as a secret", "rotate_key", ("secret: once", "secret: once, multiple: true"), "key: {type: text, secret", "contradiction", "one text"),
@@ -204,6 +207,7 @@ ROWS: list[Row] = [
     # Between files.
     ("a look that is nowhere", "rotate_key", ("look: list_keys", "look: list_key"), "list_key", "unknown-reference", "list_keys?"),
     ("a look that changes", "rotate_key", ("look: list_keys", "look: rotate_key"), "rotate_key\nrevoke", "contradiction", "no read"),
+    ("a mark that no row shows", "rotate_key", ("rotate\nreplaces: key_id", "create\nmark: note"), "note\nlook", "unknown-reference", "no rows with the output"),
     ("a revoke that is nowhere", "rotate_key", ("{action: rotate_key", "{action: revoke"), "revoke,", "unknown-reference", "revoke"),
     ("a revoke with an unknown input", "rotate_key", ("inputs: {key_id: ", "inputs: {key_id: 1, id: "), 'id: "{{ id', "unknown-reference", 'input "id"'),
     ("a revoke that leaves an input out", "rotate_key", ('{key_id: "{{ id }}"}', "{}"), "{}}", "missing-key", "key_id"),
