@@ -24,6 +24,7 @@ FLOORS = [
     {"auth", "steps", "supers"},
     {"run"},
     {"connector"},
+    {"witness"},
     {"cassettes"},
     {"library"},
     {"actions"},
