@@ -323,6 +323,21 @@ def test_an_interrupted_one_clears_up_itself(number: int, clinic: Clinic) -> Non
     assert [run["cleared"] for run in clinic.kept()["runs"]] == [True]
 
 
+def test_one_that_is_interrupted_while_it_makes_a_row_forgets_it_only_once_it_was_looked_for(clinic: Clinic) -> None:
+    clinic.faults.add(Fault("slow", method="POST", path=PATH, seconds=2))
+    clinic.store.then[1] = lambda: clinic.faults.add(Fault("status", method="GET", status=404, times=None))
+    with worker(clinic) as process:
+        wait_for_rows(clinic, 1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    (token,) = clinic.store.minted
+    assert [run["cleared"] for run in clinic.kept()["runs"]] == [False]
+    clinic.faults.clear()
+    assert clinic.measure().outcome is Outcome.DONE
+    assert clinic.store.authenticate(token) is None
+    assert all(run["cleared"] for run in clinic.kept()["runs"])
+
+
 def test_two_at_once_wait_for_each_other_and_the_second_gives_up(clinic: Clinic) -> None:
     lease = State(clinic.state).lease("*", "doctor --measure")
     assert lease.take(0)
