@@ -44,7 +44,11 @@ def extras() -> Iterator[Finding]:
 
 def _extras() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for line in metadata.requires(_DISTRIBUTION) or ():
+    try:
+        lines = metadata.requires(_DISTRIBUTION) or ()
+    except metadata.PackageNotFoundError:
+        return found  # a copy that nothing installed
+    for line in lines:
         told = _REQUIREMENT.match(line)
         if told and told["extra"] not in _FOR_DEVELOPERS:
             found.setdefault(told["extra"], []).append(told["name"])

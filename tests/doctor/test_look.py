@@ -381,6 +381,14 @@ def test_extras_that_are_not_installed_are_named_with_their_line() -> None:
         "from locoia_pat.actions.doctor.here import extras\n"
         "print(*[found for found in extras() if found.check == 'extra sandbox'])"
     )
+    copied = (
+        "import importlib.metadata as m\n"
+        "def nothing(name): raise m.PackageNotFoundError(name)\n"
+        "m.distribution = nothing\n"
+        "from locoia_pat.actions.doctor.here import extras\n"
+        "print([*extras()])"
+    )
+    assert alone(copied) == "[]\n"
     told = alone(bare)
     assert "not installed: uvicorn" in told
     assert "pip install 'locoia-pat[sandbox]'" in told
