@@ -17,7 +17,9 @@ from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, O
 from locoia_pat.errors import invalid
 from locoia_pat.state import State
 
+from .doctor.kept import Kept
 from .places import Places
+from .protocols.capabilities import Capabilities
 from .protocols.effects import UNREADABLE, Call, Done, Keep, Load, Managed, Retire, Snapshot, Take, Write
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class Driver:
         self._settle = settle
         self._others: list[Connector] = []
         self.attempts = 0
+        self.warnings: list[str] = []
 
     def run(self, machine: Machine) -> Done:
         """Run *machine* to its end."""
@@ -137,7 +140,7 @@ class Driver:
             case Write(managed):
                 return self._state.save(self._api, self._name, {**plain(managed), "places": self.places.refs})
             case _:
-                return time.sleep(self._settle)
+                return time.sleep(max(self._settle, effect.least))
 
     def _load(self) -> Snapshot:
         known = self._state.load(self._api, self._name)
@@ -151,7 +154,16 @@ class Driver:
                     hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
                 )
         self._itself(record)
-        return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation())
+        return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation(), self._measured())
+
+    def _measured(self) -> Capabilities:
+        """What was measured of the API; nothing, where what is kept of it cannot be read."""
+        try:
+            known = Kept(self._state.folder).read(self._api)
+        except InvalidError as error:
+            self.warnings.append(f"{error.problem.message}; what was measured of the API is not used")
+            return Capabilities()
+        return Capabilities.of({name: fact.get("value") for name, fact in known.facts.items()})
 
     def _holds(self, ref: str) -> bool:
         """Whether a token can be seen to stand at *ref*."""
@@ -207,6 +219,7 @@ _PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
     "busy": (Outcome.NOT_DONE, "busy", "It is safe to repeat."),
     "not_stored": (Outcome.NOT_STORED, "not_stored", "Run it again: what was minted is replaced, and nothing is lost."),
     "unsafe": (Outcome.INVALID, "unsafe", "Rotate with two slots, or name another credential."),
+    "unmarked": (Outcome.INVALID, "unsafe", "Use create_pat; or, where that has changed, locoia-pat doctor --measure."),
     "not_found": (Outcome.INVALID, "not_found", "ensure_pat creates it."),
     "nothing_to_replace": (Outcome.INVALID, "not_found", "locoia-pat run list_pats shows the rows there are."),
     "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
@@ -222,7 +235,7 @@ _PROBLEMS: dict[str, tuple[Outcome, Code, str]] = {
 
 def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> Result:
     """How *done* reads as the result of *action*."""
-    warnings = (*driver.places.warnings, *done.warnings)
+    warnings = (*driver.warnings, *driver.places.warnings, *done.warnings)
     if done.result is not None:
         return Result(action, done.result.outcome, api, driver.attempts, warnings, problem=done.result.problem)
     if done.problem is not None:

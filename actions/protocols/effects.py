@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from locoia_pat import Secret
 
+from .capabilities import Capabilities
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -60,6 +62,9 @@ class Write:
 class Settle:
     """Time for a request that may be on its way to arrive."""
 
+    least: float = 0
+    """Seconds that are known to be needed until a list tells of it."""
+
 
 Effect: TypeAlias = Call | Take | Load | Keep | Write | Settle
 Machine: TypeAlias = Generator[Effect, Any, "Done"]
@@ -108,6 +113,8 @@ class Snapshot:
     now: dt.datetime
     op: str
     """A fresh operation id, for the case that one is needed."""
+    known: Capabilities = field(default_factory=Capabilities)
+    """What was measured of the API."""
 
 
 Change = Literal["created", "adopted", "rotated", "retired", "none"]

@@ -11,15 +11,14 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import Outcome
 from locoia_pat.sinks.record import Record
 
 from .effects import UNREADABLE, Call, Done, Load, Machine, Retire, Take
-from .tending import Part, Wanted, of, other, refused, row_of
+from .tending import Part, Wanted, of, other, row_of
 from .upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from locoia_pat import Result
     from locoia_pat.sinks import Entry
@@ -56,13 +55,18 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
     tender = _Tender(wanted, (yield Load()))
     done = yield from work(tender) if not tender.is_foreign() or wanted.take_over else tender.elsewhere()
     due = min((row.due for row in tender.managed.retire), default=None)
-    kept = tender.managed.note
-    told = (f'its rows keep the note "{kept}": the API changes none',) if wanted.note and wanted.note != kept else ()
-    return replace(done, record=tender.record, retire_due=due, warnings=told)
+    return replace(done, record=tender.record, retire_due=due, warnings=tuple(tender.remarks()))
 
 
 class _Tender(Upkeep):
     """What callers ask for."""
+
+    def remarks(self) -> Iterator[str]:
+        """What is done, and may still not be what was meant."""
+        if self.wanted.note and self.wanted.note != self.managed.note:
+            yield f'its rows keep the note "{self.managed.note}": the API changes none'
+        if self.known.list_whole is False:
+            yield "the API lists some rows alone, so one that a lost answer left may not be found"
 
     def is_foreign(self) -> bool:
         """Whether the places hold a token that this state knows nothing of."""
@@ -116,7 +120,8 @@ class _Tender(Upkeep):
                 return stop
         if (stop := (yield from self.keep(Record(api=self.record.api, name=self.record.name)))) is not None:
             return stop
-        dead = (*self.managed.dead, *(id_ for id_ in ids if id_ not in self.managed.dead))
+        gone = [*ids, *self.managed.rows.values()]  # which may have been renamed
+        dead = tuple(dict.fromkeys([*self.managed.dead, *gone]))
         yield from self.write(doing=None, op=None, rows={}, retire=(), dead=dead, ended=True)
         return Done("retired")
 
@@ -162,6 +167,8 @@ class _Tender(Upkeep):
             found = yield from self._found()
             if found.stopped:
                 return found
+            if (stop := self._unmarkable(self.managed.slot)) is not None:
+                return stop
             wishes = self._wishes()
             yield from self.write(doing="create", op=self.op, slot=self.managed.slot, ended=False, **wishes)
         known = self.managed.rows.get(self.managed.slot)
@@ -172,6 +179,12 @@ class _Tender(Upkeep):
             return stop
         retired = yield from self.retired()
         return retired if retired.stopped else Done("adopted" if known else "created")
+
+    def _unmarkable(self, slot: str | None) -> Done | None:
+        """Refuse to make a row that could not be found again: its answer may be lost, and notes are known to change."""
+        if self.known.markers is not False or slot in self.managed.rows:
+            return None
+        return Done(problem="unmarked", message="this API changes notes: a token whose answer is lost is not found")
 
     def _replaceable(self) -> Part:
         """Refuse to replace a row that is not there: a misspelt id would leave the row alive."""
@@ -193,6 +206,8 @@ class _Tender(Upkeep):
         if not self.wanted.change_scopes:
             there = ", ".join(self.managed.scopes)
             return Done(problem="scopes_differ", message=f"the token of the name {self.wanted.name} has {there}")
+        if (stop := self._unmarkable(None)) is not None:
+            return stop
         wishes = self._wishes()
         slot = other(self.slot())
         yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=(), **wishes)
@@ -233,6 +248,8 @@ class _Tender(Upkeep):
     def _rotated(self, slot: str) -> Machine:
         in_place = slot == self.slot() and self.managed.doing != "rotate"
         if self.managed.doing is None:
+            if (stop := self._unmarkable(slot)) is not None:
+                return stop
             yield from self.write(doing="in_place" if in_place else "rotate", op=self.op, slot=slot)
         before = self.record.previous if self._is_promoted() else self.record.current
         if (stop := (yield from self._promoted(slot))) is not None:
@@ -269,20 +286,20 @@ class _Tender(Upkeep):
         assert current is not None  # noqa: S101  # the callers looked
         listed: Result = yield Call("list_pats", by=current.token)
         replaced = current.token is UNREADABLE and _is_replaced(current, listed)
-        if not replaced and (listed.outcome is Outcome.DONE or refused(listed, "forbidden")):
+        if not replaced and self.works(listed):
             return Done()
-        if not replaced and not refused(listed, "unauthorized"):
+        if not replaced and not self.dead(listed):
             return Done(result=listed)
         previous = self.record.previous
         if previous is not None:
             listed = yield Call("list_pats", by=previous.token)
-            if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+            if self.works(listed):
                 back = replace(self.record, current=previous, previous=None)
                 if (stop := (yield from self.keep(back))) is not None:
                     return stop
                 yield from self.write(slot=of(previous, "slot") or "a", retire=())
                 return (yield from self._rotated(other(self.slot())))
-            if not refused(listed, "unauthorized"):
+            if not self.dead(listed):
                 return Done(result=listed)
         return Done(result=listed) if self.wanted.itself else (yield from self._repaired())
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from locoia_pat import Outcome
 from locoia_pat.sinks import Entry
 
+from .capabilities import may
 from .effects import Call, Done, Effect, Keep, Retire, Settle, Snapshot, Write
 from .marker import Marker, marked, noted
 
@@ -76,6 +77,12 @@ def other(slot: str) -> str:
     return "b" if slot == "a" else "a"
 
 
+def slot_of(row: Row) -> str | None:
+    """The slot that the marker of *row* names."""
+    marker = marked(row.get("note"))
+    return marker.slot if marker else None
+
+
 class Tending:
     """One name: what is stored and journalled of it, kept in step with the world by its effects."""
 
@@ -85,10 +92,16 @@ class Tending:
         self.managed = snapshot.managed
         self.now = snapshot.now
         self.op = snapshot.op
+        self.known = snapshot.known
 
     def minted(self, slot: str) -> Generator[Effect, Any, Entry | Done]:
         """A fresh secret of *slot*: of its row, of a row this operation made before, or of a new one."""
         row = self.managed.rows.get(slot)
+        if row is not None and self.known.expired_renewable is False:
+            rows = yield from self.rows()
+            if isinstance(rows, Done):
+                return rows
+            row = None if self.expired(row, rows) else row
         for _ in range(ROUNDS):
             if row is None:
                 rows = yield from self.rows()
@@ -97,9 +110,9 @@ class Tending:
                 row = next((found["id"] for found in self.mine(rows) if self._made(found)), None)
             result: Result = yield self._request(slot, row)
             if result.outcome is Outcome.DONE and result.token is not None:
-                return self._entry(result, row, slot)
+                return self._entry(result, (yield from self._named(result, row, slot)), slot)
             if result.outcome is Outcome.UNKNOWN:
-                yield Settle()
+                yield Settle(self.known.list_lag)
             elif row is not None and refused(result, "not_found"):
                 row = None  # it expired, or somebody took it away
                 yield from self.write(rows={name: id_ for name, id_ in self.managed.rows.items() if name != slot})
@@ -128,10 +141,20 @@ class Tending:
         current = self.record.current
         return current.token if self.wanted.itself and current is not None else None
 
+    def _named(self, result: Result, row: str | None, slot: str | None) -> Generator[Effect, Any, str | None]:
+        """The id of the row now: as answered; where ids change and the answer tells none, as the list has it."""
+        told: str | None = (result.data or {}).get("id") or row
+        if row is None or told != row or self.known.keeps_id is not False:
+            return told
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return told
+        new = [row["id"] for row in self.mine(rows) if row["id"] not in self.held() and slot_of(row) == slot]
+        return new[0] if len(new) == 1 else told
+
     def _entry(self, result: Result, row: str | None, slot: str) -> Entry:
         data = result.data or {}
-        kept = {key: data.get(key) for key in ("id", "expiration", "scopes")}
-        kept["id"] = kept["id"] or row
+        kept = {"id": row, **{key: data.get(key) for key in ("expiration", "scopes")}}
         assert result.token is not None  # noqa: S101  # the caller looked
         return Entry(result.token, {**kept, "slot": slot, "op": self.managed.op})
 
@@ -149,10 +172,10 @@ class Tending:
                 if (stop := (yield from self.keep(replace(self.record, pending=pending)))) is not None:
                     return stop
             listed: Result = yield Call("list_pats", by=pending.token)
-            if listed.outcome is Outcome.DONE or refused(listed, "forbidden"):
+            if self.works(listed):
                 self.record = replace(self.record, pending=_witnessed(pending, listed))
                 return None
-            if not refused(listed, "unauthorized"):
+            if not self.dead(listed):
                 return Done(result=listed)
             pending = None  # a request from before came late and replaced it
         return Done(problem="unknown", message="each new secret was replaced before it could be used")
@@ -164,10 +187,14 @@ class Tending:
             if self.record.current is not None and of(self.record.current, "id") != id_
             else None
         )
+        if may(self.known.may_regenerate, self.managed.scopes) is False:
+            by = None  # it is known that it may not
         by = by or self.fence()
         for _ in range(ROUNDS):
             result: Result = yield Call("regenerate_pat", {"token_id": id_, "expiration": days}, by=by)
-            if result.outcome is Outcome.DONE or refused(result, "not_found"):
+            if result.outcome is Outcome.DONE:
+                return (yield from self._renamed(id_, result))
+            if refused(result, "not_found"):
                 return None
             if result.outcome is Outcome.UNKNOWN:
                 yield Settle()
@@ -176,6 +203,27 @@ class Tending:
             else:
                 return Done(result=result)
         return Done(problem="unknown", message=f"no whole answer came in {ROUNDS} tries")
+
+    def _renamed(self, before: str, result: Result) -> Part:
+        """Journal the id that a row has now, where a regenerate changes it."""
+        slot = next((slot for slot, row in self.managed.rows.items() if row == before), None)
+        now = yield from self._named(result, before, slot)
+        if now is None or now == before:
+            return None
+        if slot is not None:
+            yield from self.write(rows={**self.managed.rows, slot: now})
+        else:
+            yield from self.write(dead=(*self.managed.dead, now))
+        return None
+
+    def works(self, listed: Result) -> bool:
+        """Whether the token that asked for a list works: a narrow one may be known, and not be allowed to."""
+        return listed.outcome is Outcome.DONE or (refused(listed, "forbidden") and not self.dead(listed))
+
+    def dead(self, listed: Result) -> bool:
+        """Whether the token that asked for a list works no more."""
+        forbidden = refused(listed, "forbidden") and self.known.forbidden_is_dead(self.managed.scopes)
+        return forbidden or refused(listed, "unauthorized")
 
     def settled(self, before: Entry | None = None) -> Generator[Effect, Any, None]:
         """Journal what was promoted, and what is to be retired when."""
@@ -202,6 +250,16 @@ class Tending:
         """The rows of which a secret is stored."""
         entries = (self.record.current, self.record.previous, self.record.pending)
         return [of(entry, "id") for entry in entries if entry is not None and of(entry, "id")]
+
+    def expired(self, id_: str, rows: Sequence[Row]) -> bool:
+        """Whether a row has expired for good: where it is known that no regenerate brings it back."""
+        left = next((row.get("expires_in_days") for row in rows if row.get("id") == id_), None)
+        return self.known.expired_renewable is False and left is not None and left < 0
+
+    def held(self) -> set[str]:
+        """The rows whose secret somebody holds, or that were made useless, or are to be."""
+        waiting = (row.id for row in self.managed.retire)
+        return {*self.stored(), *self.managed.rows.values(), *self.managed.dead, *waiting}
 
     def rows(self) -> Generator[Effect, Any, list[Row] | Done]:
         """All rows that the rotator sees, or why they cannot be told."""

@@ -62,14 +62,8 @@ class Upkeep(Tending):
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
-        held = {
-            *self.stored(),
-            *self.managed.rows.values(),
-            *self.managed.dead,
-            *(row.id for row in self.managed.retire),
-        }
         for row in self.mine(rows):
-            if row["id"] not in held:
+            if row["id"] not in self.held() and not self.expired(row["id"], rows):
                 if (stop := (yield from self.useless(row["id"], 1))) is not None:
                     return stop
                 yield from self.write(dead=(*self.managed.dead, row["id"]))

@@ -41,6 +41,7 @@ _COMMANDS = {
     "diff": "Say what changed between two versions of specs.",
     "reconcile": "Finish what was left unfinished under managed names.",
     "fleet": "Plan, apply and show many managed tokens, listed in a file.",
+    "doctor": "Look for what stands in the way, or measure what the API leaves open.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
 }
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .. import document
 from ..cassettes.lint import lint
 from ..cassettes.reading import Marks
-from ..connector import Connector
 from ..errors import invalid
 from ..examples import described, given
 from ..secret import MASK, Secret, load_json, redact
 from ..wire import Reply
+from ..witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,25 +21,19 @@ if TYPE_CHECKING:
     from ..exchange import Action
     from ..result import Result
     from ..spec import Example
-    from ..steps import Exchange
-    from ..wire import Answer, Request
+    from ..wire import Answer
 
 _KEPT_HEADERS = ("date", "link", "retry-after")
 """What an outcome may depend on; all others are left out, for who knows what they hold."""
 
 
-class Recorder(Connector):
-    """A connector that keeps what was sent and answered, without its credential."""
+class Recorder(Witness):
+    """A witness that keeps no header but those that matter."""
 
-    seen: list[tuple[Request, Answer]]
-
-    def _exchange(self, exchange: Exchange) -> Answer:
-        answer: Answer = super()._exchange(exchange)
-        if isinstance(answer, Reply):
-            kept = {name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS}
-            answer = replace(answer, headers=kept)
-        self.seen = [*getattr(self, "seen", []), (exchange.request, answer)]
-        return answer
+    def _kept(self, answer: Answer) -> Answer:
+        if not isinstance(answer, Reply):
+            return answer
+        return replace(answer, headers={name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS})
 
 
 def recorded(

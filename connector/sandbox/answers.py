@@ -86,6 +86,8 @@ def told_time(time: dt.datetime | None, behaviour: Behaviour) -> str | None:
             return utc.astimezone(_EAST).isoformat()
         case "naive":
             return utc.replace(tzinfo=None).isoformat()
+        case "naive_east":
+            return utc.astimezone(_EAST).replace(tzinfo=None).isoformat()
         case "http":
             return format_datetime(utc, usegmt=True)
         case _:

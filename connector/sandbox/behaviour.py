@@ -37,15 +37,27 @@ class Behaviour:
     error_shape: Literal["envelope", "envelope_in_200", "detail", "detail_list", "html"] = "envelope"
     """Locoia's ``{"status", "error", "message", "data"}``; the same with HTTP status 200; a text in ``detail``; a list
     there for what is wrong in a body, as FastAPI has it; or a page of HTML."""
-    time_format: Literal["z", "offset", "naive", "http", "date"] = "z"
-    """RFC 3339 in UTC with ``Z``, two hours east with ``+02:00``, UTC without saying so, as HTTP writes dates, or the
-    day alone."""
+    list_pages: Literal["no", "cut", "link"] = "no"
+    """Whether a list has all rows, the first five alone, or those and a ``Link`` to a next page."""
+    list_lag: Literal[0, 1] = 0
+    """Seconds until a new row is in the list."""
+    time_format: Literal["z", "offset", "naive", "naive_east", "http", "date"] = "z"
+    """RFC 3339 in UTC with ``Z``, two hours east with ``+02:00``, each of both without saying so, as HTTP writes dates,
+    or the day alone."""
+    expiration_at: Literal["exact", "midnight", "end_of_day"] = "exact"
+    """Whether an expiry is told as it is, or as the beginning or the end of its day."""
+    last_used_lag: Literal[0, 1] = 0
+    """Seconds until a use is told."""
+    note: Literal["kept", "trimmed", "escaped", "cut"] = "kept"
+    """What becomes of a note: nothing, its outer spaces go, it is written as HTML, or its first 60 characters stay."""
     expired_listed: bool = True
     """Whether the list has rows that expired."""
     expired_renewable: bool = True
     """Whether a row that expired can be regenerated."""
     pat_scope: str = ANY
     """Which scope may call the token endpoints: ``any``, or one that a scope of the caller must include."""
+    pat_scope_for: Literal["all", "changes"] = "all"
+    """Which of the token endpoints want that scope: all of them, or create and regenerate."""
     may_widen: bool = True
     """Whether a token may create or regenerate one that can do more than itself."""
     unknown_token_status: Literal[401, 403] = 401

@@ -36,7 +36,7 @@ class Call:
 
 
 class Endpoints:
-    """Makes endpoints of functions that take a call and give a status and JSON."""
+    """Makes endpoints of functions that take a call and give a status and JSON, or a whole response."""
 
     def __init__(self, store: Store, behaviour: Behaviour) -> None:
         self._store = store
@@ -57,6 +57,8 @@ class Endpoints:
                 return refused(refusal, self._behaviour)
             except ClientDisconnect:
                 return Response()  # nobody is there to read it
+            if isinstance(found, Response):
+                return found
             return Response(status_code=204) if status == 204 else JSONResponse(found, status)
 
         return answer

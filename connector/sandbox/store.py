@@ -58,7 +58,8 @@ class Store:
 
     def __init__(self, path: Path | None = None, *, now: Callable[[], dt.datetime] | None = None) -> None:
         """Open the file at *path*, or a store in memory."""
-        self._now = now or (lambda: dt.datetime.now(dt.UTC))
+        self.now = now or (lambda: dt.datetime.now(dt.UTC))
+        """The time, as this store sees it."""
         self._database = Database(path, (_SCHEMA, *records.SCHEMA))
         self.connector_auths = records.ConnectorAuths(self._database)
         self.connectors = records.Connectors(self._database)
@@ -120,7 +121,7 @@ class Store:
         return next(iter(self._rows(use, now, _hash(token), False, now)), None)
 
     def _until(self, days: int | None) -> str | None:
-        now = self._now().astimezone(dt.UTC)
+        now = self.now().astimezone(dt.UTC)
         return (now + dt.timedelta(days=days)).isoformat() if days is not None else None
 
     def _rows(self, statement: str, *values: str | bytes | bool | None) -> list[Row]:

@@ -5,9 +5,13 @@ Source: https://docs.locoia.com/api/authentication-with-our-api.  What it leaves
 
 from __future__ import annotations
 
+import datetime as dt
+import html
+import time
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.actions import scopes
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from .answers import Refusal, listed, told_time
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from .store import Row, Store
 
 _MAX_DAYS = 36_500  # past it, a date no longer fits
+_PAGE = 5
+_CUT = 60
 
 
 class Tokens:
@@ -30,13 +36,14 @@ class Tokens:
     def __init__(self, store: Store, behaviour: Behaviour) -> None:
         self._store = store
         self._behaviour = behaviour
+        self._made: dict[str, float] = {}
 
     def routes(self, endpoints: Endpoints) -> list[BaseRoute]:
         """Where they are found."""
         path = "/v1/personal-access-tokens"
         return [
             Route(path, endpoints.of(self._permit, self._create), methods=["POST"]),
-            Route(path, endpoints.of(self._permit, self._list), methods=["GET"]),
+            Route(path, endpoints.of(self._permit_list, self._list), methods=["GET"]),
             Route(path + "/{token_id}/regenerate", endpoints.of(self._permit, self._regenerate), methods=["POST"]),
         ]
 
@@ -45,10 +52,15 @@ class Tokens:
         if needed != ANY and not any(scopes.includes(scope, needed) for scope in caller.scopes):
             raise Refusal(403, "forbidden", f"to call the token endpoints, a token needs {needed}")
 
+    def _permit_list(self, caller: Row) -> None:
+        if self._behaviour.pat_scope_for == "all":
+            self._permit(caller)
+
     def _create(self, call: Call) -> tuple[int, Any]:
-        days, chosen, note = _days(call.body), _scopes(call.body), _note(call.body)
+        days, chosen, note = _days(call.body), _scopes(call.body), self._kept(_note(call.body))
         self._not_wider(call.caller, chosen)
         row, token = self._store.create(owner=call.caller.owner, days=days, scopes=chosen, note=note)
+        self._made[row.id] = time.monotonic()
         return self._behaviour.create_status, self._minted(row, token)
 
     def _regenerate(self, call: Call) -> tuple[int, Any]:
@@ -70,7 +82,23 @@ class Tokens:
 
     def _list(self, call: Call) -> tuple[int, Any]:
         rows = self._store.owned_by(call.caller.owner, expired=self._behaviour.expired_listed)
-        return 200, listed([self._shown(row) for row in rows], self._behaviour)
+        late = time.monotonic() - self._behaviour.list_lag
+        shown = [self._shown(row) for row in rows if self._made.get(row.id, 0) <= late]
+        if self._behaviour.list_pages == "no" or len(shown) <= _PAGE:
+            return 200, listed(shown, self._behaviour)
+        link = {"link": '<?page=2>; rel="next"'} if self._behaviour.list_pages == "link" else None
+        return 200, JSONResponse(listed(shown[:_PAGE], self._behaviour), headers=link)
+
+    def _kept(self, note: str) -> str:
+        match self._behaviour.note:
+            case "trimmed":
+                return note.strip()
+            case "escaped":
+                return html.escape(note)
+            case "cut":
+                return note[:_CUT]
+            case _:
+                return note
 
     def _not_wider(self, caller: Row, asked: list[str]) -> None:
         if self._behaviour.may_widen:
@@ -85,11 +113,24 @@ class Tokens:
     def _shown(self, row: Row) -> dict[str, Any]:
         return {
             "id": row.id,
-            "expiration": told_time(row.expiration, self._behaviour),
+            "expiration": told_time(self._expiry(row), self._behaviour),
             "note": row.note,
-            "last_used": told_time(row.last_used, self._behaviour),
+            "last_used": told_time(self._used(row), self._behaviour),
             "scopes": row.scopes,
         }
+
+    def _expiry(self, row: Row) -> dt.datetime | None:
+        """When it expires, as that is told."""
+        if row.expiration is None or self._behaviour.expiration_at == "exact":
+            return row.expiration
+        midnight = row.expiration.replace(hour=0, minute=0, second=0, microsecond=0)
+        end = dt.timedelta(days=1, seconds=-1) if self._behaviour.expiration_at == "end_of_day" else dt.timedelta()
+        return midnight + end
+
+    def _used(self, row: Row) -> dt.datetime | None:
+        """Its last use, once that is told."""
+        lag = dt.timedelta(seconds=self._behaviour.last_used_lag)
+        return row.last_used if row.last_used is not None and row.last_used + lag <= self._store.now() else None
 
 
 def _days(body: Any) -> int | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..secret import Secret
 
 VARIABLE = "LOCOIA_PAT_STATE"
-_FILE = "state.sqlite3"
+FILE = "state.sqlite3"
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE names (api TEXT NOT NULL, name TEXT NOT NULL, managed TEXT NOT NULL, PRIMARY KEY (api, name)) STRICT;
@@ -56,7 +56,7 @@ class State:
             InvalidError: the folder cannot be used, or a newer version wrote it.
 
         """
-        self.folder = Path(folder or os.environ.get(VARIABLE) or _users()).expanduser()
+        self.folder = place(folder)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
@@ -71,7 +71,7 @@ class State:
         )
 
     def _open(self) -> None:
-        path = self.folder / _FILE
+        path = self.folder / FILE
         if not path.exists():
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -86,7 +86,7 @@ class State:
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
         """Bring the file up to date; a copy of what it was stays beside it."""
         if version:
-            with closing(sqlite3.connect(self.folder / f"{_FILE}.v{version}")) as copy:
+            with closing(sqlite3.connect(self.folder / f"{FILE}.v{version}")) as copy:
                 database.backup(copy)
         with _written(database):
             (version,) = database.execute("PRAGMA user_version").fetchone()  # another process may have been faster
@@ -102,7 +102,7 @@ class State:
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """The database; what it cannot do is an ``OSError``, for a disk that is full is one too."""
         try:
-            with closing(sqlite3.connect(self.folder / _FILE, timeout=30, isolation_level=None)) as database:
+            with closing(sqlite3.connect(self.folder / FILE, timeout=30, isolation_level=None)) as database:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = FULL")
                 yield database
@@ -212,6 +212,11 @@ def _written(database: sqlite3.Connection) -> Iterator[None]:
             database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
+
+
+def place(folder: str | os.PathLike[str] | None = None) -> Path:
+    """Where the state of *folder* stands: by default of ``LOCOIA_PAT_STATE``, else the user's state folder."""
+    return Path(folder or os.environ.get(VARIABLE) or _users()).expanduser()
 
 
 def _users() -> Path:

@@ -51,7 +51,7 @@ class Lease:
             row = database.execute(
                 "SELECT holder, deadline FROM leases WHERE api = ? AND name = ?", self._key
             ).fetchone()
-            free = row is None or row[0] == self._holder or row[1] < time.time() or _is_gone(row[0])
+            free = row is None or row[0] == self._holder or row[1] < time.time() or is_gone(row[0])
             if free:
                 values = (*self._key, self._holder, time.time() + SECONDS)
                 database.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", values)
@@ -73,7 +73,7 @@ class Lease:
             database.execute("DELETE FROM leases WHERE api = ? AND name = ? AND holder = ?", (*self._key, self._holder))
 
 
-def _is_gone(holder: str) -> bool:
+def is_gone(holder: str) -> bool:
     """Whether the process that holds a lease is known to be gone: it was on this computer, and is no more."""
     host, process, started, _ = holder.split("|")
     same = host == _host() and started != _UNKNOWN

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 import pytest
 import yaml
+from locoia_pat.actions.doctor.facts import QUESTIONS
 from locoia_pat.check import check
 from locoia_pat.cli import group
 from locoia_pat.errors import Code, FindingCode, Outcome
@@ -131,6 +132,11 @@ def test_every_switch_and_fault_of_the_sandbox_is_documented() -> None:
     text = (ROOT / "docs" / "sandbox.md").read_text()
     for name in (*SWITCHES, *KINDS):
         assert f"| `{name}` |" in text
+
+
+def test_every_fact_that_doctor_measures_is_documented() -> None:
+    text = (ROOT / "docs" / "doctor.md").read_text()
+    assert [name for name in QUESTIONS if f"`{name}`" not in text] == []
 
 
 REFERENCE = (ROOT / "docs" / "spec.md").read_text()

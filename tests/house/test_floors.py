@@ -25,6 +25,7 @@ FLOORS = [
     {"run"},
     {"bulk"},
     {"connector"},
+    {"witness"},
     {"cassettes"},
     {"library"},
     {"actions"},

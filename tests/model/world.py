@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Outcome, Problem, Result, Secret
+from locoia_pat.actions.protocols.capabilities import Capabilities
 from locoia_pat.actions.protocols.effects import (
     UNREADABLE,
     Call,
@@ -78,6 +79,15 @@ class World:
     late: list[tuple[int, Call, bool]] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     runs: int = 0
+    known: Capabilities = field(default_factory=Capabilities)
+    """What was measured of the server."""
+    renames: bool = False
+    """Whether a regenerate gives the row another id."""
+    tells_id: bool = True
+    """Whether the answer to it tells the id; else the one that was asked for stands in."""
+    ids: int = 0
+    dead: str = "unauthorized"
+    """How a secret is refused that works no more."""
     leased: bool = True
     used: set[str] = field(default_factory=set)
     """Secrets that were the current one at some time."""
@@ -96,7 +106,7 @@ class World:
                 return self.leased
             case Load():
                 self.runs += 1
-                return Snapshot(self._read(), self.managed, NOW, f"{'ABCDEFGH'[self.runs % 8] * 16}")
+                return Snapshot(self._read(), self.managed, NOW, f"{'ABCDEFGH'[self.runs % 8] * 16}", self.known)
             case Settle():
                 self._arrive()
                 return None
@@ -174,13 +184,13 @@ class World:
 
     def serve(self, call: Call, *, authorized: bool = False) -> Result:
         if not authorized and not self._authorized(call):
-            return _failed(Outcome.REFUSED, "unauthorized")
+            return _failed(Outcome.REFUSED, self.dead)
         inputs: Any = call.inputs
         match call.action:
             case "list_pats":
                 return _done({"tokens": [_told(row) for row in self.rows.values()]})
             case "create_pat":
-                row = Row(f"row-{len(self.rows) + 1}", inputs["note"], inputs["scopes"], self.secret())
+                row = Row(self._id(), inputs["note"], inputs["scopes"], self.secret())
                 self.rows[row.id] = row
             case _:
                 if inputs["token_id"] not in self.rows:
@@ -188,7 +198,18 @@ class World:
                 row = self.rows[inputs["token_id"]]
                 row.secret = self.secret()
                 row.days = inputs["expiration"]
+                if self.renames:
+                    del self.rows[row.id]
+                    row.id = self._id()
+                    self.rows[row.id] = row
+                if not self.tells_id:
+                    return _done({"id": inputs["token_id"]}, Secret(row.secret))
         return _done(_told(row), Secret(row.secret))
+
+    def _id(self) -> str:
+        """An id that no row has had."""
+        self.ids = max(self.ids, len(self.rows)) + 1
+        return f"row-{self.ids}"
 
     # What must hold
 

@@ -1,0 +1,36 @@
+"""A clinic as the mark ``behaviour`` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from locoia_pat.sandbox.behaviour import Behaviour
+
+from tests.command.conftest import call
+from tests.doctor.clinic import Clinic, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["call"]
+
+
+@pytest.fixture
+def clinic(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clinic]:
+    mark = request.node.get_closest_marker("behaviour")
+    with opened(tmp_path, Behaviour(**mark.kwargs) if mark else None) as found:
+        yield found
+
+
+@pytest.fixture
+def at_home(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    """The clinic as the command finds it, by variables."""
+    monkeypatch.setenv("LOCOIA_BASE_URL", clinic.url)
+    monkeypatch.setenv("LOCOIA_TOKEN", clinic.token.reveal())
+    monkeypatch.setenv("LOCOIA_PAT_STATE", str(clinic.state))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(clinic.folder / "config"))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    return clinic
