@@ -288,7 +288,8 @@ auth: {{header_key: Authorization, token_format: "{{{{ token }}}}", token_prefix
         (Path(str(files("locoia_pat.specs"))) / "create_pat.yaml")
         .read_text()
         .replace("action: create_pat", "action: make")
-        .replace("look: list_pats\n", "").replace("mark: note", "#")
+        .replace("look: list_pats\n", "")
+        .replace("mark: note", "#")
     )
     os.environ.update({"LOCOIA_TOKEN": place.rotator.reveal(), "LOCOIA_BASE_URL": place.url})
     with Connector(ConnectorAuth(place.rotator), specs=specs) as connector:

@@ -48,9 +48,10 @@ def test_a_dual_slot_survives_every_plan_of_three_faults(name: str, capsys: pyte
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", REPAIRED)
 def test_one_reconcile_repairs_what_two_or_three_faults_left(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = sweep(PROTOCOLS[name], MOST)
+    partial = name in PARTIAL
+    found = sweep(PROTOCOLS[name], 2 if partial else MOST)
     told(name, found, capsys)
-    assert found.plans > LEAST
+    assert found.plans > (500 if partial else LEAST)
     assert (found.dead_after, found.orphans, found.lingering) == ([], [], [])
     assert found.dead != []  # else there would be nothing to reconcile, and the model would prove nothing
 

@@ -35,6 +35,7 @@ class Kept(Transport):
 
 class Interrupted:
     ref = "interrupted:place#current"
+    keeps = "record"
 
     def probe(self):
         return None
