@@ -26,9 +26,9 @@ PARTIAL = ["create or adopt, token alone", "dual slot, token alone", "dual slot,
 REPAIRED = ["create or adopt", "dual slot, by a rotator", "in place", *PARTIAL]
 
 
-def told(name: str, found: Told, capsys: pytest.CaptureFixture[str]) -> None:
+def told(name: str, found: Told, faults: int, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f"\n{name}: {found.plans:,} plans of up to {MOST} faults")
+        print(f"\n{name}: {found.plans:,} plans of up to {faults} faults")
 
 
 QUICK = "QUICK" in os.environ
@@ -40,7 +40,7 @@ MOST, LEAST = (2, 500) if QUICK else (3, 10_000)
 @pytest.mark.parametrize("name", DUAL)
 def test_a_dual_slot_survives_every_plan_of_three_faults(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = sweep(PROTOCOLS[name], MOST)
-    told(name, found, capsys)
+    told(name, found, MOST, capsys)
     assert found.plans > LEAST
     assert (found.dead, found.dead_after, found.orphans, found.late_orphans, found.lingering) == ([], [], [], [], [])
 
@@ -48,10 +48,10 @@ def test_a_dual_slot_survives_every_plan_of_three_faults(name: str, capsys: pyte
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", REPAIRED)
 def test_one_reconcile_repairs_what_two_or_three_faults_left(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    partial = name in PARTIAL
-    found = sweep(PROTOCOLS[name], 2 if partial else MOST)
-    told(name, found, capsys)
-    assert found.plans > (500 if partial else LEAST)
+    most, least = (2, 500) if name in PARTIAL else (MOST, LEAST)
+    found = sweep(PROTOCOLS[name], most)
+    told(name, found, most, capsys)
+    assert found.plans > least
     assert (found.dead_after, found.orphans, found.lingering) == ([], [], [])
     assert found.dead != []  # else there would be nothing to reconcile, and the model would prove nothing
 
