@@ -40,7 +40,11 @@ _COMMANDS = {
     "eject": "Copy an action's spec, to change it.",
     "reconcile": "Finish what was left unfinished under managed names.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
+    "export": "Write specs as what others read, such as Locoia's configuration.",
+    "import": "Make specs of Locoia's configuration.",
 }
+_MODULES = {"import": "importing"}
+"""Commands whose names no module can have."""
 
 
 class _Commands(click.Group):
@@ -48,7 +52,7 @@ class _Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
-        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        command: click.Command = import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __name__).command
         return command
 
     def resolve_command(

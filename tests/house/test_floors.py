@@ -66,7 +66,7 @@ def floor_of(room: str) -> int:
 
 def modules() -> list[tuple[str, Path]]:
     found = [(path.stem, path) for path in (ROOT / "connector").glob("*.py")]
-    found += [(path.parent.name, path) for path in (ROOT / "connector").glob("*/*.py")]
+    found += [(path.relative_to(ROOT / "connector").parts[0], path) for path in (ROOT / "connector").glob("*/**/*.py")]
     found += [("actions", path) for path in (ROOT / "actions").rglob("*.py")]
     return sorted(found)
 
