@@ -72,7 +72,7 @@ def has(value: Any, key: str) -> bool:
 def ordered(value: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """*Value* with its keys in the order of the language, as people write them."""
     known = [info.alias or name for name, info in model.model_fields.items()]
-    head = ["action", "title", "summary", "docs", "effect", "replaces", "look", "revoke"]
+    head = ["action", "title", "summary", "docs", "effect", "super", "replaces", "look", "revoke"]
     first = [*known[:1], *(key for key in head if key in known), *known]
     return {key: value[key] for key in dict.fromkeys([*first, *value]) if key in value}
 
@@ -92,8 +92,9 @@ def platform(connector: Mapping[str, Any], actions: Mapping[str, Any], values: M
 
 
 def _more(given: Mapping[str, Any], spec: Mapping[str, Any], rank: int) -> dict[str, Any]:
-    fields = {"inputs": _shaped(spec.get("inputs", {})), "request": {"method": "", "path": "/"}}
-    made = steps.action({"action": "", "summary": "", **spec, **fields}, "", rank)
+    inputs = _shaped(spec.get("inputs", {}))
+    plain = {"action": "", "summary": "", "inputs": inputs, "request": {"method": "", "path": "/"}}
+    made = steps.action(plain, "", rank)
     said = {*steps.SAID, *READ_ONLY[1:], *(key for keys in unverified.CALLED.values() for key in keys)}
     return {key: value for key, value in beyond(given, made).items() if key not in said}
 

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Operation = dict[str, Any]
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def difference(made: Mapping[str, Any], wanted: Mapping[str, Any], at: str = "") -> Iterator[Operation]:
-    """The operations that make *wanted* of *made*."""
-    for key, value in wanted.items():
+    """The operations that make *wanted* of *made*, in the order of their paths."""
+    for key, value in sorted(wanted.items()):
         path = f"{at}/{_escaped(key)}"
         if key not in made:
             yield {"op": "add", "path": path, "value": value}
@@ -26,7 +27,7 @@ def difference(made: Mapping[str, Any], wanted: Mapping[str, Any], at: str = "")
         elif not same(made[key], value):
             yield {"op": "test", "path": path, "value": made[key]}
             yield {"op": "replace", "path": path, "value": value}
-    for key in made:
+    for key in sorted(made):
         if key not in wanted:
             path = f"{at}/{_escaped(key)}"
             yield {"op": "test", "path": path, "value": made[key]}
@@ -98,13 +99,9 @@ def beyond(given: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(beside, dict):
             if inner := beyond(value, beside):
                 found[key] = inner
-        elif not same(value, beside) and (beside or not _is_empty(value)):
+        elif not same(value, beside) and value not in _EMPTY and (beside or value is not False):
             found[key] = value
     return found
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value is False or value in ("", [], {})
 
 
 def merged(made: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

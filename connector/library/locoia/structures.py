@@ -161,7 +161,10 @@ def _said(text: str, fields: Mapping[str, Any]) -> str:
             raise Unreadable(f"it has {{% {piece.source} %}}, and specs have no statements")
     if len(found) == 1 and found[0].kind == "expression":
         return _alone_in_quotes(found[0].source, fields)
-    return "".join(_constant(p.source, last=False) if p.kind == "text" else _among(p.source) for p in found)
+    return "".join(
+        _constant(piece.source, last=piece is found[-1]) if piece.kind == "text" else _among(piece.source)
+        for piece in found
+    )
 
 
 def _lone(expression: str) -> str:
