@@ -43,7 +43,11 @@ _COMMANDS = {
     "fleet": "Plan, apply and show many managed tokens, listed in a file.",
     "doctor": "Look for what stands in the way, or measure what the API leaves open.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
+    "export": "Write specs as what others read, such as Locoia's configuration.",
+    "import": "Make specs of Locoia's configuration.",
 }
+_MODULES = {"import": "importing"}
+"""Commands whose names no module can have."""
 
 
 class _Commands(click.Group):
@@ -51,7 +55,7 @@ class _Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
-        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        command: click.Command = import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __name__).command
         return command
 
     def resolve_command(

@@ -190,8 +190,8 @@ def write(texts: Mapping[str, str], folder: Path) -> list[Path]:
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in FILES:
-            (folder / file).write_text((files("locoia_pat.specs") / file).read_text(encoding="utf-8"), encoding="utf-8")
+        for file, text in schemas().items():
+            (folder / file).write_text(text, encoding="utf-8")
         for file, text in texts.items():
             schema = "connector.schema.json" if file == CONNECTOR_FILE else "action.schema.json"
             written.append(folder / file)
@@ -199,6 +199,11 @@ def write(texts: Mapping[str, str], folder: Path) -> list[Path]:
     except OSError as error:
         raise invalid(f"{folder} cannot be written: {error.strerror}", field="out") from None
     return written
+
+
+def schemas() -> dict[str, str]:
+    """The JSON Schemas that stand beside specs, for editors."""
+    return {file: (files("locoia_pat.specs") / file).read_text(encoding="utf-8") for file in FILES}
 
 
 def _without_head(text: str) -> str:

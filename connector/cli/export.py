@@ -1,0 +1,46 @@
+"""``locoia-pat export KIND``: specs as what others read."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import output
+from .options import specs_option
+
+if TYPE_CHECKING:
+    from ..folder import SpecFolder
+
+_KINDS = {"locoia": "locoia"}
+"""What can be exported, and the module of ``library`` whose ``files`` makes it; its ``notes``, if any, are told."""
+
+
+@click.command("export")
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="The folder; by default called as the kind is."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@specs_option
+def command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) -> None:
+    """Write the specs as KIND into a folder.
+
+    locoia: Locoia's configuration, with a guide on what to copy into which field.
+
+    The folder is new or empty, or one that such an export filled and nobody changed since.
+    """
+    exporter = import_module(f"...library.{_KINDS[kind]}", __name__)
+    from ..library import placing  # noqa: PLC0415  # --help needs no checksums
+
+    texts = exporter.files(specs)
+    folder = out or Path(kind)
+    written = placing.export(texts, folder, kind)
+    if as_json:
+        output.print_json({"files": [str(file) for file in written]})
+    for file in () if as_json else written:
+        output.say(str(file))
+    for note in exporter.notes(specs) if hasattr(exporter, "notes") else ():
+        output.say(f"{click.style('note', fg='yellow')}: {note}")
