@@ -148,7 +148,7 @@ Paged: TypeAlias = "tuple[Mapping[str, Any], str]"
 def pagination(paged: Paged) -> dict[str, str] | None:
     """Locoia's pagination for one action's pages; None where its documentation shows no way to say them."""
     pages, at = paged
-    if pages["by"] != "page":
+    if pages["by"] != "page" or "query" not in pages:
         return None
     number = "page" if pages.get("first") == 0 else "page + 1"
     return {

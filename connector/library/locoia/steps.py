@@ -54,8 +54,14 @@ def request(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def pages(spec: Mapping[str, Any]) -> connection.Paged | None:
-    """The pages of *spec*, and where its rows stand."""
-    return (spec["pages"], spec["reply"].get("at", ["$"])[0]) if "pages" in spec else None
+    """The pages of *spec*, and where its rows stand; None where it has none, or a damaged sidecar made them."""
+    match spec:
+        case {"pages": {"by": _} as paged, "reply": {"at": [str(at), *_]}}:
+            return paged, at
+        case {"pages": {"by": _} as paged, "reply": dict(reply)} if "at" not in reply:
+            return paged, "$"
+        case _:
+            return None
 
 
 Note = tuple[str, str]
