@@ -9,6 +9,8 @@ import os
 import secrets
 import sqlite3
 import stat
+import time
+import weakref
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,14 +51,17 @@ class State:
     steps: tuple[str, ...] = (_FIRST, _SECOND)
     """What each version changes; a file that is of an older one is brought up to date, and a copy of it kept."""
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None = None, *, patience: float = 30.0) -> None:
         """The state in *folder*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
+
+        Where another process writes, it is waited for, up to *patience* seconds.
 
         Raises:
             InvalidError: the folder cannot be used, or a newer version wrote it.
 
         """
         self.folder = place(folder)
+        self._patience = patience
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
@@ -77,11 +82,16 @@ class State:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             path.chmod(0o600)
         with self._connected() as database:
+            self._write_ahead(database)
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version > len(self.steps):
                 raise OSError(0, f"version {version} of locoia-pat's state is newer than this program")
             if version < len(self.steps):
                 self._upgrade(database, version)
+            # One connection stays open, for the last one that closes tidies up the log: half the cost of a step.
+            kept = self._connect()
+            weakref.finalize(self, kept.close)
+            kept.execute("SELECT * FROM meta").close()
 
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
         """Bring the file up to date; a copy of what it was stays beside it."""
@@ -98,12 +108,28 @@ class State:
             database.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", told)
             database.execute(f"PRAGMA user_version = {len(self.steps)}")
 
+    def _write_ahead(self, database: sqlite3.Connection) -> None:
+        """Use a write-ahead log, as the file does from then on.  SQLite does not wait where two ask for it at once."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                database.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.folder / FILE
+        return sqlite3.connect(path, timeout=self._patience, isolation_level=None, check_same_thread=False)
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """The database; what it cannot do is an ``OSError``, for a disk that is full is one too."""
         try:
-            with closing(sqlite3.connect(self.folder / FILE, timeout=30, isolation_level=None)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
+            with closing(self._connect()) as database:
                 database.execute("PRAGMA synchronous = FULL")
                 yield database
         except sqlite3.Error as error:

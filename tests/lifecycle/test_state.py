@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,22 @@ def test_the_folder_is_that_of_the_variable_or_the_users(tmp_path: Path, monkeyp
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert State().folder == tmp_path / "home" / ".local" / "state" / "locoia-pat"
+
+
+def test_a_file_that_another_process_begins_is_waited_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.2, other.rollback)
+        end.start()
+        assert State(tmp_path).names(API) == []
+        end.join()
+
+
+def test_a_file_that_stays_locked_is_invalid(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InvalidError, match="database is locked"):
+            State(tmp_path, patience=0.05)
 
 
 def test_a_folder_that_cannot_be_used_is_invalid(tmp_path: Path) -> None:
