@@ -43,7 +43,7 @@ _COMMANDS = {
     "fleet": "Plan, apply and show many managed tokens, listed in a file.",
     "doctor": "Look for what stands in the way, or measure what the API leaves open.",
     "cassettes": "Find what may be a secret in recorded exchanges.",
-    "export": "Write specs as what others read, such as Locoia's configuration.",
+    "export": "Write specs as what others read: Locoia's configuration, OpenAPI, JSON Schema, pages.",
     "import": "Make specs of Locoia's configuration.",
 }
 _MODULES = {"import": "importing"}

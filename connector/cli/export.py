@@ -14,7 +14,7 @@ from .options import specs_option
 if TYPE_CHECKING:
     from ..folder import SpecFolder
 
-_KINDS = {"locoia": "locoia"}
+_KINDS = {"locoia": "locoia", "openapi": "openapi", "jsonschema": "jsonschema", "docs": "markdown"}
 """What can be exported, and the module of ``library`` whose ``files`` makes it; its ``notes``, if any, are told."""
 
 
@@ -29,6 +29,12 @@ def command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) ->
     """Write the specs as KIND into a folder.
 
     locoia: Locoia's configuration, with a guide on what to copy into which field.
+
+    openapi: the API that the connector calls as OpenAPI 3.1, and the recipes as Arazzo documents over it.
+
+    jsonschema: the inputs and outputs of each action.
+
+    docs: a page for each action, in Markdown.
 
     The folder is new or empty, or one that such an export filled and nobody changed since.
     """
