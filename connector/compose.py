@@ -78,7 +78,7 @@ class Composer:
             headers["content-type"] = "application/json"
             body = self._rendered("body", inputs)
             _within(body, limit)
-            content = Secret(json.dumps(body, allow_nan=False, default=_reveal))
+            content = Secret(_JSON.encode(body))
         elif spec.form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
             content = Secret(_encoded(self._pairs("form", inputs), limit))
@@ -280,6 +280,5 @@ def _secret_outputs(value: Any) -> frozenset[str]:
     return frozenset(name for name in _keys(value, ("reply", "output")) if _raw(outputs[name], ("secret",)) is not None)
 
 
-def _reveal(value: Secret) -> str:
-    """A template's value is JSON or a secret input, which leaves its holder here, into the request."""
-    return value.reveal()
+_JSON = json.JSONEncoder(allow_nan=False, default=revealed)
+"""A template's value is JSON or a secret input, which leaves its holder here, into the request."""

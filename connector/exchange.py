@@ -121,6 +121,7 @@ class Authorization:
         if findings:
             raise SpecError(findings)
         self._format, self._prefix = compiled
+        self._last: tuple[Secret, str | None, Secret] | None = None
         self._variable = spec.env.identifier
         try:
             self.header(Secret("token"), "identifier")
@@ -140,6 +141,11 @@ class Authorization:
             InvalidError: there is no identifier, or what comes out is no header.
 
         """
+        if self._last is None or self._last[:2] != (token, identifier):
+            self._last = (token, identifier, self._value(token, identifier))
+        return self.header_key, self._last[2]
+
+    def _value(self, token: Secret, identifier: str | None) -> Secret:
         values: dict[str, Any] = {"token": token}
         if self._variable:
             if not identifier:
@@ -151,4 +157,4 @@ class Authorization:
         value = Secret(self._prefix({"token_format": inner}))
         if not (value.reveal().isascii() and value.reveal().isprintable()):
             raise invalid("makes no header: one line of visible ASCII characters", field="auth")
-        return self.header_key, value
+        return value

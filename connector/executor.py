@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+import threading
 import time
 import zlib
+from contextlib import contextmanager
 from contextvars import ContextVar
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from functools import lru_cache
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import truststore
@@ -25,11 +27,12 @@ from .version import VERSION
 from .wire import Answer, Failure, Reply, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Iterator
 
 MAX_ANSWER = 8 * 1024 * 1024
 """Bytes an answer may have, unpacked."""
 _CONNECT_SECONDS = 10.0
+_HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": "gzip, deflate"}
 _PACKED = ("gzip", "x-gzip", "deflate")
 _BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
 """Where a message of h11 begins to repeat what came or went."""
@@ -48,6 +51,8 @@ _NOT_SENT = (
 _FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 
 
+_Transport = TypeVar("_Transport", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+_url = lru_cache(maxsize=128)(httpx.URL)  # they hold no secret, and are most of what a request costs to make
 _exchanging: ContextVar[bool] = ContextVar("exchanging", default=False)
 
 
@@ -63,26 +68,11 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
     logging.getLogger(_name).addFilter(_silence)
 
 
-class _Credential(httpx.Auth):
-    """Puts the credential's header on a request for its flight alone, so that what is left of it shows no token."""
-
-    def __init__(self, header: tuple[str, Secret]) -> None:
-        self._header = header
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        name, value = self._header
-        request.headers[name] = value.reveal()
-        try:
-            yield request
-        finally:
-            del request.headers[name]
-
-
 class Executor:
     """Sends requests to one API over connections that are kept."""
 
     def __init__(self, base_url: str) -> None:
-        self._client = httpx.Client(**_options(base_url))
+        self._ways = _Ways(httpx.HTTPTransport, base_url)
 
     def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
@@ -99,26 +89,28 @@ class Executor:
 
     def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         until = time.monotonic() + seconds
-        response = self._client.send(_built(self._client, request, seconds), auth=_auth(header), stream=True)
-        try:
-            body = _Body(response, until)
-            for chunk in response.iter_raw():
-                if not body.takes(chunk):
-                    break
-            return body.answer()
-        finally:
-            response.close()
+        with _built(request, header, seconds) as built:
+            response = self._ways.to(built.url).handle_request(built)
+            try:
+                body = _Body(response, until)
+                for chunk in response.iter_raw():
+                    if not body.takes(chunk):
+                        break
+                return body.answer()
+            finally:
+                response.close()
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        for transport in self._ways:
+            transport.close()
 
 
 class AsyncExecutor:
     """The same for async code."""
 
     def __init__(self, base_url: str) -> None:
-        self._client = httpx.AsyncClient(**_options(base_url))
+        self._ways = _Ways(httpx.AsyncHTTPTransport, base_url)
 
     async def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
@@ -135,31 +127,62 @@ class AsyncExecutor:
 
     async def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
         until = time.monotonic() + seconds
-        response = await self._client.send(_built(self._client, request, seconds), auth=_auth(header), stream=True)
-        try:
-            body = _Body(response, until)
-            async for chunk in response.aiter_raw():
-                if not body.takes(chunk):
-                    break
-            return body.answer()
-        finally:
-            await response.aclose()
+        with _built(request, header, seconds) as built:
+            response = await self._ways.to(built.url).handle_async_request(built)
+            try:
+                body = _Body(response, until)
+                async for chunk in response.aiter_raw():
+                    if not body.takes(chunk):
+                        break
+                return body.answer()
+            finally:
+                await response.aclose()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        for transport in self._ways:
+            await transport.aclose()
 
 
-def _options(base_url: str) -> dict[str, Any]:
-    """How both clients are made: TLS on, no redirects, no cookies, and loopback never through a proxy."""
-    loopback = is_loopback(urlsplit(base_url).hostname)
-    return {
-        "verify": _tls(base_url),
-        "trust_env": not loopback,
-        "follow_redirects": False,
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        "headers": {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": "gzip, deflate"},
-    }
+class _Ways(Generic[_Transport]):
+    """The ways to an API's hosts, directly or through a proxy, each with its own connections.
+
+    They are httpx's transports without a client around them: it would follow redirects, keep cookies and log, none of
+    which may happen here, and takes as long as all that is done here.
+    """
+
+    def __init__(self, kind: Callable[..., _Transport], base_url: str) -> None:
+        self._kind: Callable[..., _Transport] = kind
+        self._verify = _tls(base_url)
+        self._found: dict[bytes, _Transport] = {}
+        self._finding = threading.Lock()
+
+    def __iter__(self) -> Iterator[_Transport]:
+        return iter(self._found.values())
+
+    def to(self, url: httpx.URL) -> _Transport:
+        """The way to the host of *url*, which is looked for once."""
+        origin = url.netloc
+        with self._finding:
+            if origin not in self._found:
+                self._found[origin] = self._made(_proxy(url))
+            return self._found[origin]
+
+    def _made(self, proxy: str | None) -> _Transport:
+        try:
+            return self._kind(verify=self._verify, proxy=proxy)
+        except (ValueError, ImportError, httpx.InvalidURL):  # their words may hold the proxy's password
+            wrong = "the proxy of the environment is no http or https address, or needs httpx[socks]"
+        raise httpx.ProxyError(wrong)
+
+
+def _proxy(url: httpx.URL) -> str | None:
+    """The proxy that the environment or the system names for *url*; this computer is never reached through one."""
+    if is_loopback(url.host) or proxy_bypass(url.netloc.decode()):
+        return None
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return found if not found or "://" in found else f"http://{found}"
 
 
 def _tls(base_url: str) -> ssl.SSLContext:
@@ -168,30 +191,40 @@ def _tls(base_url: str) -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _built(client: httpx.Client | httpx.AsyncClient, request: Request, seconds: float) -> httpx.Request:
-    timeout = httpx.Timeout(max(seconds, 0.001), connect=min(max(seconds, 0.001), _CONNECT_SECONDS))
-    return client.build_request(
+@contextmanager
+def _built(request: Request, header: tuple[str, Secret] | None, seconds: float) -> Iterator[httpx.Request]:
+    """*Request* for httpx; the credential is on it for its flight alone, so that what is left of it shows no token."""
+    seconds = max(seconds, 0.001)
+    built = httpx.Request(
         request.method,
-        request.url,
-        headers=[(name, revealed(value)) for name, value in request.headers],
+        _url(request.url),
+        headers={**_HEADERS, **{name: revealed(value) for name, value in request.headers}},
         content=request.content.reveal().encode() if request.content is not None else None,
-        timeout=timeout,
+        extensions={
+            "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
+        },
     )
-
-
-def _auth(header: tuple[str, Secret] | None) -> httpx.Auth | None:
-    return _Credential(header) if header else None
+    if header is None:
+        yield built
+        return
+    name, value = header
+    built.headers[name] = value.reveal()
+    try:
+        yield built
+    finally:
+        del built.headers[name]
 
 
 class _Body:
     """Gathers an answer within its limits of size and time, and unpacks it no further than that."""
 
     def __init__(self, response: httpx.Response, until: float) -> None:
-        self._response = response
+        self._status = response.status_code
         self._until = until
         self._chunks = bytearray()
         self._cut: str | None = None
-        packed = response.headers.get("content-encoding", "identity").strip().lower()
+        self._headers = _plain(response.headers)
+        packed = self._headers.get("content-encoding", "identity").strip().lower()
         self._unpacking = zlib.decompressobj(_ANY_HEADER) if packed in _PACKED else None
         if self._unpacking is None and packed != "identity":
             self._cut = "the answer is packed in a way that was not asked for"
@@ -215,9 +248,16 @@ class _Body:
             self._cut = "the answer ends before its end"
         if self._cut:
             return Failure(self._cut, sent=True)
-        response = self._response
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, Secret(self._chunks.decode("utf-8", "replace")))
+        return Reply(self._status, self._headers, Secret(self._chunks.decode("utf-8", "replace")))
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    """*Headers* by their names in small letters; of several of one name, the values follow each other."""
+    plain: dict[str, str] = {}
+    for raw_name, raw_value in headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
+        plain[name] = f"{plain[name]}, {value}" if name in plain else value
+    return plain
 
 
 def _failure(error: Exception) -> Failure:

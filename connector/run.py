@@ -265,7 +265,9 @@ class Core:
 
 def _meant_for(api: str | None, base_url: str) -> None:
     """Refuse to send a token to another host than the one it was minted at."""
-    minted_at, sent_to = (urlsplit(url or base_url).hostname for url in (api, base_url))
+    if api is None or api == base_url:
+        return
+    minted_at, sent_to = (urlsplit(url).hostname for url in (api, base_url))
     if minted_at != sent_to and not (is_loopback(minted_at) and is_loopback(sent_to)):
         raise invalid(
             f"this token is of {api}, and would be sent to {base_url}",
@@ -276,7 +278,7 @@ def _meant_for(api: str | None, base_url: str) -> None:
 
 def _without(token: Secret, inputs: Mapping[str, Any]) -> None:
     """Refuse inputs that hold the credential: it goes into its header, and nowhere else."""
-    for name, value in inputs.items():
+    for name, value in inputs.items() if redacted(inputs, [token]) is not inputs else ():
         if redacted(value, [token]) is not value:
             raise invalid("holds the credential itself, which is sent in its header alone", field=name)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -141,19 +142,22 @@ def load_json(text: Secret, sealed: Collection[str]) -> Any:
         ValueError: it is not JSON.  The error holds no part of the text.
 
     """
-    seal = frozenset(sealed)
+    try:
+        return _decoder(frozenset(sealed)).decode(text.reveal())
+    except (ValueError, RecursionError):
+        pass  # the error holds the whole document, so it must not become the context of ours
+    raise ValueError("not JSON")
 
+
+@lru_cache(maxsize=256)
+def _decoder(seal: frozenset[str]) -> json.JSONDecoder:
     def object_hook(found: dict[str, Any]) -> dict[str, Any]:
         for key in seal & found.keys():
             if isinstance(found[key], str):
                 found[key] = Secret(found[key])
         return found
 
-    try:
-        return json.loads(text.reveal(), object_hook=object_hook if seal else None, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        pass  # the error holds the whole document, so it must not become the context of ours
-    raise ValueError("not JSON")
+    return json.JSONDecoder(object_hook=object_hook if seal else None, parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> NoReturn:

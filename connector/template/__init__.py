@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jinja2 import Undefined, UndefinedError, nodes
+from jinja2.runtime import Context
 
 from ..errors import InvalidError, Problem, invalid, shown
 from ..secret import Secret
@@ -68,14 +69,22 @@ def structure(value: Any, names: Collection[str]) -> Template:
 
 def text(source: str, names: Collection[str]) -> Template:
     """A template that always gives text."""
-    builder = _Builder(names, " text")
-    return builder.compiled(builder.concat(source, builder.parts(source, ())))
+    return _text(source, names, " text")
 
 
 def path(source: str, names: Collection[str]) -> Template:
     """A template for a URL path: each value is quoted into its own segment."""
-    builder = _Builder(names, " segment")
-    return builder.compiled(builder.concat(source, builder.parts(source, ())))
+    return _text(source, names, " segment")
+
+
+def _text(source: str, names: Collection[str], wrap: str) -> Template:
+    builder = _Builder(names, wrap)
+    parts = builder.parts(source, ())
+    told = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
+    if parts and len(told) == len(parts):
+        constant = "".join(told)
+        return Template(lambda _: constant, ())
+    return builder.compiled(builder.concat(source, parts))
 
 
 def _segment(value: Any, template: str, field: str | None) -> str:
@@ -167,13 +176,11 @@ class _Builder:
 
 def _compile(expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
     assign = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
-    template = jinja.from_string(nodes.Template([assign], lineno=1))
-    root = template.root_render_func
-    new_context = template.new_context
+    root = jinja.from_string(nodes.Template([assign], lineno=1)).root_render_func
 
     def render(values: Mapping[str, Any]) -> Any:
         problem: Problem | None = None
-        context = new_context(dict(values), shared=True)
+        context = Context(jinja, dict(values), None, {})
         try:
             next(root(context), None)  # an assignment writes no text, so it runs to its end
             return context.vars["result"]

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, Outcome, Secret, SpecError
+from locoia_pat.executor import Executor
+from locoia_pat.wire import Failure, Request
 
 from tests.loopback import TOKEN, answer, created, raw, send, serving
 
@@ -108,6 +110,42 @@ def test_another_host_is_reached_through_the_proxy_of_the_usual_variables() -> N
     assert result.outcome is Outcome.NOT_DONE  # the tunnel was refused, so the request never left
     assert proxy.got[0].method == "CONNECT"
     assert "authorization" not in proxy.got[0].headers
+
+
+@pytest.mark.parametrize(
+    ("exempt", "through"),
+    [
+        ("", True),
+        ("other.example,127.2", True),
+        ("27.1", True),
+        ("127.1", False),
+        ("other.example, 127.1", False),
+        ("127.1:{port}", False),
+        ("127.1:1", True),
+        ("*", False),
+    ],
+)
+def test_no_proxy_names_hosts_that_are_reached_directly(exempt: str, through: bool) -> None:
+    with serving(answer(502)) as proxy, serving() as server:
+        os.environ.update(ALL_PROXY=f"127.0.0.1:{proxy.port}", NO_PROXY=exempt.format(port=server.port))
+        executor = Executor(f"https://127.1:{server.port}")  # a host that is not known to be this computer, and is
+        failure = executor.send(Request("GET", f"https://127.1:{server.port}/x"), None, 5)
+        executor.close()
+    assert isinstance(failure, Failure)
+    assert not failure.sent
+    assert [got.method for got in proxy.got] == (["CONNECT"] if through else [])
+
+
+@pytest.mark.parametrize(
+    "wrong", ["ftp://anna:secret@proxy.example", "http://anna:secret@[::1", "socks5://proxy.example"]
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(wrong: str) -> None:
+    os.environ["HTTPS_PROXY"] = wrong
+    with connector("https://api.locoia.com/v1") as api:
+        result = api.run("create_pat", CREATE)
+    assert result.outcome is Outcome.NOT_DONE
+    assert "the proxy of the environment is no http or https address" in str(result.problem)
+    assert "secret" not in str(result.to_dict())
 
 
 def test_cookies_are_not_kept() -> None:

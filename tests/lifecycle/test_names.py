@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -255,7 +257,8 @@ def test_a_row_made_by_hand_is_replaced(place: Place) -> None:
 
 def test_a_journal_that_breaks_before_anything_is_sent_ends_not_done(place: Place) -> None:
     options = place.options()
-    (place.folder / "state" / "state.sqlite3").write_bytes(b"this is no database" * 100)
+    with closing(sqlite3.connect(place.folder / "state" / "state.sqlite3")) as database:
+        database.execute("DROP TABLE names")
     wishes: dict[str, Any] = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
     with place.connector() as connector, pytest.raises(NotDoneError, match=r"the journal in .* cannot be used"):
         ensure_pat(connector, **wishes, **options)

@@ -29,15 +29,15 @@ def kept(held: list[Any]) -> str:
 def test_a_request_that_was_kept_holds_no_token_any_more(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script, outcome = ENDS[name]
     held: list[Any] = []
-    send = httpx.Client.send
+    handle = httpx.HTTPTransport.handle_request
 
-    def listening(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
+    def listening(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         held.append(request)
-        response = send(client, request, **options)
-        held.extend([response, response.request])
+        response = handle(transport, request)
+        held.append(response)
         return response
 
-    monkeypatch.setattr(httpx.Client, "send", listening)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", listening)
     with serving(script) as server, Connector(auth_of(ODD), base_url=server.url) as api:
         assert api.run("create_pat", CREATE).outcome is outcome
     assert ODD.credential in server.got[0].headers["authorization"]
@@ -51,19 +51,19 @@ def test_a_request_that_was_kept_in_async_code_holds_no_token_any_more(
 ) -> None:
     script, outcome = ENDS[name]
     held: list[Any] = []
-    send = httpx.AsyncClient.send
+    handle = httpx.AsyncHTTPTransport.handle_async_request
 
-    async def listening(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+    async def listening(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         held.append(request)
-        response = await send(client, request, **options)
-        held.extend([response, response.request])
+        response = await handle(transport, request)
+        held.append(response)
         return response
 
     async def main(url: str) -> Outcome:
         async with AsyncConnector(auth_of(ODD), base_url=url) as api:
             return (await api.run("create_pat", CREATE)).outcome
 
-    monkeypatch.setattr(httpx.AsyncClient, "send", listening)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", listening)
     with serving(script) as server:
         assert asyncio.run(main(server.url)) is outcome
     assert held != []
@@ -84,7 +84,7 @@ def frames(error: BaseException) -> list[str]:
 
 
 def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpx.Client, "send", interrupting)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", interrupting)
     executor = Executor("http://127.0.0.1:1/v1")
     with pytest.raises(KeyboardInterrupt) as caught:
         executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), None, 1)
@@ -105,7 +105,7 @@ def test_an_interrupt_leaves_the_async_executor_so_too(monkeypatch: pytest.Monke
             await executor.close()
         raise AssertionError("nothing was raised")
 
-    monkeypatch.setattr(httpx.AsyncClient, "send", interrupting)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", interrupting)
     error = asyncio.run(main())
     assert (error.__context__, error.__cause__) == (None, None)
     assert not any(frame.name == "interrupting" for frame in traceback.extract_tb(error.__traceback__))

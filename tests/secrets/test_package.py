@@ -15,7 +15,7 @@ FOLDERS = [Path(str(module.__file__)).parent for module in (locoia_pat, actions,
 INSTALLED = sorted(
     {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
 )
-KINDS = {".py", ".yaml", ".json", ".typed"}
+KINDS = {".py", ".yaml", ".json", ".md", ".typed"}
 
 
 def test_only_code_and_specs_are_installed() -> None:
@@ -30,7 +30,7 @@ def test_nothing_beside_the_packages_is_taken_along() -> None:
     assert not (ROOT / "MANIFEST.in").exists()
     assert "include-package-data" not in project
     taken = {pattern for patterns in project["package-data"].values() for pattern in patterns}
-    assert taken == {"py.typed", "*.yaml", "*.json"}
+    assert taken == {"py.typed", "*.yaml", "*.json", "recipes/*.md", "recipes/*.yaml"}
     assert {root.split("/")[0] for root in project["package-dir"].values()} == {"connector", "actions", "specs"}
 
 
