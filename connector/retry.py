@@ -6,7 +6,6 @@ Pure: time and chance come in as arguments.  The connector does the waiting.
 from __future__ import annotations
 
 import datetime as dt
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from .wire import Answer, Failure, Reply
@@ -88,6 +87,8 @@ def server_time(headers: Mapping[str, str], now: dt.datetime) -> dt.datetime:
 
 def http_date(text: str) -> dt.datetime | None:
     """*Text* as a time, if it is a date as HTTP and mail write it."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  # httpx has loaded it, before there is an answer
+
     try:
         found = parsedate_to_datetime(text)
         return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -72,6 +71,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        from hmac import compare_digest  # noqa: PLC0415  # it loads OpenSSL, which --help does not need
+
         return compare_digest(as_bytes(self._value), as_bytes(other._value))
 
     def __repr__(self) -> str:
