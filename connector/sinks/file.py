@@ -15,6 +15,7 @@ import re
 import stat
 import subprocess
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,10 @@ _MAX_BYTES = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATIENCE = 10.0
 """Seconds to wait for another writer, who needs some milliseconds."""
+_PROOF = 1.0
+"""Seconds for which a folder that took a file is proven to take another: many tokens at once need no try for each."""
+_proven: dict[Path, float] = {}
+"""Folders, and until when they are."""
 
 
 class FileSink(Place):
@@ -91,11 +96,17 @@ class FileSink(Place):
             raise ValueError("it is no text")
         return text
 
+    def _rewritten(self) -> Record:
+        proven = _proven.get(self.path.parent, 0.0) > time.monotonic()
+        return Record() if proven and self._text() is None else super()._rewritten()
+
     def _write(self, text: Secret) -> None:
+        folder = self.path.parent
+        _proven.pop(folder, None)
         before = self.path.stat() if self.path.exists() else None
         # One name for each file, so that what a killed process left behind is cleared away by the next.
         name = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
-        temporary = self.path.with_name(f".locoia-pat-{name}.tmp")
+        temporary = folder / f".locoia-pat-{name}.tmp"
         temporary.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(temporary, flags, 0o600)
@@ -109,7 +120,8 @@ class FileSink(Place):
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        sync(self.path.parent)
+        sync(folder)
+        _proven[folder] = time.monotonic() + _PROOF
 
     def _warnings(self) -> Iterator[str]:
         """What the owner should know; it must not fail, for the token is stored."""
@@ -144,11 +156,13 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _taken(take: Callable[[], None]) -> bool:
     until = time.monotonic() + _PATIENCE
+    pause = 0.001
     while time.monotonic() < until:
         try:
             take()
         except BlockingIOError:
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
         else:
             return True
     return False
@@ -177,11 +191,19 @@ def sync(folder: Path) -> None:
             os.close(descriptor)
 
 
+@lru_cache(maxsize=256)
+def _checkout(folder: Path) -> tuple[Path, bool]:
+    """*Folder* without links, and whether it is a Git checkout's."""
+    real = folder.resolve()
+    return real, any(os.path.lexists(parent / ".git") for parent in (real, *real.parents))
+
+
 def _unignored(path: Path) -> bool:
     """Whether *path* stands in a Git checkout that is not known to ignore it."""
-    place = path.parent.resolve() / path.name
-    if not any(os.path.lexists(folder / ".git") for folder in place.parents):
+    folder, checkout = _checkout(path.parent)
+    if not checkout:
         return False
+    place = folder / path.name
     variables = {name: os.environ[name] for name in _FOR_GIT if name in os.environ}
     try:
         answer = subprocess.run(  # noqa: S603  # no shell, and the path follows "--"

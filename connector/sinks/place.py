@@ -96,7 +96,7 @@ class Place(ABC):
         """
         if self._key != "current":
             raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
-        self._check()
+        self._tried(self._check, "cannot take a token")
         return self._tried(self._rewritten, "cannot take a token").current
 
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:

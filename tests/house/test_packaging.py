@@ -26,7 +26,7 @@ def test_every_folder_with_code_is_a_package_of_the_distribution() -> None:
         for name, folder in roots.items()
         for path in folder.rglob("__init__.py")
     }
-    assert found == set(SETUPTOOLS["packages"])
+    assert found | set(SETUPTOOLS["package-data"]) == set(SETUPTOOLS["packages"])
 
 
 def test_the_top_level_is_the_one_that_was_asked_for() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import socket
 import stat
 import subprocess
 import sys
+import time
 import traceback
 from contextlib import chdir
 from pathlib import Path
@@ -192,6 +194,37 @@ def test_a_probe_finds_a_bare_token(tmp_path: Path) -> None:
     assert found == Entry(Secret(TOKEN))
     assert found.id is None
     assert (tmp_path / "t").read_bytes() == f"{TOKEN}\r\n".encode()
+
+
+def test_a_folder_that_took_a_token_is_not_tried_again_for_a_second(tmp_path: Path) -> None:
+    place(tmp_path / "a.json").store(entry(1), api=API)
+    stored = tmp_path.stat().st_mtime_ns
+    assert place(tmp_path / "b.json").probe() is None
+    assert tmp_path.stat().st_mtime_ns == stored
+    time.sleep(1)
+    assert place(tmp_path / "b.json").probe() is None
+    assert tmp_path.stat().st_mtime_ns != stored
+
+
+def test_a_place_that_is_taken_or_has_no_possible_name_is_tried_all_the_same(tmp_path: Path) -> None:
+    place(tmp_path / "a.json").store(entry(1), api=API)
+    assert place(tmp_path / "a.json").probe() is not None
+    with pytest.raises(InvalidError, match="name too long"):
+        place(tmp_path / ("b" * 300)).probe()
+
+
+def test_a_folder_in_which_a_token_could_not_be_stored_is_tried_again(tmp_path: Path) -> None:
+    place(tmp_path / "a.json").store(entry(1), api=API)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as a disk that is full
+    try:
+        with pytest.raises(OSError, match="too large"):
+            place(tmp_path / "b.json").store(entry(1), api=API)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refused = tmp_path.stat().st_mtime_ns
+    assert place(tmp_path / "c.json").probe() is None
+    assert tmp_path.stat().st_mtime_ns != refused
 
 
 def missing(_: Path) -> None:
