@@ -1,0 +1,64 @@
+"""This package, as its users run it."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from locoia_pat import Connector, ConnectorAuth, Secret
+from work import CREDENTIAL, INPUTS, URL, begin, each
+
+connector = Connector(ConnectorAuth(Secret(CREDENTIAL)), base_url=URL)
+
+
+def create() -> None:
+    """One token."""
+    connector.run("create_pat", INPUTS).raise_for_outcome()
+
+
+def read() -> None:
+    """The tokens there are."""
+    connector.run("list_pats").raise_for_outcome()
+
+
+def reads(order: dict[str, Any]) -> None:
+    """Many reads, several at a time."""
+    for done in connector.run_many("list_pats", ({} for _ in range(order["times"])), width=order["width"]):
+        done.result.raise_for_outcome()
+
+
+def kept(order: dict[str, Any]) -> None:
+    """Many tokens, each in a file of its own, with a journal that a killed run resumes from."""
+    from locoia_pat.bulk import Journal  # noqa: PLC0415  # an action in a fresh process needs none of it
+    from locoia_pat.state import State  # noqa: PLC0415  # as above
+
+    folder = Path(tempfile.mkdtemp())
+    (folder / "out").mkdir()
+    items = ({**INPUTS, "note": f"n{number}"} for number in range(order["times"]))
+    journal = Journal("benchmark", state=State(folder / "state"))
+    place = f"file:{folder}/out/{{note}}.json"
+    with connector.run_many("create_pat", items, token_to=place, width=order["width"], journal=journal) as run:
+        for done in run:
+            done.result.raise_for_outcome()
+    shutil.rmtree(folder)
+
+
+def render(order: dict[str, Any]) -> None:
+    """The body of one token, from its templates."""
+    from locoia_pat.template import structure  # noqa: PLC0415  # as above
+
+    body = structure({name: f"{{{{ {name} }}}}" for name in INPUTS}, INPUTS)
+    for _ in range(order["times"]):
+        body(INPUTS)
+
+
+if sys.argv[2:]:  # others make theirs for every address
+    import truststore
+
+    truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+begin(create=each(create), read=each(read), reads=reads, kept=kept, render=render)
