@@ -50,7 +50,7 @@ def ensure_pat(
         change_scopes: whether other scopes than those of the token there is may be asked for.
         take_over: whether a name that another state manages is taken over.
         replaces: a row made by hand, which goes once the overlap has passed.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.Driver`.
+        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
 
     Raises:
         InvalidError: it cannot be done safely, or an input, a place or the credential is wrong; nothing was sent.

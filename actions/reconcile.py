@@ -8,7 +8,8 @@ from locoia_pat import ConnectorError, Outcome, Problem, Result
 from locoia_pat.errors import shown
 from locoia_pat.state import State
 
-from .lifecycle import managed_of, tended
+from .driver import managed_of
+from .lifecycle import tended
 from .protocols import machine
 from .protocols.marker import marked, text_of
 from .protocols.tending import Wanted

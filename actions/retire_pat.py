@@ -25,7 +25,7 @@ def retire_pat(connector: Connector, *, name: str, token_to: Sequence[str | Sink
         connector: the rotator; or the token itself, read from the place that is emptied.
         name: by which the token is managed.
         token_to: the places that hold it.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.Driver`.
+        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
 
     Raises:
         ConnectorError: as :func:`ensure_pat` does.

@@ -38,7 +38,7 @@ def rotate_pat(
         overlap: hours for which the token before works on.
         in_place: give the same row a new secret: the old one dies at once, and consumers are without a token until
             they read it again.  Needs a rotator that is another token.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.Driver`.
+        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
 
     Raises:
         ConnectorError: as :func:`ensure_pat` does.

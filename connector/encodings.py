@@ -5,7 +5,6 @@ Pure.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from binascii import b2a_base64
@@ -71,6 +70,8 @@ def _written(value: str) -> Iterator[str]:
     for once in (value, json.dumps(value)[1:-1]):  # JSON may stand in JSON
         yield from _as_json(once)
     yield from (repr(value)[1:-1], repr(value + "'\"")[1:-4])  # Python quotes in two ways
+    import html  # noqa: PLC0415  # most tokens are written one way everywhere, and need none of its 2,200 names
+
     escaped = html.escape(value)
     yield from (escaped, html.escape(value, quote=False))
     yield escaped.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")

@@ -13,7 +13,6 @@ One class for each outcome but ``done``.  This module needs nothing of the other
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -209,6 +208,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = [name for name in known if len(name) <= _MAX_NAME][:_MAX_NAMES]
     if not 0 < len(word) <= _MAX_NAME:
         return ""
+    import difflib  # noqa: PLC0415  # only for a misspelt word
+
     near = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word in name]
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,10 +108,16 @@ def _model(fields: Mapping[str, Input], any_option: Collection[str]) -> type[Bas
         kind = _type(field, any_option=field.allow_create or name in any_option)
         if field.nullable or not field.required:  # a form sends null for a field that was left empty
             kind = kind | None
+        if field.default is not None and not field.nullable:
+            kind = Annotated[kind, AfterValidator(partial(_or_default, field.default))]
         default: Any = ... if field.required else field.default
         definitions[f"input_{number}"] = (kind, Field(default, alias=name))
     config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
     return create_model("Inputs", __config__=config, **definitions)
+
+
+def _or_default(default: object, value: object) -> object:
+    return deepcopy(default) if value is None else value
 
 
 def _plain(fields: Mapping[str, Input], checked: BaseModel) -> dict[str, Any]:

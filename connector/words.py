@@ -5,7 +5,6 @@ Pure.
 
 from __future__ import annotations
 
-import html
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -78,6 +77,8 @@ def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
 
 def _of_text(text: str) -> str | None:
     if re.match(r"\s*<", text):
+        import html  # noqa: PLC0415  # an answer is seldom a page
+
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:5_000])
         inner = re.sub(r"<[^>]*>", " ", title[1] or title[2] or "") if title else ""
         return _one_line(html.unescape(inner)) or "a page of HTML"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import ConnectorError
-from locoia_pat.actions.lifecycle import managed_of
+from locoia_pat.actions.driver import managed_of
 from locoia_pat.state.look import look as look_at_state
 
 from . import here

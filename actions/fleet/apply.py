@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Problem, Result
@@ -33,12 +34,12 @@ def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Itera
         lookout: the fleet.
         most: failures after which nothing more is begun; by default each owner stops by itself, where one in twenty
             of its tokens failed, and at least two.
-        options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.Driver`.
+        options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
 
     """
     tokens = {token.name: token for token in lookout.tokens}
     turns = [lookout.turn(token) for token in lookout.tokens]
-    stop = Stop(turns, most)
+    stop, noting = Stop(turns, most), Lock()
     for owner in lookout.owners.values():
         if owner.problem is not None and owner.problem.code == "unauthorized":
             stop.refused.add(owner.name)
@@ -46,15 +47,16 @@ def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Itera
     def work(turn: Turn) -> tuple[Turn, Result]:
         if why := stop.why(turn.owner):
             return turn, _skipped(why)
-        return turn, _ensured(lookout, tokens[turn.name], **options)
+        result = _ensured(lookout, tokens[turn.name], **options)
+        code = result.problem.code if result.problem is not None else None
+        with noting:
+            stop.note(turn, failed=code is not None, unauthorized=code == "unauthorized")
+        return turn, result
 
     pool = ThreadPoolExecutor(WIDTH)
     try:
         for wave in waves(turns):
             for turn, result in pool.map(work, wave):
-                problem = result.problem if result.action is not None else None
-                unauthorized = problem is not None and problem.code == "unauthorized"
-                stop.note(turn, failed=problem is not None, unauthorized=unauthorized)
                 yield turn.name, result
     finally:
         pool.shutdown(cancel_futures=True)  # what has begun comes to its end; nothing more begins

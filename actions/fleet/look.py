@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
 
-from ..lifecycle import managed_of
+from ..driver import managed_of
 from ..places import Places
 from ..protocols.effects import Managed
 from ..protocols.marker import marked

@@ -7,15 +7,14 @@ machine begins by looking at what is stored, journalled and listed, so after a c
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from locoia_pat.sinks.record import Record
 
-from .effects import UNREADABLE, Call, Done, Load, Machine, Retire, Take
+from .creating import Creating
+from .effects import UNREADABLE, Call, Done, Load, Machine, Take
 from .tending import Part, Wanted, of, other, row_of
-from .upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +57,7 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
     return replace(done, record=tender.record, retire_due=due, warnings=tuple(tender.remarks()))
 
 
-class _Tender(Upkeep):
+class _Tender(Creating):
     """What callers ask for."""
 
     def remarks(self) -> Iterator[str]:
@@ -72,13 +71,6 @@ class _Tender(Upkeep):
         """Whether the places hold a token that this state knows nothing of."""
         known = bool(self.managed.rows) or self.managed.doing is not None
         return self.record.current is not None and not known
-
-    def elsewhere(self, owner: str = "") -> Machine:
-        """End, for the name is another state's."""
-        who = f" ({owner})" if owner else ""
-        message = f"the token of the name {self.wanted.name} is not managed by this state, but elsewhere{who}"
-        yield from ()
-        return Done(problem="managed_elsewhere", message=message)
 
     def ensure(self) -> Machine:
         resumed = yield from self._resumed()
@@ -160,89 +152,6 @@ class _Tender(Upkeep):
             return proven
         return (yield from self._rotated(slot()))
 
-    # Creating
-
-    def _created(self) -> Machine:
-        if self.managed.doing is None:
-            found = yield from self._found()
-            if found.stopped:
-                return found
-            if (stop := self._unmarkable(self.managed.slot)) is not None:
-                return stop
-            wishes = self._wishes()
-            yield from self.write(doing="create", op=self.op, slot=self.managed.slot, ended=False, **wishes)
-        known = self.managed.rows.get(self.managed.slot)
-        if (stop := (yield from self._promoted(self.managed.slot))) is not None:
-            return stop
-        yield from self.settled(self.record.previous)
-        if (stop := (yield from self.cleared())) is not None:
-            return stop
-        retired = yield from self.retired()
-        return retired if retired.stopped else Done("adopted" if known else "created")
-
-    def _unmarkable(self, slot: str | None) -> Done | None:
-        """Refuse to make a row that could not be found again: its answer may be lost, and notes are known to change."""
-        if self.known.markers is not False or slot in self.managed.rows:
-            return None
-        return Done(problem="unmarked", message="this API changes notes: a token whose answer is lost is not found")
-
-    def _replaceable(self) -> Part:
-        """Refuse to replace a row that is not there: a misspelt id would leave the row alive."""
-        id_ = self.wanted.replaces
-        if id_ is None or id_ in self.managed.dead or id_ in [row.id for row in self.managed.retire]:
-            return None
-        rows = yield from self.rows()
-        if isinstance(rows, Done):
-            return rows
-        if id_ in [row["id"] for row in rows]:
-            return None
-        return Done(problem="nothing_to_replace", message=f"there is no row {id_} to replace")
-
-    def _wishes(self) -> dict[str, Any]:
-        return {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note, "days": self.wanted.expiration}
-
-    def _rescoped(self) -> Machine:
-        """A token of other scopes: a regenerate cannot change them, so it is a new row, and those before it go."""
-        if not self.wanted.change_scopes:
-            there = ", ".join(self.managed.scopes)
-            return Done(problem="scopes_differ", message=f"the token of the name {self.wanted.name} has {there}")
-        if (stop := self._unmarkable(None)) is not None:
-            return stop
-        wishes = self._wishes()
-        slot = other(self.slot())
-        yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=(), **wishes)
-        return (yield from self._created())
-
-    def _found(self) -> Machine:
-        """Rows that already carry the name: ours are adopted; those of another state go, where that was asked for.
-
-        A row that was taken over keeps the marker of the other state, which may still work on it: so it is no slot of
-        ours, but made useless once the overlap has passed, and no working token of either state dies by the other.
-        """
-        rows = yield from self.rows()
-        if isinstance(rows, Done):
-            return rows
-        slots: dict[str, str] = {}
-        unfit: list[str] = []
-        others: list[Retire] = []
-        due = self.now + dt.timedelta(hours=self.wanted.overlap)
-        for row, marker in self.named(rows):
-            if row["id"] in self.managed.dead:
-                continue
-            if marker.owner == self.managed.owner:
-                if {*(row.get("scopes") or self.wanted.scopes)} != {*self.wanted.scopes}:
-                    unfit.append(row["id"])  # a regenerate cannot change what a row may do
-                else:
-                    slots.setdefault(marker.slot, row["id"])
-            elif self.wanted.take_over:
-                others.append(Retire(row["id"], due))
-            else:
-                return (yield from self.elsewhere(marker.owner))
-        slots = {slot: id_ for slot, id_ in {**slots, **self.managed.rows}.items() if id_ not in unfit}
-        slot = "a" if "a" in slots or not slots else "b"
-        yield from self.write(rows=slots, slot=slot, retire=(*self.managed.retire, *others))
-        return Done()
-
     # Rotating
 
     def _rotated(self, slot: str) -> Machine:
@@ -259,24 +168,6 @@ class _Tender(Upkeep):
             return stop
         retired = yield from self.retired()
         return retired if retired.stopped else Done("rotated")
-
-    def _promoted(self, slot: str) -> Part:
-        """A proven secret of *slot* as the current one, in every place."""
-        if self._is_promoted():
-            return None
-        if (stop := (yield from self.pending(slot))) is not None:
-            return stop
-        pending, current = self.record.pending, self.record.current
-        same_row = current is not None and pending is not None and of(current, "id") == of(pending, "id")
-        return (
-            yield from self.keep(
-                replace(self.record, current=pending, previous=None if same_row else current, pending=None)
-            )
-        )
-
-    def _is_promoted(self) -> bool:
-        current = self.record.current
-        return current is not None and self.managed.op is not None and of(current, "op") == self.managed.op
 
     # Proving and repairing
 

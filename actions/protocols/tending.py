@@ -1,4 +1,4 @@
-"""What every machine does with one name: mint, prove, keep, journal, make useless.
+"""What every machine knows of one name, and how it is kept and journalled.
 
 Pure.
 """
@@ -10,20 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from locoia_pat import Outcome
-from locoia_pat.sinks import Entry
 
-from .capabilities import may
-from .effects import Call, Done, Effect, Keep, Retire, Settle, Snapshot, Write
-from .marker import Marker, marked, noted
+from .effects import Call, Done, Effect, Keep, Retire, Snapshot, Write
+from .marker import Marker, marked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from locoia_pat import Result, Secret
+    from locoia_pat.sinks import Entry
     from locoia_pat.sinks.record import Record
-
-ROUNDS = 5
-"""How often a step is begun again before the machine stops, loudly."""
 
 Row: TypeAlias = "Mapping[str, Any]"
 Part: TypeAlias = "Generator[Effect, Any, Done | None]"
@@ -67,11 +63,6 @@ def row_of(entry: Entry, listed: Result) -> Row:
     return next((row for row in rows if row.get("id") == of(entry, "id")), {})
 
 
-def _witnessed(entry: Entry, listed: Result) -> Entry:
-    """*Entry* with the expiry that the list shows, which moves when somebody gives its row another secret."""
-    return replace(entry, beside={**entry.beside, "listed": row_of(entry, listed).get("expiration")})
-
-
 def other(slot: str) -> str:
     """The slot beside *slot*."""
     return "b" if slot == "a" else "a"
@@ -94,45 +85,6 @@ class Tending:
         self.op = snapshot.op
         self.known = snapshot.known
 
-    def minted(self, slot: str) -> Generator[Effect, Any, Entry | Done]:
-        """A fresh secret of *slot*: of its row, of a row this operation made before, or of a new one."""
-        row = self.managed.rows.get(slot)
-        if row is not None and self.known.expired_renewable is False:
-            rows = yield from self.rows()
-            if isinstance(rows, Done):
-                return rows
-            row = None if self.expired(row, rows) else row
-        for _ in range(ROUNDS):
-            if row is None:
-                rows = yield from self.rows()
-                if isinstance(rows, Done):
-                    return rows
-                row = next((found["id"] for found in self.mine(rows) if self._made(found)), None)
-            result: Result = yield self._request(slot, row)
-            if result.outcome is Outcome.DONE and result.token is not None:
-                return self._entry(result, (yield from self._named(result, row, slot)), slot)
-            if result.outcome is Outcome.UNKNOWN:
-                yield Settle(self.known.list_lag)
-            elif row is not None and refused(result, "not_found"):
-                row = None  # it expired, or somebody took it away
-                yield from self.write(rows={name: id_ for name, id_ in self.managed.rows.items() if name != slot})
-            else:
-                return Done(result=result)
-        return Done(problem="unknown", message=f"no whole answer came in {ROUNDS} tries")
-
-    def _made(self, row: Row) -> bool:
-        """Whether the operation under way made *row*."""
-        marker = marked(row.get("note"))
-        return marker is not None and marker.op == self.managed.op
-
-    def _request(self, slot: str, row: str | None) -> Call:
-        days = self.wanted.expiration
-        if row is not None:
-            return Call("regenerate_pat", {"token_id": row, "expiration": days}, by=self.fence())
-        marker = Marker(self.wanted.name, slot, self.managed.op or self.op, self.managed.owner)
-        note, scopes = noted(self.managed.note, marker), list(self.managed.scopes)
-        return Call("create_pat", {"expiration": days, "scopes": scopes, "note": note}, by=self.fence())
-
     def fence(self) -> Secret | None:
         """What authorises a change: the managed token itself, where it is the rotator.
 
@@ -140,81 +92,6 @@ class Tending:
         """
         current = self.record.current
         return current.token if self.wanted.itself and current is not None else None
-
-    def _named(self, result: Result, row: str | None, slot: str | None) -> Generator[Effect, Any, str | None]:
-        """The id of the row now: as answered; where ids change and the answer tells none, as the list has it."""
-        told: str | None = (result.data or {}).get("id") or row
-        if row is None or told != row or self.known.keeps_id is not False:
-            return told
-        rows = yield from self.rows()
-        if isinstance(rows, Done):
-            return told
-        new = [row["id"] for row in self.mine(rows) if row["id"] not in self.held() and slot_of(row) == slot]
-        return new[0] if len(new) == 1 else told
-
-    def _entry(self, result: Result, row: str | None, slot: str) -> Entry:
-        data = result.data or {}
-        kept = {"id": row, **{key: data.get(key) for key in ("expiration", "scopes")}}
-        assert result.token is not None  # noqa: S101  # the caller looked
-        return Entry(result.token, {**kept, "slot": slot, "op": self.managed.op})
-
-    def pending(self, slot: str) -> Part:
-        """A fresh secret of *slot*, stored as the pending one and proven."""
-        pending = self.record.pending
-        if pending is not None and of(pending, "op") != self.managed.op:
-            pending = None  # left by something else; its row is known by the list
-        for _ in range(ROUNDS):
-            if pending is None:
-                minted = yield from self.minted(slot)
-                if isinstance(minted, Done):
-                    return minted
-                pending = minted
-                if (stop := (yield from self.keep(replace(self.record, pending=pending)))) is not None:
-                    return stop
-            listed: Result = yield Call("list_pats", by=pending.token)
-            if self.works(listed):
-                self.record = replace(self.record, pending=_witnessed(pending, listed))
-                return None
-            if not self.dead(listed):
-                return Done(result=listed)
-            pending = None  # a request from before came late and replaced it
-        return Done(problem="unknown", message="each new secret was replaced before it could be used")
-
-    def useless(self, id_: str, days: int) -> Part:
-        """Give the row a secret that nobody knows."""
-        by = (
-            self.record.current.token
-            if self.record.current is not None and of(self.record.current, "id") != id_
-            else None
-        )
-        if may(self.known.may_regenerate, self.managed.scopes) is False:
-            by = None  # it is known that it may not
-        by = by or self.fence()
-        for _ in range(ROUNDS):
-            result: Result = yield Call("regenerate_pat", {"token_id": id_, "expiration": days}, by=by)
-            if result.outcome is Outcome.DONE:
-                return (yield from self._renamed(id_, result))
-            if refused(result, "not_found"):
-                return None
-            if result.outcome is Outcome.UNKNOWN:
-                yield Settle()
-            elif by is not None and not self.wanted.itself and result.outcome is Outcome.REFUSED:
-                by = None  # a narrow token may not; the rotator may
-            else:
-                return Done(result=result)
-        return Done(problem="unknown", message=f"no whole answer came in {ROUNDS} tries")
-
-    def _renamed(self, before: str, result: Result) -> Part:
-        """Journal the id that a row has now, where a regenerate changes it."""
-        slot = next((slot for slot, row in self.managed.rows.items() if row == before), None)
-        now = yield from self._named(result, before, slot)
-        if now is None or now == before:
-            return None
-        if slot is not None:
-            yield from self.write(rows={**self.managed.rows, slot: now})
-        else:
-            yield from self.write(dead=(*self.managed.dead, now))
-        return None
 
     def works(self, listed: Result) -> bool:
         """Whether the token that asked for a list works: a narrow one may be known, and not be allowed to."""

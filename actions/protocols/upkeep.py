@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .effects import Change, Done, Effect, Machine
-from .tending import Part, Tending, of
+from .minting import Minting
+from .tending import Part, of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-class Upkeep(Tending):
+class Upkeep(Minting):
     """The upkeep of one name."""
 
     def is_due(self) -> Generator[Effect, Any, bool | Done]:

@@ -73,6 +73,9 @@ class Stop:
     failed: Counter[str] = field(default_factory=Counter[str])
     refused: set[str] = field(default_factory=set[str])
 
+    def __post_init__(self) -> None:
+        self._sizes = Counter(turn.owner for turn in self.turns)
+
     def note(self, turn: Turn, *, failed: bool, unauthorized: bool = False) -> None:
         """What came of *turn*."""
         self.failed[turn.owner] += failed
@@ -86,5 +89,5 @@ class Stop:
         if self.most is not None:
             total = self.failed.total()
             return f"{total} failed in all" if total > self.most else None
-        allowed = max(1, int(SHARE * sum(turn.owner == owner for turn in self.turns)))
+        allowed = max(1, int(SHARE * self._sizes[owner]))
         return f"{self.failed[owner]} of its owner's tokens failed" if self.failed[owner] > allowed else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..check import check
+from ..errors import invalid, shown
 from ..folder import SpecFolder
 from . import output
 from .options import path_of
@@ -59,6 +60,8 @@ def found_at(path: Path, *, whole: bool = False) -> list[Finding]:
     """
     if path.is_dir():
         return check(SpecFolder(path), whole=whole)
+    if path.suffix != ".yaml":
+        raise invalid(f"{shown(path.name)} is no spec: their names end in .yaml", field="path")
     folder = SpecFolder(path.parent)
     folder.text(path.name)
     return [finding for finding in check(folder, whole=whole) if Path(finding.file) == path]

@@ -45,7 +45,7 @@ def command(
     """Run the examples of specs: PATH is a folder of them, or one file; or pack:NAME, or PACK.ACTION.
 
     An example tells inputs, the request that must be sent, the reply, and the result that must come of it.  Exit
-    code: 0 all are as told, 1 one is not, or an action has none.
+    code: 0 all are as told, 1 one is not, an action has none, or there is no action.
     """
     places = [path_of(path) for path in paths]
     if record:
@@ -69,8 +69,8 @@ def command(
             )
         for finding in findings:
             click.echo(f"\n{finding}\n{excerpt(finding)}")
-        click.echo(f"{len(rows) - len(failed)} passed, {len(failed)} failed")
-    return FOUND if failed or findings else 0
+        click.echo(f"{len(rows) - len(failed)} passed, {len(failed)} failed" if rows else "there was nothing to run")
+    return FOUND if failed or findings or not rows else 0
 
 
 def _files(path: Path) -> list[Path]:

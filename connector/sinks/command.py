@@ -6,9 +6,12 @@ credential its standard output is read.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 """How long the program may take."""
 _MAX_WORDS = 200
+_GROUPS = hasattr(os, "killpg")
 
 
 class CommandSink:
@@ -99,21 +103,37 @@ class CommandSink:
     def _run(self, token: Secret | None) -> tuple[Secret, str]:
         """Run it with *token* on its standard input; what it printed, and why it failed, or nothing."""
         try:
-            done = subprocess.run(  # noqa: S603  # the user's own command; no shell
+            with subprocess.Popen(  # noqa: S603  # the user's own; no shell
                 self._words,
-                input=f"{token.reveal()}\n".encode() if token else b"",
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0 if _GROUPS else None,
+            ) as program:
+                try:
+                    given = f"{token.reveal()}\n".encode() if token else b""
+                    printed, said = map(Secret, map(_text, program.communicate(given, timeout=SECONDS)))
+                except BaseException:
+                    _end(program)
+                    raise
         except subprocess.TimeoutExpired:
             return Secret(""), f"did not end within {SECONDS:.0f} s"
         except OSError as error:
             return Secret(""), f"could not be run: {(error.strerror or '').lower()}"
-        if done.returncode == 0:
-            return Secret(done.stdout.decode("utf-8", "replace")), ""
-        said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_MAX_WORDS]
-        return Secret(""), f"ended with {done.returncode}: {said}" if said else f"ended with {done.returncode}"
+        if program.returncode == 0:
+            return printed, ""
+        why = said.reveal().strip().rpartition("\n")[2][:_MAX_WORDS]
+        return Secret(""), f"ended with {program.returncode}: {why}" if why else f"ended with {program.returncode}"
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    """End a program with all that it started: what it leaves behind would hold its output open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL) if _GROUPS else program.kill()
 
 
 def _words(place: str) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from locoia_pat.actions.fleet.file import parse_fleet
+from locoia_pat.actions.protocols.waves import Turn, waves
 from locoia_pat.errors import SpecError
 from locoia_pat.sandbox.fault import Fault
 from locoia_pat.sinks import read_ref
@@ -205,6 +206,19 @@ def test_so_many_failures_stop_all(yard: Yard) -> None:
     summary, _ = yard.apply(yard.fleet(*rows))
     assert 2 <= summary.begun < 10
     assert summary.to_dict()["summary"]["not_begun"] == 10 - summary.begun
+
+
+def test_failures_count_while_another_token_of_their_wave_is_under_way(yard: Yard) -> None:
+    *_, wave = waves([Turn(f"n{n}", "file") for n in range(31)])
+    slow, bad = wave[0].name, {turn.name for turn in wave[1:]}
+    wait = f"command:{sys.executable} -c 'import time; time.sleep(2)'"
+    places = {slow: wait, **{name: f"file:{yard.folder}/no/such/folder/{name}" for name in bad}}
+    rows = [{"name": f"n{n}", "to": [places.get(f"n{n}", yard.to(f"n{n}"))]} for n in range(31)]
+    summary, results = yard.apply(yard.fleet(*rows))
+    assert len(wave) == 16
+    assert results[slow].problem is None
+    assert all(yard.works(name) for name in results if name not in {slow, *bad})
+    assert summary.begun <= 16 + 10  # eight are under way at once; one failure is allowed
 
 
 def test_the_token_that_is_a_credential_of_the_fleet_comes_last_and_renews_itself(yard: Yard) -> None:

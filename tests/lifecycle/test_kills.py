@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Secret
 from locoia_pat.actions import ensure_pat, list_pats, rotate_pat
-from locoia_pat.actions.lifecycle import managed_of
+from locoia_pat.actions.driver import managed_of
 from locoia_pat.actions.protocols.marker import marked
 from locoia_pat.actions.reconcile import reconcile
 from locoia_pat.sandbox.fault import Fault

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import stat
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -224,6 +226,19 @@ def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(command_module, "SECONDS", 0.5)
     with pytest.raises(OSError, match="did not end"):
         open_sink(program(tmp_path, "import time; time.sleep(60)")).store(entry(1), api=API)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes have groups there alone")
+def test_a_command_that_does_not_end_takes_what_it_started_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_module, "SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(OSError, match="did not end"):
+        open_sink(f"command:sh -c '(sleep 2; touch {tmp_path}/late) & wait'").store(entry(1), api=API)
+    assert time.monotonic() - began < 1.5
+    time.sleep(2.5)
+    assert not (tmp_path / "late").exists()
 
 
 @pytest.mark.parametrize("place", ["", " ", "'", "[", "[1]", "[]", '["a\\u0000"]', '[""]', "a 'b"])

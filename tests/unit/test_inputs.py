@@ -174,6 +174,13 @@ def test_what_is_left_out_is_its_default() -> None:
     assert inputs.check({"d": "y"}) == {"a": None, "b": "x", "c": False, "d": "y"}
 
 
+def test_null_is_the_default_of_an_input_that_is_not_nullable_for_a_form_sends_it() -> None:
+    inputs = _inputs(a={"multiple": True, "default": ["x"]}, b={"default": "x", "nullable": True}, c={})
+    assert inputs.check({"a": None, "b": None, "c": None}) == {"a": ["x"], "b": None, "c": None}
+    inputs.check({"a": None})["a"].append("y")
+    assert inputs.check({"a": None})["a"] == ["x"]
+
+
 def test_a_default_is_fresh_each_time() -> None:
     inputs = _inputs(a={"multiple": True, "default": ["x"]})
     inputs.check({})["a"].append("y")
