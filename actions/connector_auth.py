@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LOCOIA = "locoia"
 _BEARER = "bearer"
+_ABSENT = "locoia-pat run list_connector_auths --table shows those there are."
+_FORBIDDEN = "The credential needs the scope connector_auth:manage, and its user the right to change this one."
 
 
 def open_sink(place: str, by: Callable[[], Connector], *, field: str) -> Sink:
@@ -75,7 +77,7 @@ class ConnectorAuthSink:
             raise invalid(
                 f"{self.ref} cannot be written: {found.problem.message}",
                 field=self._field,
-                hint="The credential needs the scope connector_auth:manage, and its user the right to change this one.",
+                hint=_ABSENT if found.problem.code == "not_found" else _FORBIDDEN,
             )
 
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record

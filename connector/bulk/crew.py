@@ -66,9 +66,11 @@ class Crew:
         self._out += 1
         self._todo.put(work)
 
-    def take(self) -> list[Work]:
-        """All work that is done; waits for one, if any is under way."""
+    def take(self, *, gather: float = 0) -> list[Work]:
+        """All work that is done; waits for one, if any is under way, and *gather* seconds more for others."""
         done = [self._done.get()] if self._out else []
+        if gather and self._out > len(done):
+            time.sleep(gather)
         done += self._ready()
         self._out -= len(done)
         return done

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .pace import Pace
     from .recovery import Runner
 
+_GATHER = 0.005
+"""Seconds for which results gather, so that one write to the disk journals many; more work waits for the crew."""
+
 
 class Bulk:
     """One bulk run: an iterator over the :class:`ItemResult` of each item."""
@@ -139,7 +142,7 @@ class Bulk:
                 if (error := next((work.error for work in done if work.error is not None), None)) is not None:
                     raise error
                 yield from map(_told, self._in_turn(told))
-                done = self._crew.take()
+                done = self._crew.take(gather=_GATHER if ledger else 0)
             whole = self.stopped is None
             if whole and ledger and self._recovery:
                 self.notes += ledger.sweep(self._recovery, self._crew.runner)

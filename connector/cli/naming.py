@@ -1,27 +1,31 @@
-"""The full names of a pack's actions, where a result speaks of them."""
+"""How the command calls the actions of other specs than Locoia's, where a result speaks of them."""
 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..folder import SpecFolder
     from ..result import Result
 
 
-def named(result: Result, pack: str | None) -> Result:
-    """*Result* with the names by which the command knows the actions of *pack*; None where they are of no pack."""
-    if pack is None:
+def named(result: Result, specs: SpecFolder) -> Result:
+    """*Result* of an action of *specs*, as the command calls it; and so the command to try next."""
+    if specs.is_own:
         return result
     problem = result.problem
     if problem is not None and problem.next is not None:
-        problem = dataclasses.replace(problem, next=_command(problem.next, pack))
-    return dataclasses.replace(result, action=f"{pack}.{result.action}" if result.action else None, problem=problem)
+        problem = dataclasses.replace(problem, next=_command(problem.next, specs))
+    action = f"{specs.pack}.{result.action}" if specs.pack and result.action else result.action
+    return dataclasses.replace(result, action=action, problem=problem)
 
 
-def _command(line: str, pack: str) -> str:
+def _command(line: str, specs: SpecFolder) -> str:
     match line.split(" ", 3):
         case ["locoia-pat", "run" | "show" as verb, action, *rest]:
-            return " ".join(["locoia-pat", verb, f"{pack}.{action}", *rest])
+            words = [f"{specs.pack}.{action}"] if specs.pack else [action, "--specs", shlex.quote(str(specs.folder))]
+            return " ".join(["locoia-pat", verb, *words, *rest])
         case _:
             return line

@@ -100,12 +100,12 @@ def command(
         result = _advised(failed(action, error))
     except (KeyboardInterrupt, click.Abort):
         problem = Problem("unavailable", "interrupted; nothing was sent")
-        output.print_result(named(Result(action, Outcome.NOT_DONE, problem=problem), specs.pack), quiet=quiet)
+        output.print_result(named(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)
         return signals.exit_code or INTERRUPTED
     except _InterruptError as interrupt:
-        output.print_result(named(interrupt.result, specs.pack), quiet=quiet)
+        output.print_result(named(interrupt.result, specs), quiet=quiet)
         return signals.exit_code or INTERRUPTED
-    code = output.print_result(named(result, specs.pack), reveal=reveal, table=table, quiet=quiet)
+    code = output.print_result(named(result, specs), reveal=reveal, table=table, quiet=quiet)
     found = result.action == "audit_pats" and bool((result.data or {}).get("findings")) and not exit_zero
     return signals.exit_code or code or (FOUND if found else 0)
 

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from .form import Form
 
 _MAX_BYTES = 1024 * 1024
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+"""What bytes that are no UTF-8 become."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _PATIENCE = 10.0
 """Seconds to wait for another writer, who needs some milliseconds."""
 _PROOF = 1.0
@@ -92,7 +95,7 @@ class FileSink(Place):
             return None
         if len(text.reveal()) > _MAX_BYTES:
             raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-        if any("\udc80" <= c <= "\udcff" for c in text.reveal()):
+        if _NO_TEXT.search(text.reveal()):
             raise ValueError("it is no text")
         return text
 
@@ -107,9 +110,11 @@ class FileSink(Place):
         # One name for each file, so that what a killed process left behind is cleared away by the next.
         name = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
         temporary = folder / f".locoia-pat-{name}.tmp"
-        temporary.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            descriptor = os.open(temporary, _NEW, 0o600)
+        except FileExistsError:
+            temporary.unlink(missing_ok=True)
+            descriptor = os.open(temporary, _NEW, 0o600)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor is no path
                 file.write(text.reveal().encode())

@@ -290,6 +290,15 @@ def test_an_example_is_recorded_from_a_real_call_and_scrubbed(call: Call, acme: 
     assert json.loads((tmp_path / "k").read_text())["current"]["token"] == minted
 
 
+def test_what_to_do_next_names_the_folder_of_the_specs(call: Call, acme: Path, tmp_path: Path) -> None:
+    with serving(drop) as server:
+        for call_ in (["create_key", "--specs", str(acme)], [str(acme / "create_key.yaml")]):
+            os.environ.update(ACME_TOKEN=CANARY, ACME_BASE_URL=server.url)
+            done = call("run", *call_, "name=CI", "days=null", "--token-to", f"file:{tmp_path / 'key'}")
+            assert (done.code, done.envelope["action"]) == (5, "create_key"), done.err
+            assert done.envelope["error"]["next"] == f"locoia-pat run list_keys --specs {acme}"
+
+
 def test_all_pages_and_refusals_are_recorded(call: Call, acme: Path) -> None:
     empty_example(acme / "list_keys.yaml", "{name: ann, inputs: {owner: ann}}\n  - {name: nobody, inputs: {owner: x}}")
     row = {"id": "k", "name": "n", "created_at": "2026-01-01T00:00:00Z"}

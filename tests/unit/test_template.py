@@ -15,42 +15,7 @@ from locoia_pat.template import MAX_ERRORS, MAX_EXPRESSIONS, MAX_NODES, Template
 from locoia_pat.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
 from locoia_pat.template.source import MAX_SOURCE
 
-TEMPTING = [
-    "123",
-    "0123",
-    "1e5",
-    "1_000",
-    "0x1F",
-    "12e400",
-    "None",
-    "True",
-    "null",
-    "true",
-    "",
-    " 5",
-    "'bot'",
-    "1,2",
-    "[1, 2]",
-    "{'admin': True}",
-    '{"admin": true}',
-    "b'abc'",
-    "...",
-    "2026-01-01",
-    "1.10",
-    "+4915112345",
-    "-7",
-    "ci-bot",
-    "1j",
-    "{{ config['api_key'] }}",
-    'a"b',
-    "5 # c",
-    "NaN",
-    "no",
-    "~",
-    "line\nbreak\ttab",
-    "\x00\u202e\U0001f511",
-    "{% raw %}{{ 7*7 }}{% endraw %}",
-]
+from tests.texts import TEMPTING
 
 
 def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
