@@ -74,7 +74,7 @@ class Executor:
     def __init__(self, base_url: str) -> None:
         self._ways = _Ways(httpx.HTTPTransport, base_url)
 
-    def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+    def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
         silent = _exchanging.set(True)
         try:
@@ -87,7 +87,7 @@ class Executor:
             _exchanging.reset(silent)
         raise _bare(interrupt)
 
-    def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+    def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
         until = time.monotonic() + seconds
         with _built(request, header, seconds) as built:
             response = self._ways.to(built.url).handle_request(built)
@@ -112,7 +112,7 @@ class AsyncExecutor:
     def __init__(self, base_url: str) -> None:
         self._ways = _Ways(httpx.AsyncHTTPTransport, base_url)
 
-    async def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+    async def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
         """One try, with the credential *header*, that takes about *seconds* at most."""
         silent = _exchanging.set(True)
         try:
@@ -125,7 +125,7 @@ class AsyncExecutor:
             _exchanging.reset(silent)
         raise _bare(interrupt)
 
-    async def _try(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> Answer:
+    async def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
         until = time.monotonic() + seconds
         with _built(request, header, seconds) as built:
             response = await self._ways.to(built.url).handle_async_request(built)
@@ -192,7 +192,7 @@ def _tls(base_url: str) -> ssl.SSLContext:
 
 
 @contextmanager
-def _built(request: Request, header: tuple[str, Secret] | None, seconds: float) -> Iterator[httpx.Request]:
+def _built(request: Request, header: tuple[str, Secret], seconds: float) -> Iterator[httpx.Request]:
     """*Request* for httpx; the credential is on it for its flight alone, so that what is left of it shows no token."""
     seconds = max(seconds, 0.001)
     built = httpx.Request(
@@ -204,9 +204,6 @@ def _built(request: Request, header: tuple[str, Secret] | None, seconds: float) 
             "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
         },
     )
-    if header is None:
-        yield built
-        return
     name, value = header
     built.headers[name] = value.reveal()
     try:

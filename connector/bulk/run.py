@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .pace import Pace
     from .recovery import Runner
 
-_GATHER = 0.005
+_GATHER = 0.01
 """Seconds for which results gather, so that one write to the disk journals many; more work waits for the crew."""
 
 

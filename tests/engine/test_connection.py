@@ -19,6 +19,7 @@ from locoia_pat.wire import Failure, Request
 from tests.loopback import TOKEN, answer, created, raw, send, serving
 
 CREDENTIAL = "fake-credential-0123456789abcdef"
+HEADER = ("authorization", Secret(f"Bearer {CREDENTIAL}"))
 CREATE = {"expiration": None, "scopes": ["automation:view", "embed"], "note": 'say "hi"\n'}
 
 
@@ -129,7 +130,7 @@ def test_no_proxy_names_hosts_that_are_reached_directly(exempt: str, through: bo
     with serving(answer(502)) as proxy, serving() as server:
         os.environ.update(ALL_PROXY=f"127.0.0.1:{proxy.port}", NO_PROXY=exempt.format(port=server.port))
         executor = Executor(f"https://127.1:{server.port}")  # a host that is not known to be this computer, and is
-        failure = executor.send(Request("GET", f"https://127.1:{server.port}/x"), None, 5)
+        failure = executor.send(Request("GET", f"https://127.1:{server.port}/x"), HEADER, 5)
         executor.close()
     assert isinstance(failure, Failure)
     assert not failure.sent

@@ -12,7 +12,7 @@ from locoia_pat.library.locoia.bodies import Writer
 from locoia_pat.library.locoia.structures import Unreadable, path, structure
 
 from tests.library.locoia_kit import one, rendered, request, sent
-from tests.safety.test_coercion import CONSTANTS, JSON, TEXTS, same
+from tests.safety.test_coercion import CONSTANTS, JSON, TEMPTING, same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def of_locoia(inputs: dict[str, Any]) -> dict[str, Any]:
     return {name: json.dumps(v) if FIELDS[name]["type"] == "json" else v for name, v in inputs.items()}
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+@pytest.mark.parametrize("text", TEMPTING, ids=ascii)
 def test_a_text_of_the_table_of_coercions_renders_to_the_json_that_we_send(tmp_path: Path, text: str) -> None:
     specs = one(
         tmp_path,
@@ -75,7 +75,7 @@ def test_a_text_of_the_table_of_coercions_renders_to_the_json_that_we_send(tmp_p
 
 
 @pytest.mark.parametrize("omit", [True, False])
-@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+@pytest.mark.parametrize("text", TEMPTING, ids=ascii)
 def test_a_text_that_may_be_left_out_renders_so_too_and_empty_is_not_given(
     tmp_path: Path, text: str, *, omit: bool
 ) -> None:
@@ -170,7 +170,7 @@ def test_what_is_null_is_left_out_in_any_order(tmp_path: Path, given_: dict[str,
     assert same(made, ours)
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if text], ids=ascii)
+@pytest.mark.parametrize("text", [text for text in TEMPTING if text], ids=ascii)
 def test_a_value_in_an_address_is_quoted_into_its_own_segment(tmp_path: Path, text: str) -> None:
     specs = one(
         tmp_path,

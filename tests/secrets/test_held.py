@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from locoia_pat import AsyncConnector, Connector, Outcome
+from locoia_pat import AsyncConnector, Connector, Outcome, Secret
 from locoia_pat import executor as executor_module
 from locoia_pat.executor import AsyncExecutor, Executor
 from locoia_pat.wire import Request
@@ -17,6 +17,7 @@ from locoia_pat.wire import Request
 from tests.loopback import answer, drop, serving
 from tests.secrets.kit import CREATE, ODD, auth_of, leaks, minted
 
+HEADER = ("authorization", Secret("Bearer fake"))
 ENDS = {"done": (answer(201, minted(ODD)), Outcome.DONE), "dropped": (drop, Outcome.UNKNOWN)}
 
 
@@ -87,7 +88,7 @@ def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkey
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", interrupting)
     executor = Executor("http://127.0.0.1:1/v1")
     with pytest.raises(KeyboardInterrupt) as caught:
-        executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), None, 1)
+        executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
     executor.close()
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
     assert {*frames(caught.value)} <= {__file__, executor_module.__file__}
@@ -98,7 +99,7 @@ def test_an_interrupt_leaves_the_async_executor_so_too(monkeypatch: pytest.Monke
     async def main() -> BaseException:
         executor = AsyncExecutor("http://127.0.0.1:1/v1")
         try:
-            await executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), None, 1)
+            await executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
         except KeyboardInterrupt as error:
             return error
         finally:
