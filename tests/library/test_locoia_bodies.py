@@ -12,7 +12,8 @@ from locoia_pat.library.locoia.bodies import Writer
 from locoia_pat.library.locoia.structures import Unreadable, path, structure
 
 from tests.library.locoia_kit import one, rendered, request, sent
-from tests.safety.test_coercion import CONSTANTS, JSON, TEMPTING, same
+from tests.safety.test_coercion import CONSTANTS, JSON, same
+from tests.texts import TEMPTING
 
 if TYPE_CHECKING:
     from pathlib import Path
