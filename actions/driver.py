@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 SETTLE = 2.0
 """Seconds for a request whose answer was lost to arrive; the answers themselves were waited for before."""
 
+LEFT = "Name all its places; one that is not needed any more is to be emptied, or removed, first."
+"""What to do about a place that a name does not stand at any more."""
+
 
 class BusyError(Exception):
     """The lease was lost: somebody else works on the name."""
@@ -51,6 +54,8 @@ class Driver:
         state: State | None = None,
         wait: float = 60,
         settle: float = SETTLE,
+        take_over: bool = False,
+        ending: bool = False,
     ) -> None:
         """Work on *name* with the credential of *connector* and the tokens in *places*.
 
@@ -61,6 +66,8 @@ class Driver:
             state: the journal and the leases; by default the user's.
             wait: seconds to wait for the lease.
             settle: seconds a request whose answer was lost gets to arrive.
+            take_over: whether a place may hold a token that is not known to be of this name.
+            ending: whether the name is to end, so that places are only emptied.
 
         Raises:
             InvalidError: a place or the state cannot be used.
@@ -81,6 +88,7 @@ class Driver:
         self._lease = self._state.lease(self._api, name)
         self._wait = wait
         self._settle = settle
+        self._take_over, self._ending = take_over, ending
         self._others: list[Connector] = []
         self.attempts = 0
         self.warnings: list[str] = []
@@ -143,14 +151,10 @@ class Driver:
     def _load(self) -> Snapshot:
         known = self._state.load(self._api, self._name)
         managed = managed_of(known) if known else Managed(self._name, self._state.owner)
-        record = self.places.read(managed.op)
-        for ref in known["places"] if known else ():
-            if ref not in self.places.refs and self._holds(ref):
-                raise invalid(
-                    f"the token of this name stands at {ref}, which is not named",
-                    field="token_to",
-                    hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
-                )
+        record = self.places.read(managed, take_over=self._take_over, ending=self._ending)
+        left = self.places.left(known["places"] if known else (), self._connector.open_sink)
+        if left is not None:
+            raise invalid(f"the token of this name stands at {left}, which is not named", field="token_to", hint=LEFT)
         self._itself(record)
         return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation(), self._measured())
 
@@ -162,10 +166,6 @@ class Driver:
             self.warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()
         return Capabilities.of({name: fact.get("value") for name, fact in known.facts.items()})
-
-    def _holds(self, ref: str) -> bool:
-        """Whether a token can be seen to stand at *ref*."""
-        return self._connector.open_sink(ref).record().current is not None
 
     def _itself(self, record: Record) -> None:
         """Refuse what would kill the credential that is used, unless it is read from the place that is written.

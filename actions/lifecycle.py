@@ -52,7 +52,7 @@ def told(action: str, wanted: Wanted, driver: Driver, done: Done, api: str) -> R
         "scopes": current.beside.get("scopes") if current else None,
         "retire_due": done.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if done.retire_due else None,
     }
-    refs = driver.places.readable if current else ()
+    refs = driver.places.holding if current else ()
     return Result(action, Outcome.DONE, api, driver.attempts, warnings, data, token_refs=refs)
 
 
@@ -66,7 +66,7 @@ def tended(
 ) -> Result:
     """Run *machine* for a name, and tell it as the result of *action*."""
     try:
-        driver = Driver(connector, wanted.name, places, **options)
+        driver = Driver(connector, wanted.name, places, take_over=wanted.take_over, **options)
         wanted = replace(wanted, itself=connector.auth_ref in driver.places.refs)
     except ConnectorError as error:
         return Result(action, error.outcome, problem=error.problem)

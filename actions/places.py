@@ -16,10 +16,12 @@ from locoia_pat.sinks.record import Record
 from .protocols.effects import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from locoia_pat.sinks import Sink
     from locoia_pat.state import State
+
+    from .protocols.effects import Managed
 
 _ORDER = ("record", "token", "nothing")
 """Of a new token: who can only be written comes last, for what it is given cannot be taken back."""
@@ -48,46 +50,109 @@ class Places:
         return tuple(sink.ref for sink in self._sinks if sink.keeps != "nothing")
 
     @property
+    def holding(self) -> tuple[str, ...]:
+        """Those of them that hold the token now."""
+        return tuple(ref for ref in self.readable if self._shown.get(ref, Record()).current is not None)
+
+    @property
     def staged(self) -> bool:
         """Whether one of them keeps the token before, too."""
         return any(sink.keeps == "record" for sink in self._sinks)
 
-    def read(self, op: str | None) -> Record:
+    def read(self, managed: Managed, *, take_over: bool = False, ending: bool = False) -> Record:
         """What they hold, brought to the same: a run that was killed may have written the first ones alone.
 
-        *op* is the operation under way.
+        Args:
+            managed: what is journalled of the name.
+            take_over: whether a place may hold a token that is not known to be of this name.
+            ending: whether they are only to be emptied, which those that can only be written need not take.
 
         Raises:
             InvalidError: one cannot take a token, or holds that of another name, or cannot be brought to the same.
 
         """
         for sink in self._sinks:
-            sink.probe()  # a place that cannot be written is told before anything is sent
-        furthest = self.look(op)
+            if sink.keeps == "nothing":
+                self._refuse_shared(sink)
+            if sink.keeps != "nothing" or not ending:
+                sink.probe()  # a place that cannot be written is told before anything is sent
+        furthest = self.look(managed, take_over=take_over)
         if error := self.keep(furthest):
             raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
         return furthest
 
-    def look(self, op: str | None) -> Record:
+    def look(self, managed: Managed, *, take_over: bool = False) -> Record:
         """The record that is furthest of those that can be read, else the one that all of the others reached.
 
-        *op* is the operation under way.
-
-        Raises:
-            OSError, ValueError, InvalidError: a place cannot be read, or holds something else.
-
+        Arguments and errors are those of :meth:`read`; here an ``OSError`` or a ``ValueError`` says that a place cannot
+        be read.
         """
         self._shown = {sink.ref: self._seen(sink) for sink in self._sinks}
+        op, live = managed.op, managed.rows.get(managed.slot)
 
-        def rank(record: Record) -> tuple[bool, bool]:
+        def rank(record: Record) -> tuple[bool, bool, bool]:
             ours = [entry is not None and entry.beside.get("op") == op for entry in (record.current, record.pending)]
-            return (op is not None and ours[0], op is not None and ours[1])
+            used = record.current is not None and live is not None and record.current.id == live
+            return (op is not None and ours[0], op is not None and ours[1], used)
 
-        readable = [self._shown[ref] for ref in self.readable]
-        there = [record for record in readable if record.current or record.pending]
+        there = {ref: self._shown[ref] for ref in self.readable if self._shown[ref].current or self._shown[ref].pending}
+        if not take_over:
+            self._refuse_strangers(there)
         if there:
-            return max(there, key=lambda record: (*rank(record), record.current is not None))
+            return max(there.values(), key=lambda record: (*rank(record), record.current is not None))
         return min((record for record in self._shown.values() if record.current), key=rank, default=Record())
+
+    def _refuse_shared(self, sink: Sink) -> None:
+        """Refuse a place that cannot be read and was given the token of another name."""
+        other = self._state.name_at(self._api, (sink.ref, sink.ref.removesuffix("#bearer"), f"{sink.ref}#bearer"))
+        if other is not None and other != self._name:
+            raise invalid(
+                f"{sink.ref} holds the token of the name {other}",
+                field="token_to",
+                hint="Name another place, or end that name there with retire_pat.",
+            )
+
+    def _refuse_strangers(self, there: Mapping[str, Record]) -> None:
+        """Refuse a token that is not known to be of this name, beside one that is: it must not take its place."""
+        known = {ref: record for ref, record in there.items() if self._is_known(ref, record)}
+        tokens = [entry.token for record in known.values() for entry in _entries(record) if entry]
+        for ref, record in there.items():
+            if known and ref not in known and record.current is not None and record.current.token not in tokens:
+                raise invalid(
+                    f"{ref} holds another token than {next(iter(known))}, and it is not known to be of this name",
+                    field="token_to",
+                    hint="Empty it, once nobody needs that token: it is then given the one of this name.",
+                )
+
+    def _is_known(self, ref: str, record: Record) -> bool:
+        """Whether what stands in a place is known to be of this name: by the record, or by the journal."""
+        entry = record.current or record.pending
+        named = record.name == self._name
+        return named or (ref in self._tokens_alone and entry is not None and bool(entry.beside))
+
+    @property
+    def _tokens_alone(self) -> tuple[str, ...]:
+        return tuple(sink.ref for sink in self._sinks if sink.keeps == "token")
+
+    def left(self, refs: Sequence[str], open_place: Callable[[str], Sink]) -> str | None:
+        """A place of those in *refs*, where the name stood, that is not named any more and still holds a token.
+
+        One that can only be written cannot be emptied: that it holds one is a warning.
+
+        Raises:
+            OSError, ValueError, InvalidError: it cannot be read.
+
+        """
+        for ref in refs:
+            if ref in self.refs:
+                continue
+            sink = open_place(ref)
+            if sink.keeps == "nothing":
+                if self._state.given(self._api, self._name, ref) is not None:
+                    self._warn(f"{ref} was given a token of this name, and is not named: it keeps what it has")
+            elif sink.record().current is not None:
+                return ref
+        return None
 
     def _seen(self, sink: Sink) -> Record:
         """What stands in one place, as far as it can be told."""

@@ -48,8 +48,9 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
         for row, marker in marks
         if marker.owner != state.owner or marker.name not in known
     ]
-    outcome = next((bad for bad in _BAD if bad.value in [row["outcome"] for row in names]), Outcome.DONE)
-    problem = next((row.pop("problem") for row in names if row["outcome"] == outcome.value and "problem" in row), None)
+    problems = {row["outcome"]: problem for row in reversed(names) if (problem := row.pop("problem", None))}
+    outcome = next((bad for bad in _BAD if bad.value in problems), Outcome.DONE)
+    problem = problems.get(outcome.value)
     return Result(
         "reconcile", outcome, api, listed.attempts, data={"names": names, "foreign": foreign}, problem=problem
     )
@@ -70,6 +71,8 @@ def _planned(connector: Connector, state: State, name: str, found: dict[str, Any
 
 def _done(connector: Connector, state: State, name: str, found: dict[str, Any], **options: Any) -> dict[str, Any]:
     managed = managed_of(found)
+    if managed.ended and managed.doing is None:
+        return {"name": name, "outcome": Outcome.DONE.value, "change": "none"}
     wanted = Wanted(name, managed.scopes, managed.days, managed.note)
     result = tended("reconcile", machine.reconcile, connector, wanted, found["places"], state=state, **options)
     told = result.to_dict()

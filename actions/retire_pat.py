@@ -38,4 +38,4 @@ def retire_pat(connector: Connector, *, name: str, token_to: Sequence[str | Sink
 
 def run(connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink], **options: Any) -> Result:
     """The same from inputs, as a step has them; returns a result for every outcome."""
-    return tended("retire_pat", machine.retire, connector, wanted_of(**inputs), token_to, **options)
+    return tended("retire_pat", machine.retire, connector, wanted_of(**inputs), token_to, ending=True, **options)

@@ -126,6 +126,7 @@ class Lookout:
         for token in self.fleet.tokens:
             for place in token.to:
                 ref = self._ref(place)
+                ref = ref and _spot(ref)
                 if ref is not None and known.setdefault(ref, token.name) != token.name:
                     yield ref, known[ref], token.name
 
@@ -144,10 +145,13 @@ class Lookout:
         managed = managed_of(known) if known else Managed(token.name, self.state.owner)
         try:
             places = Places([owner.connector.open_sink(ref) for ref in token.to], self.state, api, token.name)
-            current = places.look(managed.op).current
+            current = places.look(managed, take_over=token.take_over).current
+            left = places.left(known["places"] if known else (), owner.connector.open_sink)
         except (ConnectorError, OSError, ValueError) as error:
             why = error.problem.message if isinstance(error, ConnectorError) else str(error)
             return Seen(token.name, owner.name, "blocked", why)
+        if left is not None:
+            return Seen(token.name, owner.name, "blocked", f"it stands at {left}, which is not named here")
         id_ = current.id if current else None
         row = owner.rows.get(id_ or "")
         left = row.get("expires_in_days") if row else None
@@ -181,3 +185,11 @@ class Lookout:
             return "renew", ""
         now = dt.datetime.now(dt.UTC)
         return ("retire" if any(retire.due <= now for retire in managed.retire) else "none"), ""
+
+
+def _spot(ref: str) -> str:
+    """What *ref* writes, however: a file as a record or as a bare token, a Connector Auth with its word or without."""
+    for kind in ("file:", "text:"):
+        if ref.startswith(kind):
+            return ref.removeprefix(kind).removesuffix("#current")
+    return ref.removesuffix("#bearer") if ref.startswith("connector-auth:") else ref

@@ -19,8 +19,11 @@ class Creating(Upkeep):
 
     def elsewhere(self, owner: str = "") -> Machine:
         """End, for the name is another state's."""
-        who = f" ({owner})" if owner else ""
-        message = f"the token of the name {self.wanted.name} is not managed by this state, but elsewhere{who}"
+        message = (
+            f"the token of the name {self.wanted.name} is not managed by this state, but elsewhere ({owner})"
+            if owner
+            else f"the place holds a token that this state does not know as that of the name {self.wanted.name}"
+        )
         yield from ()
         return Done(problem="managed_elsewhere", message=message)
 

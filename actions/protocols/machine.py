@@ -62,15 +62,21 @@ class _Tender(Creating):
 
     def remarks(self) -> Iterator[str]:
         """What is done, and may still not be what was meant."""
-        if self.wanted.note and self.wanted.note != self.managed.note:
+        if self.managed.rows and self.wanted.note and self.wanted.note != self.managed.note:
             yield f'its rows keep the note "{self.managed.note}": the API changes none'
+        if self.cut is not None:
+            until = self.cut.strftime("%Y-%m-%dT%H:%MZ")
+            yield f"this rotation came within the overlap of another: a token that was promised until {until} is ended"
         if self.known.list_whole is False:
             yield "the API lists some rows alone, so one that a lost answer left may not be found"
 
     def is_foreign(self) -> bool:
         """Whether the places hold a token that this state knows nothing of."""
-        known = bool(self.managed.rows) or self.managed.doing is not None
-        return self.record.current is not None and not known
+        current = self.record.current
+        if current is None or self.managed.doing is not None:
+            return False
+        waiting = (row.id for row in self.managed.retire)
+        return of(current, "id") not in {*self.managed.rows.values(), *self.managed.dead, *waiting}
 
     def ensure(self) -> Machine:
         resumed = yield from self._resumed()
@@ -104,7 +110,8 @@ class _Tender(Creating):
     def end(self) -> Machine:
         ids = dict.fromkeys([*self.managed.rows.values(), *(row.id for row in self.managed.retire), *self.stored()])
         if not ids:
-            return Done()
+            message = f"there is no token of the name {self.wanted.name}"
+            return Done() if self.managed.ended else Done(problem="not_found", message=message)
         yield from self.write(doing="retire", op=self.managed.op or self.op)
         own = of(self.record.current, "id") if self.record.current and self.wanted.itself else None
         for id_ in sorted(ids, key=lambda id_: id_ == own):  # the token that authorises all this goes last
@@ -159,6 +166,8 @@ class _Tender(Creating):
         if self.managed.doing is None:
             if (stop := self._unmarkable(slot)) is not None:
                 return stop
+            waiting = {row.id: row.due for row in self.managed.retire if row.due > self.now}
+            self.cut = None if in_place else waiting.get(self.managed.rows.get(slot, ""))
             yield from self.write(doing="in_place" if in_place else "rotate", op=self.op, slot=slot)
         before = self.record.previous if self._is_promoted() else self.record.current
         if (stop := (yield from self._promoted(slot))) is not None:
@@ -178,6 +187,8 @@ class _Tender(Creating):
         listed: Result = yield Call("list_pats", by=current.token)
         replaced = current.token is UNREADABLE and _is_replaced(current, listed)
         if not replaced and self.works(listed):
+            if of(current, "id") in [row.id for row in self.managed.retire]:
+                return (yield from self._rotated(other(self.slot())))  # an old one was put back, and is to end
             return Done()
         if not replaced and not self.dead(listed):
             return Done(result=listed)

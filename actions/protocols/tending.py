@@ -84,6 +84,8 @@ class Tending:
         self.now = snapshot.now
         self.op = snapshot.op
         self.known = snapshot.known
+        self.cut: dt.datetime | None = None
+        """Until when the token before the last one should have worked, where this rotation ends it earlier."""
 
     def fence(self) -> Secret | None:
         """What authorises a change: the managed token itself, where it is the rotator.

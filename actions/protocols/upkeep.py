@@ -40,7 +40,7 @@ class Upkeep(Minting):
         """Make useless what is due: the secrets before the current one."""
         change: Change = "none"
         for row in self.managed.retire:
-            if row.due > self.now:
+            if row.due > self.now or (self.record.current is not None and row.id == of(self.record.current, "id")):
                 continue
             if (stop := (yield from self.useless(row.id, self._days_of(row.id)))) is not None:
                 return stop

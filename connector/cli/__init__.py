@@ -64,7 +64,8 @@ class _Commands(click.Group):
         if args and args[0] not in _COMMANDS:
             from ..errors import did_you_mean, shown  # noqa: PLC0415  # only for this message
 
-            ctx.fail(f"there is no command {shown(args[0])}{did_you_mean(args[0], _COMMANDS)}")
+            meant = f"; it is an action: locoia-pat run {args[0]}" if args[0] in SpecFolder().names else ""
+            ctx.fail(f"there is no command {shown(args[0])}{meant or did_you_mean(args[0], _COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's

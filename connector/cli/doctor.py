@@ -35,7 +35,7 @@ if TYPE_CHECKING:
               help="With --measure: time for something to show up in the list.")  # fmt: skip
 @click.option("--wait", type=click.FloatRange(min=0), default=60, show_default=True, metavar="SECONDS",
               help="With --measure: time to wait for another measurement.")  # fmt: skip
-@click.option("--auth", metavar="REF", help="The credential: file:PATH, keyring:SERVICE/NAME, env:NAME or -.")
+@click.option("--auth", metavar="REF", help="The credential: file:, text:, env-file:, keyring:, command:, env: or -.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal before --measure makes tokens.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where a problem was found.")
 @json_option

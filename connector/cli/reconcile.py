@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--token-to", metavar="REF", multiple=True, help="Where the token of NAME is stored.")
 @click.option("--expiration", type=click.IntRange(min=1), default=30, show_default=True, metavar="DAYS",
               help="How long the token of NAME lives.")  # fmt: skip
-@click.option("--auth", metavar="REF", help="The credential: file:PATH, keyring:SERVICE/NAME, env:NAME or -.")
+@click.option("--auth", metavar="REF", help="The credential: file:, text:, env-file:, keyring:, command:, env: or -.")
 @click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
               help="Time to wait for another process that works on the same name.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")

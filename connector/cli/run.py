@@ -35,9 +35,12 @@ FOR_EACH = ("width", "rate", "max_failures", "in_order", "anew", "repeat_unknown
 @action_argument
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - is standard input.")
-@click.option("--auth", metavar="REF", help="The credential: file:PATH, keyring:SERVICE/NAME, env:NAME or -.")
+@click.option("--auth", metavar="REF", help="The credential: file:, text:, env-file:, keyring:, command:, env: or -.")
 @click.option(
-    "--token-to", metavar="REF", multiple=True, help="Where a new token goes: file:PATH or keyring:SERVICE/NAME."
+    "--token-to",
+    metavar="REF",
+    multiple=True,
+    help="Where a new token goes: file:, text:, env-file:, keyring:, command: or connector-auth:.",
 )
 @click.option("--replace", is_flag=True, help="The place may hold another token, which becomes its previous one.")
 @click.option("--reveal", is_flag=True, help="Print a new token in the envelope, as data.token.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("whoami")
-@click.option("--auth", metavar="REF", help="The credential: file:PATH, keyring:SERVICE/NAME, env:NAME or -.")
+@click.option("--auth", metavar="REF", help="The credential: file:, text:, env-file:, keyring:, command:, env: or -.")
 @json_option
 @specs_option
 def command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:

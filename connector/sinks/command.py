@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import invalid, shown
 from ..secret import Secret, credential, redact
+from ..suspect import suspects
 from .record import Record
 from .sink import Credential
 
@@ -40,9 +41,9 @@ class CommandSink:
         Raises:
             InvalidError: *place* is neither.
         """
-        self.ref = f"command:{place}"
         self._field = field
         self._words = _words(place)
+        self.ref = f"command:{shlex.join(self._words)}"
         if not self._words:
             raise invalid(
                 "a command is words as a shell splits them, or a JSON list of texts",
@@ -69,7 +70,9 @@ class CommandSink:
             InvalidError: there is none.
         """
         if shutil.which(self._words[0]) is None:
-            raise invalid(f"there is no program {shown(self._words[0])} that can be run", field=self._field)
+            name = self._words[0]
+            told = shown(name) if any(suspects(name)) else name
+            raise invalid(f"there is no program {told} that can be run", field=self._field)
 
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record
         """Give the program the token.
@@ -141,4 +144,7 @@ def _words(place: str) -> list[str]:
         found = json.loads(place) if place.startswith("[") else shlex.split(place)
     except ValueError:
         return []
-    return found if all(isinstance(word, str) and "\0" not in word for word in found) and "".join(found[:1]) else []
+    if not all(isinstance(word, str) and "\0" not in word for word in found) or not "".join(found[:1]):
+        return []
+    name, *rest = found
+    return [os.path.abspath(name) if os.sep in name else name, *rest]  # noqa: PTH100  # resolve() would follow links

@@ -57,6 +57,8 @@ class FileSink(Place):
             InvalidError: the path leads nowhere: a user or a working folder that does not exist.
         """
         super().__init__(key, form=form, field=field)
+        self._was: int | None = None
+        """The mode of a file that others could read."""
         try:
             self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # resolve() would follow links
         except (RuntimeError, OSError, ValueError):
@@ -100,13 +102,16 @@ class FileSink(Place):
         return text
 
     def _rewritten(self) -> Record:
-        proven = _proven.get(self.path.parent, 0.0) > time.monotonic()
+        folder = self.path.parent
+        proven = _proven.get(folder, 0.0) > time.monotonic() and folder.is_dir()
         return Record() if proven and self._text() is None else super()._rewritten()
 
     def _write(self, text: Secret) -> None:
         folder = self.path.parent
         _proven.pop(folder, None)
         before = self.path.stat() if self.path.exists() else None
+        if before is not None and before.st_mode & 0o077:
+            self._was = stat.S_IMODE(before.st_mode)
         # One name for each file, so that what a killed process left behind is cleared away by the next.
         name = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
         temporary = folder / f".locoia-pat-{name}.tmp"
@@ -132,6 +137,7 @@ class FileSink(Place):
         """What the owner should know; it must not fail, for the token is stored."""
         with contextlib.suppress(OSError):
             mode = stat.S_IMODE(self.path.stat().st_mode)
+            yield from [_CLOSED.format(self.path, self._was, mode)] if self._was and not mode & 0o077 else []
             yield from [_OPEN.format(self.path, mode)] if mode & 0o077 else []
             yield from [_UNIGNORED.format(self.path)] if _unignored(self.path) else []
 
@@ -139,6 +145,7 @@ class FileSink(Place):
 _FOR_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP")
 """A checkout may have Git start programs of its own, so it gets no variable that may hold a secret."""
 _OPEN = "{} can be read by others (mode {:04o}): its file system keeps no modes, as on Windows"
+_CLOSED = "{} was readable by others (mode {:04o}), and is its owner's alone now (mode {:04o})"
 _UNIGNORED = "{} stands in a Git checkout and is not known to be ignored; add it to .gitignore"
 
 

@@ -19,7 +19,7 @@ from ..errors import invalid
 from .lease import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..secret import Secret
 
@@ -207,6 +207,14 @@ class State:
         select = "SELECT fingerprint FROM given WHERE api = ? AND name = ? AND place = ?"
         with self._connected() as database:
             row = database.execute(select, (api, name, place)).fetchone()
+        return row[0] if row else None
+
+    def name_at(self, api: str, places: Sequence[str]) -> str | None:
+        """A name whose token one of *places*, which cannot be read, was given last; None where there is none."""
+        among = ", ".join("?" * len(places))
+        select = f"SELECT name FROM given WHERE api = ? AND place IN ({among}) ORDER BY name"  # noqa: S608  # marks
+        with self._connected() as database:
+            row = database.execute(select, (api, *places)).fetchone()
         return row[0] if row else None
 
     def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:

@@ -400,3 +400,19 @@ def test_a_run_that_is_interrupted_ends_what_it_began_and_begins_nothing_more(ya
     assert 1 <= len(made) < 60
     assert all(yard.works(f"n{n:03}") for n in made)
     assert {one.step for one in yard.seen(file).values()} <= {"none", "create"}
+
+
+def test_a_token_that_stands_elsewhere_is_blocked_in_a_plan_as_it_is_when_applied(yard: Yard) -> None:
+    yard.apply(yard.fleet({"name": "one"}))
+    moved = yard.fleet({"name": "one", "to": [f"file:{yard.folder}/new.json"]})
+    seen = yard.seen(moved)["one"]
+    assert (seen.step, "which is not named here" in seen.why) == ("blocked", True)
+    assert yard.apply(moved)[0].outcome.value == "invalid"
+
+
+def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callable[..., Done]) -> None:
+    rows = [{"name": "a", "to": [f"file:{yard.folder}/t"]}, {"name": "b", "to": [f"text:{yard.folder}/t"]}]
+    done = call("fleet", "plan", yard.fleet(*rows))
+    assert (done.code, "is the place of both a and b" in done.err) == (2, True)
+    rows = [{"name": "a", "to": ["connector-auth:x"]}, {"name": "b", "to": ["connector-auth:x#bearer"]}]
+    assert call("fleet", "plan", yard.fleet(*rows)).code == 2

@@ -85,7 +85,7 @@ def test_a_name_lives_in_a_place_that_holds_the_token_alone(place: Place, bare: 
 def test_a_token_that_nobody_journalled_is_not_taken_for_ours(place: Place, bare: str) -> None:
     place.ensure(token_to=[bare])
     other = place.options("other", token_to=[bare])
-    with pytest.raises(Exception, match="not managed by this state") as caught:
+    with pytest.raises(Exception, match="a token that this state does not know") as caught:
         place.ensure(**other)
     assert caught.value.problem.code == "managed_elsewhere"  # type: ignore[attr-defined]  # ours
     assert place.ensure(**{**other, "take_over": True}).change == "created"

@@ -86,10 +86,10 @@ Run them on a schedule, by the command or from Python:
 """
 
 _STORED = """
-What they store, flows use by a Connector Auth, which the next command of the same job updates; the token is in no
-argument and in no flow:
+What they store, flows use by a Connector Auth, which is one of their places; the token is in no argument and in no
+flow:
 
-- `locoia-pat run update_connector_auth connector_auth_id=… auth_token=@ref:file:token.json`"""
+- `locoia-pat run rotate_pat name=… expiration=30 --token-to connector-auth:ID --token-to file:token.json`"""
 
 
 def lines(specs: Mapping[str, Any], supers: Mapping[str, Any]) -> Iterator[str]:
