@@ -401,7 +401,7 @@ def test_an_ignored_file_is_not_warned_about(checkout: Path, rule: str) -> None:
 
 
 def test_a_file_that_git_follows_is_warned_about_though_a_rule_ignores_it(checkout: Path) -> None:
-    (checkout / "t.json").touch()
+    (checkout / "t.json").touch(0o600)
     git = ["git", "-C", str(checkout)]
     subprocess.run([*git, "add", "t.json"], check=True)
     (checkout / ".gitignore").write_text("t.json\n")
