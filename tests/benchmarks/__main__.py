@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import click
+from locoia_pat.version import VERSION
 
 from .draw import markdown, picture
-from .measure import ROOT, Environments
+from .measure import ALL, OURS, ROOT, Environments
 from .tables import TABLES, Table, growth
 
 _PAGE = ROOT / "docs" / "speed.md"
@@ -30,8 +31,16 @@ _DRAWN = ("create_pat, warm", "fresh process", "20 wide, for each")
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice([*TABLES, "growth"]), help="Some tables; by default all.")
-@click.option("--rounds", default=11, show_default=True, help="How often each contender has its turn.")
-@click.option("--items", default=10_000, show_default=True, help="The most items of the table of growth: up to 100000.")
+@click.option(
+    "--rounds", default=11, type=click.IntRange(1), show_default=True, help="How often each contender has its turn."
+)
+@click.option(
+    "--items",
+    default=10_000,
+    type=click.IntRange(1000),
+    show_default=True,
+    help="The most items of the table of growth: up to 100000.",
+)
 @click.option("--environments", type=click.Path(path_type=Path), default=Path(gettempdir()) / "locoia-pat-benchmarks")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write all numbers into a file.")
 @click.option("--docs", is_flag=True, help="Write tables, numbers and picture into docs/.")
@@ -40,6 +49,8 @@ def main(
     only: tuple[str, ...], rounds: int, items: int, environments: Path, file: Path | None, *, docs: bool, targets: bool
 ) -> None:
     """Measure, and print what was measured."""
+    if docs and only:
+        raise click.UsageError("--docs writes all tables, so it goes with no --only")
     envs = Environments(environments)
     tables: list[Table] = []
     for name, make in TABLES.items():
@@ -67,7 +78,9 @@ def main(
 
 def _machine() -> str:
     system = f"{platform.system()} on {platform.machine()}"
-    return f"{os.cpu_count()} processors, {system}, {platform.python_implementation()} {platform.python_version()}."
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    rivals = ", ".join(one.requirements[0].replace("==", " ") for one in ALL if one is not OURS)
+    return f"{os.cpu_count()} processors, {system}, {python}. Beside locoia-pat {VERSION}: {rivals}."
 
 
 if __name__ == "__main__":

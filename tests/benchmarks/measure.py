@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 import venv
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.request import urlopen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from .api import Api
 
 _One = TypeVar("_One")
 HERE = Path(__file__).parent
@@ -49,7 +51,11 @@ AGENT = Contender(
     ("airbyte-agent-sdk==0.1.380",),
     "from airbyte_agent_sdk.executor.local_executor import LocalExecutor",
 )
-ALL = (BARE, OURS, REQUESTS, AGENT, CDK)
+DLT = Contender("dlt", "dlt_client", ("dlt==1.31.0",), "from dlt.sources.helpers.rest_client import RESTClient")
+SINGER = Contender("Singer SDK", "singer_stream", ("singer-sdk==0.54.9",), "from singer_sdk.streams import RESTStream")
+ALL = (BARE, OURS, REQUESTS, SINGER, DLT, AGENT, CDK)
+SERVER = Contender("the server", "server", ("trustme==1.2.1",), "import trustme")
+"""What makes the server's certificate."""
 
 
 class Took(NamedTuple):
@@ -106,25 +112,6 @@ def rotated(contenders: Sequence[_One], number: int) -> list[_One]:
     return turned[::-1] if cycle % 2 else turned
 
 
-@contextmanager
-def api(rows: int = 1) -> Iterator[str]:
-    """The address of a server of its own whose list has so many rows."""
-    script = str(HERE / "server.py")
-    with subprocess.Popen([sys.executable, script, str(rows)], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-        finally:
-            server.terminate()
-
-
-def seen(url: str) -> Any:
-    """What the server at *url* was sent last; None where nothing was."""
-    with urlopen(url.removesuffix("/v1") + "/seen") as answer:  # noqa: S310  # loopback
-        bodies = json.load(answer)
-    return json.loads(bodies[-1]) if bodies else None
-
-
 class Process:
     """A contender that waits for orders."""
 
@@ -155,32 +142,34 @@ class Process:
 
 def _quiet() -> dict[str, str]:
     """The environment without what would change what is measured, and with everybody's telemetry off."""
-    off = {"AIRBYTE_TELEMETRY_MODE": "disabled", "DO_NOT_TRACK": "1"}
+    off = {"AIRBYTE_TELEMETRY_MODE": "disabled", "DO_NOT_TRACK": "1", "RUNTIME__DLTHUB_TELEMETRY": "false"}
     return {name: value for name, value in os.environ.items() if not name.startswith("LOCOIA")} | off
 
 
 def warm(
-    envs: Environments, url: str, orders: Sequence[tuple[Contender, dict[str, Any]]], rounds: int
-) -> tuple[list[Took], list[Any]]:
-    """What each order took, in processes that did it once before; and what the server was sent by it last."""
+    envs: Environments, api: Api, orders: Sequence[tuple[Contender, dict[str, Any]]], rounds: int
+) -> tuple[list[Took], list[Counter[str]]]:
+    """What each order took, in processes that did it once before; and all that the server was sent for each."""
+    walls: list[list[float]] = [[] for _ in orders]
+    cpus: list[list[float]] = [[] for _ in orders]
+    peaks = [0.0 for _ in orders]
+    sent: list[Counter[str]] = [Counter() for _ in orders]
     with ExitStack() as stack:
-        processes = {contender: Process(envs.python(contender), contender, url) for contender, _ in orders}
+        processes = {contender: Process(envs.python(contender), contender, api.url) for contender, _ in orders}
         for process in processes.values():
             stack.callback(process.close)
-        bodies = []
         for contender, order in orders:
             processes[contender].do({**order, "times": min(order["times"], 50)})
-            bodies.append(seen(url))
-        told: list[list[dict[str, float]]] = [[] for _ in orders]
+        api.sent()
         for number in range(rounds):
             for at in rotated(range(len(orders)), number):
                 contender, order = orders[at]
-                told[at].append(processes[contender].do(order))
-                seen(url)  # so that the server keeps nothing
-    return [
-        Took.of([one["wall"] for one in found], [one["cpu"] for one in found], max(one["peak"] for one in found))
-        for found in told
-    ], bodies
+                told = processes[contender].do(order)
+                walls[at].append(told["wall"])
+                cpus[at].append(told["cpu"])
+                peaks[at] = max(peaks[at], told["peak"])
+                sent[at] += api.sent()
+    return [Took.of(*found) for found in zip(walls, cpus, peaks, strict=True)], sent
 
 
 def fresh(commands: Sequence[Sequence[str]], rounds: int, env: dict[str, str] | None = None) -> list[Took]:
@@ -189,6 +178,8 @@ def fresh(commands: Sequence[Sequence[str]], rounds: int, env: dict[str, str] | 
     for number in range(rounds + 1):
         for at in rotated(range(len(commands)), number):
             began = time.perf_counter()
-            subprocess.run(commands[at], check=True, stdout=subprocess.DEVNULL, env=_quiet() | (env or {}))
+            done = subprocess.run(commands[at], check=False, capture_output=True, text=True, env=_quiet() | (env or {}))
             walls[at].append(time.perf_counter() - began)
+            if done.returncode:
+                raise RuntimeError(f"{' '.join(commands[at])} ended with {done.returncode}: {done.stderr[-2000:]}")
     return [Took.of(found[1:]) for found in walls]  # the first fills the caches of the system

@@ -1,14 +1,19 @@
 """The API for benchmarks: a process of its own on loopback that answers at once, and tells what it was sent.
 
-It takes the bodies of ``POST`` requests as they come; ``GET /seen`` gives them back, once, as a JSON list.
-``GET /v1/personal-access-tokens`` answers with as many rows as the first argument says.
+It ends when its standard input does.  ``GET /v1/personal-access-tokens`` answers with as many rows as the first
+argument says; ``GET /seen`` tells all requests since it was asked last, each with how often it came.  With a key and
+a certificate as further arguments it speaks https.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
+from collections import Counter
+from functools import lru_cache
+from typing import NamedTuple
 
 ROW = {"scopes": ["embed"], "note": "CI", "expires_at": "2027-01-01T00:00:00Z", "last_used": None}
 CREATED = json.dumps({**ROW, "id": "8f14e45f-ceea-467f-a9e6-2d1c0c0e1a2b", "token": "fake_9aK2mQ7xR4tW8zB3nV6c"})
@@ -25,46 +30,61 @@ def answer(status: str, body: str) -> bytes:
     return (head + body).encode()
 
 
+class Head(NamedTuple):
+    """What stands before a request's body."""
+
+    line: str
+    authorization: str
+    length: int
+
+
+@lru_cache(maxsize=1024)
+def read(raw: bytes) -> Head:
+    """A head as it came; the same ones come again and again."""
+    line, *fields = raw.decode("latin-1").split("\r\n")
+    values = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
+    return Head(line, values.get("authorization", ""), int(values.get("content-length", 0)))
+
+
 class Api:
     """What is answered, and what was sent."""
 
     def __init__(self, count: int) -> None:
         self._created = answer("201 Created", CREATED)
         self._listed = answer("200 OK", rows(count))
-        self._seen: list[str] = []
+        self._seen: Counter[tuple[str, str, bytes]] = Counter()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
         try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = await reader.readexactly(_length(head))
-                if body:
-                    self._seen.append(body.decode())
-                writer.write(self._answer(head))
+                head = read(await reader.readuntil(b"\r\n\r\n"))
+                body = await reader.readexactly(head.length)
+                writer.write(self._answer(head, body))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def _answer(self, head: bytes) -> bytes:
-        if head.startswith(b"POST"):
-            return self._created
-        if head.startswith(b"GET /seen"):
-            told, self._seen = answer("200 OK", json.dumps(self._seen[-1:])), []
-            return told
-        return self._listed
+    def _answer(self, head: Head, body: bytes) -> bytes:
+        if head.line.startswith("GET /seen"):
+            told = [[*sent[:2], sent[2].decode(), times] for sent, times in self._seen.items()]
+            self._seen.clear()
+            return answer("200 OK", json.dumps(told))
+        self._seen[head.line, head.authorization, body] += 1
+        return self._created if head.line.startswith("POST") else self._listed
 
 
-def _length(head: bytes) -> int:
-    lines = head.lower().split(b"\r\n")
-    return next((int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")), 0)
-
-
-async def main() -> None:
+async def main(count: str, *certificate: str) -> None:
     """Serve, and print the port."""
-    server = await asyncio.start_server(Api(int(sys.argv[1])).serve, "127.0.0.1", 0)
+    tls = None
+    if certificate:
+        key, chain = certificate
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(chain, key)
+    server = await asyncio.start_server(Api(int(count)).serve, "127.0.0.1", 0, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    async with server:
+        await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(*sys.argv[1:]))

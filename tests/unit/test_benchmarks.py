@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
+from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.benchmarks.api import api, meant
 from tests.benchmarks.draw import markdown, picture
 from tests.benchmarks.measure import Took, rotated
-from tests.benchmarks.tables import Table, Target
+from tests.benchmarks.tables import Table, Target, same
 
 
 def table() -> Table:
@@ -55,3 +58,35 @@ def test_the_picture_has_a_bar_for_each_row_as_long_as_its_median() -> None:
     _, bare, ours = root.iter(f"{space}rect")
     assert float(bare.attrib["width"]) == pytest.approx(float(ours.attrib["width"]) / 1.5, abs=1)
     assert [text.text for text in root.iter(f"{space}text")][:2] == ["One action", "httpx <alone>"]
+
+
+def test_requests_mean_the_same_however_json_is_spaced_and_a_journal_marks_them() -> None:
+    post = "POST /v1/personal-access-tokens HTTP/1.1", "Bearer x"
+    spaced = meant([(*post, '{"note": "CI", "expiration": 30}', 2)])
+    assert meant([(*post, '{"expiration":30,"note":"CI ~lpb/GEZDGNBVGY3TQOJQ"}', 2)]) == spaced
+    assert spaced.total() == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("PUT /v1", "Bearer x", '{"a":1}', 2), ("POST /v1", "", '{"a":1}', 2), ("POST /v1", "Bearer x", '{"a":"1"}', 2),
+     ("POST /v1", "Bearer x", "", 2), ("POST /v1", "Bearer x", '{"a":1}', 1)],
+    ids=["method", "credential", "type", "no body", "number"],
+)  # fmt: skip
+def test_contenders_that_send_something_else_are_not_compared(other: tuple[str, str, str, int]) -> None:
+    first = meant([("POST /v1", "Bearer x", '{"a":1}', 2)])
+    same([first, first], 2)
+    with pytest.raises(RuntimeError, match="were to be sent by all"):
+        same([first, meant([other])], 2)
+    with pytest.raises(RuntimeError, match="were to be sent by all"):
+        same([first], 3)
+
+
+def test_the_server_tells_each_request_once_and_how_often_it_came() -> None:
+    with api() as server:
+        for _ in range(2):
+            request = Request(f"{server.url}/x", b'{"a": 1}', {"Authorization": "Bearer y"})  # noqa: S310  # loopback
+            urlopen(request).close()  # noqa: S310  # as above
+        (told, times), *more = server.sent().items()
+        assert (told, times, more) == ('["POST /v1/x HTTP/1.1", "Bearer y", {"a": 1}]', 2, [])
+        assert server.sent() == Counter()

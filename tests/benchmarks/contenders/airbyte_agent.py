@@ -47,9 +47,10 @@ DOCUMENT = {
     "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}, "schemas": {}},
     "security": [{"bearer": []}],
 }
-file = Path(tempfile.mkdtemp()) / "connector.yaml"
-file.write_text(json.dumps(DOCUMENT), encoding="utf-8")
-executor = LocalExecutor(config_path=str(file), secrets={"token": SecretStr(CREDENTIAL)})
+with tempfile.TemporaryDirectory() as folder:
+    file = Path(folder) / "connector.yaml"
+    file.write_text(json.dumps(DOCUMENT), encoding="utf-8")
+    executor = LocalExecutor(config_path=str(file), secrets={"token": SecretStr(CREDENTIAL)})
 
 
 async def create() -> None:

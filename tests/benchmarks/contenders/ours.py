@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import ssl
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +27,23 @@ def reads(order: dict[str, Any]) -> None:
         done.result.raise_for_outcome()
 
 
-def kept(order: dict[str, Any]) -> None:
-    """Many tokens, each in a file of its own, with a journal that a killed run resumes from."""
-    from locoia_pat.bulk import Journal  # noqa: PLC0415  # an action in a fresh process needs none of it
-    from locoia_pat.state import State  # noqa: PLC0415  # as above
-
-    folder = Path(tempfile.mkdtemp())
-    (folder / "out").mkdir()
-    items = ({**INPUTS, "note": f"n{number}"} for number in range(order["times"]))
-    journal = Journal("benchmark", state=State(folder / "state"))
-    place = f"file:{folder}/out/{{note}}.json"
+def stored(order: dict[str, Any], journal: Any = None) -> None:
+    """Many tokens, each in a file of its own."""
+    folder = Path(order["folder"], "out")
+    folder.mkdir()
+    items = [{**INPUTS, "note": f"n{number}"} for number in range(order["times"])]
+    place = f"file:{folder}/{{note}}.json"
     with connector.run_many("create_pat", items, token_to=place, width=order["width"], journal=journal) as run:
         for done in run:
             done.result.raise_for_outcome()
-    shutil.rmtree(folder)
+
+
+def kept(order: dict[str, Any]) -> None:
+    """The same, with a journal that a killed run resumes from."""
+    from locoia_pat.bulk import Journal  # noqa: PLC0415  # an action in a fresh process needs none of it
+    from locoia_pat.state import State  # noqa: PLC0415  # as above
+
+    stored(order, Journal("benchmark", state=State(Path(order["folder"], "state"))))
 
 
 def render(order: dict[str, Any]) -> None:
@@ -56,9 +55,4 @@ def render(order: dict[str, Any]) -> None:
         body(INPUTS)
 
 
-if sys.argv[2:]:  # others make theirs for every address
-    import truststore
-
-    truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-begin(create=each(create), read=each(read), reads=reads, kept=kept, render=render)
+begin(create=each(create), read=each(read), reads=reads, stored=stored, kept=kept, render=render)

@@ -10,7 +10,7 @@ import json
 import resource
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,18 +26,22 @@ INPUTS = {"expiration": 30, "scopes": ["embed", "automation:view"], "note": "CI"
 def begin(**works: Callable[[dict[str, Any]], Any]) -> None:
     """Do each order, such as ``{"do": "create", "times": 100}``, by the work of that name, which is given the order.
 
+    Its ``folder`` is new and empty, and cleared away when the clock has stopped.
     With a work's name as the second argument, do that once and end: a process that starts cold.
     """
     if sys.argv[2:]:
         works[sys.argv[2]]({"times": 1})
         return
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  # a process that starts cold needs none
+
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
-        gc.collect()
-        wall, cpu = time.perf_counter(), time.process_time()
-        works[order["do"]](order)
-        took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "peak": _peak()}
+        with TemporaryDirectory() as order["folder"]:
+            gc.collect()
+            wall, cpu = time.perf_counter(), time.process_time()
+            works[order["do"]](order)
+            took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "peak": _peak()}
         print(json.dumps(took), flush=True)
 
 
@@ -67,12 +71,14 @@ def each_async(action: Callable[[], Awaitable[Any]], loop: AbstractEventLoop) ->
     return lambda order: loop.run_until_complete(all_of_them(order["times"]))
 
 
-def wide(action: Callable[[int], Any]) -> Callable[[dict[str, Any]], None]:
-    """*Action* for each number, in as many threads as the order says."""
+def wide(action: Callable[[int, str], Any]) -> Callable[[dict[str, Any]], None]:
+    """*Action* for each number and the order's folder, in as many threads as the order says."""
 
     def work(order: dict[str, Any]) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # a process that starts cold needs none
+
         with ThreadPoolExecutor(order["width"]) as pool:
-            for _ in pool.map(action, range(order["times"])):
+            for _ in pool.map(partial(action, folder=order["folder"]), range(order["times"])):
                 pass
 
     return work
