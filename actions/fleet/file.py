@@ -114,7 +114,8 @@ def _findings(fleet: Fleet) -> Iterator[Finding]:
             fleet.wanted(token)
         except InvalidError as error:
             field = error.problem.field or "name"
-            yield fleet.document.finding("bad-value", (*at, field), f"{field}: {error.problem.message}")
+            told = f"{field}: {error.problem.message}" + (f"; {error.problem.hint}" if error.problem.hint else "")
+            yield fleet.document.finding("bad-value", (*at, field), told)
         for index, scope in enumerate(token.scopes):
             if scope not in ALL:
                 told = f"{shown(scope)} is no scope{did_you_mean(scope, ALL)}"

@@ -93,7 +93,7 @@ class Lookout:
         for token in self.tokens:
             ref = self.fleet.auth(token)
             if ref not in self.owners:
-                self.owners[ref] = Owner(ref, self._connector(ref)).look()
+                self.owners[ref] = self._looked(ref)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,8 +101,15 @@ class Lookout:
             if owner.connector is not self._default:
                 owner.connector.close()
 
-    def _connector(self, ref: str | None) -> Connector:
-        return self._default if ref is None else self._default.with_auth(ConnectorAuth.from_ref(ref))
+    def _looked(self, ref: str | None) -> Owner:
+        """A credential, and what it sees; one that cannot be read keeps the tokens of the others from nothing."""
+        try:
+            connector = self._default if ref is None else self._default.with_auth(ConnectorAuth.from_ref(ref))
+            return Owner(ref, connector).look()
+        except ConnectorError as error:
+            owner = Owner(ref, self._default)
+            owner.problem = error.problem
+            return owner
 
     def owner(self, token: Token) -> Owner:
         """The credential of *token*."""

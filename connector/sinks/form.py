@@ -93,12 +93,14 @@ class Variable:
         values = [Secret(value.strip()) for _, value in self._line.findall(text.reveal())]
         if len(values) > 1:
             raise ValueError(f"it sets {self._name} more than once")
-        if not values or values[0] == Secret(""):
+        found = _unquoted(values[0]) if values else Secret("")
+        if found == Secret(""):
             return Record()
-        token = credential(_unquoted(values[0]))
+        token = credential(found)
         if token is None:
             raise ValueError(
-                f"the value of {self._name} is no token, or is written in a way that readers take differently"
+                f"the value of {self._name} is no token, or is written in a way that readers take differently: "
+                "it stands alone on its line, in quotes or without, and no comment behind it"
             )
         return Record(current=Entry(token))
 
@@ -110,13 +112,14 @@ class Variable:
             return Secret(self._line.sub(lambda found: found[1] + value.reveal(), before.reveal()))
         if record.current is None:
             return before
-        end = "" if before == Secret("") or before.reveal().endswith("\n") else "\n"
-        return Secret(f"{before.reveal()}{end}{self._name}={value.reveal()}\n")
+        line = "\r\n" if "\r\n" in before.reveal() else "\n"
+        end = "" if before == Secret("") or before.reveal().endswith("\n") else line
+        return Secret(f"{before.reveal()}{end}{self._name}={value.reveal()}{line}")
 
 
 def _unquoted(value: Secret) -> Secret:
     """A value without its quotes; a space, which is no token, where readers would take it differently."""
-    if _PLAIN.fullmatch(value.reveal()):
+    if value == Secret("") or _PLAIN.fullmatch(value.reveal()):
         return value
     quoted = _QUOTED.fullmatch(value.reveal()) is not None
     return Secret(value.reveal()[1:-1] if quoted else " ")

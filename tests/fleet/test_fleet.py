@@ -416,3 +416,13 @@ def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callabl
     assert (done.code, "is the place of both a and b" in done.err) == (2, True)
     rows = [{"name": "a", "to": ["connector-auth:x"]}, {"name": "b", "to": ["connector-auth:x#bearer"]}]
     assert call("fleet", "plan", yard.fleet(*rows)).code == 2
+
+
+def test_a_credential_that_cannot_be_had_blocks_its_own_tokens_alone(yard: Yard) -> None:
+    file = yard.fleet({"name": "one"}, {"name": "two", "auth": "nokind:x"})
+    seen = yard.seen(file)
+    assert (seen["one"].step, seen["two"].step) == ("create", "blocked")
+    assert "nokind" in seen["two"].why
+    summary, results = yard.apply(file)
+    assert (results["one"].problem, summary.outcomes["done"]) == (None, 1)
+    assert "nokind" in str(results["two"].problem)

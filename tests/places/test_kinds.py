@@ -180,6 +180,26 @@ def program(folder: Path, text: str) -> str:
     return "command:" + json.dumps([sys.executable, str(path), str(folder / "out")])
 
 
+def test_a_variable_that_is_empty_in_quotes_holds_no_token_and_takes_one(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('A=1\nexport T=""\n')
+    place = open_sink(f"env-file:{tmp_path}/.env#T")
+    assert place.probe() is None
+    place.store(entry(1), api=API)
+    assert (tmp_path / ".env").read_text() == f"A=1\nexport T={NEW}\n"
+
+
+def test_a_comment_behind_a_token_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("T=  # filled by the platform\n")
+    with pytest.raises(InvalidError, match="no comment behind it"):
+        open_sink(f"env-file:{tmp_path}/.env#T").probe()
+
+
+def test_a_new_variable_ends_its_line_as_the_file_does(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"A=1\r\nB=2")
+    open_sink(f"env-file:{tmp_path}/.env#T").store(entry(1), api=API)
+    assert (tmp_path / ".env").read_bytes() == f"A=1\r\nB=2\r\nT={NEW}\r\n".encode()
+
+
 TAKES = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 
 
