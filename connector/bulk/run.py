@@ -142,7 +142,7 @@ class Bulk:
                 if (error := next((work.error for work in done if work.error is not None), None)) is not None:
                     raise error
                 yield from map(_told, self._in_turn(told))
-                done = self._crew.take(gather=_GATHER if ledger else 0)
+                done = self._crew.take(gather=_GATHER if ledger and self._terms.width > 1 else 0)
             whole = self.stopped is None
             if whole and ledger and self._recovery:
                 self.notes += ledger.sweep(self._recovery, self._crew.runner)

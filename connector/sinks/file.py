@@ -2,8 +2,8 @@
 
 The first holds our record, the second the bare token, the third one variable among others.
 Every write is a new file, 0600 from birth, written whole, flushed to disk and put in place by one rename, so a reader
-finds the old record or the new one, and nothing in between.  Writers take turns by a lock on the folder.  Symbolic
-links are not written through.
+finds the old record or the new one, and nothing in between.  Writers take turns.  Symbolic links are not written
+through.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from ..secret import Secret
 from .form import Bare, Variable
 from .place import Place
 from .record import Key, Record
+from .turns import turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from .form import Form
@@ -36,8 +37,6 @@ _NO_TEXT = re.compile("[\udc80-\udcff]")
 """What bytes that are no UTF-8 become."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-_PATIENCE = 10.0
-"""Seconds to wait for another writer, who needs some milliseconds."""
 _PROOF = 1.0
 """Seconds for which a folder that took a file is proven to take another: many tokens at once need no try for each."""
 _proven: dict[Path, float] = {}
@@ -79,7 +78,7 @@ class FileSink(Place):
             raise invalid(f"{self.path} is a symbolic link", field=self._field, hint="Name the file that it points to.")
 
     def _alone(self) -> AbstractContextManager[None]:
-        return alone(self.path.parent)
+        return turn(self.path)
 
     def _remove(self) -> bool:
         there = os.path.lexists(self.path)
@@ -108,7 +107,6 @@ class FileSink(Place):
 
     def _write(self, text: Secret) -> None:
         folder = self.path.parent
-        _proven.pop(folder, None)
         before = self.path.stat() if self.path.exists() else None
         if before is not None and before.st_mode & 0o077:
             self._was = stat.S_IMODE(before.st_mode)
@@ -116,19 +114,16 @@ class FileSink(Place):
         name = hashlib.sha256(os.fsencode(self.path.name)).hexdigest()[:16]
         temporary = folder / f".locoia-pat-{name}.tmp"
         try:
-            descriptor = os.open(temporary, _NEW, 0o600)
-        except FileExistsError:
-            temporary.unlink(missing_ok=True)
-            descriptor = os.open(temporary, _NEW, 0o600)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor is no path
+            with open(_opened(temporary), "wb") as file:  # a descriptor is no path
                 file.write(text.reveal().encode())
                 file.flush()
                 os.fsync(file.fileno())
             _keep_owner(temporary, before)
             temporary.replace(self.path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            _proven.pop(folder, None)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise
         sync(folder)
         _proven[folder] = time.monotonic() + _PROOF
@@ -149,35 +144,13 @@ _CLOSED = "{} was readable by others (mode {:04o}), and is its owner's alone now
 _UNIGNORED = "{} stands in a Git checkout and is not known to be ignored; add it to .gitignore"
 
 
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """While it lasts, no other writer of ours works in *folder*."""
-    taken = True
-    with contextlib.ExitStack() as stack:
-        # Windows has no such lock, some network folders neither, and a folder may be unreadable.
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl  # noqa: PLC0415  # not everywhere
-
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            taken = _taken(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
-        if not taken:
-            raise OSError(f"for {_PATIENCE:.0f} s another process has been writing in {folder}")
-        yield
-
-
-def _taken(take: Callable[[], None]) -> bool:
-    until = time.monotonic() + _PATIENCE
-    pause = 0.001
-    while time.monotonic() < until:
-        try:
-            take()
-        except BlockingIOError:
-            time.sleep(pause)
-            pause = min(2 * pause, 0.02)
-        else:
-            return True
-    return False
+def _opened(file: Path) -> int:
+    """A new *file* that only its owner can read, in place of one that a killed process left behind."""
+    try:
+        return os.open(file, _NEW, 0o600)
+    except FileExistsError:
+        file.unlink(missing_ok=True)
+        return os.open(file, _NEW, 0o600)
 
 
 def _keep_owner(file: Path, before: os.stat_result | None) -> None:

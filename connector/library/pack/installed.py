@@ -178,7 +178,7 @@ class Packs:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """While it lasts, no other process changes the folder."""
-        from ...sinks.file import alone  # noqa: PLC0415  # only a change needs it
+        from ...sinks.turns import alone  # noqa: PLC0415  # only a change needs it
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
