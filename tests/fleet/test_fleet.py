@@ -419,10 +419,10 @@ def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callabl
 
 
 def test_a_credential_that_cannot_be_had_blocks_its_own_tokens_alone(yard: Yard) -> None:
-    file = yard.fleet({"name": "one"}, {"name": "two", "auth": "nokind:x"})
+    file = yard.fleet({"name": "one"}, {"name": "two", "auth": "keyring:a"})
     seen = yard.seen(file)
     assert (seen["one"].step, seen["two"].step) == ("create", "blocked")
-    assert "nokind" in seen["two"].why
+    assert "keyring:SERVICE/NAME" in seen["two"].why
     summary, results = yard.apply(file)
     assert (results["one"].problem, summary.outcomes["done"]) == (None, 1)
-    assert "nokind" in str(results["two"].problem)
+    assert "keyring:SERVICE/NAME" in str(results["two"].problem)

@@ -216,3 +216,11 @@ def test_the_credential_that_a_name_is_not_is_left_alone(place: Place, refs: dic
     with pytest.raises(InvalidError, match="holds another token"):
         place.ensure(token_to=[place.ref(), refs["text"]], auth=ConnectorAuth(place.rotator))
     assert accepted(place, foreign)
+
+
+def test_a_program_that_was_given_no_token_since_is_not_told(place: Place) -> None:
+    ref = f"command:{program(place.folder)}"
+    place.ensure(token_to=[ref])
+    with place.connector() as connector:
+        retire_pat(connector, name="ci", **place.options(token_to=[ref]))
+    assert place.ensure().warnings == ()
