@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 SETTLE = 2.0
 """Seconds for a request whose answer was lost to arrive; the answers themselves were waited for before."""
 
-LEFT = "Name all its places; one that is not needed any more is to be emptied, or removed, first."
-"""What to do about a place that a name does not stand at any more."""
-
 
 class BusyError(Exception):
     """The lease was lost: somebody else works on the name."""
@@ -154,7 +151,11 @@ class Driver:
         record = self.places.read(managed, take_over=self._take_over, ending=self._ending)
         left = self.places.left(known["places"] if known else (), self._connector.open_sink)
         if left is not None:
-            raise invalid(f"the token of this name stands at {left}, which is not named", field="token_to", hint=LEFT)
+            raise invalid(
+                f"the token of this name stands at {left}, which is not named",
+                field="token_to",
+                hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
+            )
         self._itself(record)
         return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation(), self._measured())
 
