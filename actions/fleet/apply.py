@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WIDTH = 8
 """Tokens that are worked on at once."""
+_HARMLESS = {Outcome.DONE, Outcome.INVALID}
+"""What says nothing against an owner: a token whose own place or inputs are wrong was not sent anywhere."""
 
 
 def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Iterator[tuple[str, Result]]:
@@ -33,7 +35,7 @@ def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Itera
     Args:
         lookout: the fleet.
         most: failures after which nothing more is begun; by default each owner stops by itself, where one in twenty
-            of its tokens failed, and at least two.
+            of its tokens failed, and at least two.  One that is invalid is no failure: nothing was sent.
         options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
 
     """
@@ -48,9 +50,9 @@ def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Itera
         if why := stop.why(turn.owner):
             return turn, _skipped(why)
         result = _ensured(lookout, tokens[turn.name], **options)
-        code = result.problem.code if result.problem is not None else None
+        unauthorized = result.problem is not None and result.problem.code == "unauthorized"
         with noting:
-            stop.note(turn, failed=code is not None, unauthorized=code == "unauthorized")
+            stop.note(turn, failed=result.outcome not in _HARMLESS, unauthorized=unauthorized)
         return turn, result
 
     pool = ThreadPoolExecutor(WIDTH)

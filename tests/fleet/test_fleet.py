@@ -200,21 +200,31 @@ def test_a_credential_that_dies_half_way_stops_its_owner_at_once(yard: Yard) -> 
 
 
 def test_so_many_failures_stop_all(yard: Yard) -> None:
-    rows = [{"name": f"bad{n}", "to": [f"nothing:{n}"]} for n in range(10)]
-    summary, _ = yard.apply(yard.fleet(*rows), most=0)
+    file = yard.fleet(*({"name": f"n{n}"} for n in range(10)))
+    yard.faults.add(Fault("status", method="POST", status=422, times=9))
+    summary, _ = yard.apply(file, most=0)
     assert summary.begun == 1
-    summary, _ = yard.apply(yard.fleet(*rows))
+    summary, _ = yard.apply(file)
     assert 2 <= summary.begun < 10
     assert summary.to_dict()["summary"]["not_begun"] == 10 - summary.begun
+
+
+def test_tokens_whose_own_place_is_wrong_stop_nobody(yard: Yard) -> None:
+    bad = [{"name": f"bad{n}", "to": [f"nothing:{n}"]} for n in range(10)]
+    summary, results = yard.apply(yard.fleet(*bad, {"name": "good"}), most=0)
+    assert summary.begun == 11
+    assert {name for name, result in results.items() if result.outcome.value == "done"} == {"good"}
 
 
 def test_failures_count_while_another_token_of_their_wave_is_under_way(yard: Yard) -> None:
     *_, wave = waves([Turn(f"n{n}", "file") for n in range(31)])
     slow, bad = wave[0].name, {turn.name for turn in wave[1:]}
     wait = f"command:{sys.executable} -c 'import time; time.sleep(2)'"
-    places = {slow: wait, **{name: f"file:{yard.folder}/no/such/folder/{name}" for name in bad}}
-    rows = [{"name": f"n{n}", "to": [places.get(f"n{n}", yard.to(f"n{n}"))]} for n in range(31)]
-    summary, results = yard.apply(yard.fleet(*rows))
+    file = yard.fleet(*({"name": f"n{n}", "to": [wait if f"n{n}" == slow else yard.to(f"n{n}")]} for n in range(31)))
+    yard.apply(file, only=sorted(bad))
+    for path in (yard.folder / "state").iterdir():  # from now on they are managed elsewhere
+        path.unlink()
+    summary, results = yard.apply(file)
     assert len(wave) == 16
     assert results[slow].problem is None
     assert all(yard.works(name) for name in results if name not in {slow, *bad})
