@@ -11,7 +11,6 @@ import re
 import ssl
 import threading
 import time
-import zlib
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -22,21 +21,20 @@ import httpx
 import truststore
 
 from .address import is_loopback
-from .secret import Secret, revealed
+from .body import PACKED, Body
+from .secret import revealed
 from .version import VERSION
-from .wire import Answer, Failure, Reply, Request
+from .wire import Answer, Failure, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAX_ANSWER = 8 * 1024 * 1024
-"""Bytes an answer may have, unpacked."""
+    from .secret import Secret
+
 _CONNECT_SECONDS = 10.0
-_HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": "gzip, deflate"}
-_PACKED = ("gzip", "x-gzip", "deflate")
+_HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(PACKED)}
 _BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
 """Where a message of h11 begins to repeat what came or went."""
-_ANY_HEADER = 47  # zlib's and gzip's alike
 
 # httpx says with these that the request did not leave; everything else may have reached the server.
 _NOT_SENT = (
@@ -92,7 +90,7 @@ class Executor:
         with _built(request, header, seconds) as built:
             response = self._ways.to(built.url).handle_request(built)
             try:
-                body = _Body(response, until)
+                body = Body(response.status_code, response.headers.raw, until)
                 for chunk in response.iter_raw():
                     if not body.takes(chunk):
                         break
@@ -130,7 +128,7 @@ class AsyncExecutor:
         with _built(request, header, seconds) as built:
             response = await self._ways.to(built.url).handle_async_request(built)
             try:
-                body = _Body(response, until)
+                body = Body(response.status_code, response.headers.raw, until)
                 async for chunk in response.aiter_raw():
                     if not body.takes(chunk):
                         break
@@ -210,51 +208,6 @@ def _built(request: Request, header: tuple[str, Secret], seconds: float) -> Iter
         yield built
     finally:
         del built.headers[name]
-
-
-class _Body:
-    """Gathers an answer within its limits of size and time, and unpacks it no further than that."""
-
-    def __init__(self, response: httpx.Response, until: float) -> None:
-        self._status = response.status_code
-        self._until = until
-        self._chunks = bytearray()
-        self._cut: str | None = None
-        self._headers = _plain(response.headers)
-        packed = self._headers.get("content-encoding", "identity").strip().lower()
-        self._unpacking = zlib.decompressobj(_ANY_HEADER) if packed in _PACKED else None
-        if self._unpacking is None and packed != "identity":
-            self._cut = "the answer is packed in a way that was not asked for"
-
-    def takes(self, chunk: bytes) -> bool:
-        if self._cut:
-            return False
-        try:
-            room = MAX_ANSWER + 1 - len(self._chunks)
-            self._chunks += self._unpacking.decompress(chunk, room) if self._unpacking else chunk
-        except zlib.error:
-            self._cut = "the answer cannot be unpacked"
-        if len(self._chunks) > MAX_ANSWER:
-            self._cut = f"the answer is larger than {MAX_ANSWER} bytes"
-        elif time.monotonic() > self._until:
-            self._cut = "the answer took too long"
-        return self._cut is None
-
-    def answer(self) -> Answer:
-        if self._unpacking and not self._cut and self._chunks and not self._unpacking.eof:
-            self._cut = "the answer ends before its end"
-        if self._cut:
-            return Failure(self._cut, sent=True)
-        return Reply(self._status, self._headers, Secret(self._chunks.decode("utf-8", "replace")))
-
-
-def _plain(headers: httpx.Headers) -> dict[str, str]:
-    """*Headers* by their names in small letters; of several of one name, the values follow each other."""
-    plain: dict[str, str] = {}
-    for raw_name, raw_value in headers.raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
-        plain[name] = f"{plain[name]}, {value}" if name in plain else value
-    return plain
 
 
 def _failure(error: Exception) -> Failure:

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.executor import MAX_ANSWER
+from locoia_pat.body import MAX_ANSWER
 
 from tests.loopback import send, serving
 

@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "suspect", "version"},
     {"encodings"},
     {"secret", "wire"},
-    {"result", "document", "retry", "address", "require", "pattern", "form", "words"},
+    {"result", "document", "retry", "address", "require", "pattern", "form", "words", "body"},
     {"rules", "template", "spec"},
     {"parse", "allowed", "answer", "compose"},
     {"folder", "inputs", "verdict"},
