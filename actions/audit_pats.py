@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import InvalidError, Outcome, Result
+from locoia_pat import Outcome, Result
 from locoia_pat.errors import invalid
-from locoia_pat.state import State
 
 from . import scopes
+from .known import known_rows
 from .protocols.marker import marked
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run(connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str 
     listed = connector.run("list_pats")
     if listed.data is None:
         return Result("audit_pats", listed.outcome, listed.api, listed.attempts, listed.warnings, None, listed.problem)
-    ended = _ended(listed.data["tokens"], connector.base_url)
+    ended = known_rows(connector.base_url).ended
     rows = [row for row in listed.data["tokens"] if row["id"] not in ended]
     now = dt.datetime.now(dt.UTC)
     findings = [
@@ -60,19 +60,6 @@ def run(connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str 
     ]
     data = {"findings": findings, "checked": len(rows)}
     return Result("audit_pats", Outcome.DONE, listed.api, listed.attempts, listed.warnings, data)
-
-
-def _ended(rows: Sequence[Mapping[str, Any]], api: str) -> set[str]:
-    """The rows that the user's own state made useless on purpose, so that they only run out."""
-    markers = [marker for row in rows if (marker := marked(row["note"]))]
-    if not markers:
-        return set()
-    try:
-        state = State()
-    except InvalidError:
-        return set()  # an audit needs none
-    names = {marker.name for marker in markers if marker.owner == state.owner}
-    return {id_ for name in names for id_ in (state.load(api, name) or {"dead": ()})["dead"]}
 
 
 def _odd(row: Mapping[str, Any], inputs: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, str]]:
@@ -85,7 +72,7 @@ def _odd(row: Mapping[str, Any], inputs: Mapping[str, Any], now: dt.datetime) ->
         yield "expiring", f"it expires in {left} days"
     used = dt.datetime.fromisoformat(row["last_used"]) if row["last_used"] else None
     if used is None and marked(row["note"]) is None:
-        yield "unused", "it was never used, as far as the API tells"
+        yield "unused", "it was never used, as far as the API tells, or is new: when it was made is not told"
     elif used is not None and (days := (now - used).days) >= inputs["unused_for"]:
         yield "unused", f"it was last used {days} days ago"
     needs = inputs.get("needs")

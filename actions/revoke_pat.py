@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import Result
+from locoia_pat import Outcome, Result
 from locoia_pat.errors import invalid
+from locoia_pat.sinks.record import Record
+
+from .known import known_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from locoia_pat import Connector
     from locoia_pat.sinks import Sink
 
 _DAYS = 1
+_MAY_BE_DEAD = {Outcome.DONE, Outcome.UNKNOWN}
 
 
 def revoke_pat(connector: Connector, token_id: str) -> None:
@@ -34,7 +38,20 @@ def run(connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | S
     """The same from inputs, as a step has them; returns a result for every outcome."""
     if token_to:
         raise invalid("revoke_pat gives no token to put anywhere", field="token_to")
-    done = connector.run("regenerate_pat", {"token_id": inputs["token_id"], "expiration": _DAYS})
+    id_: str = inputs["token_id"]
+    done = connector.run("regenerate_pat", {"token_id": id_, "expiration": _DAYS})
     told: Mapping[str, Any] = done.data or {}
     data = {"id": told.get("id"), "expiration": told.get("expiration")} if done.data else None
-    return Result("revoke_pat", done.outcome, done.api, done.attempts, done.warnings, data, done.problem)
+    harm = _harm(connector, id_) if done.outcome in _MAY_BE_DEAD else ()
+    return Result("revoke_pat", done.outcome, done.api, done.attempts, (*done.warnings, *harm), data, done.problem)
+
+
+def _harm(connector: Connector, id_: str) -> Iterator[str]:
+    """What stops working with the token of that row, as far as it is known here."""
+    name = known_rows(connector.base_url).managed.get(id_)
+    if name is not None:
+        yield f"its row is one of the managed name {name}: ensure_pat, or reconcile, gives its places another token"
+    ref = connector.auth_ref
+    record = connector.open_sink(ref).record() if ref is not None else Record()
+    if any(entry.id == id_ and connector.uses(entry.token) for entry in record.entries):
+        yield "it is the credential in use: nothing more can be done with it"

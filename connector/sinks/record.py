@@ -33,6 +33,11 @@ class Record:
         """The entry under *key*."""
         return {"current": self.current, "previous": self.previous, "pending": self.pending}[key]
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Those there are."""
+        return tuple(entry for entry in (self.current, self.previous, self.pending) if entry is not None)
+
     def promote(self, entry: Entry, *, api: str, dead: str | None = None) -> Self:
         """The record with *entry* as current; what was current becomes previous, unless it is of the row *dead*."""
         lives = self.current is not None and (dead is None or self.current.id != dead)

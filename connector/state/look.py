@@ -51,10 +51,12 @@ class Look:
 def look(folder: str | os.PathLike[str] | None = None) -> Look:
     """What stands in *folder*, by default where :class:`State` would be."""
     where = place(folder)
-    if not where.exists():
-        parent = next(parent for parent in where.parents if parent.exists())
-        usable = parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
-        return Look(where, trouble=None if usable else f"it is not there, and {parent} cannot be written")
+    try:
+        where.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _absent(where)
+    except OSError as error:
+        return Look(where, trouble=error.strerror or str(error))
     if not where.is_dir() or not os.access(where, os.R_OK | os.W_OK | os.X_OK):
         return Look(where, exists=True, trouble="it is no folder that may be read and written")
     file = where / FILE
@@ -64,6 +66,12 @@ def look(folder: str | os.PathLike[str] | None = None) -> Look:
         return _read(where, file)
     except (sqlite3.Error, OSError, ValueError) as error:
         return Look(where, exists=True, trouble=str(error), open=tuple(_open(where, file)))
+
+
+def _absent(where: Path) -> Look:
+    parent = next(parent for parent in where.parents if parent.exists())
+    usable = parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
+    return Look(where, trouble=None if usable else f"it is not there, and {parent} cannot be written")
 
 
 def _read(where: Path, file: Path) -> Look:

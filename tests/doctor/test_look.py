@@ -202,6 +202,13 @@ def test_names_and_the_files_of_their_tokens(at_home: Clinic, doctor: Callable[.
     assert levels(doctor()) == [0]
 
 
+def test_a_state_folder_that_cannot_be_reached_is_told(doctor: Callable[..., Any], tmp_path: Path) -> None:
+    os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / ("x" * 300))
+    found = doctor()
+    assert levels(found, "state") == ["problem", 1]
+    assert "File name too long" in found["state"]["message"]
+
+
 def test_the_credentials_own_file_is_looked_at_too(at_home: Clinic, doctor: Callable[..., Any]) -> None:
     file = at_home.folder / "rotator"
     file.write_text(at_home.token.reveal())

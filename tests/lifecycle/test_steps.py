@@ -138,6 +138,36 @@ def test_a_revoked_token_is_useless_and_its_row_runs_out(run: Call, place: Place
             revoke_pat(connector, "no-such-row")
 
 
+def test_a_revoked_token_of_a_managed_name_is_told_and_replaced_by_reconcile(run: Call, place: Place) -> None:
+    id_ = place.ensure().id
+    done = run("run", "revoke_pat", f"token_id={id_}")
+    assert "one of the managed name ci" in done.envelope["warnings"][0]
+    assert not place.works()
+    assert run("reconcile").code == 0
+    assert place.works()
+
+
+def test_a_credential_that_revoked_itself_is_told(run: Call, place: Place) -> None:
+    id_ = place.ensure().id
+    place.faults.add(Fault("lost", times=1, method="POST"))
+    lost = run("run", "revoke_pat", f"token_id={id_}", "--auth", place.ref())
+    assert lost.envelope["outcome"] == "unknown"
+    assert lost.envelope["warnings"][-1] == "it is the credential in use: nothing more can be done with it"
+    refused = run("run", "revoke_pat", f"token_id={id_}", "--auth", place.ref())
+    assert (refused.envelope["error"]["code"], refused.envelope["warnings"]) == ("unauthorized", [])
+
+
+def test_a_managed_row_that_this_state_ended_is_no_finding_of_revoke(run: Call, place: Place) -> None:
+    id_ = place.ensure().id
+    assert run("run", "retire_pat", "name=ci", "--token-to", place.ref()).code == 0
+    assert run("run", "revoke_pat", f"token_id={id_}").envelope["warnings"] == []
+
+
+def test_an_audit_leaves_out_the_rows_of_a_measurement(run: Call) -> None:
+    assert run("doctor", "--measure", "--yes").code == 0
+    assert [one for one in run("run", "audit_pats").envelope["data"]["findings"] if "doctor" in one["note"]] == []
+
+
 def test_an_audit_tells_what_is_odd_and_ends_with_1(run: Call, place: Place) -> None:
     for days, scopes, note in ((None, ["embed"], "never"), (3, ["embed"], "soon"), (300, ["company"], "wide")):
         place.store.create(owner="sandbox", days=days, scopes=scopes, note=note)

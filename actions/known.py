@@ -1,0 +1,40 @@
+"""Rows of the API as the user's own state knows them.  Looking makes no state where there is none."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locoia_pat.errors import InvalidError
+from locoia_pat.state.look import look
+
+from .doctor.kept import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRows:
+    """The rows of one API that are known."""
+
+    managed: Mapping[str, str]
+    """The managed name of each row that a token of it may be used from, by the id of the row."""
+    ended: frozenset[str]
+    """Rows that were made useless on purpose, and only run out: of managed names, and of ``doctor --measure``."""
+
+
+def known_rows(api: str) -> KnownRows:
+    """What the state of ``LOCOIA_PAT_STATE``, else the user's, knows of the rows of *api*."""
+    state = look()
+    names = [(name, journalled) for at, name, journalled in state.names if at == api]
+    ended = {id_ for _, journalled in names for id_ in journalled["dead"]}
+    with suppress(InvalidError):  # what was measured cannot be read: its rows are told like any
+        ended |= {id_ for run in Kept(state.folder).read(api).runs if run.cleared for id_ in run.rows.values()}
+    managed = {
+        id_: name
+        for name, journalled in names
+        for id_ in (*journalled["rows"].values(), *(id_ for id_, _ in journalled["retire"]))
+    }
+    return KnownRows(managed, frozenset(ended - managed.keys()))
