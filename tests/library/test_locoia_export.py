@@ -167,6 +167,13 @@ def test_the_guide_opens_with_rights_safety_and_the_debugger(export: dict[str, A
     assert heads[-1] == "What is not documented"
 
 
+def test_the_guide_ends_its_steps_with_a_read_that_is_tried(own: dict[str, Any], export: dict[str, Any]) -> None:
+    trial = own["GUIDE.md"].split("\n## Try it, then make it active\n")[1].split("\n## ")[0]
+    assert "`list_pats`, which only reads" in trial
+    assert "`https://api.locoia.com/v1/personal-access-tokens`" in trial
+    assert "1. Run a flow of one step with" in export["GUIDE.md"]
+
+
 def test_the_guide_names_the_actions_that_a_retry_harms_and_those_with_a_secret(own: dict[str, Any]) -> None:
     guide = own["GUIDE.md"]
     assert "each flow that uses `create_connector_auth`, `create_pat` and `regenerate_pat`." in guide

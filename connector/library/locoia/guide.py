@@ -40,11 +40,13 @@ def text(
         "",
         *_paging(base, specs),
         *_credential(connector, base),
+        "",
+        "Each Action that follows is made in the settings of the Connector, under **Actions**.",
     ]
     for name, spec in specs.items():
         lines += ["", f"## Action `{name}`", "", spec["summary"], "", *_action(spec, actions[name])]
     lines += ["", *opening.beside(supers)] if supers else []
-    return "\n".join([*lines, "", *_closing()]) + "\n"
+    return "\n".join([*lines, "", *_trial(connector, base, actions), "", *_closing()]) + "\n"
 
 
 def _action(spec: Mapping[str, Any], action: Mapping[str, Any]) -> Iterator[str]:
@@ -117,6 +119,20 @@ def _credential(connector: Mapping[str, Any], base: Mapping[str, Any]) -> Iterat
         yield f"- Copy the user name into **Auth details**{MARK}."
     yield "- Copy the token, and nothing before it, into **Auth token**: the header's template adds what belongs there."
     yield "- Set reading and updating it to private, or to those who need it."
+
+
+def _trial(connector: Mapping[str, Any], base: Mapping[str, Any], actions: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Try it, then make it active"
+    yield ""
+    if (check := connector.get("check")) in actions:
+        url = f"{base['base_domain']}{actions[check][unverified.KEY]['endpoint']}"
+        yield f"1. Run a flow of one step with the Connector, its Connector Auth and `{check}`, which only reads."
+        yield f"   Its **Response Code** in the debugger should be 200, and its **Request URL** `{url}`."
+        yield f"   A 401 or 403 speaks of the credential or of **header**, a 404 of **base_domain** or **Endpoint**{MARK}."
+    else:
+        yield "1. Run a flow of one step with an Action that only reads, and look at its **Response Code**."
+    yield "2. Run the Actions that write, each once, on something that nobody needs."
+    yield "3. Set the **status** of the Connector to `active`."
 
 
 def _closing() -> list[str]:
