@@ -13,6 +13,7 @@ from .options import auth_of, json_option, specs_option
 
 if TYPE_CHECKING:
     from ..folder import SpecFolder
+    from ..secret import Secret
 
 
 @click.command("whoami")
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:
     """Say which credential is used, and whether the API accepts it.
 
-    The API has no address that tells whose token it is, so the check is a list.
+    The API has no address that tells whose token it is, so the check is a list.  Where it was minted for a managed
+    name of the state folder here, that name is told, whether it still works or not.
     """
     spec = specs.connector
     found = auth_of(auth, spec)
@@ -31,8 +33,18 @@ def command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:
         result = connector.run(spec.check) if spec.check else None
         told["accepted"] = result.outcome is Outcome.DONE if result else None
         told["message"] = result.problem.message if result and result.problem else None
+        if result and result.outcome is not Outcome.INVALID:
+            told["minted_for"] = _minted_for(connector.base_url, found.auth.credential(spec).token)
     if as_json:
         output.print_json(told)
     else:
         output.print_table(("what", "value"), list(told.items()))
     return result.exit_code if result else 0
+
+
+def _minted_for(api: str, token: Secret) -> str | None:
+    """The managed name of *token*, if the state that there is knows it; none is made."""
+    from ..state import State  # noqa: PLC0415  # SQLite, for this alone
+    from ..state.look import look  # noqa: PLC0415
+
+    return State().minted_for(api, token) if look().names else None

@@ -138,6 +138,19 @@ def test_a_revoked_token_is_useless_and_its_row_runs_out(run: Call, place: Place
             revoke_pat(connector, "no-such-row")
 
 
+def test_whoami_tells_the_name_that_a_token_was_minted_for_even_once_it_is_dead(run: Call, place: Place) -> None:
+    assert run("whoami", "--json").envelope["minted_for"] is None
+    assert not (place.folder / "state").exists()
+    place.ensure()
+    assert run("whoami", "--json", "--auth", place.ref()).envelope["minted_for"] == "ci"
+    leaked = place.folder / "leaked"
+    leaked.write_text(read_ref(place.ref()).reveal())
+    place.rotate()
+    who = run("whoami", "--json", "--auth", f"text:{leaked}").envelope
+    assert (who["accepted"], who["minted_for"]) == (False, "ci")
+    assert run("whoami", "--json").envelope["minted_for"] is None
+
+
 def test_a_revoked_token_of_a_managed_name_is_told_and_replaced_by_reconcile(run: Call, place: Place) -> None:
     id_ = place.ensure().id
     done = run("run", "revoke_pat", f"token_id={id_}")
@@ -407,7 +420,7 @@ def test_a_lease_that_was_lost_ends_the_work(place: Place) -> None:
 
     class Taken(Connector):
         def run(self, *arguments: Any, **more: Any) -> Any:
-            with state._connected() as database:  # noqa: SLF001  # another computer takes it, the clock being wrong
+            with state.connected() as database:  # another computer takes it, the clock being wrong
                 database.execute("UPDATE leases SET holder = 'another|1|?|x'")
             return super().run(*arguments, **more)
 

@@ -124,11 +124,13 @@ def _credential(connector: Mapping[str, Any], base: Mapping[str, Any]) -> Iterat
 def _trial(connector: Mapping[str, Any], base: Mapping[str, Any], actions: Mapping[str, Any]) -> Iterator[str]:
     yield "## Try it, then make it active"
     yield ""
-    if (check := connector.get("check")) in actions:
+    check = connector.get("check", "")
+    if check in actions:
         url = f"{base['base_domain']}{actions[check][unverified.KEY]['endpoint']}"
         yield f"1. Run a flow of one step with the Connector, its Connector Auth and `{check}`, which only reads."
         yield f"   Its **Response Code** in the debugger should be 200, and its **Request URL** `{url}`."
-        yield f"   A 401 or 403 speaks of the credential or of **header**, a 404 of **base_domain** or **Endpoint**{MARK}."
+        yield "   A 401 or 403 speaks of the credential or of **header**."
+        yield f"   A 404 speaks of **base_domain** or **Endpoint**{MARK}."
     else:
         yield "1. Run a flow of one step with an Action that only reads, and look at its **Response Code**."
     yield "2. Run the Actions that write, each once, on something that nobody needs."
