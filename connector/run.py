@@ -54,7 +54,8 @@ class Core:
         self._given_url = base_url
         self._timeout = timeout
         self._any_option = any_option
-        self._open_place = open_place
+        self.open_place = open_place
+        """Opens the place that a REF names."""
         self._actions: dict[str, Action] = {}
         self._stores: set[object] = set()
 
@@ -184,7 +185,7 @@ class Core:
             raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
         sinks: list[Sink] = []
         for place in [token_to] if isinstance(token_to, str) else token_to:
-            sink = self._open_place(place) if isinstance(place, str) else place
+            sink = self.open_place(place) if isinstance(place, str) else place
             if any(sink.ref == other.ref for other in sinks):
                 raise invalid(f"{sink.ref} is named twice", field="token_to")
             sinks.append(sink)

@@ -10,17 +10,22 @@ from ..result import Result
 from ..state import State
 from ..state.bulk import Lines
 from .items import digest
-from .recovery import Free, held, new_mark
+from .recovery import Free, new_mark
+from .standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from ..secret import Secret
+    from ..sinks import Sink
     from ..spec import ActionSpec
     from .items import Journal
     from .recovery import Recovery, Runner
     from .work import Work
 
+_FINGERPRINT = "fingerprint"
+"""Beside the envelope of a line that is done: what tells its token again, in a place that holds no id."""
 _ENDED = (Outcome.DONE, Outcome.REFUSED, Outcome.INVALID)
 """How an item ends that would end no other way again."""
 
@@ -28,7 +33,7 @@ _ENDED = (Outcome.DONE, Outcome.REFUSED, Outcome.INVALID)
 class Ledger:
     """The journal of a run, and what its lines mean."""
 
-    def __init__(self, spec: ActionSpec, api: str, journal: Journal) -> None:
+    def __init__(self, spec: ActionSpec, api: str, journal: Journal, open_place: Callable[[str], Sink]) -> None:
         """Open it.
 
         Raises:
@@ -37,8 +42,10 @@ class Ledger:
 
         """
         self._spec = spec
+        self._standing = Standing(open_place)
         name = f"{spec.action}\n{api}\n{journal.name}"
-        self._lines = Lines(journal.state or State(), name, anew=journal.anew)
+        self._state = journal.state or State()
+        self._lines = Lines(self._state, name, anew=journal.anew)
         self.open = False
         """Whether something is left for the same call to take up again."""
 
@@ -59,7 +66,12 @@ class Ledger:
             return
         if line.outcome == Outcome.DONE and line.told is not None:
             row = (line.told.get("data") or {}).get("id")
-            if not work.places or any(held(place, row) for place in work.places):
+            known = line.told.get(_FINGERPRINT)
+
+            def same(token: Secret) -> bool:
+                return self._state.fingerprint(token) == known
+
+            if not work.places or any(self._standing.holds(place, row, same) for place in work.places):
                 work.result, work.earlier = _result(line.told), True
         elif line.outcome in (None, Outcome.UNKNOWN, Outcome.NOT_STORED):
             work.before = line
@@ -86,12 +98,15 @@ class Ledger:
         self.open = self.open or result.outcome not in ended
         if work.key is not None and not work.kept and not work.earlier:
             told = result.to_dict() if result.outcome is Outcome.DONE else None
+            if told is not None and result.token is not None:
+                told[_FINGERPRINT] = self._state.fingerprint(result.token)
             self._lines.end(work.key, result.outcome.value, told)
 
     def sweep(self, recovery: Recovery, runner: Callable[[], Runner]) -> list[str]:
         """At the end, look once more for rows that requests of earlier runs have left; what is to be told of it."""
         left = self._lines.left()
-        strays = self._lines.strays() | {line.mark: line.places for line in left if line.mark is not None}
+        repeated = self._lines.strays()
+        strays = repeated | {line.mark: line.places for line in left if line.mark is not None}
         notes: list[str] = []
         if unknown := sum(line.mark is None for line in left):
             notes.append(
@@ -102,7 +117,9 @@ class Ledger:
         with closing(runner()) as sender:
             rows = recovery.look(sender)
             found = {} if isinstance(rows, Result) else {mark: row for mark, row in rows.items() if mark in strays}
-            settled = [recovery.settle_row(sender, row, strays[mark]) for mark, row in found.items()]
+            settled = [
+                recovery.settle_row(sender, row, strays[mark], repeated=mark in repeated) for mark, row in found.items()
+            ]
         if isinstance(rows, Result) or any(isinstance(one, Result) and one.problem for one in settled):
             self.open = True
             return [*notes, "it could not be seen whether an earlier run has left rows; the same call looks again"]

@@ -14,9 +14,9 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import ConnectorError, Outcome, Problem
+from ..errors import Outcome, Problem
 from ..result import Result
-from ..sinks import open_sink
+from .standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,9 +82,11 @@ class Free:
 class Recovery:
     """Settles the lines of one action."""
 
-    def __init__(self, core: Core, spec: ActionSpec, *, repeat_unknown: bool) -> None:
+    def __init__(self, core: Core, spec: ActionSpec, *, replace: bool, repeat_unknown: bool) -> None:
         self._core = core
         self._spec = spec
+        self._replace = replace
+        self._standing = Standing(core.open_place)
         self._repeat_unknown = repeat_unknown
         self._rows: dict[str, Row] | Result | None = None
         self._looking = threading.Lock()
@@ -110,11 +112,18 @@ class Recovery:
         rows: list[Row] = next(iter((result.data or {}).values()))
         return {mark: row for row in rows if (mark := mark_in(row.get(spec.mark or "")))}
 
-    def settle_row(self, runner: Runner, row: Row | None, places: Sequence[str]) -> Free | Result:
-        """Make the *row* of a line useless, unless one of its *places* holds the token."""
+    def settle_row(
+        self, runner: Runner, row: Row | None, places: Sequence[str], *, repeated: bool = False
+    ) -> Free | Result:
+        """Make the *row* of a line useless, unless one of its *places* holds the token.
+
+        A place that keeps no ids was vacant when the line was sent, so what stands there came of it: unless it was to
+        be replaced, or the line was *repeated* since.
+        """
         if row is None:
             return Free(late=True)
-        refs = tuple(ref for place in places if (ref := held(place, row.get("id"))))
+        bare = not (repeated or self._replace)
+        refs = tuple(ref for place in places if (ref := self._standing.ref(place, row.get("id"), bare=bare)))
         if refs:
             return self._made(row, refs)
         inputs = self._core.action(self._spec.action).revoke_inputs(row)
@@ -145,13 +154,3 @@ class Recovery:
             next=f"locoia-pat run {look}" if look else None,
         )
         return Result(self._spec.action, Outcome.UNKNOWN, self._core.base_url, problem=problem)
-
-
-def held(place: str, id_: object) -> str | None:
-    """The REF of *place*, where the token of the row *id_* stands there."""
-    try:
-        sink = open_sink(place)
-        current = sink.record().current
-    except (ConnectorError, OSError, ValueError):
-        return None
-    return sink.ref if current is not None and current.id == id_ else None

@@ -46,6 +46,7 @@ class Bulk:
         self._terms = terms
         self._spec = core.specs.spec(action)
         self._api = core.base_url
+        self._open_place = core.open_place
         self._template = PlaceTemplate(terms.token_to) if terms.token_to is not None else None
         single: ActionSpec | None = None if isinstance(self._spec, SuperSpec) else core.action(action).spec
         self._single = single
@@ -53,7 +54,7 @@ class Bulk:
         self._recovery: Recovery | None = None
         if terms.journal is not None and single is not None and single.effect != "read":
             self._journal = Journal(terms.journal) if isinstance(terms.journal, str) else terms.journal
-            self._recovery = Recovery(core, single, repeat_unknown=self._journal.repeat_unknown)
+            self._recovery = Recovery(core, single, replace=terms.replace, repeat_unknown=self._journal.repeat_unknown)
         self._crew = Crew(
             self._spec, self._api, twin=twin, terms=terms, template=self._template, recovery=self._recovery
         )
@@ -164,7 +165,7 @@ class Bulk:
             return None
         from .ledger import Ledger  # noqa: PLC0415  # only a journalled run needs it
 
-        ledger = Ledger(self._single, self._api, self._journal)
+        ledger = Ledger(self._single, self._api, self._journal, self._open_place)
         if ledger.resumes is not None:
             self.notes.append(f"this goes on with the run that began {ledger.resumes}")
         return ledger

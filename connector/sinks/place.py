@@ -35,6 +35,7 @@ class Place(ABC):
         self._form: Form = form or Json()
         self._key: Key = key
         self._field = field
+        self._probed: Record | None = None
 
     @property
     def keeps(self) -> Keeps:
@@ -97,10 +98,13 @@ class Place(ABC):
         if self._key != "current":
             raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
         self._tried(self._check, "cannot take a token")
-        return self._tried(self._rewritten, "cannot take a token").current
+        self._probed = self._tried(self._rewritten, "cannot take a token")
+        return self._probed.current
 
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
         """Make *entry* the current token, and read it back.
+
+        What was put there since :meth:`probe` is somebody's only copy, so it stays.
 
         Raises:
             OSError, ValueError, InvalidError: the place does not hold it now.
@@ -110,8 +114,19 @@ class Place(ABC):
                 record = self._found() or Record()
             except ValueError:
                 record = Record()
-            self._put(record.promote(entry, api=api, dead=dead))
+            if self._is_taken(record, dead):
+                raise OSError("another token was put there since it was looked at")
+            record = record.promote(entry, api=api, dead=dead)
+            self._put(record)
+            self._probed = record
         return tuple(self._warnings())
+
+    def _is_taken(self, record: Record, dead: str | None) -> bool:
+        """Whether *record* holds a token that was not there when it was looked at, and is none of the row *dead*."""
+        current = record.current
+        if current is None or self._probed is None or _token(self._probed) == current.token:
+            return False
+        return dead is None or current.id not in (None, dead)
 
     def record(self) -> Record:
         """All that stands there; an empty record where nothing does.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .file import FILE, StateFile, place, written
@@ -24,15 +25,18 @@ _LAST = 4
 class State(StateFile):
     """The journal of one folder, and its leases."""
 
-    @property
+    @cached_property
     def owner(self) -> str:
         """The eight characters by which notes tell that a row is managed here."""
         return self._meta("owner")
 
     def fingerprint(self, secret: Secret) -> str:
         """What receipts say of a secret: it tells the same one again, to nobody without this state's key."""
-        key = bytes.fromhex(self._meta("key"))
-        return hmac.new(key, secret.reveal().encode(), hashlib.sha256).hexdigest()[:12]
+        return hmac.new(self._key, secret.reveal().encode(), hashlib.sha256).hexdigest()[:12]
+
+    @cached_property
+    def _key(self) -> bytes:
+        return bytes.fromhex(self._meta("key"))
 
     def _meta(self, key: str) -> str:
         with self.connected() as database:
