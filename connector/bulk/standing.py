@@ -32,16 +32,13 @@ class Standing:
         Of a place that can only be written nobody knows: it was given the token, and is not given another one.
         """
         sink, current = self._look(place)
-        if sink is None or sink.keeps == "nothing":
-            return sink is not None
-        return current is not None and (current.id == id_ if sink.keeps == "record" else same(current.token))
+        if sink is None or current is None:
+            return sink is not None and sink.keeps == "nothing"
+        return current.id == id_ if sink.keeps == "record" else same(current.token)
 
     def _look(self, place: str) -> tuple[Sink | None, Entry | None]:
         try:
             sink = self._open_place(place)
-        except ConnectorError:
-            return None, None
-        try:
             return sink, sink.record().current
         except (ConnectorError, OSError, ValueError):
-            return sink, None
+            return None, None

@@ -17,6 +17,7 @@ from locoia_pat import InvalidError, NotDoneError
 from locoia_pat.bulk import Item, Journal
 from locoia_pat.bulk.items import digest
 from locoia_pat.bulk.recovery import mark_in, marked, new_mark
+from locoia_pat.sinks import read_ref
 from locoia_pat.state import State
 from locoia_pat.state.bulk import Lines
 
@@ -413,3 +414,81 @@ def test_a_bulk_create_that_is_killed_is_finished_by_the_same_call(seed: int, sh
     assert shop.live() == held
     assert killed == 3
     assert shop.journals() == 0
+
+
+# Places that hold no ids
+
+
+def at(place: str, **more: Any) -> dict[str, Any]:
+    """An item that names its place."""
+    item = wish("at", **more)
+    del item["name"]
+    return {**item, "token_to": place}
+
+
+def test_a_program_that_was_given_a_token_is_not_given_another_one(shop: Shop) -> None:
+    given = [shop.folder / "given1", shop.folder / "given2"]
+    items = [*(at(f"command:sh -c 'cat >> {file}'") for file in given), at("command:cat", expiration=0)]
+    for earlier in (False, True, True):
+        told = shop.run(items, token_to=None, in_order=True)
+        assert [one.earlier for one in told] == [earlier, earlier, False]
+    assert len(shop.rows()) == 2
+    assert [len(file.read_text().split()) for file in given] == [1, 1]
+
+
+def test_a_connector_auth_that_was_given_a_token_is_not_given_another_one(shop: Shop) -> None:
+    with shop.connector() as connector:
+        made = connector.run("create_connector_auth", {**AUTH, "name": "a"})
+    to = f"connector-auth:{(made.data or {})['id']}"
+    items = [at(to), at("command:cat", expiration=0)]
+    assert [shop.run(items, token_to=None, in_order=True)[0].earlier for _ in range(3)] == [False, True, True]
+    assert len(shop.rows()) == 1
+
+
+@pytest.mark.parametrize("kind", ["text:out/{name}", "env-file:out/env#{name}"])
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_bare_token_is_known_again_and_one_that_another_took_the_place_of_is_not(
+    kind: str, replace: bool, shop: Shop
+) -> None:
+    items = [*wishes(2), wish("n3", expiration=0)]
+    assert [one.earlier for one in shop.run(items, token_to=kind, in_order=True)] == [False, False, False]
+    again = shop.run(items, token_to=kind, in_order=True, replace=replace)
+    assert [one.earlier for one in again] == [True, True, False]
+    assert len(shop.rows()) == 2
+    with shop.connector() as connector:
+        other = wish("other")
+        assert connector.run("create_pat", other | {"name": "x"}).outcome.value == "invalid"
+        inputs = {name: other[name] for name in ("expiration", "scopes", "note")}
+        place = kind.format(name="n1")
+        assert connector.run("create_pat", inputs, token_to=[place], replace=True).problem is None
+    again = shop.run(items, token_to=kind, in_order=True, replace=replace)
+    assert [one.earlier for one in again] == [False, True, False]
+    assert again[0].result.outcome.value == ("done" if replace else "invalid")
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_bare_token_that_was_stored_before_the_end_was_known_is_kept_unless_it_may_be_another(
+    replace: bool, shop: Shop
+) -> None:
+    mark, item = new_mark(), wish("n1")
+    with shop.connector() as connector:
+        inputs = {"expiration": 30, "scopes": ["embed"], "note": marked("Note n1", mark)}
+        assert connector.run("create_pat", inputs, token_to=["text:out/n1"]).problem is None
+    places = ("text:out/n1",)
+    with closing(Lines(State(), f"create_pat\n{shop.url}\nrun")) as lines, lines.batch():
+        lines.begin(lines.key(digest(Item(1, item), places)), mark, places)
+    (done,) = shop.run([item], token_to="text:out/{name}", replace=replace)
+    assert done.result.outcome == "done"
+    assert shop.store.authenticate(read_ref("text:out/n1")) is not None
+    assert len(shop.rows()) == (2 if replace else 1)
+    assert len(shop.live()) == 1
+
+
+def test_a_late_row_is_made_useless_though_its_line_has_filled_the_place_since(shop: Shop) -> None:
+    shop.fail("late", seconds=0.4)
+    shop.run(wishes(1), token_to="text:out/{name}")
+    shop.fail("slow", seconds=0.8)
+    assert outcomes(shop.run(wishes(1), token_to="text:out/{name}")) == all_done(1)
+    assert len(shop.rows()) == 2
+    assert len(shop.live()) == 1
+    assert shop.store.authenticate(read_ref("text:out/n1")) is not None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import stat
 import sys
+import threading
 import time
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import ConnectorAuth, ConnectorError, InvalidError, Outcome, RefusedError, Secret
+from locoia_pat import ConnectorAuth, ConnectorError, InvalidError, Outcome, RefusedError, Result, Secret
 from locoia_pat.actions import create_pat, retire_pat
 from locoia_pat.actions.reconcile import reconcile
-from locoia_pat.sinks import read_ref
+from locoia_pat.sandbox.fault import Fault
+from locoia_pat.sinks import Entry, open_sink, read_ref
 from locoia_pat.state import State
 
 if TYPE_CHECKING:
@@ -224,3 +226,38 @@ def test_a_program_that_was_given_no_token_since_is_not_told(place: Place) -> No
     with place.connector() as connector:
         retire_pat(connector, name="ci", **place.options(token_to=[ref]))
     assert place.ensure().warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["record", "text", "env"])
+def test_a_place_that_another_step_has_filled_meanwhile_keeps_what_it_has(
+    place: Place, refs: dict[str, str], kind: str
+) -> None:
+    place.faults.add(Fault("slow", method="POST", seconds=0.6, times=1))
+    results: list[Result] = []
+
+    def create(note: str) -> None:
+        with place.connector() as connector:
+            inputs = {"expiration": 9, "scopes": ["embed"], "note": note}
+            results.append(connector.run("create_pat", inputs, token_to=[refs[kind]]))
+
+    slow = threading.Thread(target=create, args=("slow",))
+    slow.start()
+    time.sleep(0.3)  # it has looked at the place, and waits for its answer
+    create("fast")
+    slow.join()
+    fast, late = results
+    assert (fast.outcome, late.outcome) == (Outcome.DONE, Outcome.NOT_STORED)
+    assert late.problem is not None
+    assert "another token was put there since it was looked at" in late.problem.message
+    assert "made useless at once" in (late.problem.hint or "")
+    assert accepted(place, read_ref(refs[kind]))
+
+
+@pytest.mark.parametrize("kind", ["record", "text", "env"])
+def test_a_new_secret_of_a_row_takes_the_place_of_one_that_it_made_useless(refs: dict[str, str], kind: str) -> None:
+    one, two = open_sink(refs[kind]), open_sink(refs[kind])
+    one.probe()
+    two.probe()
+    one.store(Entry(Secret("fake-first-0123456789abcdef"), {"id": "1"}), api="x", dead="1")
+    two.store(Entry(Secret("fake-second-0123456789abcdef"), {"id": "1"}), api="x", dead="1")
+    assert read_ref(refs[kind]) == Secret("fake-second-0123456789abcdef")
