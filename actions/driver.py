@@ -35,6 +35,9 @@ SETTLE = 2.0
 """Seconds for a request whose answer was lost to arrive; the answers themselves were waited for before."""
 
 
+_SAME_PLACE = "Read it from the place that is written: --auth and --token-to name the same place."
+
+
 class BusyError(Exception):
     """The lease was lost: somebody else works on the name."""
 
@@ -148,7 +151,8 @@ class Driver:
     def _load(self) -> Snapshot:
         known = self._state.load(self._api, self._name)
         managed = managed_of(known) if known else Managed(self._name, self._state.owner)
-        record = self.places.read(managed, take_over=self._take_over, ending=self._ending)
+        self.places.ready(ending=self._ending)
+        record = self.places.look(managed, take_over=self._take_over)
         left = self.places.left(known["places"] if known else (), self._connector.open_sink)
         if left is not None:
             raise invalid(
@@ -157,6 +161,7 @@ class Driver:
                 hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
             )
         self._itself(record)
+        self.places.level(record, managed)
         return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation(), self._measured())
 
     def _measured(self) -> Capabilities:
@@ -173,16 +178,20 @@ class Driver:
 
         It then also needs a place that keeps the token before: the way back, should a late request kill the new one.
         """
-        if record.current is None or not self._connector.uses(record.current.token):
-            return
-        if self._connector.auth_ref not in self.places.refs:
-            message = "the credential is the token of this name, and would die with it"
-            hint = "Read it from the place that is written: --auth and --token-to name the same place. Or name another "
-            raise InvalidError(Problem("credential_would_expire", message, field="auth", hint=f"{hint}credential."))
-        if not self.places.staged:
-            message = "a token that renews itself needs a place that keeps the one before it, too"
-            hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
-            raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
+        credential = self._connector.credential()
+        if record.current is not None and record.current.token == credential:
+            if self._connector.auth_ref not in self.places.refs:
+                raise would_expire("the token of this name", f"{_SAME_PLACE} Or name another credential.")
+            if not self.places.staged:
+                message = "a token that renews itself needs a place that keeps the one before it, too"
+                hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
+                raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
+        elif any(entry.token == credential for entry in record.entries) or self._is_earlier(credential):
+            raise would_expire("an earlier token of this name", "Name another credential.")
+
+    def _is_earlier(self, credential: Secret) -> bool:
+        """Whether *credential* is journalled as a token of this name: some places hold the current one alone."""
+        return bool(self._state.known(self._api, self._name, self._state.fingerprint(credential)))
 
     def _call(self, call: Call) -> Result:
         by = None if call.by is UNREADABLE else call.by  # nobody can prove it; the rotator tells what there is
@@ -196,6 +205,12 @@ class Driver:
         other = self._connector.with_auth(ConnectorAuth(token))
         self._others.append(other)
         return other
+
+
+def would_expire(which: str, hint: str, *, field: str = "auth") -> InvalidError:
+    """The refusal of what would kill the credential that is used."""
+    message = f"the credential is {which}, and would die with it"
+    return InvalidError(Problem("credential_would_expire", message, field=field, hint=hint))
 
 
 def _operation() -> str:

@@ -14,6 +14,8 @@ from .doctor.kept import Kept
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from locoia_pat import Connector
+
 
 @dataclass(frozen=True, slots=True)
 class KnownRows:
@@ -38,3 +40,16 @@ def known_rows(api: str) -> KnownRows:
         for id_ in (*journalled["rows"].values(), *(id_ for id_, _ in journalled["retire"]))
     }
     return KnownRows(managed, frozenset(ended - managed.keys()))
+
+
+def own_row(connector: Connector) -> str | None:
+    """The id of the row of the connector's credential, where its place tells.
+
+    Raises:
+        InvalidError, OSError, ValueError: the place cannot be read.
+
+    """
+    if connector.auth_ref is None:
+        return None
+    token, record = connector.credential(), connector.open_sink(connector.auth_ref).record()
+    return next((entry.id for entry in record.entries if entry.token == token), None)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import ConnectorError, Outcome, Problem, Result
 
-from .driver import Driver
+from .driver import Driver, would_expire
+from .known import own_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +69,8 @@ def tended(
     try:
         driver = Driver(connector, wanted.name, places, take_over=wanted.take_over, **options)
         wanted = replace(wanted, itself=connector.auth_ref in driver.places.refs)
+        if wanted.replaces is not None and wanted.replaces == own_row(connector):
+            raise would_expire("the token of that row", "Name another credential.", field="replaces")
     except ConnectorError as error:
         return Result(action, error.outcome, problem=error.problem)
     return told(action, wanted, driver, driver.run(machine(wanted)), connector.base_url)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locoia_pat.errors import invalid
-from locoia_pat.sinks import Entry
+from locoia_pat.sinks import Entry, spot
 from locoia_pat.sinks.record import Record
 
 from .protocols.effects import UNREADABLE
@@ -59,33 +59,32 @@ class Places:
         """Whether one of them keeps the token before, too."""
         return any(sink.keeps == "record" for sink in self._sinks)
 
-    def read(self, managed: Managed, *, take_over: bool = False, ending: bool = False) -> Record:
-        """What they hold, brought to the same: a run that was killed may have written the first ones alone.
+    def ready(self, *, ending: bool = False) -> None:
+        """Try that each can be written, before anything is sent.
 
-        Args:
-            managed: what is journalled of the name.
-            take_over: whether a place may hold a token that is not known to be of this name.
-            ending: whether they are only to be emptied, which those that can only be written need not take.
+        Those that can only be written need not take anything where the name is *ending*: nothing is put there.
 
         Raises:
-            InvalidError: one cannot take a token, or holds that of another name, or cannot be brought to the same.
+            InvalidError: one cannot take a token, or holds that of another name.
 
         """
         for sink in self._sinks:
             if sink.keeps == "nothing":
                 self._refuse_shared(sink)
             if sink.keeps != "nothing" or not ending:
-                sink.probe()  # a place that cannot be written is told before anything is sent
-        furthest = self.look(managed, take_over=take_over)
-        if error := self.keep(furthest):
-            raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
-        return furthest
+                sink.probe()
 
     def look(self, managed: Managed, *, take_over: bool = False) -> Record:
         """The record that is furthest of those that can be read, else the one that all of the others reached.
 
-        Arguments and errors are those of :meth:`read`; here an ``OSError`` or a ``ValueError`` says that a place cannot
-        be read.
+        Args:
+            managed: what is journalled of the name.
+            take_over: whether a place may hold a token that is not known to be of this name.
+
+        Raises:
+            InvalidError: one holds the token of another name.
+            OSError, ValueError: one cannot be read.
+
         """
         self._shown = {sink.ref: self._seen(sink) for sink in self._sinks}
         op, live = managed.op, managed.rows.get(managed.slot)
@@ -102,9 +101,23 @@ class Places:
             return max(there.values(), key=lambda record: (*rank(record), record.current is not None))
         return min((record for record in self._shown.values() if record.current), key=rank, default=Record())
 
+    def level(self, record: Record, managed: Managed) -> None:
+        """Bring all of them to *record*: a run that was killed may have written the first ones alone.
+
+        A token that *managed* does not know stays where it is: no other place is given it before it is taken over.
+
+        Raises:
+            InvalidError: one does not take it.
+
+        """
+        if record.current is not None and not managed.knows(record.current):
+            return
+        if error := self.keep(record):
+            raise invalid(f"the places hold different tokens, and one cannot be written: {error}", field="token_to")
+
     def _refuse_shared(self, sink: Sink) -> None:
         """Refuse a place that cannot be read and was given the token of another name."""
-        other = self._state.name_at(self._api, (sink.ref, sink.ref.removesuffix("#bearer"), f"{sink.ref}#bearer"))
+        other = self._state.name_at(self._api, spot(sink.ref))
         if other is not None and other != self._name:
             raise invalid(
                 f"{sink.ref} holds the token of the name {other}",
@@ -137,21 +150,36 @@ class Places:
     def left(self, refs: Sequence[str], open_place: Callable[[str], Sink]) -> str | None:
         """A place of those in *refs*, where the name stood, that is not named any more and still holds a token.
 
-        One that can only be written cannot be emptied: that it holds one is a warning.
+        One that can only be written cannot be emptied: that it holds one is a warning; so is one that holds something
+        else by now.
 
         Raises:
-            OSError, ValueError, InvalidError: it cannot be read.
+            InvalidError: it cannot be read.
 
         """
+        named = {spot(ref) for ref in self.refs}
         for ref in refs:
-            if ref in self.refs:
+            if spot(ref) in named:
                 continue
             sink = open_place(ref)
             if sink.keeps == "nothing":
                 if self._state.given(self._api, self._name, ref) is not None:
                     self._warn(f"{ref} was given a token of this name, and is not named: it keeps what it has")
-            elif sink.record().current is not None:
-                return ref
+                continue
+            try:
+                if sink.record().current is not None:
+                    return ref
+                continue
+            except ValueError as error:
+                self._warn(f"{ref}, where this name stood, holds something else now: {error}")
+                continue
+            except OSError as error:
+                why = error.strerror or str(error)
+            raise invalid(
+                f"{ref}, where this name stood, cannot be read: {why}",
+                field="token_to",
+                hint="Make it readable, or name it as well; or move away what stands there.",
+            )
         return None
 
     def _seen(self, sink: Sink) -> Record:

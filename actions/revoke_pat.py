@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Result
 from locoia_pat.errors import invalid
-from locoia_pat.sinks.record import Record
 
-from .known import known_rows
+from .known import known_rows, own_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +50,5 @@ def _harm(connector: Connector, id_: str) -> Iterator[str]:
     name = known_rows(connector.base_url).managed.get(id_)
     if name is not None:
         yield f"its row is one of the managed name {name}: ensure_pat, or reconcile, gives its places another token"
-    ref = connector.auth_ref
-    record = connector.open_sink(ref).record() if ref is not None else Record()
-    if any(entry.id == id_ and connector.uses(entry.token) for entry in record.entries):
+    if own_row(connector) == id_:
         yield "it is the credential in use: nothing more can be done with it"

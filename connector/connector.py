@@ -93,13 +93,13 @@ class _Edge:
         """The place the credential is read from, absolute, where that can store a token too."""
         return self._core.auth.ref
 
-    def uses(self, token: Secret) -> bool:
-        """Whether *token* is the credential as it stands now.
+    def credential(self) -> Secret:
+        """The credential as it stands now.
 
         Raises:
-            InvalidError: there is no credential.
+            InvalidError: there is none.
         """
-        return self._core.auth.credential(self._core.specs.connector).token == token
+        return self._core.auth.credential(self._core.specs.connector).token
 
     @property
     def storing(self) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
+from locoia_pat.sinks import spot
 
 from ..driver import managed_of
+from ..known import own_row
 from ..places import Places
 from ..protocols.effects import Managed
 from ..protocols.marker import marked
@@ -64,15 +66,9 @@ class Owner:
         """List its tokens."""
         listed = self.connector.run("list_pats")
         self.problem = listed.problem
-        self.id = self._own()
+        self.id = own_row(self.connector) if listed.problem is None else None
         self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
         return self
-
-    def _own(self) -> str | None:
-        if self.connector.auth_ref is None:
-            return None
-        current = self.connector.open_sink(self.connector.auth_ref).record().current
-        return current.id if current else None
 
 
 class Lookout:
@@ -133,7 +129,7 @@ class Lookout:
         for token in self.fleet.tokens:
             for place in token.to:
                 ref = self._ref(place)
-                ref = ref and _spot(ref)
+                ref = ref and spot(ref)
                 if ref is not None and known.setdefault(ref, token.name) != token.name:
                     yield ref, known[ref], token.name
 
@@ -192,11 +188,3 @@ class Lookout:
             return "renew", ""
         now = dt.datetime.now(dt.UTC)
         return ("retire" if any(retire.due <= now for retire in managed.retire) else "none"), ""
-
-
-def _spot(ref: str) -> str:
-    """What *ref* writes, however: a file as a record or as a bare token, a Connector Auth with its word or without."""
-    for kind in ("file:", "text:"):
-        if ref.startswith(kind):
-            return ref.removeprefix(kind).removesuffix("#current")
-    return ref.removesuffix("#bearer") if ref.startswith("connector-auth:") else ref

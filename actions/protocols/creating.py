@@ -5,27 +5,16 @@ Pure.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from .effects import Done, Machine, Retire
-from .tending import Part, of, other
+from .effects import Done, Machine
+from .tending import Part, of, other, slot_of
 from .upkeep import Upkeep
 
 
 class Creating(Upkeep):
     """The rows of one name: found, made, adopted."""
-
-    def elsewhere(self, owner: str = "") -> Machine:
-        """End, for the name is another state's."""
-        message = (
-            f"the token of the name {self.wanted.name} is not managed by this state, but elsewhere ({owner})"
-            if owner
-            else f"the place holds a token that this state does not know as that of the name {self.wanted.name}"
-        )
-        yield from ()
-        return Done(problem="managed_elsewhere", message=message)
 
     def _created(self) -> Machine:
         if self.managed.doing is None:
@@ -34,8 +23,8 @@ class Creating(Upkeep):
                 return found
             if (stop := self._unmarkable(self.managed.slot)) is not None:
                 return stop
-            wishes = self._wishes()
-            yield from self.write(doing="create", op=self.op, slot=self.managed.slot, ended=False, **wishes)
+            retire_ = (*self.managed.retire, *self.replaced())
+            yield from self.write(doing="create", op=self.op, ended=False, retire=retire_, **self._wishes())
         known = self.managed.rows.get(self.managed.slot)
         if (stop := (yield from self._promoted(self.managed.slot))) is not None:
             return stop
@@ -53,29 +42,31 @@ class Creating(Upkeep):
 
     def _replaceable(self) -> Part:
         """Refuse to replace a row that is not there: a misspelt id would leave the row alive."""
-        id_ = self.wanted.replaces
-        if id_ is None or id_ in self.managed.dead or id_ in [row.id for row in self.managed.retire]:
+        if not self.replaced():
             return None
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
-        if id_ in [row["id"] for row in rows]:
+        if self.wanted.replaces in [row["id"] for row in rows]:
             return None
-        return Done(problem="nothing_to_replace", message=f"there is no row {id_} to replace")
+        return Done(problem="nothing_to_replace", message=f"there is no row {self.wanted.replaces} to replace")
 
     def _wishes(self) -> dict[str, Any]:
         return {"scopes": tuple(self.wanted.scopes), "note": self.wanted.note, "days": self.wanted.expiration}
 
     def _rescoped(self) -> Machine:
-        """A token of other scopes: a regenerate cannot change them, so it is a new row, and those before it go."""
+        """A token of other scopes: a regenerate cannot change them, so it is a new row, and those before it go.
+
+        What was promised to work on for a while does so.
+        """
         if not self.wanted.change_scopes:
             there = ", ".join(self.managed.scopes)
             return Done(problem="scopes_differ", message=f"the token of the name {self.wanted.name} has {there}")
         if (stop := self._unmarkable(None)) is not None:
             return stop
-        wishes = self._wishes()
+        retire_ = (*self.managed.retire, *self.replaced())
         slot = other(self.slot())
-        yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=(), **wishes)
+        yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=retire_, **self._wishes())
         return (yield from self._created())
 
     def _found(self) -> Machine:
@@ -87,24 +78,21 @@ class Creating(Upkeep):
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
+        others = self.others(rows)
+        if isinstance(others, Done):
+            return others
         slots: dict[str, str] = {}
         unfit: list[str] = []
-        others: list[Retire] = []
-        due = self.now + dt.timedelta(hours=self.wanted.overlap)
-        for row, marker in self.named(rows):
+        for row in self.mine(rows):
             if row["id"] in self.managed.dead:
                 continue
-            if marker.owner == self.managed.owner:
-                if {*(row.get("scopes") or self.wanted.scopes)} != {*self.wanted.scopes}:
-                    unfit.append(row["id"])  # a regenerate cannot change what a row may do
-                else:
-                    slots.setdefault(marker.slot, row["id"])
-            elif self.wanted.take_over:
-                others.append(Retire(row["id"], due))
+            if {*(row.get("scopes") or self.wanted.scopes)} != {*self.wanted.scopes}:
+                unfit.append(row["id"])  # a regenerate cannot change what a row may do
             else:
-                return (yield from self.elsewhere(marker.owner))
+                slots.setdefault(slot_of(row) or "a", row["id"])
         slots = {slot: id_ for slot, id_ in {**slots, **self.managed.rows}.items() if id_ not in unfit}
-        slot = "a" if "a" in slots or not slots else "b"
+        # The slot that was used last: its secret may stand where nobody looks any more, and goes with its next one.
+        slot = self.managed.slot if self.managed.slot in slots else min(slots, default="a")
         yield from self.write(rows=slots, slot=slot, retire=(*self.managed.retire, *others))
         return Done()
 

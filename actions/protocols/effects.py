@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from locoia_pat import Result
+    from locoia_pat.sinks import Entry
     from locoia_pat.sinks.record import Record
 
 
@@ -102,6 +103,12 @@ class Managed:
     dead: tuple[str, ...] = ()
     """Rows that were made useless on purpose, and stay listed until they expire."""
     ended: bool = False
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether *entry* is a token of this name: of a row of it, or made by the operation under way."""
+        waiting = (row.id for row in self.retire)
+        ours = self.op is not None and entry.beside.get("op") == self.op
+        return ours or entry.id in {*self.rows.values(), *self.dead, *waiting}
 
 
 @dataclass(frozen=True, slots=True)

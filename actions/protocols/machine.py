@@ -8,16 +8,16 @@ machine begins by looking at what is stored, journalled and listed, so after a c
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locoia_pat.sinks.record import Record
 
 from .creating import Creating
-from .effects import UNREADABLE, Call, Done, Load, Machine, Take
-from .tending import Part, Wanted, of, other, row_of
+from .effects import UNREADABLE, Call, Done, Effect, Load, Machine, Take
+from .tending import Part, Row, Wanted, of, other, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from locoia_pat import Result
     from locoia_pat.sinks import Entry
@@ -52,7 +52,7 @@ def _begun(wanted: Wanted, work: Callable[[_Tender], Machine]) -> Machine:
     if not (yield Take()):
         return Done(problem="busy", message="another process is at work on this name")
     tender = _Tender(wanted, (yield Load()))
-    done = yield from work(tender) if not tender.is_foreign() or wanted.take_over else tender.elsewhere()
+    done = tender.elsewhere() if tender.is_foreign() and not wanted.take_over else (yield from work(tender))
     due = min((row.due for row in tender.managed.retire), default=None)
     return replace(done, record=tender.record, retire_due=due, warnings=tuple(tender.remarks()))
 
@@ -73,10 +73,7 @@ class _Tender(Creating):
     def is_foreign(self) -> bool:
         """Whether the places hold a token that this state knows nothing of."""
         current = self.record.current
-        if current is None or self.managed.doing is not None:
-            return False
-        waiting = (row.id for row in self.managed.retire)
-        return of(current, "id") not in {*self.managed.rows.values(), *self.managed.dead, *waiting}
+        return current is not None and self.managed.doing is None and not self.managed.knows(current)
 
     def ensure(self) -> Machine:
         resumed = yield from self._resumed()
@@ -91,10 +88,10 @@ class _Tender(Creating):
             return proven or Done(resumed.change)
         if {*self.wanted.scopes} != {*self.managed.scopes}:
             return (yield from self._rescoped())
-        due = yield from self.is_due()
-        if isinstance(due, Done):
-            return due
-        if due:
+        rows = yield from self._alone()
+        if isinstance(rows, Done):
+            return rows
+        if self.is_due(rows):
             return (yield from self._rotated(other(self.slot())))
         retired = yield from self.retired()
         return retired if retired.stopped or resumed.change == "none" else Done(resumed.change)
@@ -108,7 +105,12 @@ class _Tender(Creating):
         return (yield from self._renewed(self.slot))
 
     def end(self) -> Machine:
-        ids = dict.fromkeys([*self.managed.rows.values(), *(row.id for row in self.managed.retire), *self.stored()])
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        made = [row["id"] for row in self.mine(rows) if row["id"] not in self.managed.dead]  # also by a lost answer
+        waiting = (row.id for row in self.managed.retire)
+        ids = dict.fromkeys([*self.managed.rows.values(), *waiting, *self.stored(), *made])
         if not ids:
             message = f"there is no token of the name {self.wanted.name}"
             return Done() if self.managed.ended else Done(problem="not_found", message=message)
@@ -157,7 +159,20 @@ class _Tender(Creating):
         proven = yield from self._proven()
         if proven is not None and (proven.stopped or proven.change == "rotated"):
             return proven
-        return (yield from self._rotated(slot()))
+        rows = yield from self._alone()
+        return rows if isinstance(rows, Done) else (yield from self._rotated(slot()))
+
+    def _alone(self) -> Generator[Effect, Any, list[Row] | Done]:
+        """All rows, once no other state has one of this name that works, or it is taken over; what is replaced goes."""
+        rows = yield from self.rows()
+        if isinstance(rows, Done):
+            return rows
+        others = self.others(rows)
+        if isinstance(others, Done):
+            return others
+        if gone := (*others, *self.replaced()):
+            yield from self.write(retire=(*self.managed.retire, *gone))
+        return rows
 
     # Rotating
 
@@ -199,7 +214,8 @@ class _Tender(Creating):
                 back = replace(self.record, current=previous, previous=None)
                 if (stop := (yield from self.keep(back))) is not None:
                     return stop
-                yield from self.write(slot=of(previous, "slot") or "a", retire=())
+                waiting = tuple(row for row in self.managed.retire if row.id != of(previous, "id"))
+                yield from self.write(slot=of(previous, "slot") or "a", retire=waiting)
                 return (yield from self._rotated(other(self.slot())))
             if not self.dead(listed):
                 return Done(result=listed)
@@ -212,7 +228,7 @@ class _Tender(Creating):
             return rows
         for _, marker in self.named(rows):
             if marker.owner != self.managed.owner:  # it took the name over, and made our token useless
-                return (yield from self.elsewhere(marker.owner))
+                return self.elsewhere(marker.owner)
         return (yield from self._rotated(self.slot()))
 
 

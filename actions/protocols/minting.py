@@ -70,12 +70,12 @@ class Minting(Tending):
         return Call("create_pat", {"expiration": days, "scopes": scopes, "note": note}, by=self.fence())
 
     def _named(self, result: Result, row: str | None, slot: str | None) -> Generator[Effect, Any, str | None]:
-        """The id of the row now: as answered; where ids change and the answer tells none, as the list has it."""
+        """The id of the row now: as answered; where ids may change and the answer tells none, as the list has it."""
         told: str | None = (result.data or {}).get("id") or row
-        if row is None or told != row or self.known.keeps_id is not False:
+        if row is None or told != row or self.known.keeps_id is True:
             return told
         rows = yield from self.rows()
-        if isinstance(rows, Done):
+        if isinstance(rows, Done) or (self.known.keeps_id is None and row in [found["id"] for found in rows]):
             return told
         new = [row["id"] for row in self.mine(rows) if row["id"] not in self.held() and slot_of(row) == slot]
         return new[0] if len(new) == 1 else told

@@ -114,12 +114,21 @@ class Tending:
         rows = {**self.managed.rows, slot: of(current, "id")}
         due = self.now + dt.timedelta(hours=self.wanted.overlap)
         gone = [before_id] if before_id is not None and before_id != rows[slot] else []
-        gone += [self.wanted.replaces] if self.wanted.replaces and self.wanted.replaces not in self.managed.dead else []
         retire_ = [row for row in self.managed.retire if row.id not in (*gone, rows[slot])]
-        retire_ += [Retire(id_, due) for id_ in dict.fromkeys(gone)]
+        if self.managed.doing == "create":  # what it takes the place of works on from now, however long it took
+            retire_ = [row if row.due > self.now else Retire(row.id, due) for row in retire_]
+        retire_ += [Retire(id_, due) for id_ in gone]
         if before_id is not None and rotated:
             rows[other(slot)] = before_id  # it is the other slot's turn next
         yield from self.write(doing=None, op=None, slot=slot, rows=rows, retire=tuple(retire_))
+
+    def replaced(self) -> tuple[Retire, ...]:
+        """The row that the managed token takes the place of, and when it goes; none where that is known already."""
+        id_ = self.wanted.replaces
+        waiting = (row.id for row in self.managed.retire)
+        if id_ is None or id_ in {*self.managed.rows.values(), *self.managed.dead, *waiting}:
+            return ()
+        return (Retire(id_, self.now + dt.timedelta(hours=self.wanted.overlap)),)
 
     def slot(self) -> str:
         """The slot of the current token."""

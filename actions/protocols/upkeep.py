@@ -7,24 +7,44 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .effects import Change, Done, Effect, Machine
+from .effects import Change, Done, Machine, Retire
 from .minting import Minting
-from .tending import Part, of
+from .tending import Part, Row, of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Sequence
 
 
 class Upkeep(Minting):
     """The upkeep of one name."""
 
-    def is_due(self) -> Generator[Effect, Any, bool | Done]:
+    def elsewhere(self, owner: str = "") -> Done:
+        """The end, for the name is another state's."""
+        return Done(
+            problem="managed_elsewhere",
+            message=f"the token of the name {self.wanted.name} is not managed by this state, but elsewhere ({owner})"
+            if owner
+            else f"the place holds a token that this state does not know as that of the name {self.wanted.name}",
+        )
+
+    def others(self, rows: Sequence[Row]) -> list[Retire] | Done:
+        """The rows of this name that another state made, to be retired where it is taken over; else the end."""
+        waiting = (row.id for row in self.managed.retire)
+        known = {*self.managed.dead, *waiting}
+        found = [
+            (row["id"], marker.owner)
+            for row, marker in self.named(rows)
+            if marker.owner != self.managed.owner and row["id"] not in known and not _is_over(row)
+        ]
+        if found and not self.wanted.take_over:
+            return self.elsewhere(found[0][1])
+        due = self.now + dt.timedelta(hours=self.wanted.overlap)
+        return [Retire(id_, due) for id_, _ in found]
+
+    def is_due(self, rows: Sequence[Row]) -> bool:
         """Whether the current token is to be renewed, by what the rotator's list says of its row."""
-        rows = yield from self.rows()
-        if isinstance(rows, Done):
-            return rows
         current = self.record.current
         assert current is not None  # noqa: S101  # the callers looked
         row = next((row for row in rows if row.get("id") == of(current, "id")), None)
@@ -69,3 +89,9 @@ class Upkeep(Minting):
                     return stop
                 yield from self.write(dead=(*self.managed.dead, row["id"]))
         return None
+
+
+def _is_over(row: Row) -> bool:
+    """Whether the token of *row* has expired."""
+    left = row.get("expires_in_days")
+    return left is not None and left < 0

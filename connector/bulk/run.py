@@ -108,17 +108,17 @@ class Bulk:
 
     def _refuse_twins(self, items: Iterable[Mapping[str, Any] | Item]) -> None:
         """Refuse two items with the same place."""
-        from ..sinks import open_sink  # noqa: PLC0415  # a read has no places
+        from ..sinks import spot  # noqa: PLC0415  # a read has no places
         from ..state.bulk import Distinct  # noqa: PLC0415  # as above
 
         with closing(Distinct()) as known:
             for item in numbered(items):
                 try:
-                    refs = [open_sink(place).ref for place in self._places(item)] if item.problem is None else []
+                    refs = [self._open_place(place).ref for place in self._places(item)] if item.problem is None else []
                 except InvalidError:
                     continue  # the item is told so when its turn comes
                 for ref in refs:
-                    if (before := known.before(ref, item.number)) is not None:
+                    if (before := known.before(spot(ref), item.number)) is not None:
                         raise invalid(
                             f"the items {before} and {item.number} have the same place, {ref}",
                             field=PLACE,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .record import Key
 
-__all__ = ["Credential", "Entry", "Keeps", "Sink", "find_ref", "offer", "open_sink", "read_ref", "stores"]
+__all__ = ["Credential", "Entry", "Keeps", "Sink", "find_ref", "offer", "open_sink", "read_ref", "spot", "stores"]
 
 _READ_BACK = ("file", "text", "env-file", "keyring")
 _FORMS = ("file:PATH", "text:PATH", "env-file:PATH#NAME", "keyring:SERVICE/NAME", "command:ARGV")
@@ -121,6 +121,32 @@ def find_ref(
 def stores(ref: str) -> bool:
     """Whether *ref* names a place from which a token that was stored is read again."""
     return ref.partition(":")[0] in _READ_BACK
+
+
+def spot(ref: str) -> str:
+    """What is written through *ref*, the absolute REF of a place, however it is named: two tokens must not share it.
+
+    A file is one as a record and as a bare token, and by each way through linked folders; a place of the platform is
+    one with a word behind it and without.
+    """
+    scheme, _, place = ref.partition(":")
+    path, _, word = place.rpartition("#")
+    match scheme:
+        case "file":
+            return f"file:{_real(path)}"
+        case "text":
+            return f"file:{_real(place)}"
+        case "env-file":
+            return f"env-file:{_real(path)}#{word}"
+        case _ if scheme in _offered:
+            return ref.partition("#")[0]
+    return ref
+
+
+def _real(path: str) -> str:
+    """*Path* with no links before its last name, which is never followed."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118  # texts: it is done for each of a million lines
 
 
 def _line(read: Callable[[], str] | None) -> Secret:

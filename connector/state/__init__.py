@@ -12,7 +12,7 @@ from .file import FILE, StateFile, place, written
 from .lease import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ..secret import Secret
 
@@ -99,12 +99,11 @@ class State(StateFile):
             row = database.execute(select, (api, name, place)).fetchone()
         return row[0] if row else None
 
-    def name_at(self, api: str, places: Sequence[str]) -> str | None:
-        """A name whose token one of *places*, which cannot be read, was given last; None where there is none."""
-        among = ", ".join("?" * len(places))
-        select = f"SELECT name FROM given WHERE api = ? AND place IN ({among}) ORDER BY name"  # noqa: S608  # marks
+    def name_at(self, api: str, spot: str) -> str | None:
+        """A name whose token was given last to a place that cannot be read, by its :func:`~..sinks.spot`, if any."""
+        select = "SELECT name FROM given WHERE api = ? AND substr(place || '#', 1, ?) = ? ORDER BY name"
         with self.connected() as database:
-            row = database.execute(select, (api, *places)).fetchone()
+            row = database.execute(select, (api, len(spot) + 1, f"{spot}#")).fetchone()
         return row[0] if row else None
 
     def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:

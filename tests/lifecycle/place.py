@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Secret
-from locoia_pat.actions import ensure_pat, list_pats, rotate_pat
+from locoia_pat.actions import ensure_pat, list_pats, retire_pat, rotate_pat
 from locoia_pat.actions.doctor.kept import Kept, Known
 from locoia_pat.actions.protocols.marker import marked
 from locoia_pat.state import State
@@ -51,6 +51,10 @@ class Place:
     def rotate(self, auth: ConnectorAuth | None = None, **more: Any) -> ManagedToken:
         with self.connector(auth) as connector:
             return rotate_pat(connector, **{"name": "ci", "expiration": 30, "overlap": 0, **self.options(), **more})
+
+    def retire(self, auth: ConnectorAuth | None = None, **more: Any) -> ManagedToken:
+        with self.connector(auth) as connector:
+            return retire_pat(connector, **{"name": "ci", **self.options(), **more})
 
     def works(self, name: str = "ci", key: str = "current") -> bool:
         with self.connector(ConnectorAuth.from_ref(f"{self.ref(name)}#{key}")) as connector:
