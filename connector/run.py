@@ -218,8 +218,12 @@ class Core:
             taken += 1
             warnings += told
             refs += [sink.ref] if sink.keeps != "nothing" else []
-        if taken:
+        if taken and (dead is None or taken == len(sinks)):
             return replace(result.with_warnings(*warnings), token_refs=tuple(refs))
+        if taken:  # what stands in the others died with this call
+            hint = "It is current where the others are: put it there from one of them, or run this again."
+            problem = Problem("not_stored", "; ".join(warnings), hint=hint)
+            return replace(result, outcome=Outcome.NOT_STORED, problem=problem, token_refs=tuple(refs))
         return (yield from self._lost(action, result, "; ".join(warnings), header))
 
     def _lost(self, action: Action, result: Result, why: str, header: tuple[str, Secret]) -> Steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,6 +73,32 @@ def test_two_items_with_the_same_place_are_refused_before_anything_is_sent(
         with pytest.raises(InvalidError, match=r"(?s)have the same place, file:/.*nothing was sent"):
             connector.run_many("create_pat", items, token_to=TO)
         assert server.got == []
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("text:real/t", "file:real/t"),
+        ("file:real/t", "file:link/t"),
+        ("env-file:real/.env#A", "env-file:link/.env#A"),
+        ("connector-auth:1", "connector-auth:1#bearer"),
+    ],
+)
+def test_one_place_is_known_by_whatever_way_it_is_named(
+    places: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("real").mkdir()
+    Path("link").symlink_to("real")
+    with serving(answer(201, created())) as server, calling(server.url) as connector:
+        with pytest.raises(InvalidError, match="have the same place"):
+            connector.run_many("create_pat", [wish("n", token_to=place) for place in places])
+        assert server.got == []
+
+
+def test_two_variables_of_one_file_are_two_places(shop: Shop) -> None:
+    items = [wish("n", token_to=f"env-file:out/.env#{name}") for name in ("A", "B")]
+    assert outcomes(shop.run(items)) == all_done(2)
 
 
 def test_a_token_may_go_into_several_places(shop: Shop) -> None:

@@ -140,6 +140,24 @@ def test_one_place_is_enough_and_the_other_is_a_warning(tmp_path: Path) -> None:
     assert "did not take the token" in result.warnings[0]
 
 
+def test_a_place_that_is_left_with_a_dead_secret_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "doomed").mkdir()
+    refs = [f"file:{tmp_path}/doomed/a", f"file:{tmp_path}/b"]
+
+    def lose(connection: Any) -> bool:
+        shutil.rmtree(tmp_path / "doomed")
+        return bool(answer(200, created(token="fake-new-secret-0123456789abcdef"))(connection))
+
+    with serving(answer(201, created()), lose) as server, connector(server) as api:
+        create_pat(api, expiration=30, scopes=["automation:view"], note="CI", token_to=refs)
+        result = api.run("regenerate_pat", {"token_id": ID, "expiration": 30}, token_to=refs)
+        assert len(server.got) == 2  # the new one is not made useless
+    assert (result.outcome, result.token_refs) == (Outcome.NOT_STORED, (f"file:{tmp_path}/b#current",))
+    assert result.problem is not None
+    assert "doomed/a#current did not take the token" in result.problem.message
+    assert read_ref(refs[1]) == result.token
+
+
 def lost(tmp_path: Path, *after: Any, minted: dict[str, Any] | None = None) -> tuple[Result, Server]:
     """A create whose only place vanishes while the API works, and what the API says *after*."""
     (tmp_path / "doomed").mkdir()

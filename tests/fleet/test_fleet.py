@@ -150,6 +150,34 @@ def test_a_place_that_cannot_be_read_is_blocked_and_harms_nobody_else(yard: Yard
     assert summary.outcome.value == "invalid"
 
 
+@pytest.mark.parametrize("there", ["garbage", "folder", "nothing"])
+def test_a_credential_that_cannot_be_read_stops_its_own_tokens_alone(yard: Yard, there: str) -> None:
+    bad = yard.folder / "bad.rotator"
+    if there == "garbage":
+        bad.write_text("two words")
+    elif there == "folder":
+        bad.mkdir()
+    file = yard.fleet({"name": "bad", "auth": f"file:{bad}"}, {"name": "good"})
+    assert {name: one.step for name, one in yard.seen(file).items()} == {"bad": "blocked", "good": "create"}
+    _, results = yard.apply(file)
+    assert results["good"].outcome.value == "done"
+    assert str(bad) in str(results["bad"].problem)
+
+
+def test_a_place_of_before_that_holds_something_else_stops_nobody(yard: Yard) -> None:
+    second = yard.folder / "second.json"
+    yard.apply(yard.fleet({"name": "one", "to": [yard.to("one"), f"file:{second}"]}))
+    second.write_text("just some notes")
+    file = yard.fleet({"name": "one"}, {"name": "two"})
+    assert {name: one.step for name, one in yard.seen(file).items()} == {"one": "none", "two": "create"}
+    summary, _ = yard.apply(file)
+    assert summary.outcomes == {"done": 2}
+    second.unlink()
+    second.mkdir()
+    assert "cannot be read: Is a directory" in yard.seen(file)["one"].why
+    assert yard.apply(file)[0].outcomes == {"invalid": 1, "done": 1}
+
+
 def test_a_row_that_is_not_listed_is_told(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
@@ -424,6 +452,9 @@ def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callabl
     rows = [{"name": "a", "to": [f"file:{yard.folder}/t"]}, {"name": "b", "to": [f"text:{yard.folder}/t"]}]
     done = call("fleet", "plan", yard.fleet(*rows))
     assert (done.code, "is the place of both a and b" in done.err) == (2, True)
+    (yard.folder / "link").symlink_to(yard.folder)
+    rows = [{"name": "a", "to": [f"text:{yard.folder}/t"]}, {"name": "b", "to": [f"text:{yard.folder}/link/t"]}]
+    assert call("fleet", "plan", yard.fleet(*rows)).code == 2
     rows = [{"name": "a", "to": ["connector-auth:x"]}, {"name": "b", "to": ["connector-auth:x#bearer"]}]
     assert call("fleet", "plan", yard.fleet(*rows)).code == 2
 
