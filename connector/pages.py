@@ -18,6 +18,8 @@ from .verdict import Verdict
 from .wire import Failure
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from .spec import ActionSpec, PagesSpec
     from .wire import Answer, Reply, Request
 
@@ -41,11 +43,13 @@ class Pages:
         self._warnings: dict[str, None] = {}
         self._next: str | None = None
         self._failed: Verdict | None = None
+        self._at: dt.datetime | None = None
 
     def take(self, answer: Answer, verdict: Verdict) -> Request | None:
         """Take an answer and its *verdict*; gives the request for the next page, None where this was the last."""
         self._count += 1
         self._warnings |= dict.fromkeys(verdict.warnings)
+        self._at = verdict.at
         if isinstance(answer, Failure) or verdict.data is None:
             self._failed = verdict
             return None
@@ -70,7 +74,8 @@ class Pages:
     def verdict(self) -> Verdict:
         """What all answers together mean: a page that failed fails the whole."""
         if self._failed is None:
-            return Verdict(Outcome.DONE, {self._spec.reply.rows or "": self._rows}, warnings=tuple(self._warnings))
+            data = {self._spec.reply.rows or "": self._rows}
+            return Verdict(Outcome.DONE, data, warnings=tuple(self._warnings), at=self._at)
         problem = self._failed.problem
         if problem is None or self._count == 1:
             return self._failed

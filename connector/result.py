@@ -17,6 +17,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from .secret import Secret
@@ -46,6 +47,8 @@ class Result:
     """Where the token was put; each is valid as ``--auth``."""
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, "Secret"])
     """The outputs that are shown once, by name."""
+    at: dt.datetime | None = field(default=None, compare=False, repr=False)
+    """When the API answered, by its own clock where it tells the time, where it is ``done``."""
 
     @property
     def token(self) -> Secret | None:

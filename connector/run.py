@@ -304,7 +304,9 @@ def _result(action: Action, verdict: Verdict, *, api: str, tries: int, sent: lis
         problem = replace(problem, message=redact(problem.message, secrets))
     data = None if verdict.data is None else redacted(verdict.data, sent)
     warnings = tuple(redact(warning, secrets) for warning in verdict.warnings)
-    return Result(action.spec.action, verdict.outcome, api, tries, warnings, data, problem, (), verdict.secrets)
+    return Result(
+        action.spec.action, verdict.outcome, api, tries, warnings, data, problem, (), verdict.secrets, verdict.at
+    )
 
 
 def _command(action: Action, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:

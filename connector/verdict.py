@@ -32,6 +32,8 @@ class Verdict:
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
+    at: dt.datetime | None = None
+    """When a whole answer was given, by the server's clock where it told."""
 
 
 class Judge:
@@ -78,14 +80,15 @@ class Judge:
                 hint = self._hint(status, code)
                 return _problem(Outcome.REFUSED, code, message, status, field=self._field(at_fault), hint=hint)
             return self._unknown(reply.status, message)
-        payload = read_payload(self._spec, body, inputs, server_time(reply.headers, now))
+        time = server_time(reply.headers, now)
+        payload = read_payload(self._spec, body, inputs, time)
         if not isinstance(payload, Payload):
             return self._unusable(reply, payload)
         warnings = payload.warnings
         if reply.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {reply.status}, where {documented} is documented")
-        return Verdict(Outcome.DONE, payload.data, payload.secrets, warnings=warnings)
+        return Verdict(Outcome.DONE, payload.data, payload.secrets, warnings=warnings, at=time)
 
     def _unusable(self, reply: Reply, what: str) -> Verdict:
         message = f"the API answered {reply.status}, but {what}"

@@ -59,6 +59,8 @@ class Owner:
         self.connector = connector
         self.rows: dict[str, Mapping[str, Any]] = {}
         self.problem: Problem | None = None
+        self.now = dt.datetime.now(dt.UTC)
+        """The API's time."""
         self.id: str | None = None
         """The row of the credential itself, where its place tells."""
 
@@ -66,6 +68,7 @@ class Owner:
         """List its tokens."""
         listed = self.connector.run("list_pats")
         self.problem = listed.problem
+        self.now = listed.at or self.now
         self.id = own_row(self.connector) if listed.problem is None else None
         self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
         return self
@@ -186,5 +189,4 @@ class Lookout:
         left = owner.rows.get(current.id or "", {}).get("expires_in_days")
         if left is not None and left < within:
             return "renew", ""
-        now = dt.datetime.now(dt.UTC)
-        return ("retire" if any(retire.due <= now for retire in managed.retire) else "none"), ""
+        return ("retire" if any(retire.due <= owner.now for retire in managed.retire) else "none"), ""

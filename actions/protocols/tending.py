@@ -154,6 +154,7 @@ class Tending:
         listed: Result = yield Call("list_pats", by=self.fence())
         if listed.outcome is not Outcome.DONE or listed.data is None:
             return Done(result=listed)
+        self.now = listed.at or self.now  # expiries and promises are of the API's clock, and this one may be wrong
         return [row for row in listed.data["tokens"] if row.get("id")]
 
     def named(self, rows: Sequence[Row]) -> list[tuple[Row, Marker]]:

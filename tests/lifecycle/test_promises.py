@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +19,7 @@ from locoia_pat.sinks import read_ref
 from locoia_pat.sinks.file import FileSink
 from locoia_pat.state import State
 
+from tests.command.test_machines import COVERAGE
 from tests.lifecycle.test_capabilities import opened
 from tests.lifecycle.test_mixed_up import accepted, by_hand, program
 
@@ -112,6 +117,30 @@ def test_a_token_that_was_promised_its_overlap_keeps_it_when_the_scopes_change(p
     assert not accepted(place, first)
     assert not accepted(place, second)
     assert place.works()
+
+
+@pytest.mark.parametrize(("clock", "change"), [("+3d", "none"), ("-3d", "retired")])
+def test_a_promise_is_kept_by_the_clock_of_the_api_though_that_of_this_computer_is_wrong(
+    place: Place, clock: str, change: str
+) -> None:
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is needed for a clock that is wrong")
+    place.ensure()
+    before = stored(place)
+    place.rotate(overlap=24 if change == "none" else SOON)
+    time.sleep(1)
+    words = ["ensure_pat", "name=ci", "scopes=embed", "expiration=30", "note=CI", "--token-to", place.ref()]
+    told = {"LOCOIA_BASE_URL": place.url, "LOCOIA_TOKEN": place.rotator.reveal()}
+    told["LOCOIA_PAT_STATE"] = str(place.folder / "state")
+    done = subprocess.run(
+        ["faketime", "-f", clock, sys.executable, "-m", "locoia_pat", "run", *words],
+        env={name: value for name, value in {**os.environ, **told}.items() if name not in COVERAGE},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["data"]["change"] == change
+    assert accepted(place, before) is (change == "none")
 
 
 @pytest.mark.parametrize("rotations", [0, 1, 2])
