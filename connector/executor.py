@@ -146,7 +146,8 @@ class _Ways(Generic[_Transport]):
     """The ways to an API's hosts, directly or through a proxy, each with its own connections.
 
     They are httpx's transports without a client around them: it would follow redirects, keep cookies and log, none of
-    which may happen here, and takes as long as all that is done here.
+    which may happen here, and takes as long as all that is done here.  A connection is used again for five seconds,
+    httpx's default, and not once the server has closed it: else a POST on it would look as if its answer was lost.
     """
 
     def __init__(self, kind: Callable[..., _Transport], base_url: str) -> None:

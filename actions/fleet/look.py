@@ -13,7 +13,8 @@ from ..driver import managed_of
 from ..known import own_row
 from ..places import Places
 from ..protocols.effects import Managed
-from ..protocols.marker import marked
+from ..protocols.tending import is_replaced
+from ..protocols.upkeep import is_due, strangers
 from ..protocols.waves import Turn
 
 if TYPE_CHECKING:
@@ -159,34 +160,28 @@ class Lookout:
         if left is not None:
             return Seen(token.name, owner.name, "blocked", f"it stands at {left}, which is not named here")
         id_ = current.id if current else None
-        row = owner.rows.get(id_ or "")
-        left = row.get("expires_in_days") if row else None
+        row = owner.rows.get(id_ or "", {})
         due = min((retire.due for retire in managed.retire), default=None)
         step, why = self._step(token, owner, managed, current)
-        if step == "none" and row is None:
+        if step == "none" and not row:
             why = "its row is not listed"
-        return Seen(token.name, owner.name, step, why, id_, left, due)
+        return Seen(token.name, owner.name, step, why, id_, row.get("expires_in_days"), due)
 
     def _step(self, token: Token, owner: Owner, managed: Managed, current: Entry | None) -> tuple[Step, str]:
         """What :func:`ensure_pat` would do."""
         if managed.doing is not None:
             return "finish", f"{managed.doing} was begun"
-        others = {
-            marker.owner
-            for row in owner.rows.values()
-            if (marker := marked(row.get("note"))) and marker.name == token.name and marker.owner != managed.owner
-        }
-        if (current is not None and not managed.rows) or (current is None and others):
-            if token.take_over:
-                return "create", "it is taken over"
-            return "blocked", " ".join(["it is managed elsewhere", *sorted(others)])
-        if current is None:
-            return "create", ""
+        others = strangers(owner.rows.values(), managed)
+        strange = current is not None and not managed.knows(current)
+        if (strange or others) and not token.take_over:
+            return "blocked", " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
+        if current is None or strange:
+            return "create", "it is taken over" if strange or others else ""
         if {*token.scopes} != {*managed.scopes}:
             return ("rescope" if token.change_scopes else "blocked"), f"it has {', '.join(managed.scopes)}"
-        wanted = self.fleet.wanted(token)
-        within = wanted.expiration / 3 if wanted.renew_within is None else wanted.renew_within
-        left = owner.rows.get(current.id or "", {}).get("expires_in_days")
-        if left is not None and left < within:
+        row = owner.rows.get(current.id or "", {})
+        if is_replaced(current, row):
+            return "renew", "its secret was replaced"
+        if is_due(current, row, self.fleet.wanted(token), owner.now):
             return "renew", ""
         return ("retire" if any(retire.due <= owner.now for retire in managed.retire) else "none"), ""

@@ -14,13 +14,13 @@ from locoia_pat.sinks.record import Record
 
 from .creating import Creating
 from .effects import UNREADABLE, Call, Done, Effect, Load, Machine, Take
-from .tending import Part, Row, Wanted, of, other, row_of
+from .tending import Part, Row, Wanted, is_replaced, of, other, row_of, rows_in
+from .upkeep import is_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from locoia_pat import Result
-    from locoia_pat.sinks import Entry
 
 
 def ensure(wanted: Wanted) -> Machine:
@@ -91,7 +91,7 @@ class _Tender(Creating):
         rows = yield from self._alone()
         if isinstance(rows, Done):
             return rows
-        if self.is_due(rows):
+        if is_due(self.record.current, row_of(self.record.current, rows), self.wanted, self.now):
             return (yield from self._rotated(other(self.slot())))
         retired = yield from self.retired()
         return retired if retired.stopped or resumed.change == "none" else Done(resumed.change)
@@ -177,8 +177,8 @@ class _Tender(Creating):
     # Rotating
 
     def _rotated(self, slot: str) -> Machine:
-        in_place = slot == self.slot() and self.managed.doing != "rotate"
         if self.managed.doing is None:
+            in_place = slot == self.slot()
             if (stop := self._unmarkable(slot)) is not None:
                 return stop
             waiting = {row.id: row.due for row in self.managed.retire if row.due > self.now}
@@ -200,7 +200,7 @@ class _Tender(Creating):
         current = self.record.current
         assert current is not None  # noqa: S101  # the callers looked
         listed: Result = yield Call("list_pats", by=current.token)
-        replaced = current.token is UNREADABLE and _is_replaced(current, listed)
+        replaced = current.token is UNREADABLE and is_replaced(current, row_of(current, rows_in(listed)))
         if not replaced and self.works(listed):
             if of(current, "id") in [row.id for row in self.managed.retire]:
                 return (yield from self._rotated(other(self.slot())))  # an old one was put back, and is to end
@@ -230,9 +230,3 @@ class _Tender(Creating):
             if marker.owner != self.managed.owner:  # it took the name over, and made our token useless
                 return self.elsewhere(marker.owner)
         return (yield from self._rotated(self.slot()))
-
-
-def _is_replaced(entry: Entry, listed: Result) -> bool:
-    """Whether the row of a token that cannot be tried has another expiry than when it was minted."""
-    witness, row = of(entry, "listed"), row_of(entry, listed)
-    return witness is not None and bool(row) and row.get("expiration") != witness

@@ -14,7 +14,7 @@ from locoia_pat.sinks import Entry
 from .capabilities import may
 from .effects import Call, Done, Effect, Settle
 from .marker import Marker, marked, noted
-from .tending import Part, Tending, of, refused, row_of, slot_of
+from .tending import Part, Tending, of, refused, row_of, rows_in, slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -147,4 +147,4 @@ class Minting(Tending):
 
 def _witnessed(entry: Entry, listed: Result) -> Entry:
     """*Entry* with the expiry that the list shows, which moves when somebody gives its row another secret."""
-    return replace(entry, beside={**entry.beside, "listed": row_of(entry, listed).get("expiration")})
+    return replace(entry, beside={**entry.beside, "listed": row_of(entry, rows_in(listed)).get("expiration")})

@@ -15,7 +15,7 @@ from .effects import Call, Done, Effect, Keep, Retire, Snapshot, Write
 from .marker import Marker, marked
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from locoia_pat import Result, Secret
     from locoia_pat.sinks import Entry
@@ -57,10 +57,21 @@ def refused(result: Result, code: str) -> bool:
     return result.problem is not None and result.problem.code == code
 
 
-def row_of(entry: Entry, listed: Result) -> Row:
-    """The row of *entry* in a list; an empty one where it is not there."""
-    rows = (listed.data or {}).get("tokens", ())
+def rows_in(listed: Result) -> Sequence[Row]:
+    """The rows that a list told; none where it failed."""
+    rows: Sequence[Row] = (listed.data or {}).get("tokens", ())
+    return rows
+
+
+def row_of(entry: Entry, rows: Iterable[Row]) -> Row:
+    """The row of *entry* among *rows*; an empty one where it is not there."""
     return next((row for row in rows if row.get("id") == of(entry, "id")), {})
+
+
+def is_replaced(entry: Entry, row: Row) -> bool:
+    """Whether its *row* has another expiry than when *entry* was minted: somebody gave it another secret."""
+    witness = of(entry, "listed")
+    return witness is not None and bool(row) and row.get("expiration") != witness
 
 
 def other(slot: str) -> str:

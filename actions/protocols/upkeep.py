@@ -7,14 +7,45 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .effects import Change, Done, Machine, Retire
+from .marker import marked
 from .minting import Minting
 from .tending import Part, Row, of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from locoia_pat.sinks import Entry
+
+    from .effects import Managed
+    from .tending import Wanted
+
+
+class Stranger(NamedTuple):
+    """A row that another state made for the same name."""
+
+    id: str
+    owner: str
+
+
+def strangers(rows: Iterable[Row], managed: Managed) -> list[Stranger]:
+    """Those of *rows* that carry the name, are another state's and may work; not those that are dealt with already."""
+    known = {*managed.dead, *(row.id for row in managed.retire)}
+    named = ((row, marked(row.get("note"))) for row in rows if row["id"] not in known and not _is_over(row))
+    return [
+        Stranger(row["id"], marker.owner)
+        for row, marker in named
+        if marker is not None and (marker.name, marker.owner != managed.owner) == (managed.name, True)
+    ]
+
+
+def is_due(current: Entry, row: Row, wanted: Wanted, now: dt.datetime) -> bool:
+    """Whether a token is to be renewed, by its *row* as the rotator's list has it, or by what it was minted with."""
+    left = row.get("expires_in_days") if row else _left(of(current, "expiration"), now)
+    within = wanted.expiration / 3 if wanted.renew_within is None else wanted.renew_within
+    return left is not None and left < within
 
 
 class Upkeep(Minting):
@@ -31,30 +62,11 @@ class Upkeep(Minting):
 
     def others(self, rows: Sequence[Row]) -> list[Retire] | Done:
         """The rows of this name that another state made, to be retired where it is taken over; else the end."""
-        waiting = (row.id for row in self.managed.retire)
-        known = {*self.managed.dead, *waiting}
-        found = [
-            (row["id"], marker.owner)
-            for row, marker in self.named(rows)
-            if marker.owner != self.managed.owner and row["id"] not in known and not _is_over(row)
-        ]
+        found = strangers(rows, self.managed)
         if found and not self.wanted.take_over:
-            return self.elsewhere(found[0][1])
+            return self.elsewhere(found[0].owner)
         due = self.now + dt.timedelta(hours=self.wanted.overlap)
-        return [Retire(id_, due) for id_, _ in found]
-
-    def is_due(self, rows: Sequence[Row]) -> bool:
-        """Whether the current token is to be renewed, by what the rotator's list says of its row."""
-        current = self.record.current
-        assert current is not None  # noqa: S101  # the callers looked
-        row = next((row for row in rows if row.get("id") == of(current, "id")), None)
-        left = row.get("expires_in_days") if row else self._left(of(current, "expiration"))
-        within = self.wanted.expiration / 3 if self.wanted.renew_within is None else self.wanted.renew_within
-        return left is not None and left < within
-
-    def _left(self, expiration: str | None) -> float | None:
-        """Days until *expiration*, as it was told when the token was minted; the list may be without its row."""
-        return (dt.datetime.fromisoformat(expiration) - self.now) / dt.timedelta(days=1) if expiration else None
+        return [Retire(row.id, due) for row in found]
 
     def retired(self) -> Machine:
         """Make useless what is due: the secrets before the current one."""
@@ -89,6 +101,11 @@ class Upkeep(Minting):
                     return stop
                 yield from self.write(dead=(*self.managed.dead, row["id"]))
         return None
+
+
+def _left(expiration: str | None, now: dt.datetime) -> float | None:
+    """Days until *expiration*, as it was told when the token was minted; the list may be without its row."""
+    return (dt.datetime.fromisoformat(expiration) - now) / dt.timedelta(days=1) if expiration else None
 
 
 def _is_over(row: Row) -> bool:

@@ -106,7 +106,7 @@ def test_what_is_due_to_be_retired_is_told_and_done(yard: Yard) -> None:
     yard.apply(later)
     calm = yard.fleet({"name": "one"}, expiration=60)
     assert yard.seen(calm)["one"].retire_due is not None
-    time.sleep(0.4)
+    time.sleep(1)  # the API's clock tells seconds
     assert yard.seen(calm)["one"].step == "retire"
     assert dict(yard.apply(calm)[0].changes) == {"retired": 1}
     assert (yard.seen(calm)["one"].step, yard.seen(calm)["one"].retire_due) == ("none", None)
@@ -178,13 +178,30 @@ def test_a_place_of_before_that_holds_something_else_stops_nobody(yard: Yard) ->
     assert yard.apply(file)[0].outcomes == {"invalid": 1, "done": 1}
 
 
-def test_a_row_that_is_not_listed_is_told(yard: Yard) -> None:
+def test_a_row_that_its_credential_does_not_see_is_told(yard: Yard) -> None:
+    yard.apply(yard.fleet({"name": "one"}))
+    seen = yard.seen(yard.fleet({"name": "one", "auth": yard.owner("somebody")}))["one"]
+    assert (seen.step, seen.why) == ("none", "its row is not listed")
+
+
+def test_a_record_that_names_another_row_is_blocked_as_it_will_be_refused(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
     record = json.loads((yard.folder / "one.json").read_text())
     record["current"]["id"] = "gone"
     (yard.folder / "one.json").write_text(json.dumps(record))
-    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("none", "its row is not listed")
+    assert yard.seen(file)["one"].step == "blocked"
+    assert yard.apply(file)[0].outcome.value == "refused"
+
+
+def test_a_token_whose_secret_somebody_replaced_is_renewed(yard: Yard) -> None:
+    file = yard.fleet({"name": "one"})
+    yard.apply(file)
+    record = json.loads((yard.folder / "one.json").read_text())
+    yard.store.regenerate(record["current"]["id"], owner="default", days=25)
+    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("renew", "its secret was replaced")
+    assert dict(yard.apply(file)[0].changes) == {"rotated": 1}
+    assert yard.works("one")
 
 
 def test_what_was_begun_is_told_and_finished(yard: Yard) -> None:
