@@ -1,6 +1,7 @@
 """Writers take turns: one at a time at a file, and one process at a time in a folder.
 
-The lock is the folder's own (flock), so nothing is left behind in it.  A process takes it once for all of its threads
+The lock is the folder's own (flock), so nothing is left behind in it; where there is none, as on Windows and on some
+network folders, it is a file that is made and removed.  A process takes it once for all of its threads
 that write there, so that what they flush reaches the disk together, and lets it go after a second at the latest, for
 others wait as well.
 """
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10.0
 """Seconds to wait for another process, which needs some milliseconds."""
+_MARK = ".locoia-pat.lock"
+"""The file that stands for the lock of a folder that has none."""
 _SHARED = 1.0
 """Seconds after which no more threads join those that write in a folder."""
 
@@ -31,16 +34,8 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         OSError: another one has been at work there all the time there was to wait.
     """
-    taken = True
     with contextlib.ExitStack() as stack:
-        # Windows has no such lock, some network folders neither, and a folder may be unreadable.
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl  # noqa: PLC0415  # not everywhere
-
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            taken = _taken(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
-        if not taken:
+        if not _locked(folder, stack):
             raise OSError(f"for {_PATIENCE:.0f} s another process has been writing in {folder}")
         yield
 
@@ -97,6 +92,49 @@ _known = threading.Lock()
 _files: WeakValueDictionary[Path, _Own] = WeakValueDictionary()
 _folders: WeakValueDictionary[Path, _Shared] = WeakValueDictionary()
 """Those at which somebody works; no longer than that."""
+
+
+def _locked(folder: Path, stack: contextlib.ExitStack) -> bool:
+    """Lock *folder* itself; where that cannot be done, by a file in it that others find."""
+    try:
+        import fcntl  # noqa: PLC0415  # not on Windows
+
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        return _taken(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    except (ImportError, OSError):  # nor on some network folders; and a folder may be unreadable
+        return _marked(folder / _MARK, stack)
+
+
+def _marked(file: Path, stack: contextlib.ExitStack) -> bool:
+    """Make *file*, which one process at a time can; one that has been there all the time is of one that was killed."""
+    before = _identity(file)
+    if _taken(lambda: _mark(file, stack)):
+        return True
+    if before is None or _identity(file) != before:
+        return False
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)
+    return _taken(lambda: _mark(file, stack))
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _mark(file: Path, stack: contextlib.ExitStack) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BlockingIOError from None
+    except OSError:
+        return  # nothing can be written there, which is told by what is about to be
+    stack.callback(file.unlink, missing_ok=True)
+    os.close(descriptor)
 
 
 def _taken(take: Callable[[], None]) -> bool:

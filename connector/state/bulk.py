@@ -65,9 +65,7 @@ class Lines:
         self._path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.sqlite3"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            if not self._path.exists():
-                os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
-            self._database = _opened(self._path)
+            self._database = _held(self._path)
         except sqlite3.OperationalError as error:
             busy, words = "locked" in str(error), str(error)
         except (OSError, sqlite3.Error) as error:
@@ -153,10 +151,10 @@ class Lines:
         if over:
             with self.batch():
                 self._database.execute("DROP TABLE run")  # so that a file that cannot be removed says nothing
-        self._database.close()
-        if over:
+            self._database.execute("PRAGMA journal_mode = DELETE")  # its log goes now, and none of that name later
             with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)  # while nobody else can have it
+        self._database.close()
 
 
 class Distinct:
@@ -180,24 +178,39 @@ class Distinct:
         self._database.close()
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    """The database at *path*, held by this process alone."""
+def _held(path: Path) -> sqlite3.Connection:
+    """The database at *path*, held by this process alone.
+
+    Raises:
+        sqlite3.OperationalError: it is locked: another process holds it, or did and removed it in this very moment.
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    before = path.lstat()
     # The run may be closed by another thread than the one that went through it.
     database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (made,) = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()
-        if version > _VERSION:
-            raise OSError(0, f"version {version} of a bulk run's journal is newer than this program")  # noqa: TRY301  # closed below
-        if not made:
-            database.executescript(f"BEGIN IMMEDIATE; {_dropped()} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
+        database.execute("BEGIN EXCLUSIVE")
+        database.execute("COMMIT")
+        if not (path.exists() and os.path.samestat(before, path.lstat())):
+            raise sqlite3.OperationalError("it was locked, and is removed")  # noqa: TRY301  # closed below
+        _make_ready(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _make_ready(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (made,) = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()
+    if version > _VERSION:
+        raise OSError(0, f"version {version} of a bulk run's journal is newer than this program")
+    if not made:
+        database.executescript(f"BEGIN IMMEDIATE; {_dropped()} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
 
 
 def _dropped() -> str:

@@ -51,7 +51,7 @@ class Lease:
             row = database.execute(
                 "SELECT holder, deadline FROM leases WHERE api = ? AND name = ?", self._key
             ).fetchone()
-            free = row is None or row[0] == self._holder or row[1] < time.time() or is_gone(row[0])
+            free = row is None or row[0] == self._holder or not is_held(*row)
             if free:
                 values = (*self._key, self._holder, time.time() + SECONDS)
                 database.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", values)
@@ -73,17 +73,36 @@ class Lease:
             database.execute("DELETE FROM leases WHERE api = ? AND name = ? AND holder = ?", (*self._key, self._holder))
 
 
+def is_held(holder: str, deadline: float) -> bool:
+    """Whether *holder* still has a lease until *deadline*, in seconds since 1970.
+
+    Of another process on this computer it is known: it has it while it lives, whatever becomes of the clock.
+    """
+    lives = _lives(holder)
+    return deadline > time.time() if lives is None else lives
+
+
 def is_gone(holder: str) -> bool:
     """Whether the process that holds a lease is known to be gone: it was on this computer, and is no more."""
+    return _lives(holder) is False
+
+
+def _lives(holder: str) -> bool | None:
+    """Whether another process on this computer lives; None where that cannot be told, and for this one itself."""
     host, process, started, _ = holder.split("|")
-    same = host == _host() and started != _UNKNOWN
-    return same and _started(int(process)) != started
+    if host != _host() or started == _UNKNOWN or int(process) == os.getpid():
+        return None
+    return _started(int(process)) == started
 
 
 def _host() -> str:
-    """This computer, and on it the space in which numbers of processes mean something: containers have their own."""
-    space = "/proc/self/ns/pid"
-    return f"{socket.gethostname()} {os.readlink(space) if os.path.exists(space) else ''}"  # noqa: PTH110, PTH115  # a link
+    """This computer since it was started, and on it the space in which numbers of processes mean something.
+
+    A name is not enough, for computers that were cloned share it; and containers have spaces of their own.
+    """
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    started = boot.read_text(encoding="ascii").strip() if boot.exists() else ""
+    return f"{socket.gethostname()} {started} {space.readlink() if os.path.lexists(space) else ''}"
 
 
 def _started(process: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import FILE, State, place
-from .lease import is_gone
+from .lease import is_gone, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ def _read(where: Path, file: Path) -> Look:
         exists=True,
         open=tuple(_open(where, file)),
         names=tuple((api, name, json.loads(managed)) for api, name, managed in names),
-        leases=tuple(_held(*lease) for lease in leases if lease[3] > time.time()),
+        leases=tuple(_held(*lease) for lease in leases if lease[3] > time.time() or is_held(*lease[2:])),
     )
 
 

@@ -416,6 +416,32 @@ def test_a_bulk_create_that_is_killed_is_finished_by_the_same_call(seed: int, sh
     assert shop.journals() == 0
 
 
+def test_a_journal_that_is_removed_while_it_is_opened_is_not_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run([wish("n1"), wish("n2", expiration=0)])
+    (file,) = (shop.folder / "state" / "bulk").glob("*.sqlite3")
+    connect = sqlite3.connect
+
+    def late(path: Any, **options: Any) -> sqlite3.Connection:
+        database: sqlite3.Connection = connect(path, **options)
+        if path == file:
+            database.execute("SELECT * FROM run").fetchall()  # it is open
+            file.unlink()  # as the other process does at its end
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", late)
+    with pytest.raises(NotDoneError, match="another process is at work on this run"):
+        shop.run(wishes(2))
+    monkeypatch.undo()
+    assert len(shop.rows()) == 1
+
+
+def test_a_run_that_is_over_leaves_no_file(shop: Shop) -> None:
+    shop.run(wishes(2))
+    assert list((shop.folder / "state" / "bulk").iterdir()) == []
+
+
 # Places that hold no ids
 
 

@@ -163,6 +163,19 @@ def test_a_lease_of_another_computer_holds_until_its_deadline(tmp_path: Path) ->
     assert not state.lease(API, "ci").take(0)
 
 
+def test_a_computer_of_the_same_name_that_was_started_at_another_time_is_another_one(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    assert state.lease(API, "ci").take(0)
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as database:
+        (holder,) = database.execute("SELECT holder FROM leases").fetchone()
+        host, *rest = holder.split("|")
+        name, started, space = host.split()
+        assert started.count("-") == 4
+        there = "|".join([f"{name} {started[::-1]} {space}", "999999", *rest[1:]])
+        database.execute("UPDATE leases SET holder = ?", (there,))
+    assert not state.lease(API, "ci").take(0)
+
+
 def test_a_process_that_was_killed_holds_no_lease(tmp_path: Path) -> None:
     script = (
         "import sys, time; from locoia_pat.state import State\n"
@@ -173,6 +186,9 @@ def test_a_process_that_was_killed_holds_no_lease(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"taken\n"
         lease = State(tmp_path).lease(API, "ci")
+        assert not lease.take(0.1)
+        with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as database:
+            database.execute("UPDATE leases SET deadline = 1")  # as after a step of the clock
         assert not lease.take(0.1)
         process.kill()
         assert isinstance(lease, Lease)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from locoia_pat.sinks.turns import alone, turn
 
 if TYPE_CHECKING:
@@ -73,3 +79,65 @@ def test_who_wants_a_folder_alone_waits_for_those_that_share_it(tmp_path: Path) 
     with alone(tmp_path):
         assert time.monotonic() - began >= 0.3
     first.join(10)
+
+
+# Folders that have no lock, as on some network file systems
+
+NO_LOCKS = (
+    "import errno, fcntl\ndef flock(*_): raise OSError(errno.ENOLCK, 'No locks available')\nfcntl.flock = flock\n"
+)
+WRITER = """
+import sys
+from locoia_pat import Secret
+from locoia_pat.sinks import Entry, open_sink
+for number in range(5):
+    sink = open_sink(f"env-file:{sys.argv[1]}/.env#T{sys.argv[2]}_{number}")
+    sink.probe()
+    sink.store(Entry(Secret(f"fake-token-{sys.argv[2]}-{number}-0123456789")), api="x")
+"""
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def test_without_locks_processes_that_write_one_file_lose_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\n")
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    writers = [subprocess.Popen([*command, str(number)]) for number in range(6)]
+    assert [writer.wait(60) for writer in writers] == [0] * 6
+    there = {line.partition("=")[0] for line in (tmp_path / ".env").read_text().splitlines()}
+    assert there == {"A"} | {f"T{writer}_{number}" for writer in range(6) for number in range(5)}
+    assert [file.name for file in tmp_path.iterdir()] == [".env"]
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_one_that_a_killed_process_left_is_broken_once_it_has_been_there_all_the_time(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".locoia-pat.lock").touch()
+    began = time.monotonic()
+    with alone(tmp_path):
+        assert time.monotonic() - began >= 10
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_a_folder_where_others_are_at_work_all_the_time_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / ".locoia-pat.lock"
+    file.touch()
+    later = threading.Timer(1, lambda: os.utime(file, (1, 1)))  # another one has it now
+    later.start()
+    with pytest.raises(OSError, match="another process has been writing"), alone(tmp_path):
+        pass
+    later.join()
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_a_folder_that_is_not_there_is_left_to_what_writes(tmp_path: Path) -> None:
+    with alone(tmp_path / "nowhere"):
+        assert not (tmp_path / "nowhere").exists()
