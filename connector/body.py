@@ -1,8 +1,10 @@
-"""An answer while it comes: gathered within limits of size and time, and unpacked no further than that."""
+"""An answer while it comes: gathered within a limit of size, and unpacked no further than that.
+
+Pure.
+"""
 
 from __future__ import annotations
 
-import time
 import zlib
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,10 @@ _ANY_HEADER = 47  # zlib's and gzip's alike
 class Body:
     """Gathers one answer."""
 
-    def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]], until: float) -> None:
-        """An answer whose *status* and *headers* came, and that has until *until* of the monotonic clock."""
+    def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """An answer whose *status* and *headers* came."""
         self._status = status
         self._headers = _plain(headers)
-        self._until = until
         self._chunks = bytearray()
         self._cut: str | None = None
         packed = self._headers.get("content-encoding", "identity").strip().lower()
@@ -45,8 +46,6 @@ class Body:
             self._cut = "the answer cannot be unpacked"
         if len(self._chunks) > MAX_ANSWER:
             self._cut = f"the answer is larger than {MAX_ANSWER} bytes"
-        elif time.monotonic() > self._until:
-            self._cut = "the answer took too long"
         return self._cut is None
 
     def answer(self) -> Answer:

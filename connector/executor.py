@@ -12,7 +12,6 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
@@ -22,6 +21,7 @@ import truststore
 
 from .address import is_loopback
 from .body import PACKED, Body
+from .deadline import AsyncBackend, Backend, until
 from .secret import revealed
 from .version import VERSION
 from .wire import Answer, Failure, Request
@@ -51,14 +51,13 @@ _FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 
 _Transport = TypeVar("_Transport", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 _url = lru_cache(maxsize=128)(httpx.URL)  # they hold no secret, and are most of what a request costs to make
-_exchanging: ContextVar[bool] = ContextVar("exchanging", default=False)
 
 
 class _Silence(logging.Filter):
     """Keeps back what httpx and httpcore log of our exchanges: addresses, and the headers of answers as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  # logging's signature
-        return not _exchanging.get()
+        return until.get() is None
 
 
 _silence = _Silence()
@@ -70,11 +69,11 @@ class Executor:
     """Sends requests to one API over connections that are kept."""
 
     def __init__(self, base_url: str) -> None:
-        self._ways = _Ways(httpx.HTTPTransport, base_url)
+        self._ways = _Ways(_way, base_url)
 
     def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
-        """One try, with the credential *header*, that takes about *seconds* at most."""
-        silent = _exchanging.set(True)
+        """One try, with the credential *header*, that takes *seconds* at most."""
+        before = until.set(time.monotonic() + seconds)
         try:
             return self._try(request, header, seconds)
         except _FAILURES as error:
@@ -82,15 +81,14 @@ class Executor:
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         finally:
-            _exchanging.reset(silent)
+            until.reset(before)
         raise _bare(interrupt)
 
     def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
-        until = time.monotonic() + seconds
         with _built(request, header, seconds) as built:
             response = self._ways.to(built.url).handle_request(built)
             try:
-                body = Body(response.status_code, response.headers.raw, until)
+                body = Body(response.status_code, response.headers.raw)
                 for chunk in response.iter_raw():
                     if not body.takes(chunk):
                         break
@@ -108,11 +106,11 @@ class AsyncExecutor:
     """The same for async code."""
 
     def __init__(self, base_url: str) -> None:
-        self._ways = _Ways(httpx.AsyncHTTPTransport, base_url)
+        self._ways = _Ways(_async_way, base_url)
 
     async def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
-        """One try, with the credential *header*, that takes about *seconds* at most."""
-        silent = _exchanging.set(True)
+        """One try, with the credential *header*, that takes *seconds* at most."""
+        before = until.set(time.monotonic() + seconds)
         try:
             return await self._try(request, header, seconds)
         except _FAILURES as error:
@@ -120,15 +118,14 @@ class AsyncExecutor:
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         finally:
-            _exchanging.reset(silent)
+            until.reset(before)
         raise _bare(interrupt)
 
     async def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
-        until = time.monotonic() + seconds
         with _built(request, header, seconds) as built:
             response = await self._ways.to(built.url).handle_async_request(built)
             try:
-                body = Body(response.status_code, response.headers.raw, until)
+                body = Body(response.status_code, response.headers.raw)
                 async for chunk in response.aiter_raw():
                     if not body.takes(chunk):
                         break
@@ -150,8 +147,8 @@ class _Ways(Generic[_Transport]):
     httpx's default, and not once the server has closed it: else a POST on it would look as if its answer was lost.
     """
 
-    def __init__(self, kind: Callable[..., _Transport], base_url: str) -> None:
-        self._kind: Callable[..., _Transport] = kind
+    def __init__(self, make: Callable[[ssl.SSLContext, str | None], _Transport], base_url: str) -> None:
+        self._make: Callable[[ssl.SSLContext, str | None], _Transport] = make
         self._verify = _tls(base_url)
         self._found: dict[bytes, _Transport] = {}
         self._finding = threading.Lock()
@@ -169,10 +166,22 @@ class _Ways(Generic[_Transport]):
 
     def _made(self, proxy: str | None) -> _Transport:
         try:
-            return self._kind(verify=self._verify, proxy=proxy)
+            return self._make(self._verify, proxy)
         except (ValueError, ImportError, httpx.InvalidURL):  # their words may hold the proxy's password
             wrong = "the proxy of the environment is no http or https address, or needs httpx[socks]"
         raise httpx.ProxyError(wrong)
+
+
+def _way(verify: ssl.SSLContext, proxy: str | None) -> httpx.HTTPTransport:
+    made = httpx.HTTPTransport(verify=verify, proxy=proxy)
+    made._pool._network_backend = Backend()  # noqa: SLF001  # httpx hands none on to its pool
+    return made
+
+
+def _async_way(verify: ssl.SSLContext, proxy: str | None) -> httpx.AsyncHTTPTransport:
+    made = httpx.AsyncHTTPTransport(verify=verify, proxy=proxy)
+    made._pool._network_backend = AsyncBackend()  # noqa: SLF001  # as above
+    return made
 
 
 def _proxy(url: httpx.URL) -> str | None:
@@ -213,7 +222,8 @@ def _built(request: Request, header: tuple[str, Secret], seconds: float) -> Iter
 
 def _failure(error: Exception) -> Failure:
     kind = type(error).__name__
-    words = " ".join(_BYTES.split(str(error))[0].split())[:300]
+    late = isinstance(error, httpx.TimeoutException)
+    words = "it took too long" if late else " ".join(_BYTES.split(str(error))[0].split())[:300]
     return Failure(f"{kind}: {words}" if words else kind, sent=not isinstance(error, _NOT_SENT))
 
 

@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ssl
 
 TOKEN = "fake-minted-token-0123456789abcdef"
 """Minted by nobody: what the scripted answers hold."""
@@ -40,12 +43,13 @@ class Server:
 
     scripts: list[Script]
     port: int = 0
+    tls: ssl.SSLContext | None = None
     got: list[Got] = field(default_factory=list[Got])
     connections: int = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v1"
 
 
 def answer(status: int = 200, body: object = None, headers: dict[str, str] | None = None) -> Any:
@@ -126,10 +130,10 @@ def created(**changed: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(*scripts: Any) -> Iterator[Server]:
-    """A server on a port of its own, for the length of a test."""
+def serving(*scripts: Any, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A server on a port of its own, for the length of a test; with *tls*, it speaks https."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(list(scripts), listener.getsockname()[1])
+    server = Server(list(scripts), listener.getsockname()[1], tls)
     lock = threading.Lock()
     threads: list[threading.Thread] = []
 
@@ -144,9 +148,14 @@ def serving(*scripts: Any) -> Iterator[Server]:
             thread.start()
             threads.append(thread)
 
-    def handle(connection: socket.socket) -> None:
+    def handle(plain: socket.socket) -> None:
+        plain.settimeout(10)
+        try:
+            connection = tls.wrap_socket(plain, server_side=True) if tls else plain
+        except OSError:  # who calls does not trust us
+            plain.close()
+            return
         with connection, connection.makefile("rb") as lines:
-            connection.settimeout(10)
             try:
                 while (got := _read(lines)) is not None:
                     with lock:

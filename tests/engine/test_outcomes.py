@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from email.utils import format_datetime
 from typing import Any
 
+import httpcore
 import pytest
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, Outcome, Result, Secret
+from locoia_pat.deadline import AsyncBackend, Backend, until
 
 from tests.loopback import (
     TOKEN,
@@ -101,11 +104,32 @@ def test_a_mint_that_is_answered_too_late_ends_unknown(runner: Any) -> None:
 
 @pytest.mark.parametrize("runner", [run, run_async], ids=["sync", "async"])
 def test_an_answer_in_drips_cannot_outlast_the_deadline(runner: Any) -> None:
-    with serving(drip(raw(201, created()), 3.0)) as server:
+    with serving(drip(raw(201, created()), 3.0)) as server:  # its head takes most of that
+        began = time.monotonic()
         result = runner(server, "create_pat", CREATE, timeout=0.4)
+        assert time.monotonic() - began < 1
     assert result.outcome is Outcome.UNKNOWN
     assert result.problem is not None
-    assert "too long" in result.problem.message
+    assert "took too long" in result.problem.message
+
+
+def test_what_has_no_time_left_is_not_waited_for() -> None:
+    async def late(port: int) -> None:
+        stream = await AsyncBackend().connect_tcp("127.0.0.1", port)
+        with pytest.raises(httpcore.ReadTimeout):
+            await stream.read(1, timeout=5)
+        await stream.aclose()
+
+    before = until.set(time.monotonic() - 1)
+    with serving(answer(200, [])) as server:
+        stream = Backend().connect_tcp("127.0.0.1", server.port)
+        with pytest.raises(httpcore.WriteTimeout):
+            stream.write(b"x", timeout=5)
+        asyncio.run(late(server.port))
+        until.reset(before)
+        with pytest.raises(httpcore.ReadTimeout):  # where there is no exchange, what is asked for counts
+            stream.read(1, timeout=0.01)
+        stream.close()
 
 
 @pytest.mark.parametrize("runner", [run, run_async], ids=["sync", "async"])

@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "suspect", "version"},
     {"encodings"},
     {"secret", "wire"},
-    {"result", "document", "retry", "address", "require", "pattern", "form", "words", "body"},
+    {"result", "document", "retry", "address", "require", "pattern", "form", "words", "body", "deadline"},
     {"rules", "template", "spec"},
     {"parse", "allowed", "answer", "compose"},
     {"folder", "inputs", "verdict"},
@@ -41,6 +41,7 @@ FACE = {"__init__"}
 ONLY = {
     "httpx": {"executor"},
     "truststore": {"executor"},
+    "httpcore": {"deadline"},
     "jinja2": {"template"},
     "yaml": {"document"},
     "click": {"cli"},
@@ -57,7 +58,7 @@ ONLY = {
 PURE = {
     *("errors", "secret", "wire", "result", "document", "retry", "address", "rules", "template", "spec", "parse"),
     *("allowed", "answer", "compose", "inputs", "verdict", "pages", "exchange", "plan", "examples"),
-    *("pattern", "form", "words", "suspect", "encodings"),
+    *("pattern", "form", "words", "suspect", "encodings", "body"),
 }
 IMPURE_MODULES = {"os", "sys", "socket", "time", "random", "secrets", "subprocess", "threading", "pathlib", "logging"}
 
