@@ -64,9 +64,8 @@ class Creating(Upkeep):
             return Done(problem="scopes_differ", message=f"the token of the name {self.wanted.name} has {there}")
         if (stop := self._unmarkable(None)) is not None:
             return stop
-        retire_ = (*self.managed.retire, *self.replaced())
         slot = other(self.slot())
-        yield from self.write(doing="create", op=self.op, slot=slot, rows={}, retire=retire_, **self._wishes())
+        yield from self.write(doing="create", op=self.op, slot=slot, rows={}, **self._wishes())
         return (yield from self._created())
 
     def _found(self) -> Machine:

@@ -14,7 +14,7 @@ from locoia_pat.sinks.record import Record
 
 from .creating import Creating
 from .effects import UNREADABLE, Call, Done, Effect, Load, Machine, Take
-from .tending import Part, Row, Wanted, is_replaced, of, other, row_of, rows_in
+from .tending import Part, Row, Wanted, is_over, is_replaced, of, other, row_of, rows_in
 from .upkeep import is_due
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class _Tender(Creating):
             return stop
         if self.record.current is None or self.is_foreign():
             return (yield from self._created())
+        if gone := self.replaced():
+            yield from self.write(retire=(*self.managed.retire, *gone))
         proven = yield from self._proven()
         if proven is None or proven.stopped or proven.change != "none":
             return proven or Done(resumed.change)
@@ -108,7 +110,8 @@ class _Tender(Creating):
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
-        made = [row["id"] for row in self.mine(rows) if row["id"] not in self.managed.dead]  # also by a lost answer
+        dead = self.managed.dead
+        made = [row["id"] for row in self.mine(rows) if row["id"] not in dead and not is_over(row)]  # by a lost answer
         waiting = (row.id for row in self.managed.retire)
         ids = dict.fromkeys([*self.managed.rows.values(), *waiting, *self.stored(), *made])
         if not ids:
@@ -163,15 +166,15 @@ class _Tender(Creating):
         return rows if isinstance(rows, Done) else (yield from self._rotated(slot()))
 
     def _alone(self) -> Generator[Effect, Any, list[Row] | Done]:
-        """All rows, once no other state has one of this name that works, or it is taken over; what is replaced goes."""
+        """All rows, once no other state has one of this name that works, or it is taken over."""
         rows = yield from self.rows()
         if isinstance(rows, Done):
             return rows
         others = self.others(rows)
         if isinstance(others, Done):
             return others
-        if gone := (*others, *self.replaced()):
-            yield from self.write(retire=(*self.managed.retire, *gone))
+        if others:
+            yield from self.write(retire=(*self.managed.retire, *others))
         return rows
 
     # Rotating

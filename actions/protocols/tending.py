@@ -74,6 +74,12 @@ def is_replaced(entry: Entry, row: Row) -> bool:
     return witness is not None and bool(row) and row.get("expiration") != witness
 
 
+def is_over(row: Row) -> bool:
+    """Whether the token of *row* has expired."""
+    left = row.get("expires_in_days")
+    return left is not None and left < 0
+
+
 def other(slot: str) -> str:
     """The slot beside *slot*."""
     return "b" if slot == "a" else "a"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .effects import Change, Done, Machine, Retire
 from .marker import marked
 from .minting import Minting
-from .tending import Part, Row, of
+from .tending import Part, Row, is_over, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ class Stranger(NamedTuple):
 def strangers(rows: Iterable[Row], managed: Managed) -> list[Stranger]:
     """Those of *rows* that carry the name, are another state's and may work; not those that are dealt with already."""
     known = {*managed.dead, *(row.id for row in managed.retire)}
-    named = ((row, marked(row.get("note"))) for row in rows if row["id"] not in known and not _is_over(row))
+    named = ((row, marked(row.get("note"))) for row in rows if row["id"] not in known and not is_over(row))
     return [
         Stranger(row["id"], marker.owner)
         for row, marker in named
@@ -106,9 +106,3 @@ class Upkeep(Minting):
 def _left(expiration: str | None, now: dt.datetime) -> float | None:
     """Days until *expiration*, as it was told when the token was minted; the list may be without its row."""
     return (dt.datetime.fromisoformat(expiration) - now) / dt.timedelta(days=1) if expiration else None
-
-
-def _is_over(row: Row) -> bool:
-    """Whether the token of *row* has expired."""
-    left = row.get("expires_in_days")
-    return left is not None and left < 0

@@ -66,6 +66,18 @@ def test_a_row_is_replaced_for_a_name_that_has_a_token_already(place: Place) -> 
     assert place.works()
 
 
+def test_a_row_is_replaced_though_the_token_had_to_be_renewed_first(place: Place) -> None:
+    id_, token = hand_made(place)
+    current = place.ensure().id
+    place.store.regenerate(current or "", days=30, owner="sandbox")  # somebody took its secret away
+    assert place.ensure(replaces=id_, overlap=SOON).change == "rotated"
+    assert accepted(place, token)
+    time.sleep(1)
+    place.ensure()
+    assert not accepted(place, token)
+    assert place.works()
+
+
 def test_a_row_of_the_name_itself_is_replaced_by_nothing(place: Place) -> None:
     id_ = place.ensure().id
     assert place.ensure(replaces=id_, overlap=0).change == "none"
