@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 SECONDS = 300.0
-"""How long a lease lasts from when it was last looked at: longer than any single step may take."""
+"""How long a lease lasts from when it was last looked at, for who cannot see its process: longer than a step takes, but
+for one that gives a token to many slow programs."""
 _PAUSE = 0.05
 _UNKNOWN = "?"
 _DEAD = ("Z", "X")
