@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import time
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 import pytest
@@ -27,6 +27,9 @@ from tests.loopback import (
     serving,
     stall,
 )
+
+if TYPE_CHECKING:
+    import socket
 
 CREDENTIAL = "fake-credential-0123456789abcdef"
 CREATE = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
@@ -111,6 +114,21 @@ def test_an_answer_in_drips_cannot_outlast_the_deadline(runner: Any) -> None:
     assert result.outcome is Outcome.UNKNOWN
     assert result.problem is not None
     assert "took too long" in result.problem.message
+
+
+@pytest.mark.parametrize("runner", [run, run_async], ids=["sync", "async"])
+def test_an_answer_that_begins_late_and_stops_has_what_is_left_alone(runner: Any) -> None:
+    def begin(connection: socket.socket) -> bool:
+        time.sleep(0.7)
+        connection.sendall(b"HTTP/1.1 201 ")
+        time.sleep(3)
+        return False
+
+    with serving(begin) as server:
+        began = time.monotonic()
+        result = runner(server, "create_pat", CREATE, timeout=1)
+        assert time.monotonic() - began < 1.5
+    assert result.outcome is Outcome.UNKNOWN
 
 
 def test_what_has_no_time_left_is_not_waited_for() -> None:
