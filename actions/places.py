@@ -18,6 +18,7 @@ from .protocols.effects import UNREADABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from locoia_pat import InvalidError
     from locoia_pat.sinks import Sink
     from locoia_pat.state import State
 
@@ -119,11 +120,7 @@ class Places:
         """Refuse a place that cannot be read and was given the token of another name."""
         other = self._state.name_at(self._api, spot(sink.ref))
         if other is not None and other != self._name:
-            raise invalid(
-                f"{sink.ref} holds the token of the name {other}",
-                field="token_to",
-                hint="Name another place, or end that name there with retire_pat.",
-            )
+            raise _held_by(sink.ref, other)
 
     def _refuse_strangers(self, there: Mapping[str, Record]) -> None:
         """Refuse a token that is not known to be of this name, beside one that is: it must not take its place."""
@@ -189,17 +186,15 @@ class Places:
             known = self._state.known(self._api, self._name, given) if given else {}
             return Record(current=Entry(UNREADABLE, known) if known else None)
         record = sink.record()
-        if record.name not in (None, self._name) and record.current is not None:
-            raise invalid(
-                f"{sink.ref} holds the token of the name {record.name}",
-                field="token_to",
-                hint="Name another place, or end that name there with retire_pat.",
-            )
-        if sink.keeps == "token" and record.current is not None:
-            fingerprint = self._state.fingerprint(record.current.token)
-            known = self._state.known(self._api, self._name, fingerprint)
-            return Record(current=Entry(record.current.token, known))
-        return record
+        if record.current is None:
+            return record
+        token, name, known = record.current.token, record.name, {}
+        if sink.keeps == "token":
+            known = self._state.known(self._api, self._name, self._state.fingerprint(token))
+            name = self._name if known else self._state.minted_for(self._api, token)
+        if name not in (None, self._name):
+            raise _held_by(sink.ref, name)
+        return Record(current=Entry(token, known)) if sink.keeps == "token" else record
 
     def keep(self, record: Record) -> Exception | None:
         """Put *record* into each place that does not show it yet; the error of the first that did not take it."""
@@ -241,6 +236,14 @@ class Places:
 
     def _warn(self, *warnings: str) -> None:
         self.warnings += [warning for warning in warnings if warning not in self.warnings]
+
+
+def _held_by(ref: str, name: str) -> InvalidError:
+    return invalid(
+        f"{ref} holds the token of the name {name}",
+        field="token_to",
+        hint="Name another place, or end that name there with retire_pat.",
+    )
 
 
 def _entries(record: Record) -> tuple[Entry | None, ...]:

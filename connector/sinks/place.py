@@ -12,7 +12,7 @@ from .record import Key, Record
 from .sink import Credential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from ..secret import Secret
@@ -110,23 +110,10 @@ class Place(ABC):
             OSError, ValueError, InvalidError: the place does not hold it now.
         """
         with self._alone():
-            try:
-                record = self._found() or Record()
-            except ValueError:
-                record = Record()
-            if self._is_taken(record, dead):
-                raise OSError("another token was put there since it was looked at")
-            record = record.promote(entry, api=api, dead=dead)
-            self._put(record)
-            self._probed = record
+            there = self._standing()
+            self._refuse_taken(there, dead=dead)
+            self._put(there.promote(entry, api=api, dead=dead))
         return tuple(self._warnings())
-
-    def _is_taken(self, record: Record, dead: str | None) -> bool:
-        """Whether *record* holds a token that was not there when it was looked at, and is none of the row *dead*."""
-        current = record.current
-        if current is None or self._probed is None or _token(self._probed) == current.token:
-            return False
-        return dead is None or current.id not in (None, dead)
 
     def record(self) -> Record:
         """All that stands there; an empty record where nothing does.
@@ -139,10 +126,13 @@ class Place(ABC):
     def keep(self, record: Record) -> tuple[str, ...]:
         """Put *record* in the place of all that stands there, and read it back.
 
+        What was put there since :meth:`probe`, and is not in *record*, stays.
+
         Raises:
             OSError, ValueError, InvalidError: the place does not hold it now.
         """
         with self._alone():
+            self._refuse_taken(self._standing(), known=record.entries)
             self._put(record)
         return tuple(self._warnings())
 
@@ -158,12 +148,34 @@ class Place(ABC):
         text = self._text()
         return None if text is None else self._form.parse(text)
 
+    def _standing(self) -> Record:
+        """What stands there; what is no record may be written over, as the probe has said."""
+        try:
+            return self.record()
+        except ValueError:
+            return Record()
+
+    def _refuse_taken(self, there: Record, *, known: Iterable[Entry] = (), dead: str | None = None) -> None:
+        """Refuse to write over a token that came since :meth:`probe`: it is somebody's only copy.
+
+        It is not that where it is one of *known*, or of the row *dead*, or may be.
+        """
+        current = there.current
+        if current is None or self._probed is None:
+            return
+        ours = [self._probed.current, *known]
+        if any(entry is not None and entry.token == current.token for entry in ours):
+            return
+        if dead is None or current.id not in (None, dead):
+            raise OSError("another token was put there since it was looked at")
+
     def _put(self, record: Record) -> None:
         self._write(self._form.text(record, self._text() if self.keeps == "token" else None))
         found = self.record()
         same = found == record if self.keeps == "record" else _token(found) == _token(record)
         if not same:
             raise OSError(f"the {self.what} holds something else than what was written")
+        self._probed = record
 
     def _rewritten(self) -> Record:
         with self._alone():

@@ -17,6 +17,7 @@ from locoia_pat.actions import create_pat, retire_pat
 from locoia_pat.actions.reconcile import reconcile
 from locoia_pat.sandbox.fault import Fault
 from locoia_pat.sinks import Entry, open_sink, read_ref
+from locoia_pat.sinks.record import Record
 from locoia_pat.state import State
 
 if TYPE_CHECKING:
@@ -251,6 +252,37 @@ def test_a_place_that_another_step_has_filled_meanwhile_keeps_what_it_has(
     assert "another token was put there since it was looked at" in late.problem.message
     assert "made useless at once" in (late.problem.hint or "")
     assert accepted(place, read_ref(refs[kind]))
+
+
+@pytest.mark.parametrize("kind", ["record", "text", "env"])
+def test_a_place_of_another_name_is_refused_also_by_one_that_has_begun(
+    place: Place, refs: dict[str, str], kind: str
+) -> None:
+    place.faults.add(Fault("lost", method="POST", times=6))
+    with pytest.raises(ConnectorError, match="no whole answer"):
+        place.ensure(name="late", token_to=[refs[kind]])
+    place.faults.clear()
+    place.ensure(token_to=[refs[kind]])
+    for take_over in (False, True):
+        with pytest.raises(InvalidError, match="holds the token of the name ci"):
+            place.ensure(name="late", token_to=[refs[kind]], take_over=take_over)
+    assert accepted(place, read_ref(refs[kind]))
+    assert place.ensure(token_to=[refs[kind]]).change == "none"
+
+
+@pytest.mark.parametrize("kind", ["record", "text", "env"])
+def test_a_managed_token_is_not_written_over_by_that_of_another_name(refs: dict[str, str], kind: str) -> None:
+    one, two = open_sink(refs[kind]), open_sink(refs[kind])
+    one.probe()
+    two.probe()
+    first = Entry(Secret("fake-first-0123456789abcdef"), {"id": "1"})
+    one.keep(Record(name="one", current=first))
+    other = Entry(Secret("fake-other-0123456789abcdef"), {"id": "2"})
+    with pytest.raises(OSError, match="another token was put there since"):
+        two.keep(Record(name="two", current=other))
+    one.keep(Record(name="one", current=other, previous=first))
+    one.keep(Record(name="one", current=first))
+    assert read_ref(refs[kind]) == first.token
 
 
 @pytest.mark.parametrize("kind", ["record", "text", "env"])
