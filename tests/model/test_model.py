@@ -323,6 +323,23 @@ def test_a_reconcile_that_cannot_finish_what_was_begun_says_so() -> None:
     assert drive(world, Protocol(World, machine.reconcile).machine(), begins=1).problem == "unknown"
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_a_fall_back_to_the_token_before_that_no_place_takes_is_finished_by_the_next_run(number: int) -> None:
+    world = with_token(World(), standby=False)
+    drive(world, Protocol(World, lambda wanted: machine.rotate(replace(wanted, overlap=24))).machine())
+    current = world.record.current
+    assert current is not None
+    world.rows[current.beside["id"]].secret = world.secret()  # somebody took its secret away
+    world.count, world.kinds = 0, []
+    world.faults = {number: ("refused", 0)}
+    done = drive(world, Protocol(World, machine.ensure).machine(), begins=1)
+    refused = number < len(world.kinds) and world.kinds[number] == "keep"
+    assert (done.problem == "not_stored") is refused
+    world.faults = {}
+    drive(world, Protocol(World, machine.ensure).machine())
+    assert world.alive(world.record.current)
+
+
 def test_a_name_without_a_token_has_nothing_to_reconcile_or_to_rotate() -> None:
     assert drive(World(), Protocol(World, machine.reconcile).machine()).change == "none"
     assert drive(World(), Protocol(World, machine.rotate).machine()).problem == "not_found"
