@@ -162,6 +162,7 @@ class Driver:
             )
         self._itself(record)
         self.places.level(record, managed)
+        self._not_earlier(record)
         return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation(), self._measured())
 
     def _measured(self) -> Capabilities:
@@ -178,20 +179,26 @@ class Driver:
 
         It then also needs a place that keeps the token before: the way back, should a late request kill the new one.
         """
-        credential = self._connector.credential()
-        if record.current is not None and record.current.token == credential:
-            if self._connector.auth_ref not in self.places.refs:
+        if self._connector.auth_ref not in self.places.refs:
+            if record.current is not None and record.current.token == self._connector.credential():
                 raise would_expire("the token of this name", f"{_SAME_PLACE} Or name another credential.")
-            if not self.places.staged:
-                message = "a token that renews itself needs a place that keeps the one before it, too"
-                hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
-                raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
-        elif any(entry.token == credential for entry in record.entries) or self._is_earlier(credential):
-            raise would_expire("an earlier token of this name", "Name another credential.")
+            self._not_earlier(record)
+        elif record.current is not None and not self.places.staged:
+            message = "a token that renews itself needs a place that keeps the one before it, too"
+            hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
+            raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
 
-    def _is_earlier(self, credential: Secret) -> bool:
-        """Whether *credential* is journalled as a token of this name: some places hold the current one alone."""
-        return bool(self._state.known(self._api, self._name, self._state.fingerprint(credential)))
+    def _not_earlier(self, record: Record) -> None:
+        """Refuse an earlier token of the name as the credential; that of a place which was behind is none any more.
+
+        Some places hold the current token alone, so those before it are told by the journal.
+        """
+        credential, current = self._connector.credential(), record.current
+        if current is None or current.token == credential:
+            return
+        known = self._state.known(self._api, self._name, self._state.fingerprint(credential))
+        if known or any(entry.token == credential for entry in record.entries):
+            raise would_expire("an earlier token of this name", "Name another credential.")
 
     def _call(self, call: Call) -> Result:
         by = None if call.by is UNREADABLE else call.by  # nobody can prove it; the rotator tells what there is

@@ -196,6 +196,29 @@ def test_an_earlier_token_of_the_name_is_refused_as_its_credential(place: Place,
     assert accepted(place, earlier)
 
 
+def test_a_credential_whose_place_was_behind_when_a_run_was_killed_is_brought_up_to_date(place: Place) -> None:
+    bare = place.folder / "bare"
+    options = place.options(token_to=[place.ref(), f"text:{bare}"])
+    place.ensure(**options)
+    before = bare.read_text()
+    auth = ConnectorAuth.from_ref(f"text:{bare}")
+    place.rotate(auth=auth, overlap=24, **options)
+    bare.write_text(before)  # as where it was killed between the places
+    assert place.ensure(auth=auth, **options).change == "none"
+    assert read_ref(f"text:{bare}") == stored(place)
+    assert place.rotate(auth=auth, overlap=0, **options).change == "rotated"
+    assert accepted(place, read_ref(f"text:{bare}"))
+
+
+def test_the_token_before_as_its_own_credential_is_refused(place: Place) -> None:
+    place.ensure()
+    place.rotate(overlap=24)
+    before = stored(place, "previous")
+    with pytest.raises(InvalidError, match="an earlier token of this name"):
+        place.rotate(auth=ConnectorAuth.from_ref(f"{place.ref()}#previous"))
+    assert accepted(place, before)
+
+
 def test_the_row_of_the_credential_is_not_replaced_by_its_own_work(place: Place) -> None:
     ref = f"file:{place.folder}/rotator.json"
     token = by_hand(place, ref)
