@@ -8,17 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .create_pat import create_pat
-from .list_pats import list_pats
-from .regenerate_pat import regenerate_pat
+from locoia_pat.actions.create_pat import create_pat
+from locoia_pat.actions.list_pats import list_pats
+from locoia_pat.actions.regenerate_pat import regenerate_pat
 
 if TYPE_CHECKING:
-    from .audit_pats import audit_pats
-    from .ensure_pat import ensure_pat
-    from .models import ManagedToken, MintedToken, PersonalAccessToken
-    from .retire_pat import retire_pat
-    from .revoke_pat import revoke_pat
-    from .rotate_pat import rotate_pat
+    from locoia_pat.actions.audit_pats import audit_pats
+    from locoia_pat.actions.ensure_pat import ensure_pat
+    from locoia_pat.actions.models import ManagedToken, MintedToken, PersonalAccessToken
+    from locoia_pat.actions.retire_pat import retire_pat
+    from locoia_pat.actions.revoke_pat import revoke_pat
+    from locoia_pat.actions.rotate_pat import rotate_pat
 
 __all__ = [
     "ManagedToken",

@@ -6,17 +6,16 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Result
-from locoia_pat.errors import invalid
-
-from . import scopes
-from .known import known_rows
-from .protocols.marker import marked
+from locoia_pat.actions import scopes
+from locoia_pat.actions.lifecycle.marker import marked
+from locoia_pat.actions.lifecycle.rows import known_rows
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from locoia_pat import Connector
-    from locoia_pat.sinks import Sink
+    from locoia_pat.stores import Sink
 
 
 def audit_pats(

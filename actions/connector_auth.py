@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, Secret
-from locoia_pat.errors import invalid
-from locoia_pat.sinks.record import Record
+from locoia_pat.outcomes import invalid
+from locoia_pat.stores.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locoia_pat import Result
-    from locoia_pat.sinks import Credential, Entry, Keeps, Sink
+    from locoia_pat.stores import Credential, Entry, Keeps, Sink
 
 _LOCOIA = "locoia"
 _BEARER = "bearer"

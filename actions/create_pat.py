@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locoia_pat import Connector
-
-    from .models import MintedToken
+    from locoia_pat.actions.models import MintedToken
 
 
 def create_pat(
@@ -39,7 +38,7 @@ def create_pat(
         NotStoredError: it happened, and no place took the token.
 
     """
-    from .models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
+    from locoia_pat.actions.models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
     inputs = {"expiration": expiration, "scopes": scopes if isinstance(scopes, str) else list(scopes), "note": note}
     return MintedToken.of(connector.run("create_pat", inputs, token_to=token_to, replace=replace).raise_for_outcome())

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .lifecycle import tended
-from .protocols import machine
-from .wanted import wanted_of
+from locoia_pat.actions.lifecycle import machine
+from locoia_pat.actions.lifecycle.desired import wanted_of
+from locoia_pat.actions.lifecycle.run import tended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from locoia_pat import Connector, Result
-    from locoia_pat.sinks import Sink
-
-    from .models import ManagedToken
+    from locoia_pat.actions.models import ManagedToken
+    from locoia_pat.stores import Sink
 
 
 def ensure_pat(
@@ -50,7 +49,7 @@ def ensure_pat(
         change_scopes: whether other scopes than those of the token there is may be asked for.
         take_over: whether a name that another state manages is taken over.
         replaces: a row made by hand, which goes once the overlap has passed.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
+        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
 
     Raises:
         InvalidError: it cannot be done safely, or an input, a place or the credential is wrong; nothing was sent.
@@ -60,7 +59,7 @@ def ensure_pat(
         NotStoredError: a place did not take the token; run it again.
 
     """
-    from .models import ManagedToken  # noqa: PLC0415  # pydantic is only needed from here on
+    from locoia_pat.actions.models import ManagedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
     wishes = {
         "name": name,

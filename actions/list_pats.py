@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from locoia_pat import Connector
-
-    from .models import PersonalAccessToken
+    from locoia_pat.actions.models import PersonalAccessToken
 
 
 def list_pats(connector: Connector) -> list[PersonalAccessToken]:
@@ -19,7 +18,7 @@ def list_pats(connector: Connector) -> list[PersonalAccessToken]:
         NotDoneError: the read failed; safe to repeat.
 
     """
-    from .models import PersonalAccessToken  # noqa: PLC0415  # pydantic is only needed from here on
+    from locoia_pat.actions.models import PersonalAccessToken  # noqa: PLC0415  # pydantic is only needed from here on
 
     data = connector.run("list_pats").raise_for_outcome().data or {}
     return [PersonalAccessToken.model_validate(row) for row in data["tokens"]]

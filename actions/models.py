@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Literal, Self
 
-from locoia_pat import Secret
 from pydantic import BaseModel, ConfigDict, Field
+
+from locoia_pat import Secret
 
 if TYPE_CHECKING:
     from locoia_pat import Result

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import ConnectorError, Outcome, Problem, Result
-from locoia_pat.errors import shown
-from locoia_pat.state import State
-
-from .driver import managed_of
-from .lifecycle import tended
-from .protocols import machine
-from .protocols.marker import marked, text_of
-from .protocols.tending import Wanted
-from .wanted import wanted_of
+from locoia_pat.actions.lifecycle import machine
+from locoia_pat.actions.lifecycle.desired import wanted_of
+from locoia_pat.actions.lifecycle.driver import managed_of
+from locoia_pat.actions.lifecycle.marker import marked, text_of
+from locoia_pat.actions.lifecycle.run import tended
+from locoia_pat.actions.lifecycle.tending import Wanted
+from locoia_pat.outcomes import shown
+from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locoia_pat import Connector
-    from locoia_pat.sinks import Sink
+    from locoia_pat.stores import Sink
 
 _BAD = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
 """From the worst."""

@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locoia_pat import Connector
-
-    from .models import MintedToken
+    from locoia_pat.actions.models import MintedToken
 
 
 def regenerate_pat(
@@ -39,7 +38,7 @@ def regenerate_pat(
         NotStoredError: it happened, and no place took the token.
 
     """
-    from .models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
+    from locoia_pat.actions.models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
     inputs = {"token_id": token_id, "expiration": expiration}
     return MintedToken.of(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Result
-from locoia_pat.errors import invalid
-
-from .known import known_rows, own_row
+from locoia_pat.actions.lifecycle.rows import known_rows, own_row
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from locoia_pat import Connector
-    from locoia_pat.sinks import Sink
+    from locoia_pat.stores import Sink
 
 _DAYS = 1
 _MAY_BE_DEAD = {Outcome.DONE, Outcome.UNKNOWN}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .lifecycle import tended
-from .protocols import machine
-from .wanted import wanted_of
+from locoia_pat.actions.lifecycle import machine
+from locoia_pat.actions.lifecycle.desired import wanted_of
+from locoia_pat.actions.lifecycle.run import tended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from locoia_pat import Connector, Result
-    from locoia_pat.sinks import Sink
-
-    from .models import ManagedToken
+    from locoia_pat.actions.models import ManagedToken
+    from locoia_pat.stores import Sink
 
 
 def rotate_pat(
@@ -38,13 +37,13 @@ def rotate_pat(
         overlap: hours for which the token before works on.
         in_place: give the same row a new secret: the old one dies at once, and consumers are without a token until
             they read it again.  Needs a rotator that is another token.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
+        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
 
     Raises:
         ConnectorError: as :func:`ensure_pat` does.
 
     """
-    from .models import ManagedToken  # noqa: PLC0415  # pydantic is only needed from here on
+    from locoia_pat.actions.models import ManagedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
     wishes = {"name": name, "expiration": expiration, "overlap": overlap, "in_place": in_place}
     return ManagedToken.of(run(connector, wishes, token_to, **options).raise_for_outcome())

@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from locoia_pat.errors import did_you_mean, invalid, shown
+from locoia_pat.outcomes import did_you_mean, invalid, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,9 +17,10 @@ if __name__ != "locoia_pat":
     raise ImportError(f"this folder is installed as locoia_pat: import that, not {__name__}")
 
 if TYPE_CHECKING:
-    from .auth import ConnectorAuth
-    from .connector import AsyncConnector, Connector
-    from .errors import (
+    from locoia_pat.connector import AsyncConnector, Connector
+    from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.engine.plan import Plan
+    from locoia_pat.outcomes import (
         ConnectorError,
         Finding,
         InvalidError,
@@ -31,28 +32,27 @@ if TYPE_CHECKING:
         SpecError,
         UnknownOutcomeError,
     )
-    from .plan import Plan
-    from .result import Result
-    from .secret import Secret
-    from .version import VERSION as __version__  # noqa: N811  # its name in Python
+    from locoia_pat.result import Result
+    from locoia_pat.secrets.secret import Secret
+    from locoia_pat.version import VERSION as __version__  # noqa: N811  # its name in Python
 
 _HOMES = {
     "AsyncConnector": "connector",
     "Connector": "connector",
-    "ConnectorAuth": "auth",
-    "ConnectorError": "errors",
-    "Finding": "errors",
-    "InvalidError": "errors",
-    "NotDoneError": "errors",
-    "NotStoredError": "errors",
-    "Outcome": "errors",
-    "Plan": "plan",
-    "Problem": "errors",
-    "RefusedError": "errors",
+    "ConnectorAuth": "engine.auth",
+    "ConnectorError": "outcomes",
+    "Finding": "outcomes",
+    "InvalidError": "outcomes",
+    "NotDoneError": "outcomes",
+    "NotStoredError": "outcomes",
+    "Outcome": "outcomes",
+    "Plan": "engine.plan",
+    "Problem": "outcomes",
+    "RefusedError": "outcomes",
     "Result": "result",
-    "Secret": "secret",
-    "SpecError": "errors",
-    "UnknownOutcomeError": "errors",
+    "Secret": "secrets.secret",
+    "SpecError": "outcomes",
+    "UnknownOutcomeError": "outcomes",
 }
 
 SUPERS = ("ensure_pat", "rotate_pat", "retire_pat", "revoke_pat", "audit_pats")
@@ -81,8 +81,8 @@ __all__ = [
 
 def offer() -> None:
     """Tell the engine what stands above it, by name: it imports none of that."""
-    import_module(".supers", __name__).offer(f"{__name__}.actions", SUPERS)
-    import_module(".sinks", __name__).offer("connector-auth", f"{__name__}.actions.connector_auth")
+    import_module(".engine.super_actions", __name__).offer(f"{__name__}.actions", SUPERS)
+    import_module(".stores", __name__).offer("connector-auth", f"{__name__}.actions.connector_auth")
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ def run() -> NoReturn:
     the end, finds nothing, and takes a seventh of its time.
     """
     gc.set_threshold(100_000)
-    from .cli import main  # noqa: PLC0415  # this loads most of it
+    from locoia_pat.cli import main  # noqa: PLC0415  # this loads most of it
 
     try:
         main()

@@ -9,24 +9,24 @@ from functools import partial
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
-from .retry import DEADLINE
-from .run import Core
-from .sinks import open_sink
-from .steps import Exchange, Local
+from locoia_pat.engine.exchange import Exchange, Local
+from locoia_pat.engine.run import Core
+from locoia_pat.http.retry import DEADLINE
+from locoia_pat.stores import open_sink
 
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from .auth import ConnectorAuth
-    from .bulk import Bulk, Item, ItemResult, Journal
-    from .executor import AsyncExecutor, Executor
-    from .folder import SpecFolder
-    from .plan import Plan
-    from .result import Result
-    from .secret import Secret
-    from .sinks import Sink
-    from .steps import Pace
+    from locoia_pat.bulk import Bulk, Item, ItemResult, Journal
+    from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.engine.exchange import Pace
+    from locoia_pat.engine.plan import Plan
+    from locoia_pat.http.transport import AsyncExecutor, Executor
+    from locoia_pat.result import Result
+    from locoia_pat.secrets.secret import Secret
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.stores import Sink
 
 
 WAIT = 60.0
@@ -197,7 +197,7 @@ class Connector(_Edge):
                 sent.
 
         """
-        from .bulk import Bulk, Terms  # noqa: PLC0415  # a single action needs none of it
+        from locoia_pat.bulk import Bulk, Terms  # noqa: PLC0415  # a single action needs none of it
 
         terms = Terms(token_to, replace, wait, width, in_order, max_failures, rate, journal)
         return Bulk(self._core, self._twin, action, items, terms)
@@ -219,7 +219,7 @@ class Connector(_Edge):
 
     def _exchange(self, exchange: Exchange) -> Any:
         if self._executor is None:
-            from .executor import Executor  # noqa: PLC0415  # httpx is only needed from here on
+            from locoia_pat.http.transport import Executor  # noqa: PLC0415  # httpx is only needed from here on
 
             self._executor = Executor(self._core.base_url)
         self._send(exchange, self._executor)
@@ -301,7 +301,7 @@ class AsyncConnector(_Edge):
         from anyio import sleep  # noqa: PLC0415  # comes with httpx, and only async code needs it
 
         if self._executor is None:
-            from .executor import AsyncExecutor  # noqa: PLC0415  # httpx is only needed from here on
+            from locoia_pat.http.transport import AsyncExecutor  # noqa: PLC0415  # httpx is only needed from here on
 
             self._executor = AsyncExecutor(self._core.base_url)
         exchange.end(await self._executor.send(*exchange.begin()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from .errors import (
+from locoia_pat.outcomes import (
     ConnectorError,
     InvalidError,
     NotDoneError,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from .secret import Secret
+    from locoia_pat.secrets.secret import Secret
 
 _RAISES: dict[Outcome, type[ConnectorError]] = {
     kind.outcome: kind for kind in (InvalidError, RefusedError, NotDoneError, UnknownOutcomeError, NotStoredError)

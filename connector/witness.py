@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .connector import Connector
+from locoia_pat.connector import Connector
 
 if TYPE_CHECKING:
-    from .steps import Exchange
-    from .wire import Answer, Request
+    from locoia_pat.engine.exchange import Exchange
+    from locoia_pat.http.messages import Answer, Request
 
 
 class Witness(Connector):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .bench import StoppedError, ours
-from .facts import UNKNOWN, Fact
+from locoia_pat.actions.doctor.probe_session import StoppedError, ours
+from locoia_pat.actions.lifecycle.facts import UNKNOWN, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .bench import Bench
-    from .kept import Run
+    from locoia_pat.actions.doctor.probe_session import Bench
+    from locoia_pat.actions.lifecycle.capability_file import Run
 
 
 def expired(bench: Bench, runs: Sequence[Run], *, whole: Any) -> Iterator[Fact]:

@@ -15,22 +15,20 @@ from urllib.parse import urlsplit
 
 from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions import scopes as pat_scopes
-from locoia_pat.errors import invalid
-from locoia_pat.state import State
-
-from .bench import Bench, StoppedError
-from .clearing import cleared, rfc3339
-from .expired import expired
-from .kept import Kept, Known, Run
-from .probes import PROBES
-from .scoped import most_rows
+from locoia_pat.actions.doctor.cleanup import cleared, rfc3339
+from locoia_pat.actions.doctor.expired import expired
+from locoia_pat.actions.doctor.probe_session import Bench, StoppedError
+from locoia_pat.actions.doctor.probes import PROBES
+from locoia_pat.actions.doctor.scope_matrix import most_rows
+from locoia_pat.actions.lifecycle.capability_file import Kept, Known, Run
+from locoia_pat.outcomes import invalid
+from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from locoia_pat.actions.lifecycle.facts import Fact
     from locoia_pat.witness import Witness
-
-    from .facts import Fact
 
 LEASE = ("*", "doctor --measure")
 """One measurement at a time in a state folder."""

@@ -9,18 +9,17 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.folder import SpecFolder
-
-from . import judging
-from .bench import DAYS, StoppedError, noted
-from .facts import UNKNOWN, Fact
-from .scoped import scoped
+from locoia_pat.actions.doctor import classify_probe as judging
+from locoia_pat.actions.doctor.probe_session import DAYS, StoppedError, noted
+from locoia_pat.actions.doctor.scope_matrix import scoped
+from locoia_pat.actions.lifecycle.facts import UNKNOWN, Fact
+from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .bench import Bench
-    from .came import Came
+    from locoia_pat.actions.doctor.probe_call import Came
+    from locoia_pat.actions.doctor.probe_session import Bench
 
 
 def listing(bench: Bench) -> Iterator[Fact]:

@@ -8,17 +8,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Problem, Result
-
-from ..lifecycle import tended
-from ..protocols import machine
-from ..protocols.waves import Stop, waves
+from locoia_pat.actions.fleet.waves import Stop, waves
+from locoia_pat.actions.lifecycle import machine
+from locoia_pat.actions.lifecycle.run import tended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..protocols.waves import Turn
-    from .file import Token
-    from .look import Lookout
+    from locoia_pat.actions.fleet.file import Token
+    from locoia_pat.actions.fleet.plan import Lookout
+    from locoia_pat.actions.fleet.waves import Turn
 
 WIDTH = 8
 """Tokens that are worked on at once."""
@@ -36,7 +35,7 @@ def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Itera
         lookout: the fleet.
         most: failures after which nothing more is begun; by default each owner stops by itself, where one in twenty
             of its tokens failed, and at least two.  One that is invalid is no failure: nothing was sent.
-        options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.driver.Driver`.
+        options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
 
     """
     tokens = {token.name: token for token in lookout.tokens}

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from locoia_pat import document
-from locoia_pat.errors import Finding, InvalidError, did_you_mean, shown
-from locoia_pat.form import Line, Model
-from locoia_pat.parse import parse
-from locoia_pat.spec import Located
 from pydantic import Field
 
-from ..protocols.waves import lifetime
-from ..scopes import ALL
-from ..wanted import wanted_of
+from locoia_pat.actions.fleet.waves import lifetime
+from locoia_pat.actions.lifecycle.desired import wanted_of
+from locoia_pat.actions.scopes import ALL
+from locoia_pat.outcomes import Finding, InvalidError, did_you_mean, shown
+from locoia_pat.spec import yaml as document
+from locoia_pat.spec.form import Line, Model
+from locoia_pat.spec.model import Located
+from locoia_pat.spec.parse import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..protocols.tending import Wanted
+    from locoia_pat.actions.lifecycle.tending import Wanted
 
 TIMES = 64
 """So many times a spec's limits: some ten thousand tokens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .items import Item, ItemResult, Journal, PlaceTemplate, Terms
-from .run import Bulk
+from locoia_pat.bulk.items import Item, ItemResult, Journal, PlaceTemplate, Terms
+from locoia_pat.bulk.runner import Bulk
 
 __all__ = ["Bulk", "Item", "ItemResult", "Journal", "PlaceTemplate", "Terms"]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
-from ..errors import invalid, shown
-from ..secret import MASK
+from locoia_pat.outcomes import invalid, shown
+from locoia_pat.secrets.secret import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..errors import Problem
-    from ..result import Result
-    from ..state import State
+    from locoia_pat.outcomes import Problem
+    from locoia_pat.result import Result
+    from locoia_pat.state.journal import State
 
 PLACE = "token_to"
 """The field of an item that names the place of its token."""

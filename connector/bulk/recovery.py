@@ -14,17 +14,17 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import Outcome, Problem
-from ..result import Result
-from .standing import Standing
+from locoia_pat.bulk.stored_tokens import Standing
+from locoia_pat.outcomes import Outcome, Problem
+from locoia_pat.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..run import Core
-    from ..sinks import Sink
-    from ..spec import ActionSpec
-    from ..state.bulk import Line
+    from locoia_pat.bulk.journal import Line
+    from locoia_pat.engine.run import Core
+    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.stores import Sink
 
 _MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
 ROOM = len(" ~lpb/") + 16

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from .. import offer
-from ..errors import ConnectorError, InvalidError, Outcome, Problem
-from ..folder import SpecFolder
-from ..result import Result, failed
-from ..version import VERSION
-from . import output
-from .exits import BUG, INTERRUPTED
-from .guards import no_core_dumps, refuse_tokens
+from locoia_pat import offer
+from locoia_pat.cli import output
+from locoia_pat.cli.exits import BUG, INTERRUPTED
+from locoia_pat.cli.guards import no_core_dumps, refuse_tokens
+from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem
+from locoia_pat.result import Result, failed
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS:
-            from ..errors import did_you_mean, shown  # noqa: PLC0415  # only for this message
+            from locoia_pat.outcomes import did_you_mean, shown  # noqa: PLC0415  # only for this message
 
             meant = f"; it is an action: locoia-pat run {args[0]}" if args[0] in SpecFolder().names else ""
             ctx.fail(f"there is no command {shown(args[0])}{meant or did_you_mean(args[0], _COMMANDS)}")

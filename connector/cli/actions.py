@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import document
-from . import output
-from .options import json_option, shelf, specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.options import json_option, shelf, specs_option
+from locoia_pat.spec import yaml as document
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
-    from ..library.pack.installed import PackSpecs
+    from locoia_pat.authoring.packs.registry import PackSpecs
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("actions")

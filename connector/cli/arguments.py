@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import invalid, shown
-from ..secret import Secret
-from ..sinks import read_ref
+from locoia_pat.outcomes import invalid, shown
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..form import Input
+    from locoia_pat.spec.form import Input
 
 _REF = "@ref:"
 

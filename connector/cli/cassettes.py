@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..cassettes.lint import lint
-from ..cassettes.reading import Marks
-from ..errors import invalid
-from .check import report
-from .options import specs_option
+from locoia_pat.cli.check import report
+from locoia_pat.cli.options import specs_option
+from locoia_pat.outcomes import invalid
+from locoia_pat.testing.fields import Marks
+from locoia_pat.testing.lint import lint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 _KINDS = ("*.yaml", "*.yml", "*.json", "*.har")
 

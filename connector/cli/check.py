@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..check import check
-from ..errors import invalid, shown
-from ..folder import SpecFolder
-from . import output
-from .options import path_of
+from locoia_pat.cli import output
+from locoia_pat.cli.options import path_of
+from locoia_pat.engine.check import check
+from locoia_pat.outcomes import invalid, shown
+from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..errors import Finding
+    from locoia_pat.outcomes import Finding
 
 FOUND = 1
 """The exit code where something was found."""

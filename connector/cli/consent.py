@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InvalidError, Problem, invalid
-from ..library.diff.sides import of_folder
-from ..library.diff.summary import compare
-from ..library.pack import content
-from ..library.pack.permissions import KINDS, permissions
-from . import logins, output
+from locoia_pat.authoring.diff.sources import of_folder
+from locoia_pat.authoring.diff.summary import compare
+from locoia_pat.authoring.packs import content
+from locoia_pat.authoring.packs.permissions import KINDS, permissions
+from locoia_pat.cli import logins, output
+from locoia_pat.outcomes import InvalidError, Problem, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..library.diff.summary import Comparison
-    from ..library.pack.change import Change
-    from ..library.pack.installed import PackSpecs
-    from ..library.pack.pack import Pack
-    from ..library.pack.permissions import Permission
+    from locoia_pat.authoring.diff.summary import Comparison
+    from locoia_pat.authoring.packs.install_plan import Change
+    from locoia_pat.authoring.packs.pack import Pack
+    from locoia_pat.authoring.packs.permissions import Permission
+    from locoia_pat.authoring.packs.registry import PackSpecs
 
 
 def told(pack: Pack) -> dict[str, Any]:

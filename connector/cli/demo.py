@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..auth import ConnectorAuth
-from ..connector import Connector
-from ..errors import Outcome
-from ..require import require
-from ..sinks import read_ref
-from .exits import BUG
+from locoia_pat.cli.exits import BUG
+from locoia_pat.connector import Connector
+from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.extras import require
+from locoia_pat.outcomes import Outcome
+from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
-    from ..result import Result
-    from ..secret import Secret
+    from locoia_pat.result import Result
+    from locoia_pat.secrets.secret import Secret
 
 
 @click.command("demo")
@@ -26,7 +26,7 @@ def command() -> int:
 
     It starts and ends the sandbox itself, and neither reads nor changes anything of yours.
     """
-    server = require("locoia_pat.sandbox.server", "sandbox")
+    server = require("locoia_pat.actions.sandbox.server", "sandbox")
     with tempfile.TemporaryDirectory(prefix="locoia-pat-demo-") as folder, server.running() as (url, store):
         click.echo(f"A sandbox of Locoia's token API runs at {url}.")
         first: Secret = server.first_token(store)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..library.diff.sides import refuse_unlike, side
-from ..library.diff.summary import compare
-from . import output
-from .check import FOUND
+from locoia_pat.authoring.diff.sources import refuse_unlike, side
+from locoia_pat.authoring.diff.summary import compare
+from locoia_pat.cli import output
+from locoia_pat.cli.check import FOUND
 
 if TYPE_CHECKING:
-    from ..library.diff.summary import Comparison
+    from locoia_pat.authoring.diff.summary import Comparison
 
 
 @click.command("diff")

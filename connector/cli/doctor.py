@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..actions.scopes import ALL, NAMES
-from ..auth import ConnectorAuth
-from ..errors import InvalidError, Problem, invalid
-from ..witness import Witness
-from . import output
-from .check import FOUND
-from .exits import INTERRUPTED
-from .interrupts import Signals
-from .options import Found, auth_of, json_option, specs_option
+from locoia_pat.actions.scopes import ALL, NAMES
+from locoia_pat.cli import output
+from locoia_pat.cli.check import FOUND
+from locoia_pat.cli.exits import INTERRUPTED
+from locoia_pat.cli.interrupts import Signals
+from locoia_pat.cli.options import Found, auth_of, json_option, specs_option
+from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.outcomes import InvalidError, Problem, invalid
+from locoia_pat.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..actions.doctor.findings import Finding
-    from ..folder import SpecFolder
-    from ..result import Result
+    from locoia_pat.actions.doctor.findings import Finding
+    from locoia_pat.result import Result
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("doctor")
@@ -63,9 +63,9 @@ def command(
 
 
 def _look(specs: SpecFolder, auth: str | None) -> list[Finding]:
-    from ..actions.doctor.findings import Finding  # noqa: PLC0415  # not needed to measure
-    from ..actions.doctor.look import look  # noqa: PLC0415
-    from ..actions.doctor.there import LOGIN  # noqa: PLC0415
+    from locoia_pat.actions.doctor.api_checks import LOGIN  # noqa: PLC0415
+    from locoia_pat.actions.doctor.checks import look  # noqa: PLC0415
+    from locoia_pat.actions.doctor.findings import Finding  # noqa: PLC0415  # not needed to measure
 
     spec = specs.connector
     unread: list[Finding] = []
@@ -118,7 +118,7 @@ def _measured(
     patience: float,
     wait: float,
 ) -> Result:
-    from ..actions.doctor.measure import Measurement  # noqa: PLC0415  # not needed to look
+    from locoia_pat.actions.doctor.measure import Measurement  # noqa: PLC0415  # not needed to look
 
     with Witness(auth_of(auth, specs.connector).auth, specs=specs) as connector:
         measurement = Measurement(connector, scopes=scopes or NAMES, patience=patience, wait=wait)

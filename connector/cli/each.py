@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..bulk import Journal
-from ..connector import Connector
-from ..errors import InvalidError, Outcome, Problem, invalid
-from ..spec import SuperSpec
-from . import output
-from .arguments import inputs_of
-from .exits import INTERRUPTED
-from .lines import Lines, opened
-from .options import auth_of
+from locoia_pat.bulk import Journal
+from locoia_pat.cli import output
+from locoia_pat.cli.arguments import inputs_of
+from locoia_pat.cli.exits import INTERRUPTED
+from locoia_pat.cli.lines import Lines, opened
+from locoia_pat.cli.options import auth_of
+from locoia_pat.connector import Connector
+from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
+from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..bulk import Bulk, ItemResult
-    from ..folder import SpecFolder
-    from .interrupts import Signals
+    from locoia_pat.bulk import Bulk, ItemResult
+    from locoia_pat.cli.interrupts import Signals
+    from locoia_pat.spec.load import SpecFolder
 
 _ALONE = ("inputs_file", "reveal", "table")
 """Options that are for one run alone."""

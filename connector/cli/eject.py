@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..library import scaffold
-from .new import tell
-from .options import action_argument, located, specs_option
+from locoia_pat.authoring import scaffold
+from locoia_pat.cli.new import tell
+from locoia_pat.cli.options import action_argument, located, specs_option
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("eject")

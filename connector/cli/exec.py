@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import invalid
-from ..sinks import read_ref
-from . import output
-from .options import specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.options import specs_option
+from locoia_pat.outcomes import invalid
+from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 _NOT_FOUND = 127
 _NOT_RUNNABLE = 126

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import output
-from .options import specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.options import specs_option
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
-_KINDS = {"locoia": "locoia", "openapi": "openapi", "jsonschema": "jsonschema", "docs": "markdown"}
-"""What can be exported, and the module of ``library`` whose ``files`` makes it; its ``notes``, if any, are told."""
+_KINDS = {"locoia": "locoia", "openapi": "export.openapi", "jsonschema": "export.jsonschema", "docs": "export.docs"}
+"""What can be exported, and the module of ``authoring`` whose ``files`` makes it; its ``notes``, if any, are told."""
 
 
 @click.command("export")
@@ -38,8 +38,8 @@ def command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) ->
 
     The folder is new or empty, or one that such an export filled and nobody changed since.
     """
-    exporter = import_module(f"...library.{_KINDS[kind]}", __name__)
-    from ..library import placing  # noqa: PLC0415  # --help needs no checksums
+    exporter = import_module(f"locoia_pat.authoring.{_KINDS[kind]}")
+    from locoia_pat.authoring.export import files as placing  # noqa: PLC0415  # --help needs no checksums
 
     texts = exporter.files(specs)
     folder = out or Path(kind)

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..actions.fleet.apply import Summary, apply
-from ..actions.fleet.file import parse_fleet
-from ..actions.fleet.look import Lookout
-from ..connector import WAIT, Connector
-from ..errors import InvalidError, Outcome, Problem, invalid, shown
-from ..folder import SpecFolder
-from ..state import State
-from . import output
-from .check import FOUND
-from .options import auth_of, json_option
+from locoia_pat.actions.fleet.apply import Summary, apply
+from locoia_pat.actions.fleet.file import parse_fleet
+from locoia_pat.actions.fleet.plan import Lookout
+from locoia_pat.cli import output
+from locoia_pat.cli.check import FOUND
+from locoia_pat.cli.options import auth_of, json_option
+from locoia_pat.connector import WAIT, Connector
+from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid, shown
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..actions.fleet.file import Fleet
-    from ..actions.fleet.look import Owner, Seen
+    from locoia_pat.actions.fleet.file import Fleet
+    from locoia_pat.actions.fleet.plan import Owner, Seen
 
 _ATTENTION = ("create", "renew", "finish", "rescope", "blocked")
 """Steps that are due: what ``status`` tells as found."""

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import invalid
-from ..suspect import is_token, named_id
+from locoia_pat.outcomes import invalid
+from locoia_pat.secrets.detect import is_token, named_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import invalid
-from . import output
+from locoia_pat.cli import output
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..errors import Finding
-    from ..library.locoia.reading import Imported, Note
+    from locoia_pat.authoring.locoia.reading import Imported, Note
+    from locoia_pat.outcomes import Finding
 
 _MAX_BYTES = 512 * 1024
 _UNNAMED = "imported"
@@ -33,10 +33,11 @@ def command(kind: str, files: tuple[str, ...], out: Path | None, *, as_json: boo
     With the sidecar.json of an export the specs are what they were.  Without it they are drafts, and what they lack is
     told: fill it in, then check the folder.
     """
-    from ..check import check  # noqa: PLC0415  # --help needs none of these
-    from ..folder import CONNECTOR_FILE, SpecFolder  # noqa: PLC0415
-    from ..library import placing, scaffold  # noqa: PLC0415
-    from ..library.locoia.reading import imported  # noqa: PLC0415
+    from locoia_pat.authoring import scaffold  # noqa: PLC0415
+    from locoia_pat.authoring.export import files as placing  # noqa: PLC0415
+    from locoia_pat.authoring.locoia.reading import imported  # noqa: PLC0415
+    from locoia_pat.engine.check import check  # noqa: PLC0415  # --help needs none of these
+    from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder  # noqa: PLC0415
 
     done = imported({str(path): _text(path) for file in files for path in _found(Path(file))})
     folder = out or Path(done.name or _UNNAMED)

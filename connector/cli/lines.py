@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..bulk import Item
-from ..errors import Problem, invalid, shown
-from .arguments import secret_at
+from locoia_pat.bulk import Item
+from locoia_pat.cli.arguments import secret_at
+from locoia_pat.outcomes import Problem, invalid, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..form import Input
+    from locoia_pat.spec.form import Input
 
 MAX_LINE = 4 * 1024 * 1024
 """Characters that one item may have."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..auth import ConnectorAuth
-from ..connector import Connector
-from ..sinks import Entry, open_sink, read_ref
-from . import logins, output
-from .options import specs_option
+from locoia_pat.cli import logins, output
+from locoia_pat.cli.options import specs_option
+from locoia_pat.connector import Connector
+from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.stores import Entry, open_sink, read_ref
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("login")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import invalid
+from locoia_pat.outcomes import invalid
 
 
 def place_of(connector: str) -> str | None:

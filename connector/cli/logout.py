@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..sinks import open_sink
-from . import logins, output
-from .options import specs_option
+from locoia_pat.cli import logins, output
+from locoia_pat.cli.options import specs_option
+from locoia_pat.stores import open_sink
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("logout")

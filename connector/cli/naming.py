@@ -7,8 +7,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
-    from ..result import Result
+    from locoia_pat.result import Result
+    from locoia_pat.spec.load import SpecFolder
 
 
 def named(result: Result, specs: SpecFolder) -> Result:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..library import scaffold
-from . import output
+from locoia_pat.authoring import scaffold
+from locoia_pat.cli import output
 
 
 @click.command("new")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from ..errors import InvalidError
-from ..folder import SpecFolder
-from ..secret import Variables
+from locoia_pat.outcomes import InvalidError
+from locoia_pat.secrets.secret import Variables
+from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..auth import ConnectorAuth
-    from ..library.pack.installed import PackSpecs
-    from ..spec import ConnectorSpec
+    from locoia_pat.authoring.packs.registry import PackSpecs
+    from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.spec.model import ConnectorSpec
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -58,8 +58,8 @@ def auth_of(ref: str | None, spec: ConnectorSpec) -> Found:
     Raises:
         InvalidError: there is none.
     """
-    from ..auth import ConnectorAuth  # noqa: PLC0415  # not needed by every command that takes options
-    from . import logins  # noqa: PLC0415
+    from locoia_pat.cli import logins  # noqa: PLC0415
+    from locoia_pat.engine.auth import ConnectorAuth  # noqa: PLC0415  # not needed by every command that takes options
 
     if ref is not None:
         return Found(_given(ref), ref if ref != "-" else "standard input")
@@ -71,8 +71,8 @@ def auth_of(ref: str | None, spec: ConnectorSpec) -> Found:
 
 
 def _given(ref: str) -> ConnectorAuth:
-    from ..auth import ConnectorAuth  # noqa: PLC0415
-    from ..sinks import read_ref  # noqa: PLC0415
+    from locoia_pat.engine.auth import ConnectorAuth  # noqa: PLC0415
+    from locoia_pat.stores import read_ref  # noqa: PLC0415
 
     if ref.startswith("env:"):
         name = ref.removeprefix("env:")
@@ -104,7 +104,7 @@ def installed(pack: str) -> PackSpecs:
     Raises:
         InvalidError: there is none.
     """
-    from ..library.pack.installed import Packs  # noqa: PLC0415  # most calls name no pack
+    from locoia_pat.authoring.packs.registry import Packs  # noqa: PLC0415  # most calls name no pack
 
     return Packs().specs(pack)
 
@@ -149,7 +149,7 @@ def _actions(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[st
 
 def shelf() -> list[PackSpecs]:
     """The specs of all packs that are installed, and there as they were accepted."""
-    from ..library.pack.installed import Packs  # noqa: PLC0415  # few calls ask for all of them
+    from locoia_pat.authoring.packs.registry import Packs  # noqa: PLC0415  # few calls ask for all of them
 
     packs = Packs()
     try:

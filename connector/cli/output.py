@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..secret import Secret, redact
-from ..suspect import suspects
+from locoia_pat.secrets.detect import suspects
+from locoia_pat.secrets.secret import Secret, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..bulk import ItemResult
-    from ..errors import ConnectorError, Outcome, Problem
-    from ..result import Result
+    from locoia_pat.bulk import ItemResult
+    from locoia_pat.outcomes import ConnectorError, Outcome, Problem
+    from locoia_pat.result import Result
 
 
 _distrusted: list[Secret] = []

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from ..errors import InvalidError, invalid
-from ..library.pack.change import Change, change
-from ..library.pack.installed import Packs
-from ..library.pack.pack import Pack, build, opened
-from . import consent, logins, output
-from .options import json_option
+from locoia_pat.authoring.packs.install_plan import Change, change
+from locoia_pat.authoring.packs.pack import Pack, build, opened
+from locoia_pat.authoring.packs.registry import Packs
+from locoia_pat.cli import consent, logins, output
+from locoia_pat.cli.options import json_option
+from locoia_pat.outcomes import InvalidError, invalid
 
 _ACCEPT = click.option("--accept", metavar="HASH", help="Accept the pack that is sha256:…, and do not ask.")
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..auth import ConnectorAuth
-from ..connector import Connector
-from ..secret import Secret
-from . import output
-from .arguments import inputs_of
-from .options import action_argument, json_option, located, specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.arguments import inputs_of
+from locoia_pat.cli.options import action_argument, json_option, located, specs_option
+from locoia_pat.connector import Connector
+from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
-    from ..plan import Plan
+    from locoia_pat.engine.plan import Plan
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("plan")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..actions.reconcile import reconcile, take_over
-from ..connector import WAIT, Connector
-from ..errors import InvalidError, Problem, invalid
-from . import output
-from .options import auth_of, specs_option
+from locoia_pat.actions.reconcile import reconcile, take_over
+from locoia_pat.cli import output
+from locoia_pat.cli.options import auth_of, specs_option
+from locoia_pat.connector import WAIT, Connector
+from locoia_pat.outcomes import InvalidError, Problem, invalid
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("reconcile")

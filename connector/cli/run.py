@@ -9,22 +9,22 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..connector import WAIT, WIDTH, Connector
-from ..errors import ConnectorError, InvalidError, Outcome, Problem, invalid
-from ..result import Result, failed
-from ..retry import DEADLINE
-from ..spec import SuperSpec
-from . import output
-from .arguments import inputs_of
-from .check import FOUND
-from .exits import INTERRUPTED
-from .interrupts import Signals
-from .naming import named
-from .options import action_argument, auth_of, located, specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.arguments import inputs_of
+from locoia_pat.cli.check import FOUND
+from locoia_pat.cli.exits import INTERRUPTED
+from locoia_pat.cli.interrupts import Signals
+from locoia_pat.cli.naming import named
+from locoia_pat.cli.options import action_argument, auth_of, located, specs_option
+from locoia_pat.connector import WAIT, WIDTH, Connector
+from locoia_pat.http.retry import DEADLINE
+from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, invalid
+from locoia_pat.result import Result, failed
+from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
-    from ..spec import ActionSpec
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.spec.model import ActionSpec
 
 
 FOR_EACH = ("width", "rate", "max_failures", "in_order", "anew", "repeat_unknown", "no_journal")
@@ -92,7 +92,7 @@ def command(
     try:
         with signals:
             if each is not None:
-                from .each import run_each  # noqa: PLC0415  # a single run needs none of it
+                from locoia_pat.cli.each import run_each  # noqa: PLC0415  # a single run needs none of it
 
                 told = run_each(action, specs, signals, each=each, reveal=reveal, table=table, quiet=quiet, **options)
                 return signals.exit_code or told

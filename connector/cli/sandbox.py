@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..address import is_loopback
-from ..errors import InvalidError, invalid
-from ..require import require
-from ..sandbox.behaviour import SWITCHES, Behaviour, as_text
-from ..sandbox.fault import KINDS, Fault
-from ..sandbox.faults import Faults
-from ..secret import Secret
-from . import output
-from .options import folder_of
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
+from locoia_pat.actions.sandbox.fault import KINDS, Fault
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.cli import output
+from locoia_pat.cli.options import folder_of
+from locoia_pat.extras import require
+from locoia_pat.http.url import is_loopback
+from locoia_pat.outcomes import InvalidError, invalid
+from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from socket import socket
     from types import ModuleType
 
-    from ..folder import SpecFolder
+    from locoia_pat.spec.load import SpecFolder
 
 _PORT = 8321
 _EPILOG = "\n".join(
@@ -73,7 +73,7 @@ def command(
     locoia-pat to it, with a first token where there is none yet.  With --specs it answers what the examples of specs
     tell, so that a connector can be tried before its API is reached.
     """
-    server = require("locoia_pat.sandbox.server", "sandbox")
+    server = require("locoia_pat.actions.sandbox.server", "sandbox")
     if not is_loopback(host) and not expose:
         raise invalid(
             "is reached by other computers, over plain http",
@@ -100,7 +100,7 @@ def _serve_api(
     new_token: bool,
 ) -> None:
     try:
-        store = require("locoia_pat.sandbox.store", "sandbox").Store(_file(data))
+        store = require("locoia_pat.actions.sandbox.token_store", "sandbox").Store(_file(data))
     except OSError as error:
         raise invalid(str(error), field="data") from None
     try:
@@ -117,7 +117,7 @@ def _serve_api(
 
 
 def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int) -> None:
-    examples = require("locoia_pat.sandbox.examples", "sandbox")
+    examples = require("locoia_pat.authoring.example_server", "sandbox")
     app = examples.create_app(folder)
     listener = _listener(server, host, port)
     url = server.address(listener, examples.path(folder))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from locoia_pat.actions import scopes as table
 
-from . import output
-from .options import json_option
+from locoia_pat.actions import scopes as table
+from locoia_pat.cli import output
+from locoia_pat.cli.options import json_option
 
 
 @click.command("scopes")

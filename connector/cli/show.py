@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..allowed import allowed
-from ..form import form
-from ..spec import SuperSpec
-from . import output
-from .options import action_argument, json_option, located, specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.options import action_argument, json_option, located, specs_option
+from locoia_pat.request.allowed import allowed
+from locoia_pat.spec.form import form
+from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
-    from ..spec import ActionSpec, Output
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.spec.model import ActionSpec, Output
 
 
 @click.command("show")

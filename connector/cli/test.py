@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 
 import click
 
-from .. import examples
-from ..errors import InvalidError, Problem, SpecError, invalid
-from ..exchange import Action
-from ..folder import CONNECTOR_FILE, SpecFolder
-from ..spec import ActionSpec, SuperSpec
-from . import output
-from .check import FOUND, excerpt, found_at
-from .options import auth_of, path_of
+from locoia_pat.cli import output
+from locoia_pat.cli.check import FOUND, excerpt, found_at
+from locoia_pat.cli.options import auth_of, path_of
+from locoia_pat.engine import examples
+from locoia_pat.engine.action import Action
+from locoia_pat.outcomes import InvalidError, Problem, SpecError, invalid
+from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
+from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 if TYPE_CHECKING:
-    from ..errors import Finding
+    from locoia_pat.outcomes import Finding
 
 
 @click.command("test")
@@ -102,7 +102,7 @@ def _rows(file: Path, findings: list[Finding]) -> list[dict[str, Any]]:
 
 def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: tuple[str, ...], *, yes: bool) -> None:
     """Fill in the examples of *path* that leave something out, each put back as soon as it is known."""
-    from ..library import recorder  # noqa: PLC0415  # only here is something sent
+    from locoia_pat.authoring import recorder  # noqa: PLC0415  # only here is something sent
 
     folder = SpecFolder(path if path.is_dir() else path.parent)
     todo = [

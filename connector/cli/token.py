@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..sinks import read_ref
-from . import output
+from locoia_pat.cli import output
+from locoia_pat.stores import read_ref
 
 
 @click.command("token")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..connector import Connector
-from ..errors import Outcome
-from . import output
-from .options import auth_of, json_option, specs_option
+from locoia_pat.cli import output
+from locoia_pat.cli.options import auth_of, json_option, specs_option
+from locoia_pat.connector import Connector
+from locoia_pat.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from ..folder import SpecFolder
-    from ..secret import Secret
+    from locoia_pat.secrets.secret import Secret
+    from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("whoami")
@@ -44,7 +44,7 @@ def command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:
 
 def _minted_for(api: str, token: Secret) -> str | None:
     """The managed name of *token*, if the state that there is knows it; none is made."""
-    from ..state import State  # noqa: PLC0415  # SQLite, for this alone
-    from ..state.look import look  # noqa: PLC0415
+    from locoia_pat.state.inspect import look  # noqa: PLC0415
+    from locoia_pat.state.journal import State  # noqa: PLC0415  # SQLite, for this alone
 
     return State().minted_for(api, token) if look().names else None

@@ -17,11 +17,11 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import click
-from locoia_pat.version import VERSION
 
-from .draw import markdown, picture
-from .measure import ALL, OURS, ROOT, Environments
-from .tables import TABLES, Table, growth
+from locoia_pat.version import VERSION
+from tests.benchmarks.draw import markdown, picture
+from tests.benchmarks.measure import ALL, OURS, ROOT, Environments
+from tests.benchmarks.tables import TABLES, Table, growth
 
 _PAGE = ROOT / "docs" / "speed.md"
 _BEGIN, _END = "<!-- measured -->", "<!-- end -->"

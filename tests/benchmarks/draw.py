@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from .tables import Table, Target
+    from tests.benchmarks.tables import Table, Target
 
 _SCALE = {"us": 1e6, "ms": 1e3}
 _BAR, _ROW, _LEFT, _WIDE = 16, 24, 330, 760

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .api import Api
+    from tests.benchmarks.api import Api
 
 _One = TypeVar("_One")
 HERE = Path(__file__).parent

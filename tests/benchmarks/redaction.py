@@ -13,8 +13,8 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from locoia_pat.secret import Secret, redact, redacted
-from locoia_pat.suspect import suspects
+from locoia_pat.secrets.detect import suspects
+from locoia_pat.secrets.secret import Secret, redact, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,14 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from .api import api
-from .measure import ALL, BARE, CDK, HERE, OURS, ROOT, SERVER, Took, fresh, warm
+from tests.benchmarks.api import api
+from tests.benchmarks.measure import ALL, BARE, CDK, HERE, OURS, ROOT, SERVER, Took, fresh, warm
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Sequence
 
-    from .measure import Environments
+    from tests.benchmarks.measure import Environments
 
 CREDENTIAL = {"LOCOIA_TOKEN": "fake_credential_0123456789abcdef"}
 TIMES = 300

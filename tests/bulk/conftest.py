@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from locoia_pat.sandbox.faults import Faults
-from locoia_pat.sandbox.server import first_token, running
-from locoia_pat.sandbox.store import Store
 
-from tests.bulk.shop import Shop
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.actions.sandbox.token_store import Store
+from tests.support.bulk_shop import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

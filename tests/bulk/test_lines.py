@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from locoia_pat import InvalidError, Secret
 from locoia_pat.cli.lines import MAX_LINE, Lines
-from locoia_pat.folder import SpecFolder
-from locoia_pat.form import Input
+from locoia_pat.spec.form import Input
+from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.bulk.shop import all_done, calling, outcomes
-from tests.loopback import answer, serving
+from tests.support.bulk_shop import all_done, calling, outcomes
+from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
     import socket

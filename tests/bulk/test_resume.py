@@ -13,16 +13,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import InvalidError, NotDoneError
 from locoia_pat.bulk import Item, Journal
 from locoia_pat.bulk.items import digest
+from locoia_pat.bulk.journal import Lines
 from locoia_pat.bulk.recovery import mark_in, marked, new_mark
-from locoia_pat.sinks import read_ref
-from locoia_pat.state import State
-from locoia_pat.state.bulk import Lines
-
-from tests.bulk.shop import Shop, all_done, calling, outcomes, wish, wishes
-from tests.loopback import answer, drop, serving
+from locoia_pat.state.journal import State
+from locoia_pat.stores import read_ref
+from tests.support.bulk_shop import Shop, all_done, calling, outcomes, wish, wishes
+from tests.support.loopback import answer, drop, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

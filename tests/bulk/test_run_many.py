@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import AsyncConnector, ConnectorAuth, InvalidError
 from locoia_pat.bulk import Item, PlaceTemplate
-
-from tests.bulk.shop import BUG, CREDENTIAL, TO, Shop, all_done, calling, outcomes, wish, wishes
-from tests.loopback import answer, created, serving
+from tests.support.bulk_shop import BUG, CREDENTIAL, TO, Shop, all_done, calling, outcomes, wish, wishes
+from tests.support.loopback import answer, created, serving
 
 if TYPE_CHECKING:
     import socket

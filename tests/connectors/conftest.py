@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.connectors.kit import CANARY, forms
-from tests.connectors.standin import StandIn, standing
-from tests.loopback import Server, answer, serving
+from tests.support.connectors import CANARY, forms
+from tests.support.gitlab import StandIn, standing
+from tests.support.loopback import Server, answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

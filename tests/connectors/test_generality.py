@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
-from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.check import check
-from locoia_pat.folder import SpecFolder
 
-from tests.connectors.kit import command
-from tests.loopback import Got, answer, serving
+from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
+from locoia_pat.engine.check import check
+from locoia_pat.spec.load import SpecFolder
+from tests.support.connectors import command
+from tests.support.loopback import Got, answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.sinks import Entry, open_sink, read_ref
 
-from tests.connectors.kit import CANARY, GITLAB, command, forms
-from tests.connectors.standin import ROOT_TOKEN, USER_TOKEN, StandIn, standing
-from tests.loopback import Server, answer, serving
-from tests.sinks import Place
+from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.stores import Entry, open_sink, read_ref
+from tests.support.connectors import CANARY, GITLAB, command, forms
+from tests.support.gitlab import ROOT_TOKEN, USER_TOKEN, StandIn, standing
+from tests.support.loopback import Server, answer, serving
+from tests.support.stores import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.command.conftest import Done
+    from tests.cli.conftest import Done
 
 
 @pytest.fixture

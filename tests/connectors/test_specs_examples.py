@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
-import locoia_pat.specs
 import pytest
-from locoia_pat.folder import SpecFolder
-from locoia_pat.spec import ActionSpec
 
-from tests.connectors.kit import GITLAB, TWILIO, command
+import locoia_pat.specs
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.spec.model import ActionSpec
+from tests.support.connectors import GITLAB, TWILIO, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

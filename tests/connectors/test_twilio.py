@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
-from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.sinks import read_ref
 
-from tests.connectors.kit import CANARY, TWILIO, command, forms
-from tests.loopback import Got, Server, answer, serving
+from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.stores import read_ref
+from tests.support.connectors import CANARY, TWILIO, command, forms
+from tests.support.loopback import Got, Server, answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.command.conftest import Done
+    from tests.cli.conftest import Done
 
 ACCOUNT = "AC" + "a" * 32
 KEY = "SK" + "a" * 32

@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, get_args
 import click
 import pytest
 import yaml
-from locoia_pat.actions.doctor.facts import QUESTIONS
-from locoia_pat.check import check
+from pydantic import BaseModel
+
+from locoia_pat.actions.lifecycle.facts import QUESTIONS
+from locoia_pat.actions.sandbox.behaviour import SWITCHES
+from locoia_pat.actions.sandbox.fault import KINDS
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.authoring import spec_schema as schema
 from locoia_pat.cli import group
-from locoia_pat.errors import Code, FindingCode, Outcome
-from locoia_pat.folder import SpecFolder
-from locoia_pat.form import Input, InputType
-from locoia_pat.library import schema
-from locoia_pat.sandbox.behaviour import SWITCHES
-from locoia_pat.sandbox.fault import KINDS
-from locoia_pat.sandbox.server import first_token, running
-from locoia_pat.spec import (
+from locoia_pat.engine.check import check
+from locoia_pat.outcomes import Code, FindingCode, Outcome
+from locoia_pat.request.template.dialect import FILTERS
+from locoia_pat.spec.form import Input, InputType
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.spec.model import (
     ActionSpec,
     Auth,
     ConnectorSpec,
@@ -42,8 +45,6 @@ from locoia_pat.spec import (
     RevokeSpec,
     SuperSpec,
 )
-from locoia_pat.template.dialect import FILTERS
-from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from locoia_pat.sandbox.behaviour import Behaviour
 
-from tests.command.conftest import call
-from tests.doctor.clinic import Clinic, opened
+from locoia_pat.actions.sandbox.behaviour import Behaviour
+from tests.cli.conftest import call
+from tests.support.clinic import Clinic, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

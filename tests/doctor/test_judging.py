@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from locoia_pat.actions.doctor import judging
+
+from locoia_pat.actions.doctor import classify_probe as judging
 
 THEN = dt.datetime(2026, 1, 2, 12, 30, 15, tzinfo=dt.UTC)
 PLACES = ("$", "data", "items", "data.items")

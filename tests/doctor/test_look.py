@@ -13,21 +13,21 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions import ensure_pat
-from locoia_pat.actions.doctor import here
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.state import State
-from locoia_pat.state.look import look
-
-from tests.loopback import answer, serving
+from locoia_pat.actions.doctor import local_checks as here
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.state.inspect import look
+from locoia_pat.state.journal import State
+from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.command.conftest import Done
-    from tests.doctor.clinic import Clinic
+    from tests.cli.conftest import Done
+    from tests.support.clinic import Clinic
 
 Doctor = "Callable[..., dict[str, dict[str, Any]]]"
 
@@ -253,7 +253,8 @@ def test_leases_that_are_held(at_home: Clinic, doctor: Callable[..., Any]) -> No
     assert f"ci: by process {os.getpid()} on " in found["lease"]["message"]
     lease.give_back()
     assert "lease" not in doctor()
-    script = f"from locoia_pat.state import State; State({str(at_home.state)!r}).lease({at_home.url!r}, 'ci').take(0)"
+    state = str(at_home.state)
+    script = f"from locoia_pat.state.journal import State; State({state!r}).lease({at_home.url!r}, 'ci').take(0)"
     subprocess.run([sys.executable, "-c", script], check=True)
     assert doctor()["lease"]["message"].endswith("its process is gone, so it is free")
     with closing(sqlite3.connect(at_home.state / "state.sqlite3")) as database, database:
@@ -359,7 +360,7 @@ def alone(script: str, **variables: str) -> str:
     ).stdout
 
 
-KEYRING = "from locoia_pat.actions.doctor.here import keyring; print(*keyring())"
+KEYRING = "from locoia_pat.actions.doctor.local_checks import keyring; print(*keyring())"
 
 
 @pytest.mark.parametrize(
@@ -385,14 +386,14 @@ def test_extras_that_are_not_installed_are_named_with_their_line() -> None:
         "import importlib.metadata as m\nreal = m.distribution\n"
         "def without(name):\n    if name == 'uvicorn': raise m.PackageNotFoundError(name)\n    return real(name)\n"
         "m.distribution = without\n"
-        "from locoia_pat.actions.doctor.here import extras\n"
+        "from locoia_pat.actions.doctor.local_checks import extras\n"
         "print(*[found for found in extras() if found.check == 'extra sandbox'])"
     )
     copied = (
         "import importlib.metadata as m\n"
         "def nothing(name): raise m.PackageNotFoundError(name)\n"
         "m.distribution = nothing\n"
-        "from locoia_pat.actions.doctor.here import extras\n"
+        "from locoia_pat.actions.doctor.local_checks import extras\n"
         "print([*extras()])"
     )
     assert alone(copied) == "[]\n"

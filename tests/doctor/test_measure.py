@@ -15,21 +15,21 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import InvalidError, Outcome, Secret
-from locoia_pat.actions.doctor.facts import QUESTIONS
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sandbox.server import OWNER
-from locoia_pat.state import State
 
-from tests.command.conftest import on_terminal
-from tests.doctor.clinic import values
+from locoia_pat import InvalidError, Outcome, Secret
+from locoia_pat.actions.lifecycle.facts import QUESTIONS
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.server import OWNER
+from locoia_pat.state.journal import State
+from tests.cli.conftest import on_terminal
+from tests.support.clinic import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.command.conftest import Done
-    from tests.doctor.clinic import Clinic
+    from tests.cli.conftest import Done
+    from tests.support.clinic import Clinic
 
 PATH = "/v1/personal-access-tokens"
 RENEW = f"{PATH}/*/regenerate"
@@ -372,9 +372,8 @@ def test_nothing_is_finished_before_its_time(clinic: Clinic) -> None:
 
 
 def test_the_day_is_longer_where_no_zone_is_told(tmp_path: Path) -> None:
-    from locoia_pat.sandbox.behaviour import Behaviour  # noqa: PLC0415  # only here
-
-    from tests.doctor.clinic import opened  # noqa: PLC0415
+    from locoia_pat.actions.sandbox.behaviour import Behaviour  # noqa: PLC0415  # only here
+    from tests.support.clinic import opened  # noqa: PLC0415
 
     dues = []
     for form in ("z", "naive"):

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat.sandbox.behaviour import SWITCHES, Behaviour, as_text
 
-from tests.doctor.clinic import SCOPES, opened, values
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
+from tests.support.clinic import SCOPES, opened, values
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
 
-from tests.loopback import answer, serving
+from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
+from tests.support.loopback import answer, serving
 
 CREDENTIAL = "fake-credential-0123456789abcdef"
 AUTH_TOKEN = Secret("Bearer fake-auth-token-0123456789".replace(" ", "-"))

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result
-from locoia_pat.folder import SpecFolder
-from locoia_pat.sandbox.behaviour import SWITCHES, Behaviour
-from locoia_pat.sandbox.fault import KINDS, Fault
-from locoia_pat.sandbox.faults import Faults
-from locoia_pat.sandbox.server import OWNER, first_token, running
-from locoia_pat.spec import ActionSpec
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour
+from locoia_pat.actions.sandbox.fault import KINDS, Fault
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.server import OWNER, first_token, running
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locoia_pat.sandbox.store import Store
+    from locoia_pat.actions.sandbox.token_store import Store
 
 DONE, REFUSED, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.REFUSED, Outcome.NOT_DONE, Outcome.UNKNOWN
 ACTIONS = [name for name in SpecFolder().names if isinstance(SpecFolder().spec(name), ActionSpec)]

@@ -10,23 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 import pytest
-from locoia_pat import AsyncConnector, Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.deadline import AsyncBackend, Backend, until
 
-from tests.loopback import (
-    TOKEN,
-    Server,
-    answer,
-    created,
-    cut,
-    drip,
-    drop,
-    free_port,
-    raw,
-    send,
-    serving,
-    stall,
-)
+from locoia_pat import AsyncConnector, Connector, ConnectorAuth, Outcome, Result, Secret
+from locoia_pat.http.deadline import AsyncBackend, Backend, until
+from tests.support.loopback import TOKEN, Server, answer, created, cut, drip, drop, free_port, raw, send, serving, stall
 
 if TYPE_CHECKING:
     import socket

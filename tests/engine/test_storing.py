@@ -8,12 +8,12 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Outcome, Result, Secret
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
-from locoia_pat.sinks import Entry, Sink, open_sink, read_ref
-
-from tests.loopback import TOKEN, Server, answer, created, serving
-from tests.sinks import Place
+from locoia_pat.stores import Entry, Sink, open_sink, read_ref
+from tests.support.loopback import TOKEN, Server, answer, created, serving
+from tests.support.stores import Place
 
 if TYPE_CHECKING:
     from pathlib import Path

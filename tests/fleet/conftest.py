@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.file import parse_fleet
-from locoia_pat.actions.fleet.look import Lookout, Seen
-from locoia_pat.sandbox.faults import Faults
-from locoia_pat.sandbox.server import running
-from locoia_pat.sandbox.store import Store
-from locoia_pat.sinks import read_ref
-from locoia_pat.state import State
-
-from tests.command.conftest import call
+from locoia_pat.actions.fleet.plan import Lookout, Seen
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.server import running
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.state.journal import State
+from locoia_pat.stores import read_ref
+from tests.cli.conftest import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from locoia_pat.actions.fleet.file import parse_fleet
-from locoia_pat.actions.protocols.waves import Turn, waves
-from locoia_pat.errors import SpecError
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sinks import read_ref
+from locoia_pat.actions.fleet.waves import Turn, waves
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.outcomes import SpecError
+from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.command.conftest import Done
+    from tests.cli.conftest import Done
     from tests.fleet.conftest import Yard
 
 ROW = '{name: a, scopes: [embed], note: A, to: ["file:a.json"]}'
@@ -395,7 +396,7 @@ def test_a_wrong_call_is_told(yard: Yard, call: Callable[..., Done], words: list
 
 
 def test_on_a_terminal_it_asks_first(yard: Yard) -> None:
-    from tests.command.conftest import on_terminal  # noqa: PLC0415  # only here
+    from tests.cli.conftest import on_terminal  # noqa: PLC0415  # only here
 
     file = yard.fleet({"name": "one"}, {"name": "two"})
     no = on_terminal("fleet", "apply", file, typed="n\n")

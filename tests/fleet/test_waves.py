@@ -6,7 +6,8 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from locoia_pat.actions.protocols.waves import Stop, Turn, lifetime, waves
+
+from locoia_pat.actions.fleet.waves import Stop, Turn, lifetime, waves
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
 turns = st.dictionaries(

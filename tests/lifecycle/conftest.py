@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from locoia_pat.sandbox.faults import Faults
-from locoia_pat.sandbox.server import first_token, running
-from locoia_pat.sandbox.store import Store
 
-from tests.lifecycle.place import Place
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.actions.sandbox.token_store import Store
+from tests.support.lifecycle_place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """The mark ``behaviour`` says how the sandbox answers."""
-    from locoia_pat.sandbox.behaviour import Behaviour  # noqa: PLC0415  # only here
+    from locoia_pat.actions.sandbox.behaviour import Behaviour  # noqa: PLC0415  # only here
 
     mark = request.node.get_closest_marker("behaviour")
     store, faults = Store(), Faults()

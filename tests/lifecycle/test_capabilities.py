@@ -7,26 +7,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import ConnectorAuth, InvalidError
 from locoia_pat.actions import retire_pat
-from locoia_pat.actions.doctor.facts import QUESTIONS, UNKNOWN
-from locoia_pat.actions.protocols.capabilities import Capabilities, may
-from locoia_pat.folder import SpecFolder
-from locoia_pat.sandbox.behaviour import Behaviour
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sandbox.faults import Faults
-from locoia_pat.sandbox.server import OWNER, first_token, running
-from locoia_pat.sandbox.store import Store
-from locoia_pat.state import State
-
-from tests.lifecycle.place import Place
+from locoia_pat.actions.lifecycle.capabilities import Capabilities, may
+from locoia_pat.actions.lifecycle.facts import QUESTIONS, UNKNOWN
+from locoia_pat.actions.sandbox.behaviour import Behaviour
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.server import OWNER, first_token, running
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.state.journal import State
+from tests.support.lifecycle_place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from locoia_pat import Secret
-    from locoia_pat.sandbox.store import Row
+    from locoia_pat.actions.sandbox.token_store import Row
 
 
 @contextmanager

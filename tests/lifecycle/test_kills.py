@@ -15,17 +15,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Secret
 from locoia_pat.actions import ensure_pat, list_pats, rotate_pat
-from locoia_pat.actions.driver import managed_of
-from locoia_pat.actions.protocols.marker import marked
+from locoia_pat.actions.lifecycle.driver import managed_of
+from locoia_pat.actions.lifecycle.marker import marked
 from locoia_pat.actions.reconcile import reconcile
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sandbox.faults import Faults
-from locoia_pat.sandbox.server import first_token, running
-from locoia_pat.sandbox.store import Store
-from locoia_pat.sinks import open_sink
-from locoia_pat.state import State
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.state.journal import State
+from locoia_pat.stores import open_sink
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,7 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
 
 def kill(*arguments: str, after: float) -> bool:
     """Run it in a process, and kill that after so many seconds; whether it was still at work."""
-    command = [sys.executable, "-m", "tests.lifecycle.worker", *arguments]
+    command = [sys.executable, "-m", "tests.support.lifecycle_worker", *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import ConnectorAuth, ConnectorError, InvalidError, Outcome, RefusedError, Result, Secret
 from locoia_pat.actions import create_pat, retire_pat
 from locoia_pat.actions.reconcile import reconcile
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sinks import Entry, open_sink, read_ref
-from locoia_pat.sinks.record import Record
-from locoia_pat.state import State
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.state.journal import State
+from locoia_pat.stores import Entry, open_sink, read_ref
+from locoia_pat.stores.record import Record
 
 if TYPE_CHECKING:
-    from tests.lifecycle.place import Place
+    from tests.support.lifecycle_place import Place
 
 TAKES = "#!/bin/sh\ncat > {}\n"
 

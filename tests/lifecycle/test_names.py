@@ -8,19 +8,19 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError, UnknownOutcomeError
 from locoia_pat.actions import ensure_pat, list_pats, retire_pat
-from locoia_pat.actions.protocols.marker import marked
+from locoia_pat.actions.lifecycle.marker import marked
 from locoia_pat.actions.reconcile import reconcile
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.state import State
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locoia_pat.actions import ManagedToken
-
-    from tests.lifecycle.place import Place
+    from tests.support.lifecycle_place import Place
 
 
 def test_a_name_is_created_once_and_found_again(place: Place) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Secret
 from locoia_pat.actions import retire_pat
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sinks import read_ref
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
-    from tests.lifecycle.place import Place
+    from tests.support.lifecycle_place import Place
 
 
 @dataclass

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from locoia_pat import ConnectorAuth, InvalidError, RefusedError, Secret
 from locoia_pat.actions.reconcile import reconcile
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sinks import read_ref
-from locoia_pat.sinks.file import FileSink
-from locoia_pat.state import State
-
-from tests.command.test_machines import COVERAGE
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.state.journal import State
+from locoia_pat.stores import read_ref
+from locoia_pat.stores.file import FileSink
+from tests.cli.test_machines import COVERAGE
 from tests.lifecycle.test_capabilities import opened
 from tests.lifecycle.test_mixed_up import accepted, by_hand, program
 
 if TYPE_CHECKING:
-    from tests.lifecycle.place import Place
+    from tests.support.lifecycle_place import Place
 
 SOON = 0.0002
 """Hours: less than a second."""

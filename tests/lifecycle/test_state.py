@@ -12,8 +12,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from locoia_pat import InvalidError, Secret
-from locoia_pat.state import State
+from locoia_pat.state.journal import State
 from locoia_pat.state.lease import Lease
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def test_a_computer_of_the_same_name_that_was_started_at_another_time_is_another
 
 def test_a_process_that_was_killed_holds_no_lease(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from locoia_pat.state import State\n"
+        "import sys, time; from locoia_pat.state.journal import State\n"
         f"assert State({str(tmp_path)!r}).lease({API!r}, 'ci').take(0)\n"
         "print('taken', flush=True); time.sleep(60)"
     )

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from locoia_pat import (
     AsyncConnector,
     Connector,
@@ -23,24 +24,22 @@ from locoia_pat import (
     Secret,
 )
 from locoia_pat.actions import audit_pats, revoke_pat, rotate_pat
-from locoia_pat.actions.protocols.marker import marked
+from locoia_pat.actions.lifecycle.marker import marked
 from locoia_pat.actions.reconcile import reconcile
-from locoia_pat.folder import SpecFolder
-from locoia_pat.sandbox.fault import Fault
-from locoia_pat.sinks import read_ref
-from locoia_pat.sinks.file import FileSink
-from locoia_pat.state import State
-
-from tests.command.conftest import Done, call, on_terminal
-from tests.loopback import answer, serving
+from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.state.journal import State
+from locoia_pat.stores import read_ref
+from locoia_pat.stores.file import FileSink
+from tests.cli.conftest import Done, call, on_terminal
+from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from locoia_pat.sinks.record import Record
-
-    from tests.lifecycle.place import Place
+    from locoia_pat.stores.record import Record
+    from tests.support.lifecycle_place import Place
 
     Call = Callable[..., Done]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from locoia_pat import Connector, ConnectorAuth, Secret
-from locoia_pat.cassettes import Cassettes
-from locoia_pat.sandbox.behaviour import Behaviour
-from locoia_pat.sandbox.server import first_token
-from locoia_pat.sandbox.store import Store
+from locoia_pat.actions.sandbox.behaviour import Behaviour
+from locoia_pat.actions.sandbox.server import first_token
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.testing import Cassettes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def credential(request: pytest.FixtureRequest, recording: bool, tmp_path: Path) 
     if not recording:
         yield Secret(FAKE_CREDENTIAL)
         return
-    from locoia_pat.sandbox import server  # noqa: PLC0415  # only for recording
+    from locoia_pat.actions.sandbox import server  # noqa: PLC0415  # only for recording
 
     store = Store(tmp_path / "sandbox.sqlite3")
     token = first_token(store)

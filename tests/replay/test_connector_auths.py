@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from locoia_pat import Connector, Outcome
 
 pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]

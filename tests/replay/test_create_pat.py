@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from locoia_pat import Connector, ConnectorAuth, Outcome, RefusedError, Secret
 from locoia_pat.actions import create_pat
-
 from tests.replay.conftest import FAKE_TOKEN, URL
 
 pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]

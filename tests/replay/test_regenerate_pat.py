@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from locoia_pat import Connector, RefusedError, Secret
 from locoia_pat.actions import list_pats, regenerate_pat
-
 from tests.replay.conftest import FAKE_TOKEN
 
 pytestmark = [pytest.mark.cassette, pytest.mark.block_network(allowed_hosts=[])]

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+from locoia_pat.actions.sandbox.server import running
+from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.actions.scopes import ALL
-from locoia_pat.sandbox.server import running
-from locoia_pat.sandbox.store import Store
-from locoia_pat.secret import Secret
+from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

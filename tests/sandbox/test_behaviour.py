@@ -6,12 +6,12 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat import InvalidError
-from locoia_pat.sandbox.behaviour import SWITCHES, Behaviour, as_text
-from locoia_pat.sandbox.store import Store
-from locoia_pat.secret import Secret
 
-from tests.sandbox.client import CREATE, OWNER, PATH, calling
+from locoia_pat import InvalidError
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.secrets.secret import Secret
+from tests.support.sandbox_client import CREATE, OWNER, PATH, calling
 
 if TYPE_CHECKING:
     import httpx

@@ -8,12 +8,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from locoia_pat.actions import scopes
-from locoia_pat.sandbox.behaviour import Behaviour
-from locoia_pat.sandbox.store import Store
-from locoia_pat.secret import Secret
 
-from tests.sandbox.client import OWNER, Caller, calling
+from locoia_pat.actions import scopes
+from locoia_pat.actions.sandbox.behaviour import Behaviour
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.secrets.secret import Secret
+from tests.support.sandbox_client import OWNER, Caller, calling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from locoia_pat import InvalidError
-from locoia_pat.sandbox.app import create_app
-from locoia_pat.sandbox.behaviour import Behaviour
-from locoia_pat.sandbox.fault import KINDS, Fault
-from locoia_pat.sandbox.faults import Faults, parse_list
-from locoia_pat.sandbox.store import Store
-from locoia_pat.secret import Secret
 
-from tests.sandbox.client import CREATE, OWNER, PATH, Caller, calling
+from locoia_pat import InvalidError
+from locoia_pat.actions.sandbox.app import create_app
+from locoia_pat.actions.sandbox.behaviour import Behaviour
+from locoia_pat.actions.sandbox.fault import KINDS, Fault
+from locoia_pat.actions.sandbox.fault_script import Faults, parse_list
+from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.secrets.secret import Secret
+from tests.support.sandbox_client import CREATE, OWNER, PATH, Caller, calling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from locoia_pat.sandbox.server import first_token, running
-from locoia_pat.sandbox.store import Store
+
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.actions.sandbox.token_store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locoia_pat.secret import Secret
+    from locoia_pat.secrets.secret import Secret
 
 
 def call(url: str, token: Secret, method: str = "POST", path: str = "", **options: object) -> httpx.Response:

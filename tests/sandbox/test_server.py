@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
+from locoia_pat.actions.sandbox.server import OWNER, address, bound, first_token, running
+from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.actions.scopes import NAMES
-from locoia_pat.sandbox.server import OWNER, address, bound, first_token, running
-from locoia_pat.sandbox.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locoia_pat.secret import Secret
+    from locoia_pat.secrets.secret import Secret
 
 FOREGROUND = """
 import sys
 from pathlib import Path
-from locoia_pat.sandbox.app import create_app
-from locoia_pat.sandbox.server import address, bound, serve
-from locoia_pat.sandbox.store import Store
+from locoia_pat.actions.sandbox.app import create_app
+from locoia_pat.actions.sandbox.server import address, bound, serve
+from locoia_pat.actions.sandbox.token_store import Store
 
 listener = bound("127.0.0.1", 0)
 print(address(listener), flush=True)

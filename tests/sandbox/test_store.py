@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from locoia_pat.sandbox.store import PREFIX, Store, well_formed
-from locoia_pat.secret import Secret
+
+from locoia_pat.actions.sandbox.token_store import PREFIX, Store, well_formed
+from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locoia_pat.sandbox.store import Row
+    from locoia_pat.actions.sandbox.token_store import Row
 
 NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 

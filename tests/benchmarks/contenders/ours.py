@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from locoia_pat import Connector, ConnectorAuth, Secret
 from work import CREDENTIAL, INPUTS, URL, begin, each
+
+from locoia_pat import Connector, ConnectorAuth, Secret
 
 connector = Connector(ConnectorAuth(Secret(CREDENTIAL)), base_url=URL)
 
@@ -41,14 +42,14 @@ def stored(order: dict[str, Any], journal: Any = None) -> None:
 def kept(order: dict[str, Any]) -> None:
     """The same, with a journal that a killed run resumes from."""
     from locoia_pat.bulk import Journal  # noqa: PLC0415  # an action in a fresh process needs none of it
-    from locoia_pat.state import State  # noqa: PLC0415  # as above
+    from locoia_pat.state.journal import State  # noqa: PLC0415  # as above
 
     stored(order, Journal("benchmark", state=State(Path(order["folder"], "state"))))
 
 
 def render(order: dict[str, Any]) -> None:
     """The body of one token, from its templates."""
-    from locoia_pat.template import structure  # noqa: PLC0415  # as above
+    from locoia_pat.request.template.compiler import structure  # noqa: PLC0415  # as above
 
     body = structure({name: f"{{{{ {name} }}}}" for name in INPUTS}, INPUTS)
     for _ in range(order["times"]):

@@ -1,0 +1,1 @@
+"""Exports of specs for other tools: OpenAPI, JSON Schema and Markdown pages."""

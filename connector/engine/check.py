@@ -1,0 +1,41 @@
+"""The checker: everything that is wrong with a folder of specs, or with one file of it, in one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locoia_pat.engine import examples
+from locoia_pat.engine.action import Action, Authorization
+from locoia_pat.outcomes import Finding, SpecError
+from locoia_pat.spec.model import ActionSpec
+from locoia_pat.spec.rules import reference_findings
+
+if TYPE_CHECKING:
+    from locoia_pat.spec.load import SpecFolder
+
+
+def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
+    """The mistakes in all files of *folder*, in their order; *whole* asks for examples that leave nothing out.
+
+    Raises:
+        InvalidError: it is no folder of specs.
+
+    """
+    findings: list[Finding] = []
+    specs: dict[str, ActionSpec] = {}
+    for name in folder.names:
+        try:
+            spec = folder.spec(name)
+            action = Action(spec) if isinstance(spec, ActionSpec) else None
+        except SpecError as error:
+            findings += error.findings
+        else:
+            if action is not None:
+                specs[name] = action.spec
+                findings += examples.findings(action, whole=whole)
+    try:
+        Authorization(folder.connector)
+        findings += reference_findings(folder.connector, specs, folder.names)
+    except SpecError as error:
+        findings += error.findings
+    return sorted(findings)

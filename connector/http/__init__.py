@@ -1,0 +1,1 @@
+"""The network edge: requests, responses, retries and the HTTP client."""

@@ -1,0 +1,1 @@
+"""From inputs to a request: validation, templates and the request builder."""

@@ -1,0 +1,284 @@
+"""The request of an action: its templates compiled once, and filled with inputs for each run.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from locoia_pat.http.messages import Request
+from locoia_pat.outcomes import Finding, SpecError, invalid, shown
+from locoia_pat.request.template import compiler as template
+from locoia_pat.secrets.secret import MASK, Secret, revealed
+from locoia_pat.spec.yaml import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from locoia_pat.spec.form import Input
+    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.yaml import Document, Path
+
+MAX_BODY = 4 * 1024 * 1024
+"""Characters that a body may have, before it is encoded; each of its parts counts some more."""
+_MAX_ADDRESS = 16 * 1024
+_MAX_HEADER = 8 * 1024
+_PART = 16
+
+_MAKERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
+    ("request", "path"): template.path,
+    ("request", "query"): template.structure,
+    ("request", "headers"): template.structure,
+    ("request", "body"): template.structure,
+    ("request", "form"): template.structure,
+    ("revoke", "inputs"): template.structure,
+}
+"""Where templates stand in a spec."""
+
+# RFC 9110, 5.5, without the bytes that no two servers read alike.
+_HEADER = re.compile(r"[!-~](?:[ -~\t]*[!-~])?")
+
+
+class Composer:
+    """Makes the requests of one action."""
+
+    def __init__(self, spec: ActionSpec) -> None:
+        """Compile the templates of *spec*.
+
+        Raises:
+            SpecError: one is wrong, or an input stands where it cannot.
+
+        """
+        self._spec = spec
+        self._templates, findings = _compiled(spec.document)
+        findings += () if findings else _misplaced(spec, self._templates)
+        if findings:
+            raise SpecError(findings)
+
+    def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
+        """The request for checked *inputs*, whose body has at most *limit* characters.
+
+        Raises:
+            InvalidError: a value does not fit where the spec puts it.
+
+        """
+        spec = self._spec.request
+        url = base_url + self._templates["request", "path"](inputs)
+        if pairs := self._pairs("query", inputs):
+            url += f"?{_encoded(pairs, _MAX_ADDRESS)}"
+        if len(url) > _MAX_ADDRESS:
+            raise invalid(f"the address is longer than {_MAX_ADDRESS} characters")
+        headers: dict[str, str | Secret] = {"accept": "application/json"}
+        content: Secret | None = None
+        if spec.body is not None:
+            headers["content-type"] = "application/json"
+            body = self._rendered("body", inputs)
+            _within(body, limit)
+            content = Secret(_JSON.encode(body))
+        elif spec.form is not None:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+            content = Secret(_encoded(self._pairs("form", inputs), limit))
+        for name, value in self._pairs("headers", inputs):
+            if not _is_header(revealed(value)):
+                raise invalid(
+                    "does not fit into a header, which is one line of visible ASCII characters",
+                    field=self._field("headers", name) or f"header {name}",
+                )
+            headers[name.lower()] = Secret(revealed(value)) if self._secret(name, inputs) else value
+        return Request(spec.method, url, tuple(headers.items()), content)
+
+    def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs of the action that makes the token of *data* useless.
+
+        Raises:
+            InvalidError: *data* does not hold what they are made of.
+
+        """
+        made = self._templates["revoke", "inputs"]
+        if any(data.get(use.name) is None or MASK in str(data[use.name]) for use in made.uses):
+            raise invalid("the answer does not say what a revoke needs")
+        inputs: dict[str, Any] = made(data)
+        return inputs
+
+    def input_of(self, name: str) -> str | None:
+        """The input behind the key *name* of the body, the form or the query."""
+        for key in ("body", "form", "query"):
+            if ("request", key) in self._templates and (found := self._field(key, name)) is not None:
+                return found
+        return None
+
+    def fills(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Each part of the request that has a template: where, the template, and the inputs it uses."""
+        for slot, found in self._templates.items():
+            uses: dict[Path, list[str]] = {}
+            for use in found.uses if slot[0] == "request" else ():
+                uses.setdefault(use.path, []).append(use.name)
+            for path, names in uses.items():
+                place = ".".join(map(str, (*slot[1:], *path)))
+                yield place, _raw(self._spec.document.value, (*slot, *path)), tuple(dict.fromkeys(names))
+
+    def _rendered(self, key: str, inputs: Mapping[str, Any]) -> Any:
+        value = self._templates["request", key](inputs)
+        if self._spec.request.omit_null and isinstance(value, dict):
+            return {name: item for name, item in value.items() if item is not None}
+        return value
+
+    def _pairs(self, key: str, inputs: Mapping[str, Any]) -> list[tuple[str, str | Secret]]:
+        """Names and texts of a query, of headers or of a form."""
+        if ("request", key) not in self._templates:
+            return []
+        pairs: list[tuple[str, str | Secret]] = []
+        for name, value in self._rendered(key, inputs).items():
+            for item in value if isinstance(value, list) else [value]:
+                match item:
+                    case bool():
+                        pairs.append((name, "true" if item else "false"))
+                    case str() | int() | float():
+                        pairs.append((name, str(item)))
+                    case Secret() if key != "query":
+                        pairs.append((name, item))
+                    case _:
+                        told = f"{shown(item)} cannot stand in the {key} as {name}"
+                        raise invalid(told, field=self._field(key, name))
+        return pairs
+
+    def _secret(self, header: str, inputs: Mapping[str, Any]) -> bool:
+        """Whether a secret input stands in *header*, alone or in its text."""
+        uses = self._templates["request", "headers"].uses
+        return any(isinstance(inputs[use.name], Secret) for use in uses if use.path[:1] == (header,))
+
+    def _field(self, key: str, name: str) -> str | None:
+        uses = self._templates["request", key].uses
+        return next((use.name for use in uses if use.path[:1] == (name,)), None)
+
+
+def template_findings(text: str, file: str) -> list[Finding]:
+    """The mistakes in the templates of a spec that is wrong otherwise as well; none where it is no YAML."""
+    try:
+        return _compiled(read(text, file))[1]
+    except SpecError:
+        return []
+
+
+def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Finding]]:
+    if not isinstance(_raw(source.value, ("inputs",)), dict | None):
+        return {}, []  # what a template may name is not known
+    inputs = _keys(source.value, ("inputs",))
+    outputs = _keys(source.value, ("reply", "output"))
+    compiled: dict[Path, template.Template] = {}
+    findings: list[Finding] = []
+    for slot, make in _MAKERS.items():
+        value = _raw(source.value, slot)
+        if value is None or (slot == ("request", "path") and not isinstance(value, str)):
+            continue
+        names = inputs if slot[0] == "request" else outputs - _secret_outputs(source.value)
+        try:
+            compiled[slot] = make(value, names)
+        except template.TemplateError as error:
+            findings += located(source, slot, error)
+    return compiled, findings
+
+
+def located(source: Document, at: Path, error: template.TemplateError) -> list[Finding]:
+    """The mistakes in the templates of the structure that stands *at* a place of *source*."""
+    return [source.finding(one.code, (*at, *one.path), one.message, offset=one.offset) for one in error.all]
+
+
+def _misplaced(spec: ActionSpec, templates: Mapping[Path, template.Template]) -> list[Finding]:
+    """Inputs that stand where their values cannot, and inputs that stand nowhere."""
+    at = spec.document.finding
+    findings: list[Finding] = []
+    unused = dict.fromkeys(spec.inputs)
+    for slot, found in templates.items():
+        for use in found.uses if slot[0] == "request" else ():
+            unused.pop(use.name, None)
+            field, place = spec.inputs[use.name], (*slot, *use.path)
+            if _is_secret(field) and slot[1] in ("path", "query"):
+                message = (
+                    f'"{use.name}" is or holds a secret, and addresses are logged; send it in the body or a header'
+                )
+                findings.append(at("secret-in-address", place, message, offset=use.offset))
+            elif why := _unfit(use, field, slot[1], spec.request.omit_null):
+                findings.append(at("template-type", place, f'"{use.name}" {why}', offset=use.offset))
+    message = "this input is used nowhere in the request"
+    return [*findings, *(at("unused-input", ("inputs", name), message, at_key=True) for name in unused)]
+
+
+def _is_secret(field: Input) -> bool:
+    return field.type == "password" or any(map(_is_secret, (field.children or {}).values()))
+
+
+def _unfit(use: template.Use, field: Input, key: str | int, omit_null: bool) -> str | None:
+    """Why the values of *field* cannot stand where it is used; None where they can, or where that is not known."""
+    if use.spot == "inside" or (key == "body" and use.spot == "alone"):
+        return None
+    alone = use.spot == "alone" and key != "path"
+    if field.type == "nested_object":
+        return f"is an object, which cannot stand in the {key}"
+    if (field.multiple or field.type == "daterange") and not (alone and key in ("query", "form")):
+        return f"is a list, which cannot stand in the {key}" + ("" if alone else " among text")
+    if (field.nullable or (not field.required and field.default is None)) and not (alone and omit_null):
+        instead = "make it required" + (", or say omit_null: true to leave it out" if alone else ", or give a default")
+        return f"may be null, which cannot stand here; {instead}"
+    return None
+
+
+def _is_header(value: str) -> bool:
+    return len(value) <= _MAX_HEADER and _HEADER.fullmatch(value) is not None
+
+
+def _encoded(pairs: list[tuple[str, str | Secret]], limit: int) -> str:
+    if sum(len(name) + len(revealed(value)) for name, value in pairs) > limit:
+        raise invalid(f"the request is larger than {limit} characters")
+    try:
+        return "&".join(f"{quote(name, safe='')}={quote(revealed(value), safe='')}" for name, value in pairs)
+    except UnicodeEncodeError:
+        pass
+    raise invalid("a value has halves of characters, which no address can say")
+
+
+def _within(value: Any, limit: int) -> None:
+    """Refuse a *value* that is larger than *limit*, before it is written out."""
+    left = limit
+    stack = [value]
+    while stack:
+        match stack.pop():
+            case str(text):
+                left -= len(text)
+            case list(items):
+                stack += items
+            case dict(found):
+                stack += found.values()
+                left -= sum(map(len, found))
+            case _:
+                pass
+        left -= _PART
+        if left < 0:
+            raise invalid(f"the request is larger than {limit} characters")
+
+
+def _raw(value: Any, path: Path) -> Any:
+    for part in path:
+        fits = isinstance(value, list) if isinstance(part, int) else isinstance(value, dict) and part in value
+        if not fits:
+            return None
+        value = value[part]
+    return value
+
+
+def _keys(value: Any, path: Path) -> frozenset[str]:
+    found = _raw(value, path)
+    return frozenset(found) if isinstance(found, dict) else frozenset()
+
+
+def _secret_outputs(value: Any) -> frozenset[str]:
+    outputs = _raw(value, ("reply", "output"))
+    return frozenset(name for name in _keys(value, ("reply", "output")) if _raw(outputs[name], ("secret",)) is not None)
+
+
+_JSON = json.JSONEncoder(allow_nan=False, default=revealed)
+"""A template's value is JSON or a secret input, which leaves its holder here, into the request."""

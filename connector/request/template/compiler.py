@@ -1,0 +1,205 @@
+"""Templates: the only Jinja in the house.  Compiled once, checked against the names they may use, typed.
+
+Pure.  A lone ``{{ expression }}`` keeps the type of its value, anything else is text, and nothing is read back from
+text, so ``"007"`` and ``"null"`` stay texts.  A whole YAML structure becomes one compiled Jinja expression: a request
+body costs one evaluation, and an input can never add a key to it, for keys are no templates.
+
+Expressions only: names, constants, item access, arithmetic, comparisons, conditions and a few filters.  No calls and
+no attributes of Python objects, and every result is bounded, so a stranger's template computes nothing but its value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from jinja2 import Undefined, UndefinedError, nodes
+from jinja2.runtime import Context
+
+from locoia_pat.outcomes import InvalidError, Problem, invalid, shown
+from locoia_pat.request.template import dialect
+from locoia_pat.request.template.source import Path, TemplateError, Use, jinja, parts_of, uses_of
+from locoia_pat.secrets.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+__all__ = ["Template", "TemplateError", "Use", "path", "structure", "text"]
+
+MAX_EXPRESSIONS = 100
+"""Templates that one structure may have."""
+MAX_ERRORS = 25
+"""Wrong templates of one structure that are told."""
+MAX_NODES = 1_000
+"""Names, values and operations in the templates of one structure."""
+_MAX_TOLD = 100
+"""Characters of a template that an error repeats."""
+
+
+class Template:
+    """A compiled template."""
+
+    __slots__ = ("_render", "uses")
+
+    def __init__(self, render: Callable[[Mapping[str, Any]], Any], uses: Iterable[Use]) -> None:
+        self._render = render
+        self.uses = tuple(uses)
+        """The names it uses, and where."""
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        """Its value for *values*, which hold every name it was compiled for.
+
+        Raises:
+            InvalidError: a value does not fit where the template puts it; the input is named.
+
+        """
+        return self._render(values)
+
+
+def structure(value: Any, names: Collection[str]) -> Template:
+    """A template for a whole YAML *value* that may use *names*.
+
+    Raises:
+        TemplateError: for the first template in it that is wrong; its ``all`` holds the others.
+
+    """
+    builder = _Builder(names, " text")
+    return builder.compiled(builder.node(value, ()))
+
+
+def text(source: str, names: Collection[str]) -> Template:
+    """A template that always gives text."""
+    return _text(source, names, " text")
+
+
+def path(source: str, names: Collection[str]) -> Template:
+    """A template for a URL path: each value is quoted into its own segment."""
+    return _text(source, names, " segment")
+
+
+def _text(source: str, names: Collection[str], wrap: str) -> Template:
+    builder = _Builder(names, wrap)
+    parts = builder.parts(source, ())
+    told = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
+    if parts and len(told) == len(parts):
+        constant = "".join(told)
+        return Template(lambda _: constant, ())
+    return builder.compiled(builder.concat(source, parts))
+
+
+def _segment(value: Any, template: str, field: str | None) -> str:
+    """*Value* quoted into one segment of a path."""
+    if isinstance(value, Secret):
+        raise invalid(f"a secret cannot stand in the path {template}", field=field)
+    part = dialect.text(value, template, field)
+    if part in {"", ".", ".."}:
+        raise invalid(f"{shown(part)} cannot be a part of the path {template}", field=field)
+    return quote(part, safe="")
+
+
+def _defined(value: Any, template: str, field: str | None) -> Any:
+    if isinstance(value, Undefined):
+        raise invalid(f"{template} has no value", field=field)
+    return value
+
+
+# No template can say a space, so these are ours alone.
+jinja.filters.update({" text": dialect.text, " segment": _segment, " defined": _defined, " joined": dialect.joined})
+
+
+class _Builder:
+    """Makes one expression of a structure, and notes the names it uses."""
+
+    def __init__(self, names: Collection[str], wrap: str) -> None:
+        self._names = names
+        self._wrap = wrap
+        self._uses: list[Use] = []
+        self._errors: list[TemplateError] = []
+        self._expressions = 0
+        self._nodes = 0
+
+    def node(self, value: Any, at: Path) -> nodes.Expr:
+        match value:
+            case str() if "{" in value:
+                parts = self.parts(value, at)
+                if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData):
+                    lone = parts[0]
+                    return lone if isinstance(lone, nodes.Name) else _filter(lone, " defined", value)
+                return self.concat(value, parts)
+            case list():
+                return nodes.List([self.node(item, (*at, index)) for index, item in enumerate(value)])
+            case dict():
+                pairs = [nodes.Pair(nodes.Const(key), self.node(item, (*at, key))) for key, item in value.items()]
+                return nodes.Dict(pairs)
+            case _:
+                return nodes.Const(value)
+
+    def parts(self, source: str, at: Path) -> list[nodes.Expr]:
+        if len(self._errors) + self._expressions >= MAX_EXPRESSIONS:
+            raise TemplateError("yaml-limit", f"there are at most {MAX_EXPRESSIONS} templates in one structure", at)
+        if len(self._errors) >= MAX_ERRORS:
+            return []
+        try:
+            parts = parts_of(source, self._names, at)
+        except TemplateError as error:
+            self._errors.append(error)
+            return []
+        self._expressions += sum(not isinstance(part, nodes.TemplateData) for part in parts)
+        self._nodes += sum(1 for part in parts for _ in part.find_all(nodes.Node))
+        if self._nodes > MAX_NODES:
+            raise TemplateError("yaml-limit", f"templates have at most {MAX_NODES} names, values and operations", at)
+        self._uses += uses_of(parts, at)
+        for part in parts:
+            for node in (part, *part.find_all(nodes.Concat)):
+                if isinstance(node, nodes.Concat):  # "~" follows the rules of text, as "{{ a }}{{ b }}" does
+                    node.nodes = [_joined([_filter(inner, " text", source) for inner in node.nodes])]
+        return parts
+
+    def concat(self, source: str, parts: list[nodes.Expr]) -> nodes.Expr:
+        return _joined(
+            [
+                nodes.Const(part.data) if isinstance(part, nodes.TemplateData) else _filter(part, self._wrap, source)
+                for part in parts
+            ]
+        )
+
+    def compiled(self, expression: nodes.Expr) -> Template:
+        if self._errors:
+            first = self._errors[0]
+            first.all = tuple(self._errors)
+            raise first
+        try:
+            return Template(_compile(expression), self._uses)
+        except (RecursionError, SyntaxError, MemoryError):
+            raise TemplateError("yaml-limit", "this structure is nested too deeply") from None
+
+
+def _compile(expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
+    assign = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
+    root = jinja.from_string(nodes.Template([assign], lineno=1)).root_render_func
+
+    def render(values: Mapping[str, Any]) -> Any:
+        problem: Problem | None = None
+        context = Context(jinja, dict(values), None, {})
+        try:
+            next(root(context), None)  # an assignment writes no text, so it runs to its end
+            return context.vars["result"]
+        except InvalidError as error:
+            problem = error.problem
+        except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, UndefinedError) as error:
+            problem = Problem("validation", f"a template cannot be evaluated: {type(error).__name__}")
+        # Outside the handler, so that the error does not hold the template's frames, which hold values.
+        raise InvalidError(problem)
+
+    return render
+
+
+def _joined(parts: list[nodes.Expr]) -> nodes.Expr:
+    return nodes.Filter(nodes.List(parts), " joined", [], [], None, None)
+
+
+def _filter(node: nodes.Expr, name: str, source: str) -> nodes.Filter:
+    fields = [part.name for part in (node, *node.find_all(nodes.Name)) if isinstance(part, nodes.Name)]
+    told = source if len(source) <= _MAX_TOLD else source[:_MAX_TOLD] + "…"
+    arguments: list[nodes.Expr] = [nodes.Const(told), nodes.Const(fields[0] if fields else None)]
+    return nodes.Filter(node, name, arguments, [], None, None)

@@ -1,0 +1,233 @@
+"""What a template may say and do: Jinja, without what Python objects bring along and without what costs much.
+
+Pure.  Each operation costs time and memory in proportion to its values, and its result is bounded, so a stranger's
+template computes nothing but its value.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import TemplateSyntaxError, Undefined, nodes
+from jinja2.lexer import Lexer
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from locoia_pat.outcomes import invalid, shown
+from locoia_pat.secrets.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_TEXT = 256 * 1024
+"""Characters that a text made by a template may have."""
+MAX_ITEMS = 10_000
+"""Items that a list made by a template may have."""
+_MAX_NUMBER = 10**18
+
+EXPRESSIONS: tuple[type[nodes.Node], ...] = (
+    nodes.Add,
+    nodes.And,
+    nodes.Compare,
+    nodes.Concat,
+    nodes.CondExpr,
+    nodes.Const,
+    nodes.Dict,
+    nodes.Div,
+    nodes.Filter,
+    nodes.FloorDiv,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.List,
+    nodes.Mod,
+    nodes.Mul,
+    nodes.Name,
+    nodes.Neg,
+    nodes.Not,
+    nodes.Operand,
+    nodes.Or,
+    nodes.Pair,
+    nodes.Sub,
+)
+"""The kinds of expression that are part of the language."""
+
+
+def text(value: Any, template: str, field: str | None) -> str:
+    """*Value* as it stands among text."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case Secret():
+            return value.reveal()
+    raise invalid(f"{shown(value)} cannot stand inside the text {template}", field=field)
+
+
+def joined(parts: list[str]) -> str:
+    """*Parts* as one text."""
+    if sum(map(len, parts)) > MAX_TEXT:
+        raise ValueError("too long")
+    return "".join(parts)
+
+
+def _small(value: str) -> str:
+    if len(value) > MAX_TEXT:
+        raise ValueError("too long")
+    return value
+
+
+def _jsonify(value: Any) -> str:
+    """*Value* as JSON text: Locoia's filter for an object that stands inside a text."""
+    parts: list[str] = []
+    size = 0
+    for part in json.JSONEncoder(allow_nan=False).iterencode(value):
+        size += len(part)
+        if size > MAX_TEXT:
+            raise ValueError("too long")
+        parts.append(part)
+    return "".join(parts)
+
+
+def _default(value: Any, otherwise: Any = "") -> Any:
+    return otherwise if isinstance(value, Undefined) else value
+
+
+def _lower(value: str) -> str:
+    return _small(str.lower(value))
+
+
+def _upper(value: str) -> str:
+    return _small(str.upper(value))
+
+
+def _trim(value: str) -> str:
+    return str.strip(value)
+
+
+def _length(value: str | list[Any] | dict[str, Any]) -> int:
+    if not isinstance(value, str | list | dict):
+        raise TypeError("no length")
+    return len(value)
+
+
+def _first(value: list[Any]) -> Any:
+    return value[0] if _list(value) else Undefined(name="first")
+
+
+def _last(value: list[Any]) -> Any:
+    return value[-1] if _list(value) else Undefined(name="last")
+
+
+def _join(value: list[str], between: str = "") -> str:
+    if sum(map(len, _list(value))) + len(value) * len(between) > MAX_TEXT:
+        raise ValueError("too long")
+    return str.join(between, value)
+
+
+def _list(value: list[Any]) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    return value
+
+
+FILTERS = {
+    "default": _default,
+    "first": _first,
+    "join": _join,
+    "jsonify": _jsonify,
+    "last": _last,
+    "length": _length,
+    "lower": _lower,
+    "trim": _trim,
+    "upper": _upper,
+}
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _MAX_NUMBER:
+        raise TypeError("no number within bounds")
+    return value
+
+
+def _binary(operator: str, left: Any, right: Any) -> Any:
+    match operator, left, right:
+        case "+", str(), str():
+            return joined([left, right])
+        case "+", list(), list():
+            if len(left) + len(right) > MAX_ITEMS:
+                raise ValueError("too long")
+            return left + right
+    one, other = _number(left), _number(right)
+    match operator:
+        case "+":
+            return _number(one + other)
+        case "-":
+            return _number(one - other)
+        case "*":
+            return _number(one * other)
+        case "/":
+            return _number(one / other)
+        case "//":
+            return _number(one // other)
+        case _:
+            return one % other
+
+
+class _Places(Lexer):
+    """Counts characters where Jinja counts lines, so that a node knows where in its template it begins."""
+
+    def tokeniter(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> Iterator[tuple[int, str, str]]:
+        at = 0
+        try:
+            for _, kind, value in super().tokeniter(source, name, filename, state):
+                at = max(at, source.find(value, at))  # what "-" strips is not among the tokens
+                yield at, kind, value
+                at += len(value)
+        except TemplateSyntaxError as error:
+            error.lineno = at
+            raise
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Jinja for expressions: ``a.b`` is the item ``b`` of an object, and nothing else."""
+
+    intercepted_binops = frozenset(["+", "-", "*", "/", "//", "%"])
+    intercepted_unops = frozenset(["-"])
+
+    def __init__(self) -> None:
+        # Nothing is worked out before there is a limit to it, so constants are not folded.
+        super().__init__(autoescape=False, keep_trailing_newline=True, optimized=False)
+        self.globals.clear()
+        self.filters.clear()
+        self.tests.clear()
+        self.filters.update(FILTERS)
+        self._places = _Places(self)
+
+    @property
+    def lexer(self) -> Lexer:
+        """What reads templates; its lines are characters."""
+        return self._places
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The item of that name: an attribute is out of reach."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The item of a list, an object or a text; undefined where there is none."""
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(name=argument if isinstance(argument, str) else "item")
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  # Jinja's signature
+        """The result of an operation, within its bounds."""
+        return _binary(operator, left, right)
+
+    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:  # noqa: ARG002  # Jinja's signature
+        """The number with its sign changed."""
+        return -_number(arg)

@@ -1,0 +1,91 @@
+"""The API's own words on what went wrong, whatever form it gives them.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from locoia_pat.secrets.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MAX_MESSAGE = 500
+_DEPTH = 4
+_MAX_WORDS = 50
+_MAX_TEXT = 20_000
+"""Characters that are looked at: an answer may be far longer than what is told of it."""
+
+
+def error_in(body: object) -> tuple[str | None, str | None]:
+    """The API's own words on what went wrong, on one line, and the name of the field at fault, where it says one.
+
+    Read are ``detail``, ``message``, ``error``, ``errors`` and ``title`` as texts, lists or objects, plain text, and
+    HTML by its title.
+    """
+    if isinstance(body, Secret):
+        return _of_text(body.reveal()[:_MAX_TEXT]), None
+    words = list(islice(_words(body), _MAX_WORDS))
+    field = next((name for name in _fields(body)), None)
+    text = _one_line("; ".join(dict.fromkeys(words)))
+    return text or None, field
+
+
+_SENTENCES = ("message", "detail", "msg", "error_description", "error", "title")
+_DETAILS = ("errors", "data")
+
+
+def _words(body: object, *, depth: int = 0) -> Iterable[str]:
+    """The first sentence there is, and the details beside it."""
+    match body:
+        case str() if body[:_MAX_TEXT].strip():
+            yield body[:_MAX_TEXT].strip()
+        case list() if depth < _DEPTH:
+            for item in body:
+                yield from _words(item, depth=depth + 1)
+        case dict() if depth < _DEPTH:
+            inner = {key: list(islice(_words(value, depth=depth + 1), _MAX_WORDS)) for key, value in body.items()}
+            sentence = next((inner[key] for key in _SENTENCES if inner.get(key)), [])
+            details = [word for key in _DETAILS for word in inner.get(key, [])]
+            if sentence or details:
+                yield from (*sentence, *details)
+            else:
+                yield from (f"{key[:_MAX_MESSAGE]}: {word}" for key, words in inner.items() for word in words)
+
+
+def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
+    """Names of fields at fault: the last text of ``loc``, a ``field``, or the keys of an ``errors`` object."""
+    match body:
+        case list() if depth < _DEPTH:
+            for item in body:
+                yield from _fields(item, depth=depth + 1)
+        case dict() if depth < _DEPTH:
+            match body:
+                case {"loc": list(loc)}:
+                    yield from [part for part in reversed(loc) if isinstance(part, str)][:1]
+                case {"field": str(name)}:
+                    yield name
+                case {"errors": dict(errors)}:
+                    yield from (key for key in errors if isinstance(key, str))
+            for key in ("detail", "errors", "error", "data"):
+                yield from _fields(body.get(key), depth=depth + 1)
+
+
+def _of_text(text: str) -> str | None:
+    if re.match(r"\s*<", text):
+        import html  # noqa: PLC0415  # an answer is seldom a page
+
+        title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:5_000])
+        inner = re.sub(r"<[^>]*>", " ", title[1] or title[2] or "") if title else ""
+        return _one_line(html.unescape(inner)) or "a page of HTML"
+    # JSON that does not parse was cut, perhaps inside a token: it is not shown.
+    return "an answer that is not whole" if text.lstrip()[:1] in ("{", "[") else _one_line(text) or None
+
+
+def _one_line(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"

@@ -1,0 +1,186 @@
+"""What a JSON answer says: the outputs that a spec declares.
+
+Pure.  What the API's documentation leaves open is read in every plausible form; what was assumed is a warning.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.http.retry import http_date
+from locoia_pat.secrets.secret import MASK, Secret, redacted, usable
+from locoia_pat.spec.pattern import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locoia_pat.spec.model import ActionSpec, Output
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The outputs of one answer."""
+
+    data: Mapping[str, Any]
+    secrets: Mapping[str, Secret]
+    warnings: tuple[str, ...]
+
+
+def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now: dt.datetime) -> Payload | str:
+    """The outputs that *spec* declares, from the JSON *body*; or, as a text, why there are none.
+
+    An answer is whole when the payload has the declared shape and each secret in it is usable.
+    """
+    reader = _Reader(inputs, now)
+    reply = spec.reply
+    places = [found for place in reply.at if (found := at(body, place)) is not None]
+    if reply.rows:
+        for place in places:
+            if isinstance(place, list) and all(isinstance(row, dict) for row in place):
+                rows = [reader.outputs(reply.output, row) for row in place]
+                return Payload({reply.rows: rows}, {}, tuple(reader.warnings))
+        return f"no list of {reply.rows} is in it"
+    if not reply.output:
+        return Payload({}, {}, ())
+    objects = [place for place in places if isinstance(place, dict)]
+    if not objects:
+        return "no object is in it"
+    for place in objects:
+        found = {name: at(place, reply.output[name].source or name) for name in spec.secrets}
+        secrets = {name: value for name, value in found.items() if isinstance(value, Secret) and _is_usable(value)}
+        if len(secrets) == len(spec.secrets):
+            data = redacted(reader.outputs(reply.output, place), secrets.values())  # an API may repeat it elsewhere
+            return Payload(data, secrets, tuple(reader.warnings))
+    return f"no usable {spec.secrets[0]} is in it"
+
+
+def _is_usable(value: Secret) -> bool:
+    return usable(value.reveal())
+
+
+def at(body: object, path: str) -> object:
+    """What stands at the dotted *path* of *body*, ``$`` being the whole; None where nothing does."""
+    if path == "$":
+        return body
+    for key in path.split("."):
+        if not isinstance(body, dict):
+            return None
+        body = body.get(key)
+    return body
+
+
+class _Reader:
+    """Reads declared outputs, and notes once what had to be assumed."""
+
+    def __init__(self, inputs: Mapping[str, Any], now: dt.datetime) -> None:
+        self._inputs = inputs
+        self._now = now
+        self.warnings: dict[str, None] = {}
+
+    def outputs(self, declared: Mapping[str, Output], given: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs of one object, secrets left out."""
+        data: dict[str, Any] = {}
+        times: dict[str, dt.datetime] = {}
+        for name, output in declared.items():
+            if output.secret:
+                continue
+            if output.days_until:
+                data[name] = None  # keeps its place
+            elif output.parts:
+                data[name] = parts(output.parts, at(given, output.source or name))
+            elif (value := at(given, output.source or name)) is None:
+                data[name] = self._absent(name, output)
+            elif output.type == "datetime":
+                self._time(name, value, data, times)
+            else:
+                data[name] = self._value(name, output, value)
+        for name, output in declared.items():
+            if (until := times.get(output.days_until or "")) is not None:
+                data[name] = round((until - self._now) / dt.timedelta(days=1))
+        return data
+
+    def _absent(self, name: str, output: Output) -> Any:
+        if output.or_input is not None:
+            self._warn(f'the answer has no "{name}"; the input {output.or_input} stands in')
+            return self._inputs[output.or_input]
+        if not output.nullable:
+            self._warn(f'the answer has no "{name}"')
+        return None
+
+    def _value(self, name: str, output: Output, value: object) -> Any:
+        if not output.multiple:
+            return self._one(name, output, value)
+        if not isinstance(value, list):
+            self._warn(f'"{name}" is no list in the answer')
+            value = [value]
+        read = [self._one(name, output, item) for item in value]
+        return [item for item in read if item is not None]
+
+    def _one(self, name: str, output: Output, value: object) -> Any:
+        match output.type, value:
+            case "nested_object", dict():
+                return self.outputs(output.children or {}, value)
+            case ("text", str()) | ("switch", bool()):
+                return value
+            case "number", int() | float() if math.isfinite(value) and not isinstance(value, bool):
+                return value
+            case "text", int() | float() if not isinstance(value, bool):
+                return str(value)
+            case "json", _:
+                return _masked(value)
+            case _:
+                self._warn(f'"{name}" is no {output.type} in the answer')
+                return None
+
+    def _time(self, name: str, value: object, data: dict[str, Any], times: dict[str, dt.datetime]) -> None:
+        found = _time(value)
+        data[name] = None
+        if found is None:
+            data[f"{name}_raw"] = str(value)[:100] if isinstance(value, str | int | float) else None
+            self._warn(f'"{name}" is no time that could be read; {name}_raw keeps it')
+            return
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=dt.UTC)
+            data[f"{name}_raw"] = str(value)
+            self._warn(f'"{name}" came without a time zone; UTC is assumed and {name}_raw keeps the text')
+        times[name] = found
+        data[name] = _rfc3339(found)
+
+    def _warn(self, message: str) -> None:
+        self.warnings[message] = None
+
+
+def _masked(value: Any, depth: int = 64) -> Any:
+    """A JSON value without the secrets in it, without the infinities that JSON cannot say, and of few levels."""
+    match value:
+        case Secret():
+            return MASK
+        case list() | dict() if depth == 0:
+            return None
+        case float() if not math.isfinite(value):
+            return None
+        case list():
+            return [_masked(item, depth - 1) for item in value]
+        case dict():
+            return {key: _masked(item, depth - 1) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _time(value: object) -> dt.datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        found = dt.datetime.fromisoformat(value.strip())
+        return found.astimezone(dt.UTC) if found.tzinfo else found
+    except OverflowError:  # at the very end of the calendar
+        return None
+    except ValueError:
+        return http_date(value)  # as Python's web frameworks write times in JSON by default
+
+
+def _rfc3339(time: dt.datetime) -> str:
+    return time.replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -1,0 +1,1 @@
+"""Secrets: the type that holds them, their encoded forms, and how they are detected."""

@@ -1,0 +1,1 @@
+"""The spec language: its models, its rules and how specs are loaded."""

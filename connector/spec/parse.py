@@ -1,0 +1,124 @@
+"""From YAML text to the models of the spec language, or to findings that say what is wrong and where.
+
+Pure.  Templates are read later, when an action is compiled.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from locoia_pat.outcomes import Finding, SpecError, did_you_mean, listed
+from locoia_pat.spec import yaml as document
+from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Located, SuperSpec
+from locoia_pat.spec.rules import action_findings, connector_findings, super_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_Spec = TypeVar("_Spec", bound=Located)
+
+
+def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
+    """The action, or the super action, that the YAML *text* of *file* describes.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+
+    """
+    source = document.read(text, file)
+    if isinstance(source.value, dict) and "super" in source.value:
+        return parse(SuperSpec, source, super_findings)
+    return parse(ActionSpec, source, action_findings)
+
+
+def parse_action(text: str, file: str) -> ActionSpec:
+    """The action that the YAML *text* of *file* describes; its templates are not read yet.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+
+    """
+    return parse(ActionSpec, document.read(text, file), action_findings)
+
+
+def parse_connector(text: str, file: str) -> ConnectorSpec:
+    """The connector that the YAML *text* of *file* describes; its templates are not read yet.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+
+    """
+    return parse(ConnectorSpec, document.read(text, file), connector_findings)
+
+
+def parse(model: type[_Spec], source: document.Document, rules: Callable[[_Spec], Iterator[Finding]]) -> _Spec:
+    """The *source* as *model*, held against its *rules*.
+
+    Raises:
+        SpecError: with every mistake found, each with line and column.
+
+    """
+    try:
+        spec = model.model_validate(source.value)
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_input=False, include_context=False)
+    else:
+        spec._document = source  # noqa: SLF001  # the model's own private attribute, set once, here
+        if findings := list(islice(rules(spec), document.MAX_FINDINGS)):
+            raise SpecError(findings)
+        return spec
+    found: dict[tuple[document.Path, str], Finding] = {}
+    for mistake in mistakes[: document.MAX_FINDINGS]:
+        place = _place(source, mistake["loc"], mistake["type"])
+        kind = mistake["type"] if len(place) == len(mistake["loc"]) else "a union"  # is told once
+        found.setdefault((place, kind), _finding(model, source, place, mistake["type"], mistake["msg"]))
+    raise SpecError(found.values())
+
+
+def _place(source: document.Document, loc: document.Path, kind: str) -> document.Path:
+    """*Loc* in the file, without the names that pydantic gives the branches of a union."""
+    last = loc[-1:] if kind == "missing" or loc[-1:] == ("[key]",) else ()
+    place: document.Path = ()
+    for part in loc[: len(loc) - len(last)]:
+        if (*place, part) in source.values:
+            place = (*place, part)
+    return (*place, *last)
+
+
+def _finding(model: type[BaseModel], source: document.Document, loc: document.Path, kind: str, message: str) -> Finding:
+    if kind == "extra_forbidden":
+        known = _known_keys(model, loc)
+        hint = did_you_mean(str(loc[-1]), known)
+        told = f'unknown key "{loc[-1]}"{hint} (known here: {listed(known)})'
+        return source.finding("unknown-key", loc, told, at_key=True)
+    if kind == "missing":
+        return source.finding("missing-key", loc[:-1], f'the key "{loc[-1]}" is missing')
+    if loc[-1:] == ("[key]",):
+        return source.finding("bad-name", loc[:-1], f'"{loc[-2]}" cannot stand here: {message}', at_key=True)
+    return source.finding("bad-value", loc, f"{'.'.join(map(str, loc)) or 'the file'}: {message}")
+
+
+def _known_keys(model: type[BaseModel], loc: document.Path) -> list[str]:
+    """The keys that may stand beside ``loc[-1]``."""
+    for part in loc[:-1]:
+        if (field := _field(model, part)) is not None:
+            model = field
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _field(model: type[BaseModel], key: str | int) -> type[BaseModel] | None:
+    """The model of the values under *key*; None where *key* is the name of an item, which has its parent's model."""
+    for name, info in model.model_fields.items():
+        if key in (name, info.alias):
+            return next((found for found in _models(info.annotation)), None)
+    return None
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models(inner)

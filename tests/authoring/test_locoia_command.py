@@ -1,0 +1,253 @@
+"""``export locoia`` and ``import locoia``, as people run them; and what is never written over."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locoia_pat import InvalidError
+from locoia_pat.authoring.export import files as placing
+from locoia_pat.spec.load import SpecFolder
+from tests.cli.conftest import Done, call
+from tests.support.locoia_export import FOLDERS, values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Call = Callable[..., Done]
+
+__all__ = ["call"]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A working directory of each test's own."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text(errors="replace")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+# There and back
+
+
+def test_an_export_goes_into_a_folder_of_its_kind_and_tells_its_files(call: Call, place: Path) -> None:
+    done = call("export", "locoia")
+    assert (done.code, done.out) == (0, "")
+    *files, note = done.err.splitlines()
+    assert files[:2] == ["locoia/GUIDE.md", "locoia/connector.json"]
+    assert sorted(files) == sorted(f"locoia/{name}" for name in tree(place / "locoia") if name != placing.MANIFEST)
+    assert note.startswith("note: audit_pats, ensure_pat")
+
+
+def test_what_was_exported_is_imported_and_runs(call: Call, place: Path) -> None:
+    assert call("export", "locoia", "--out", "a/b").code == 0
+    done = call("import", "locoia", "a/b")
+    assert done.code == 0
+    assert "locoia/connector.yaml" in done.out
+    assert done.out.endswith("\nNext: locoia-pat check locoia\n")
+    assert "Missing" not in done.out
+    assert values(SpecFolder(place / "locoia")) == values(SpecFolder())
+    assert call("check", "locoia").out == ""
+    assert call("test", "locoia/create_pat.yaml").code == 0
+    again = call("export", "locoia", "--specs", "locoia", "--out", "c", "--json")
+    assert again.envelope["files"][0] == "c/GUIDE.md"
+    assert tree(place / "c") == tree(place / "a" / "b")
+
+
+def test_other_specs_are_exported_and_files_are_imported_one_by_one(call: Call, place: Path) -> None:
+    assert call("export", "locoia", "--specs", str(FOLDERS["gitlab"]), "--out", "gl").code == 0
+    done = call("import", "locoia", "gl/sidecar.json", "gl/connector.json", "gl/actions", "--out", "back")
+    assert done.code == 0
+    assert values(SpecFolder(place / "back")) == values(SpecFolder(FOLDERS["gitlab"]))
+
+
+def test_without_the_sidecar_the_import_lists_what_is_missing(call: Call, place: Path) -> None:
+    call("export", "locoia", "--out", "x")
+    done = call("import", "locoia", "x/connector.json", "x/actions/create_pat.json")
+    assert done.code == 0
+    assert "Missing, to be filled in:\n  create_pat.yaml effect: read, create, rotate" in done.out
+    assert "\n  sidecar.json: what specs alone say" in done.out
+    assert "Chosen, to be looked at:\n  connector.yaml version: 0.1.0" in done.out
+    assert "locoia/locoia.json    (what Locoia has and specs cannot say)" in done.out
+    assert call("check", "locoia").code == 1
+    told = call("import", "locoia", "x/actions/create_pat.json", "--json").envelope
+    assert told["files"] == ["imported/create_pat.yaml", "imported/locoia.json"]
+    assert {"file": "connector.yaml", "key": "", "message": "the base connector: its name, its address and its credential"} in told["missing"]  # fmt: skip  # noqa: E501  # a message is one line
+    assert (place / "imported" / "action.schema.json").exists()
+
+
+def test_what_changed_and_what_is_wrong_is_told(call: Call, place: Path) -> None:
+    call("export", "locoia", "--out", "x")
+    file = place / "x" / "actions" / "create_pat.json"
+    action = json.loads(file.read_text())
+    del action["ui_form_schema"]["note"]
+    del action["ui_form_schema"]["expiration"]
+    file.write_text(json.dumps(action))
+    done = call("import", "locoia", "x")
+    assert "Changed since the export, and taken as it is:\n  create_pat.yaml inputs.expiration.nullable" in done.out
+    assert "To be changed:\n  locoia/create_pat.yaml:" in done.out
+    assert 'unknown-name there is no "note"' in done.out
+
+
+def test_help_names_the_kinds(call: Call) -> None:
+    assert "locoia: Locoia's configuration" in call("export", "--help").out
+    assert "import" in call("--help").out
+    assert "FILE" in call("import", "--help").out
+    assert call("export", "locoai").code == call("import", "openapi", "x").code == call("import", "locoia").code == 2
+
+
+# What is never written over
+
+
+def test_an_export_replaces_what_it_wrote_and_takes_away_what_is_gone(call: Call, place: Path) -> None:
+    specs = place / "specs"
+    shutil.copytree(str(FOLDERS["gitlab"]), specs)
+    assert call("export", "locoia", "--specs", "specs", "--out", "out").code == 0
+    before = tree(place / "out")
+    (specs / "revoke_self.yaml").unlink()
+    (place / "out" / "actions" / "get_self.json").unlink()
+    (place / "out" / "mine.txt").write_text("mine")
+    assert call("export", "locoia", "--specs", "specs", "--out", "out").code == 0
+    after = tree(place / "out")
+    assert before.keys() - after.keys() == {"actions/revoke_self.json", "rest-helper/revoke_self.md"}
+    assert after.keys() - before.keys() == {"mine.txt"}
+    assert call("export", "locoia", "--specs", "specs", "--out", "new").code == 0
+    assert {**tree(place / "new"), "mine.txt": "mine"} == after
+
+
+@pytest.mark.parametrize("file", ["actions/create_pat.json", "GUIDE.md"])
+def test_a_file_that_was_changed_by_hand_is_not_overwritten(call: Call, place: Path, file: str) -> None:
+    call("export", "locoia")
+    (place / "locoia" / file).write_text("mine")
+    before = tree(place / "locoia")
+    done = call("export", "locoia")
+    assert (done.code, f"did not leave so: {file}" in done.err) == (2, True)
+    assert tree(place / "locoia") == before
+
+
+def test_a_file_that_stands_in_the_way_is_not_overwritten(call: Call, place: Path) -> None:
+    call("export", "locoia")
+    manifest = place / "locoia" / placing.MANIFEST
+    told = json.loads(manifest.read_text())
+    del told["files"]["GUIDE.md"]
+    manifest.write_text(json.dumps(told))
+    done = call("export", "locoia")
+    assert (done.code, "GUIDE.md" in done.err) == (2, True)
+
+
+MANIFESTS = [
+    "{",
+    "[]",
+    {"v": 2, "export": "locoia", "files": {}},
+    {"v": 1, "export": 1, "files": {}},
+    {"v": 1, "export": "locoia", "files": []},
+    {"v": 1, "export": "locoia", "files": {"../mine": "x"}},
+    {"v": 1, "export": "locoia", "files": {"/etc/mine": "x"}},
+    {"v": 1, "export": "locoia", "files": {"mine": 1}},
+]
+
+
+@pytest.mark.parametrize("manifest", [None, *MANIFESTS], ids=str)
+def test_a_folder_that_no_export_filled_is_left_alone(call: Call, place: Path, manifest: object) -> None:
+    (place / "out").mkdir()
+    (place / "mine").write_text("mine")
+    (place / "out" / "mine").write_text("mine")
+    if manifest is not None:
+        text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+        (place / "out" / placing.MANIFEST).write_text(text)
+    before = tree(place)
+    done = call("export", "locoia", "--out", "out")
+    assert (done.code, "is not empty, and no export filled it" in done.err) == (2, True)
+    assert tree(place) == before
+
+
+def test_an_export_of_another_kind_is_left_alone(call: Call, place: Path) -> None:
+    placing.export({"a": "1"}, place / "out", "openapi")
+    done = call("export", "locoia", "--out", "out")
+    assert (done.code, "holds an export of the kind openapi" in done.err) == (2, True)
+
+
+def test_a_folder_that_is_empty_is_filled(call: Call, place: Path) -> None:
+    (place / "out").mkdir()
+    assert call("export", "locoia", "--out", "out").code == 0
+    (place / "here").mkdir()
+    os.chdir(place / "here")
+    assert call("export", "locoia", "--out", ".").code == 0
+    os.chdir(place)
+    assert tree(place / "here") == tree(place / "out")
+
+
+def test_what_cannot_be_written_leaves_nothing(call: Call, place: Path) -> None:
+    (place / "file").write_text("mine")
+    for out in ("file", "file/below"):
+        done = call("export", "locoia", "--out", out)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+    assert tree(place) == {"file": "mine"}
+    call("export", "locoia")
+    guide = place / "locoia" / "GUIDE.md"
+    guide.unlink()
+    guide.mkdir()
+    before = tree(place)
+    done = call("export", "locoia")
+    assert (done.code, "a folder stands in the place of a file" in done.err) == (2, True)
+    assert tree(place) == before
+
+
+def test_a_file_that_cannot_be_made_takes_the_others_with_it(place: Path) -> None:
+    with pytest.raises(InvalidError, match="cannot be written"):
+        placing.place({"a/b.txt": "1", f"{'c' * 300}.txt": "2"}, place / "new" / "deep")
+    assert list(place.iterdir()) == []
+
+
+def test_a_stale_file_that_cannot_go_stays(place: Path) -> None:
+    placing.export({"a/b": "1", "c": "1"}, place / "out", "k")
+    shutil.rmtree(place / "out" / "a")
+    (place / "out" / "a").write_text("a file where a folder was")
+    placing.export({"c": "2"}, place / "out", "k")
+    assert (place / "out" / "c").read_text() == "2"
+    assert (place / "out" / "a").read_text() == "a file where a folder was"
+
+
+def test_an_import_writes_over_nothing(call: Call, place: Path) -> None:
+    call("export", "locoia", "--out", "x")
+    (place / "locoia").mkdir()
+    (place / "locoia" / "list_pats.yaml").write_text("mine")
+    done = call("import", "locoia", "x")
+    assert (done.code, "list_pats.yaml is there already" in done.err) == (2, True)
+    assert tree(place / "locoia") == {"list_pats.yaml": "mine"}
+
+
+# Bad input
+
+
+def test_what_cannot_be_read_is_told_and_nothing_is_written(call: Call, place: Path) -> None:
+    (place / "empty").mkdir()
+    (place / "odd.json").write_bytes(b"\xff\xfe{}")
+    (place / "big.json").write_text(" " * (512 * 1024 + 1))
+    (place / "foreign.json").write_text('{"openapi": "3.1.0"}')
+    before = tree(place)
+    for file, told in (
+        ("none.json", "cannot be read"),
+        ("empty", "holds no JSON files"),
+        ("odd.json", "is no UTF-8 text"),
+        ("big.json", "more than"),
+        ("foreign.json", "no Connector of Locoia's"),
+    ):
+        done = call("import", "locoia", file)
+        assert (done.code, told in done.err, done.out) == (2, True, "")
+    assert tree(place) == before

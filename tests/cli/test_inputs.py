@@ -1,0 +1,137 @@
+"""``name=value`` for every kind of input a spec can declare."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.loopback import answer, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Done
+
+    Call = Callable[..., Done]
+
+SECRET = "fake-input-secret-0123456789"
+
+CONNECTOR = """\
+spec: 1
+connector: acme
+title: Acme
+version: 1.0.0
+base_url: https://api.acme.example
+hosts: [api.acme.example]
+env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
+"""
+
+ACTION = """\
+spec: 1
+action: put_thing
+title: Put thing
+summary: Put a thing.
+effect: update
+inputs:
+  text: {title: Text, type: text}
+  on_air: {title: On air, type: switch}
+  count: {title: Count, type: number}
+  who: {title: Who, type: nested_object, children: {mail: {title: Mail, type: email}}}
+  days: {title: Days, type: daterange}
+  key: {title: Key, type: password}
+request:
+  method: PUT
+  path: /things
+  body:
+    text: "{{ text }}"
+    on_air: "{{ on_air }}"
+    count: "{{ count }}"
+    who: "{{ who }}"
+    days: "{{ days }}"
+    key: "{{ key }}"
+reply: {ok: [200], output: {id: {type: text, nullable: true}}}
+"""
+
+
+@pytest.fixture
+def specs(tmp_path: Path) -> Path:
+    (tmp_path / "connector.yaml").write_text(CONNECTOR)
+    (tmp_path / "put_thing.yaml").write_text(ACTION)
+    (tmp_path / "key.txt").write_text(SECRET)
+    os.environ.update(ACME_TOKEN="fake-acme-credential", LOCOIA_TOKEN="fake-locoia-credential")
+    return tmp_path
+
+
+def sent(call: Call, specs: Path, *arguments: str, stdin: str = "") -> Any:
+    with serving(answer(200, {})) as server:
+        os.environ["ACME_BASE_URL"] = server.url
+        done = call("run", "put_thing", *arguments, "--specs", str(specs), stdin=stdin)
+    assert done.code == 0, done.out
+    assert SECRET not in done.out + done.err
+    assert server.got[0].headers["authorization"] == "Bearer fake-acme-credential"
+    return {name: value for name, value in server.got[0].json.items() if value is not None}
+
+
+def test_each_kind_is_typed(call: Call, specs: Path) -> None:
+    assert sent(
+        call,
+        specs,
+        "text=null",
+        "on_air=true",
+        "count=1.5",
+        'who={"mail": "a@b.example"}',
+        'days=["2026-01-01", "2026-02-01"]',
+        f"key=@ref:file:{specs}/key.txt",
+    ) == {
+        "text": "null",
+        "on_air": True,
+        "count": 1.5,
+        "who": {"mail": "a@b.example"},
+        "days": ["2026-01-01", "2026-02-01"],
+        "key": SECRET,
+    }
+
+
+def test_a_secret_of_a_json_input_is_its_place(call: Call, specs: Path) -> None:
+    given = json.dumps({"key": {"$ref": f"file:{specs}/key.txt"}, "text": "x"})
+    assert sent(call, specs, "--inputs", "-", stdin=given) == {"key": SECRET, "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        ([f"key={SECRET}"], "", "a secret is never an argument"),
+        (["key=@ref:file:/nowhere"], "", "cannot be read"),
+        (["--inputs", "-"], json.dumps({"key": SECRET}), "a secret is given as its place"),
+        (["--inputs", "-"], json.dumps({"key": {"$ref": "file:/x", "more": 1}}), "a secret is given as its place"),
+        (["--inputs", "-"], "[1]", "a list, where an object of inputs is due"),
+        (["on_air=yes"], "", '"yes" is not allowed'),
+        (["count=many"], "", '"many" is not allowed'),
+        (["count=true"], "", '"true" is not allowed'),
+        (["who=mail"], "", '"mail" is not allowed'),
+        (["days=2026-01-01"], "", "is not allowed"),
+        (["text=@{}/latin1.txt"], "", "is no UTF-8 text"),
+    ],
+)
+def test_a_wrong_value_is_invalid(call: Call, specs: Path, arguments: list[str], stdin: str, words: str) -> None:
+    (specs / "latin1.txt").write_bytes(b"\xfc")
+    arguments = [argument.replace("{}", str(specs)) for argument in arguments]
+    with serving(answer(200, {})) as server:
+        os.environ["ACME_BASE_URL"] = server.url
+        done = call("run", "put_thing", *arguments, "--specs", str(specs), stdin=stdin)
+    assert (done.code, server.got) == (2, [])
+    assert words in done.envelope["error"]["message"]
+    assert SECRET not in done.out + done.err
+
+
+def test_another_connector_never_reads_locoias_credential(call: Call, specs: Path) -> None:
+    del os.environ["ACME_TOKEN"]
+    with serving(answer(200, {})) as server:
+        os.environ["ACME_BASE_URL"] = server.url
+        done = call("run", "put_thing", "--specs", str(specs))
+    assert (done.code, server.got) == (2, [])
+    assert "ACME_TOKEN" in done.envelope["error"]["hint"]

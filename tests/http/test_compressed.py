@@ -1,0 +1,60 @@
+"""Packed answers: unpacked within bounds, and what is not whole is no answer."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
+from locoia_pat.http.body import MAX_ANSWER
+from tests.support.loopback import send, serving
+
+ROWS = json.dumps([{"id": str(n), "note": "x" * 50} for n in range(100)]).encode()
+
+
+def listed(content: bytes, encoding: str) -> Result:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\nContent-Encoding: {encoding}\r\n\r\n"
+    with (
+        serving(send(head.encode() + content)) as server,
+        Connector(ConnectorAuth(Secret("fake-credential")), base_url=server.url, timeout=2) as api,
+    ):
+        result = api.run("list_pats")
+        assert server.got[0].headers["accept-encoding"] == "gzip, deflate"
+    return result
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (gzip.compress(ROWS), "gzip"),
+        (zlib.compress(ROWS), "Deflate"),
+        (gzip.compress(ROWS), "x-gzip"),
+        (ROWS, "identity"),
+    ],
+    ids=["gzip", "deflate", "x-gzip", "identity"],
+)
+def test_a_packed_answer_is_read(content: bytes, encoding: str) -> None:
+    result = listed(content, encoding)
+    assert result.outcome is Outcome.DONE
+    assert len((result.data or {})["tokens"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "told"),
+    [
+        (gzip.compress(ROWS)[:-9], "gzip", "the answer ends before its end"),
+        (b"no gzip", "gzip", "the answer cannot be unpacked"),
+        (gzip.compress(gzip.compress(ROWS)), "gzip, gzip", "packed in a way that was not asked for"),
+        (ROWS, "br", "packed in a way that was not asked for"),
+        (gzip.compress(b" " * (MAX_ANSWER + 1)), "gzip", f"larger than {MAX_ANSWER} bytes"),
+    ],
+    ids=["cut", "no gzip", "twice", "another", "bomb"],
+)
+def test_a_packed_answer_that_is_not_whole_is_none(content: bytes, encoding: str, told: str) -> None:
+    result = listed(content, encoding)
+    assert (result.outcome, result.data) == (Outcome.NOT_DONE, None)
+    assert result.problem is not None
+    assert told in result.problem.message

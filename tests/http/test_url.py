@@ -1,0 +1,107 @@
+"""Base addresses: which may be called, and by whose credential."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locoia_pat.http.url import base_address, is_loopback
+from locoia_pat.outcomes import InvalidError
+
+HOSTS = ["api.locoia.com", "eu.locoia.com"]
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://api.locoia.com/v1", "https://api.locoia.com/v1"),
+        ("https://api.locoia.com/v1//", "https://api.locoia.com/v1"),
+        (" https://eu.locoia.com\n", "https://eu.locoia.com"),
+        ("https://api.locoia.com:8443/v1", "https://api.locoia.com:8443/v1"),
+        ("https://API.Locoia.com/v1", "https://API.Locoia.com/v1"),
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("http://LOCALHOST/v1", "http://LOCALHOST/v1"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://[::1]:8/v1", "http://[::1]:8/v1"),
+        ("https://localhost", "https://localhost"),
+        ("https://api.locoia.com?#", "https://api.locoia.com"),
+    ],
+)
+def test_an_address_of_the_connector_or_of_this_computer_may_be_called(url: str, address: str) -> None:
+    assert base_address(url, HOSTS, source="base_url") == address
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        ("", "no http address"),
+        ("api.locoia.com", "no http address"),
+        ("//api.locoia.com", "no http address"),
+        ("ftp://api.locoia.com", "no http address"),
+        ("file:///etc/passwd", "no http address"),
+        ("https://", "no http address"),
+        ("https:///v1", "no http address"),
+        ("http://[::1", "is no address"),
+        ("https://api.locoia.com:99999", "is no address"),
+        ("https://api.locoia.com:x", "is no address"),
+        ("https://api.locoia.com\u2100", "is no address"),
+        ("https://user:pass@api.locoia.com", "has a credential in it"),
+        ("https://hunter2@api.locoia.com", "has a credential in it"),
+        ("https://:@api.locoia.com", "has a credential in it"),
+        ("https://api.locoia.com\\@evil.example", "has a credential in it"),
+        ("https://user@localhost", "has a credential in it"),
+        ("https://api.locoia.com/v1?token=hunter2", "has a query"),
+        ("https://api.locoia.com/v1#hunter2", "has a query"),
+        ("http://localhost?x", "has a query"),
+        ("http://api.locoia.com/v1", "plain http to api.locoia.com"),
+        ("http://0.0.0.0", "plain http to 0.0.0.0"),
+        ("http://localhost.", "plain http to localhost."),
+        ("http://localhost.evil.example", "plain http to localhost.evil.example"),
+        ("http://127.0.0.1.evil.example", "plain http to 127.0.0.1.evil.example"),
+        ("http://[::2]", "plain http to ::2"),
+        ("https://evil.example", "evil.example is no host of this connector"),
+        ("https://api.locoia.com.evil.example", "is no host of this connector"),
+        ("https://evil-api.locoia.com", "is no host of this connector"),
+        ("https://api.locoia.com\n.evil.example", "is no host of this connector"),
+        ("https://10.0.0.1", "10.0.0.1 is no host of this connector"),
+    ],
+    ids=ascii,
+)
+def test_no_other_address_sees_the_credential(url: str, part: str) -> None:
+    with pytest.raises(InvalidError, match=r"\ALOCOIA_BASE_URL: ") as caught:
+        base_address(url, HOSTS, source="LOCOIA_BASE_URL")
+    assert part in caught.value.problem.message
+    assert caught.value.problem.field == "LOCOIA_BASE_URL"
+    assert caught.value.problem.hint
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_the_hosts_of_the_connector_are_told() -> None:
+    with pytest.raises(InvalidError, match=r"api\.locoia\.com, eu\.locoia\.com"):
+        base_address("https://evil.example", HOSTS[::-1], source="base_url")
+
+
+@given(host=st.from_regex(r"[a-z0-9.-]{1,30}", fullmatch=True), scheme=st.sampled_from(["http", "https"]))
+def test_whatever_the_host_an_address_is_refused_or_leads_there(host: str, scheme: str) -> None:
+    url = f"{scheme}://{host}/v1"
+    try:
+        address = base_address(url, HOSTS, source="base_url")
+    except InvalidError:
+        assert not is_loopback(host)
+        assert scheme == "http" or host not in HOSTS
+    else:
+        assert address == url
+        assert is_loopback(host) or host in HOSTS
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
+def test_this_computer_is_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", [None, "", "0.0.0.0", "10.0.0.1", "::", "localhost.com", "128.0.0.1", "\ud800"])  # noqa: S104  # the address of no one
+def test_other_computers_are_not(host: str | None) -> None:
+    assert not is_loopback(host)

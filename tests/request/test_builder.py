@@ -1,0 +1,214 @@
+"""The request of an action: what stands where, and what is refused because it cannot."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+
+from locoia_pat.engine.action import Action
+from locoia_pat.http.messages import Reply
+from locoia_pat.outcomes import InvalidError, SpecError
+from locoia_pat.request.builder import MAX_BODY
+from locoia_pat.secrets.secret import Secret, revealed
+from locoia_pat.spec.parse import parse_action
+
+BASE = "https://api.example/v1"
+TEXT = {"title": "Text", "type": "text", "required": True}
+JSON = {"title": "JSON", "type": "json", "required": True}
+
+
+def action(inputs: dict[str, Any], **request: Any) -> Action:
+    """An action that sends *request*, by POST to /act where it does not say otherwise."""
+    spec = {
+        "spec": 1,
+        "action": "act",
+        "title": "Act",
+        "summary": "Act.",
+        "effect": "update",
+        "inputs": inputs,
+        "request": {"method": "POST", "path": "/act", **request},
+        "reply": {"ok": [200], "output": {}},
+    }
+    return Action(parse_action(json.dumps(spec), "act.yaml"))
+
+
+def sent(made: Action, **inputs: Any) -> Any:
+    return made.request(made.check(inputs), BASE)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Admin: 1", "a\nb", "\x00", "é", " a", "a ", "", "\ta", "a\x7f"], ids=ascii)
+def test_what_is_no_header_is_refused_by_the_name_of_its_input(value: str) -> None:
+    made = action({"note": TEXT}, headers={"X-Note": "{{ note }}"})
+    with pytest.raises(InvalidError, match="does not fit into a header") as caught:
+        sent(made, note=value)
+    assert caught.value.problem.field == "note"
+
+
+def test_a_constant_that_is_no_header_is_refused_by_its_own_name() -> None:
+    with pytest.raises(InvalidError) as caught:
+        sent(action({}, headers={"X-Note": "a\nb"}))
+    assert caught.value.problem.field == "header X-Note"
+
+
+def test_headers_of_a_spec_take_the_place_of_ours() -> None:
+    made = action({}, headers={"Accept": "application/xml", "X-N": "{{ 1 }}"}, body={})
+    assert dict(sent(made).headers) == {"accept": "application/xml", "content-type": "application/json", "x-n": "1"}
+
+
+def test_a_secret_may_stand_in_a_header_and_a_form_and_shows_in_neither() -> None:
+    key = {"title": "Key", "type": "password", "required": True}
+    request = sent(
+        action({"key": key}, headers={"X-Key": "{{ key }}"}, form={"key": "{{ key }}"}), key=Secret("s3cret")
+    )
+    assert dict(request.headers)["x-key"] == Secret("s3cret")
+    assert request.content == Secret("key=s3cret")
+    assert "s3cret" not in repr(request)
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(None, "null"), ({"a": 1}, "an object"), ([None], "null"), ([[1]], "a list"), ([{}], "an object")],
+    ids=ascii,
+)
+def test_what_no_address_and_no_form_can_say_is_refused(place: str, value: object, told: str) -> None:
+    made = action({"x": JSON}, **{place: {"a[]": "{{ x }}"}})
+    with pytest.raises(InvalidError) as caught:
+        sent(made, x=value)
+    assert (caught.value.problem.field, caught.value.problem.message) == (
+        "x",
+        f"{told} cannot stand in the {place} as a[]",
+    )
+
+
+def test_a_query_says_each_kind_of_value_as_text() -> None:
+    made = action({"x": JSON}, query={"x": "{{ x }}", "one": True, "two": [1.5, "a&b=c"], "e": "/?"})
+    assert (
+        sent(made, x=["a b", 2, False]).url == f"{BASE}/act?x=a%20b&x=2&x=false&one=true&two=1.5&two=a%26b%3Dc&e=%2F%3F"
+    )
+
+
+def test_a_form_is_sent_as_one() -> None:
+    request = sent(action({"x": TEXT}, form={"x": "{{ x }}", "n": 1}), x="a&b=ü\n")
+    assert request.content == Secret("x=a%26b%3D%C3%BC%0A&n=1")
+    assert dict(request.headers)["content-type"] == "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_half_a_character_is_refused(place: str) -> None:
+    with pytest.raises(InvalidError, match="halves of characters"):
+        sent(action({"x": TEXT}, **{place: {"x": "{{ x }}"}}), x="\ud800")
+
+
+def test_null_is_left_out_only_where_the_spec_says_so() -> None:
+    maybe = {"x": {"title": "X", "type": "text"}}
+    made = action(
+        maybe,
+        omit_null=True,
+        query={"x": "{{ x }}", "y": 1},
+        headers={"X-X": "{{ x }}"},
+        body={"x": "{{ x }}", "y": None},
+    )
+    request = sent(made)
+    assert (request.url, request.content) == (f"{BASE}/act?y=1", Secret("{}"))
+    assert "x-x" not in dict(request.headers)
+    assert sent(action(maybe, body={"x": "{{ x }}"})).content == Secret('{"x": null}')
+
+
+def test_a_request_is_never_larger_than_its_limit() -> None:
+    made = action({"x": TEXT}, body=["{{ x }}"] * 100)
+    with pytest.raises(InvalidError, match=f"larger than {MAX_BODY} characters"):
+        sent(made, x="a" * (MAX_BODY // 99))
+    assert sent(made, x="a" * 1000).content is not None
+
+
+def test_an_object_counts_by_its_keys_as_well() -> None:
+    made = action({"x": JSON}, body=["{{ x }}"] * 99)
+    with pytest.raises(InvalidError, match="larger than"):
+        sent(made, x={str(n): None for n in range(20_000)})
+
+
+@pytest.mark.parametrize("patterns", [[r"\w{40}"] * 3, [r"\d\d\d" * 12] * 3], ids=["repeats", "classes"])
+def test_the_patterns_of_an_action_weigh_at_most_so_much(patterns: list[str]) -> None:
+    inputs = {
+        f"x{n}": {"title": "X", "type": "text", "pattern": pattern, "required": True}
+        for n, pattern in enumerate(patterns)
+    }
+    with pytest.raises(SpecError) as caught:
+        action(inputs, body=[f"{{{{ {name} }}}}" for name in inputs])
+    assert [finding.message for finding in caught.value.findings][:1] == [
+        "the patterns of this action repeat their parts too often"
+    ]
+
+
+def test_a_wrong_default_deep_in_an_object_is_found() -> None:
+    child = {"title": "N", "type": "number", "min": 1, "default": 0}
+    with pytest.raises(SpecError) as caught:
+        action({"x": {"title": "X", "type": "nested_object", "children": {"n": child}}}, body="{{ x }}")
+    (finding,) = caught.value.findings
+    assert finding.message == "the default 0 is not allowed"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "right", "wrong"),
+    [("/^[a-z]+$/", "abc", "abc1"), ("/^[a-z]+$/i", "ABC", "1"), ("^a", "ab", "ba"), (r"/^\d{3}$/", "123", "1234")],
+)
+def test_a_pattern_is_what_a_text_must_match(pattern: str, right: str, wrong: str) -> None:
+    made = action({"x": TEXT | {"pattern": pattern, "regexErrorMessage": "three letters"}}, body="{{ x }}")
+    assert made.check({"x": right}) == {"x": right}
+    with pytest.raises(InvalidError) as caught:
+        made.check({"x": wrong})
+    assert caught.value.problem.hint == "Allowed: a text (three letters)."
+
+
+def test_a_pattern_without_words_tells_itself() -> None:
+    made = action({"x": TEXT | {"type": "email", "pattern": "@acme.example$"}}, body="{{ x }}")
+    with pytest.raises(InvalidError) as caught:
+        made.check({"x": "a@b.example"})
+    assert caught.value.problem.hint == "Allowed: an email address (matching @acme.example$)."
+
+
+DEEP: Any = 1
+for _ in range(25):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 10**19, {1: 2}, {"a": {3}}, ("a",), b"a", Secret("s"), DEEP], ids=repr
+)
+def test_what_is_no_json_is_refused(value: object) -> None:
+    with pytest.raises(InvalidError, match="is not allowed") as caught:
+        action({"x": JSON}, body="{{ x }}").check({"x": value})
+    assert caught.value.problem.hint == "Allowed: any JSON value."
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "", [], {}, [{"a": [None, "b"]}], DEEP[0]], ids=repr)
+def test_any_json_passes_as_it_is(value: object) -> None:
+    request = sent(action({"x": JSON}, body={"x": "{{ x }}"}), x=value)
+    assert json.dumps(json.loads(revealed(request.content or ""))) == json.dumps({"x": value})
+
+
+def test_a_field_that_the_api_names_is_the_input_behind_it() -> None:
+    made = action({"name": TEXT, "tag": TEXT}, body={"FriendlyName": "n: {{ name }}"}, query={"Tag": "{{ tag }}"})
+    told = {"FriendlyName": "name", "Tag": "tag", "name": "name", "other": None}
+    for wire, name in told.items():
+        refusal = Reply(422, {}, Secret(json.dumps({"errors": {wire: ["is bad"]}})))
+        problem = made.judge(refusal, {}, dt.datetime.now(dt.UTC)).problem
+        assert problem is not None
+        assert problem.field == name
+
+
+def test_an_address_is_at_most_so_long() -> None:
+    with pytest.raises(InvalidError, match="the address is longer than 16384 characters"):
+        sent(action({"x": TEXT}, path="/{{ x }}"), x="a" * 16_384)
+    with pytest.raises(InvalidError, match="the request is larger than 16384 characters"):
+        sent(action({"x": TEXT}, query={"x": "{{ x }}"}), x="a" * 16_384)
+
+
+def test_a_pattern_alone_may_weigh_too_much() -> None:
+    child = {"title": "C", "type": "text", "pattern": r"\w{99}\w{99}"}
+    with pytest.raises(SpecError, match="too often"):
+        action({"x": {"title": "X", "type": "nested_object", "children": {"c": child}}}, body="{{ x }}")

@@ -1,0 +1,558 @@
+"""Templates: typed, checked before they run, and never guessing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locoia_pat.outcomes import InvalidError
+from locoia_pat.request.template.compiler import (
+    MAX_ERRORS,
+    MAX_EXPRESSIONS,
+    MAX_NODES,
+    TemplateError,
+    Use,
+    path,
+    structure,
+    text,
+)
+from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
+from locoia_pat.request.template.source import MAX_SOURCE
+from locoia_pat.secrets.secret import Secret
+from tests.support.texts import TEMPTING
+
+
+def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    return st.recursive(
+        st.none() | st.booleans() | numbers | texts,
+        lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+        max_leaves=20,
+    )
+
+
+def _exact(value: object) -> str:
+    """*Value* as text that tells ``1``, ``1.0`` and ``true`` apart."""
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("value", TEMPTING, ids=ascii)
+def test_a_text_that_looks_like_something_else_stays_that_text(value: str) -> None:
+    assert structure("{{ x }}", ["x"])({"x": value}) == value
+    whole = structure({"a": "{{ x }}", "b": ["{{ x }}", {"c": ["{{ x }}"]}]}, ["x"])
+    assert whole({"x": value}) == {"a": value, "b": [value, {"c": [value]}]}
+    assert text("{{ x }}", ["x"])({"x": value}) == value
+    assert structure("<{{ x }}>", ["x"])({"x": value}) == f"<{value}>"
+
+
+@given(_json(st.text()))
+def test_a_value_passes_unchanged_alone_and_nested(value: Any) -> None:
+    given_as = _exact(value)
+    assert _exact(structure("{{ x }}", ["x"])({"x": value})) == given_as
+    nested = structure({"k": ["{{ x }}", {"{{ x }}": "{{x}}"}]}, ["x"])({"x": value})
+    assert _exact(nested["k"][0]) == given_as
+    assert _exact(nested["k"][1]) == _exact({"{{ x }}": value})
+
+
+@given(_json(st.text(st.characters(exclude_characters="{"))))
+def test_a_structure_without_templates_is_its_own_value(value: Any) -> None:
+    assert _exact(structure(value, [])({})) == _exact(value)
+
+
+@given(st.text(st.characters(exclude_characters="\r"), max_size=30), st.text(max_size=30))
+def test_text_around_an_expression_is_kept(around: str, value: str) -> None:
+    around = around.replace("{", "(")
+    assert structure(around + "{{ x }}" + around, ["x"])({"x": value}) == around + value + around
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ 1 }}", 1),
+        ("{{ none }}", None),
+        ("{{ true }}", True),
+        ("{{ 'a' }}", "a"),
+        ("{{ [1, 'a', none] }}", [1, "a", None]),
+        ("{{ {'a': n} }}", {"a": 5}),
+        ("{{n}}", 5),
+        ("{{- n -}}", 5),
+        ("{{ obj.a }}", 1),
+        ("{{ obj['a'] }}", 1),
+        ("{{ obj.items }}", "mine"),
+        ("{{ rows[1] }}", "two"),
+        ("{{ rows[0].id }}", "one"),
+        ("{{ n == 5 }}", True),
+        ("{{ 'two' in rows }}", True),
+        ("{{ not n }}", False),
+        ("{{ n and zero }}", 0),
+        ("{{ zero or n }}", 5),
+        ("{{ n if zero else 'none' }}", "none"),
+        ("{{ obj.absent|default('d') }}", "d"),
+        ("{{ obj.absent|default }}", ""),
+        ("{{ nil|default('d') }}", None),
+        ("{{ zero|default(1) }}", 0),
+        ("{{ word|upper }}", "WORD"),
+        ("{{ 'ABC'|lower }}", "abc"),
+        ("{{ obj|jsonify }}", '{"a": 1, "items": "mine"}'),
+        ("{{ word ~ '-' ~ word }}", "Word-Word"),
+        ("{{ n + 1 }}", 6),
+        ("{{ n + 1.5 }}", 6.5),
+        ("{{ word + 'y' }}", "Wordy"),
+        ("{{ [n] + [zero, 'a'] }}", [5, 0, "a"]),
+        ("{{ -1 }}", -1),
+        ("{{ -n }}", -5),
+        ("{{ 3 - n }}", -2),
+        ("{{ n * 99 }}", 495),
+        ("{{ n / 2 }}", 2.5),
+        ("{{ n // 2 }}", 2),
+        ("{{ n % 3 }}", 2),
+        ("{{ (n + 1) * 2 }}", 12),
+        ("{{ n * 200000000000000000 }}", 10**18),
+        ("{{ [word, 'a']|first }}", "Word"),
+        ("{{ rows|last }}", "two"),
+        ("{{ []|first|default('d') }}", "d"),
+        ("{{ [word, 'a']|join }}", "Worda"),
+        ("{{ [word, 'a']|join(', ') }}", "Word, a"),
+        ("{{ []|join(', ') }}", ""),
+        ("{{ rows|length }}", 2),
+        ("{{ word|length }}", 4),
+        ("{{ obj|length }}", 2),
+        ("{{ ' a b '|trim }}", "a b"),
+    ],
+)
+def test_a_lone_expression_keeps_the_type_of_its_value(source: str, value: object) -> None:
+    values: dict[str, object] = {"n": 5, "zero": 0, "nil": None, "word": "Word", "obj": {"a": 1, "items": "mine"}}
+    values["rows"] = [{"id": "one"}, "two"]
+    assert _exact(structure(source, values)(values)) == _exact(value)
+
+
+@pytest.mark.parametrize("operator", ["+", "-", "*", "/", "//", "%"])
+@given(left=st.integers(-1000, 1000), right=st.integers(1, 1000))
+def test_arithmetic_is_that_of_numbers(operator: str, left: int, right: int) -> None:
+    expected = {
+        "+": left + right,
+        "-": left - right,
+        "*": left * right,
+        "/": left / right,
+        "//": left // right,
+        "%": left % right,
+    }
+    made = structure(f"{{{{ a {operator} b }}}}", ["a", "b"])({"a": left, "b": right})
+    assert _exact(made) == _exact(expected[operator])
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "result"),
+    [
+        ("{{ x }} ", 5, "5 "),
+        ("n={{ x }}", 1.5, "n=1.5"),
+        ("n={{ x }}", True, "n=true"),
+        ("n={{ x }}", False, "n=false"),
+        ("{{ x }}{{ x }}", 5, "55"),
+        ("{{ x }}{{ x }}", "é", "éé"),
+        ("a{b}c {{ x }}", "x", "a{b}c x"),
+        ("{ {{ x }} }", "x", "{ x }"),
+        ("{{ x }}\n", "x", "x\n"),
+        ("{% raw %}{{ x }}{% endraw %}", "x", "{{ x }}"),
+        ("{{ '{{' }} x", "x", "{{ x"),
+        ("token {{ x }}", Secret("s3cret"), "token s3cret"),
+    ],
+)
+def test_an_expression_among_text_becomes_text(source: str, value: object, result: str) -> None:
+    assert structure(source, ["x"])({"x": value}) == result
+
+
+@pytest.mark.parametrize(
+    "brace", ["{", "}", "{}", "}}", "{ {", "a { b"], ids=["open", "close", "both", "two", "apart", "in words"]
+)
+def test_a_brace_alone_is_text(brace: str) -> None:
+    assert structure(brace, [])({}) == brace
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [(None, "null"), ([], "an empty list"), ([1], "a list"), ({}, "an object"), ({"a": 1}, "an object")],
+    ids=["null", "empty list", "list", "empty object", "object"],
+)
+@pytest.mark.parametrize("make", [structure, path, text], ids=["structure", "path", "text"])
+def test_what_has_no_one_text_cannot_stand_among_text(make: Any, value: object, what: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        make("/a{{ x }}", ["x"])({"x": value})
+    assert caught.value.problem.message == f"{what} cannot stand inside the text /a{{{{ x }}}}"
+    assert caught.value.problem.field == "x"
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ x.b }}", "{{ x['b'] }}", "{{ x[3] }}", "{{ y.b }}", "{{ n.real }}", "{{ x.a.b }}"]
+)
+def test_an_item_that_is_not_there_is_named(source: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        structure([source], ["x", "y", "n"])({"x": {"a": {}}, "y": [], "n": 1})
+    assert caught.value.problem.message == f"{source} has no value"
+    assert caught.value.problem.field == source[3]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ x.__class__ }}", "{{ x.keys }}", "{{ s.upper }}", "{{ s.format }}", "{{ s['__len__'] }}", "{{ l.append }}"],
+)
+def test_attributes_of_python_objects_are_out_of_reach(source: str) -> None:
+    with pytest.raises(InvalidError, match="has no value"):
+        structure(source, ["x", "s", "l"])({"x": {}, "s": "text", "l": []})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ s.reveal }}",
+        "{{ s._value }}",
+        "{{ s[0] }}",
+        "{{ s|jsonify }}",
+        "{{ s|lower }}",
+        "{{ s < s }}",
+        "{{ {s: 1} }}",
+        "{{ s + 'a' }}",
+        "{{ s + s }}",
+        "{{ -s }}",
+        "{{ '%s' % s }}",
+        "{{ s * 2 }}",
+        "{{ s|first }}",
+        "{{ s|last }}",
+        "{{ s|length }}",
+        "{{ s|trim }}",
+        "{{ s|join }}",
+        "{{ [s]|join }}",
+    ],
+)
+def test_a_template_gets_nothing_out_of_a_secret(source: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        structure(source, ["s"])({"s": Secret("hunter2hunter2")})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_secret_passes_as_the_secret_it_is() -> None:
+    secret = Secret("hunter2")
+    assert structure({"a": ["{{ s }}"]}, ["s"])({"s": secret})["a"][0] is secret
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("{{ x|lower }}", "TypeError"),
+        ("{{ x < 'a' }}", "TypeError"),
+        ("{{ {y: 1} }}", "TypeError"),
+        ("{{ '%s' % x }}", "TypeError"),
+        ("{{ '%s' % 'a' }}", "TypeError"),
+        ("{{ 'a' * 99 }}", "TypeError"),
+        ("{{ 99 * 'a' }}", "TypeError"),
+        ("{{ [x] * 99 }}", "TypeError"),
+        ("{{ x + 'a' }}", "TypeError"),
+        ("{{ 'a' + x }}", "TypeError"),
+        ("{{ 'a' - 'b' }}", "TypeError"),
+        ("{{ [x] + 'a' }}", "TypeError"),
+        ("{{ y + y }}", "TypeError"),
+        ("{{ x + true }}", "TypeError"),
+        ("{{ none + x }}", "TypeError"),
+        ("{{ -true }}", "TypeError"),
+        ("{{ -'a' }}", "TypeError"),
+        ("{{ x / 0 }}", "ZeroDivisionError"),
+        ("{{ x // 0 }}", "ZeroDivisionError"),
+        ("{{ x % 0 }}", "ZeroDivisionError"),
+        ("{{ 1000000000000000000 + 1 }}", "TypeError"),
+        ("{{ 1000000000000000001 - 1 }}", "TypeError"),
+        ("{{ -1000000000000000000 - 1 }}", "TypeError"),
+        ("{{ -1000000000000000001 }}", "TypeError"),
+        ("{{ 1000000000 * 1000000001 }}", "TypeError"),
+        ("{{ 1e18 / 0.5 }}", "TypeError"),
+        ("{{ 1e18 // 0.5 }}", "TypeError"),
+        ("{{ 'ab'|first }}", "TypeError"),
+        ("{{ {'a': 1}|last }}", "TypeError"),
+        ("{{ y|last }}", "TypeError"),
+        ("{{ 'ab'|join }}", "TypeError"),
+        ("{{ [1, 2]|join }}", "TypeError"),
+        ("{{ ['a', 'b']|join(1) }}", "TypeError"),
+        ("{{ x|length }}", "TypeError"),
+        ("{{ x|trim }}", "TypeError"),
+    ],
+)
+def test_an_expression_that_fails_is_invalid_and_holds_no_values(source: str, error: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        structure(source, ["x", "y"])({"x": 5, "y": {}})
+    assert caught.value.problem.message == f"a template cannot be evaluated: {error}"
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("source", "just", "beyond"),
+    [
+        ("{{ x + 'a' }}", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ x ~ 'a' }}", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ x }}a", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ x|upper }}", "x" * MAX_TEXT, "x" * (MAX_TEXT + 1)),
+        ("{{ x|lower }}", "x" * MAX_TEXT, "x" * (MAX_TEXT + 1)),
+        ("{{ x|upper }}", "ß" * (MAX_TEXT // 2), "ß" * (MAX_TEXT // 2 + 1)),
+        ("{{ x|jsonify }}", "x" * (MAX_TEXT - 2), "x" * (MAX_TEXT - 1)),
+        ("{{ [x, 'a']|join }}", "x" * (MAX_TEXT - 1), "x" * MAX_TEXT),
+        ("{{ ['a', 'b']|join(x) }}", "x" * (MAX_TEXT // 2 - 1), "x" * MAX_TEXT),
+        ("{{ x + [1] }}", [0] * (MAX_ITEMS - 1), [0] * MAX_ITEMS),
+    ],
+    ids=["sum", "tilde", "among text", "upper", "lower", "a letter of two", "jsonify", "join", "between", "list"],
+)
+def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -> None:
+    render = structure(source, ["x"])
+    assert len(render({"x": just})) <= (MAX_ITEMS if isinstance(just, list) else MAX_TEXT)
+    with pytest.raises(InvalidError) as caught:
+        render({"x": beyond})
+    assert caught.value.problem.message == "a template cannot be evaluated: ValueError"
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "offset", "part"),
+    [
+        ("{{ y }}", "unknown-name", 3, 'there is no "y" (known here: other, x)'),
+        ("{{ othr }}", "unknown-name", 3, 'there is no "othr"; did you mean other? (known here: other, x)'),
+        ("{{ x.a[y] }}", "unknown-name", 7, 'there is no "y"'),
+        ("{{ x|default(y) }}", "unknown-name", 13, 'there is no "y"'),
+        ("{{ x }} {{ y }}", "unknown-name", 11, 'there is no "y"'),
+        ("{{ x + y }}", "unknown-name", 7, 'there is no "y"'),
+        ("{{ range }}", "unknown-name", 3, 'there is no "range"'),
+        ("{{ self }}", "unknown-name", 3, 'there is no "self"'),
+        ("{{ config }}", "unknown-name", 3, 'there is no "config"'),
+        ("{{ x|lowr }}", "unknown-filter", 5, 'there is no filter "lowr"; did you mean lower?'),
+        (
+            "{{ x|attr('a') }}",
+            "unknown-filter",
+            5,
+            'there is no filter "attr" (known: default, first, join, jsonify, last, length, lower, trim, upper)',
+        ),
+        ("{% if x %}a{% endif %}", "template-language", 3, "no {% statements %}"),
+        ("{% for a in x %}{{ a }}{% endfor %}", "template-language", 3, "no {% statements %}"),
+        ("{% set x = 1 %}", "template-language", 3, "no {% statements %}"),
+        ("{{ x() }}", "template-language", 4, "Call is not part of the template language; there are no calls, only"),
+        ("{{ x.pop() }}", "template-language", 8, "Call is not part of the template language; there are no calls,"),
+        ("{{ +1 }}", "template-language", 3, "Pos is not part of the template language"),
+        ("{{ 2 ** 9 }}", "template-language", 5, "Pow is not part of the template language"),
+        ("{{ x is defined }}", "template-language", 5, "Test is not part of the template language; compare with =="),
+        ("{{ x[1:] }}", "template-language", 6, "Slice is not part of the template language"),
+        ("{{ x, 1 }}", "template-language", 4, "Tuple is not part of the template language"),
+        ("{{ x|default(default_value=1) }}", "template-language", 13, "Keyword is not part of the template language"),
+        ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not part of the template language"),
+        ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not part of the template language"),
+        ("{{ 1e400 }}", "template-language", 3, "a number in a template is finite"),
+        ("{{ x }}{# gone #}", "template-language", 7, "no {# comments #}"),
+        ("{{ x }}\r\n", "template-language", 7, "no carriage returns"),
+        ("{{ x", "template-syntax", 3, "this is no template"),
+        ("{{ }}", "template-syntax", 3, "this is no template"),
+        ("{{ x }", "template-syntax", 5, "this is no template"),
+        ("{% unknown %}", "template-syntax", 3, "this is no template"),
+        ("{{ x | }}", "template-syntax", 7, "this is no template"),
+        ("{{ $.rows }}", "template-syntax", 3, "this is no template"),
+        ("{{ x[*] }}", "template-language", 4, "[*] is JSONPath"),
+        ("{{ x[ * ].id }}", "template-language", 4, "[*] is JSONPath"),
+        ("{{ " + "(" * 1000 + "x" + ")" * 1000 + " }}", "yaml-limit", None, "nested too deeply"),
+        ("{{ " + "(" * 9999 + "x" + ")" * 9999 + " }}", "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
+        ("{{ x }}" + "x" * MAX_SOURCE, "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else str(value),
+)
+@pytest.mark.parametrize("make", [structure, path, text], ids=["structure", "path", "text"])
+def test_a_wrong_template_is_found_before_it_runs(
+    make: Any, source: str, code: str, offset: int | None, part: str
+) -> None:
+    before = "/a/"
+    with pytest.raises(TemplateError) as caught:
+        make(before + source, ["x", "other"])
+    error = caught.value
+    assert part in error.message
+    assert str(error) == error.message
+    assert (error.code, error.path) == (code, ())
+    assert error.offset == (0 if offset is None else len(before) + offset)
+    assert error.all == (error,)
+
+
+def test_the_filters_are_those_that_are_told() -> None:
+    assert set(FILTERS) == {"default", "first", "join", "jsonify", "last", "length", "lower", "trim", "upper"}
+
+
+def test_a_wrong_template_says_where_in_the_structure_it_stands() -> None:
+    with pytest.raises(TemplateError) as caught:
+        structure({"a": ["{{ x }}", {"b": "{{ y }}"}]}, ["x"])
+    assert (caught.value.path, caught.value.offset) == (("a", 1, "b"), 3)
+
+
+def test_all_wrong_templates_of_a_structure_are_told_by_the_first() -> None:
+    with pytest.raises(TemplateError) as caught:
+        structure({"a": "{{ y }}", "b": ["{{ x }}", "<{{ z }}>", "{{"]}, ["x"])
+    assert [(error.path, error.code, error.offset) for error in caught.value.all] == [
+        (("a",), "unknown-name", 3),
+        (("b", 1), "unknown-name", 4),
+        (("b", 2), "template-syntax", 0),
+    ]
+    assert caught.value is caught.value.all[0]
+
+
+def test_without_names_a_template_may_use_nothing() -> None:
+    with pytest.raises(TemplateError, match=r"\(known here: nothing\)"):
+        structure("{{ x }}", [])
+
+
+def test_an_input_can_never_add_a_key() -> None:
+    whole = structure({"{{ x }}": 1, "a": "{{ x }}"}, ["x"])
+    assert whole({"x": '1, "admin": true'}) == {"{{ x }}": 1, "a": '1, "admin": true'}
+
+
+def test_a_template_gives_a_fresh_value_each_time() -> None:
+    render = structure({"a": [1]}, [])
+    render({})["a"].append(2)
+    assert render({}) == {"a": [1]}
+
+
+def test_rendering_leaves_the_values_as_they_are() -> None:
+    values = {"x": [1]}
+    assert structure("{{ x }}", ["x"])(values) is values["x"]
+    assert values == {"x": [1]}
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "result"),
+    [
+        ("/a/{{ x }}/b", "id", "/a/id/b"),
+        ("/a/{{ x }}", "a/b", "/a/a%2Fb"),
+        ("/a/{{ x }}", "../../admin", "/a/..%2F..%2Fadmin"),
+        ("/a/{{ x }}", "?a=b#c", "/a/%3Fa%3Db%23c"),
+        ("/a/{{ x }}", "%2e%2e", "/a/%252e%252e"),
+        ("/a/{{ x }}", " ", "/a/%20"),
+        ("/a/{{ x }}", "é\r\nX: y", "/a/%C3%A9%0D%0AX%3A%20y"),
+        ("/a/{{ x }}", "...", "/a/..."),
+        ("/a/{{ x }}", 7, "/a/7"),
+        ("/a/{{ x }}", True, "/a/true"),
+        ("/a/{{ 'c' ~ x }}", "d", "/a/cd"),
+        ("/a.b-c", "", "/a.b-c"),
+        ("", "", ""),
+    ],
+)
+def test_a_value_is_quoted_into_its_own_segment(source: str, value: object, result: str) -> None:
+    assert path(source, ["x"])({"x": value}) == result
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda value: value not in {".", ".."}))
+def test_no_value_leaves_its_segment(value: str) -> None:
+    start, name, segment, end = path("/a/{{ x }}/z", ["x"])({"x": value}).split("/")
+    assert (start, name, end) == ("", "a", "z")
+    assert unquote(segment) == value
+    assert segment.isascii()
+    assert not set(segment) & set("?# \r\n\\:")
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+@pytest.mark.parametrize("source", ["/a/{{ x }}", "/a/.{{ x }}/b"])
+def test_a_segment_that_servers_resolve_is_refused(source: str, value: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        path(source, ["x"])({"x": value})
+    assert caught.value.problem.message == f'"{value}" cannot be a part of the path {source}'
+    assert caught.value.problem.field == "x"
+
+
+def test_a_secret_cannot_stand_in_a_path() -> None:
+    with pytest.raises(InvalidError, match="a secret cannot stand in the path") as caught:
+        path("/a/{{ x }}", ["x"])({"x": Secret("hunter2")})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.problem.field == "x"
+
+
+def test_a_text_that_no_address_can_say_is_invalid() -> None:
+    with pytest.raises(InvalidError, match="a template cannot be evaluated: UnicodeEncodeError"):
+        path("/a/{{ x }}", ["x"])({"x": "\ud800"})
+
+
+def test_a_problem_without_one_input_names_none() -> None:
+    with pytest.raises(InvalidError) as caught:
+        path("/a/{{ '..' }}", [])({})
+    assert caught.value.problem.field is None
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "result"),
+    [("Bearer {{ x }}", Secret("s"), "Bearer s"), ("{{ x }}", 5, "5"), ("{{ x }}", True, "true"), ("", "", "")],
+)
+def test_a_text_template_always_gives_text(source: str, value: object, result: str) -> None:
+    assert text(source, ["x"])({"x": value}) == result
+
+
+@pytest.mark.parametrize(
+    ("value", "uses"),
+    [
+        ("{{ a }}", [Use("a", (), 3, "alone")]),
+        ("{{ a }} {{ b.c }}", [Use("a", (), 3, "among text"), Use("b", (), 11, "inside")]),
+        ("{{ a ~ b }}", [Use("a", (), 3, "inside"), Use("b", (), 7, "inside")]),
+        (
+            {"k": ["{{ a|default(b) }}", 1], "{{ key }}": None},
+            [Use("a", ("k", 0), 3, "inside"), Use("b", ("k", 0), 13, "inside")],
+        ),
+        ({"k": ["{{ a }}"], "l": "{{ a }}"}, [Use("a", ("k", 0), 3, "alone"), Use("a", ("l",), 3, "alone")]),
+        ("no template", []),
+        (7, []),
+        (None, []),
+        ([], []),
+        ({}, []),
+    ],
+)
+def test_the_names_that_a_structure_uses_are_known(value: object, uses: list[Use]) -> None:
+    made = structure(value, ["a", "b"])
+    assert made.uses == tuple(uses)
+
+
+@pytest.mark.parametrize("make", [path, text], ids=["path", "text"])
+def test_the_names_that_a_text_uses_are_known(make: Any) -> None:
+    made = make("/{{ a }}/{{ b.c }}", ["a", "b"])
+    assert made.uses == (Use("a", (), 4, "among text"), Use("b", (), 12, "inside"))
+    assert make("{{ a }}", ["a"]).uses == (Use("a", (), 3, "alone"),)
+    assert make("/no/template", []).uses == ()
+
+
+def test_a_structure_has_at_most_so_many_templates() -> None:
+    assert len(structure(["{{ x }}"] * MAX_EXPRESSIONS, ["x"])({"x": 1})) == MAX_EXPRESSIONS
+    with pytest.raises(TemplateError, match=f"at most {MAX_EXPRESSIONS} templates") as caught:
+        structure(["{{ x }}"] * 300, ["x"])
+    assert (caught.value.code, caught.value.path) == ("yaml-limit", (MAX_EXPRESSIONS,))
+
+
+def test_of_many_wrong_templates_the_first_are_told() -> None:
+    with pytest.raises(TemplateError) as caught:
+        structure(["{{ y }}"] * 300, ["x"])
+    assert [error.path for error in caught.value.all] == [(n,) for n in range(MAX_ERRORS)]
+
+
+def test_templates_have_at_most_so_many_parts() -> None:
+    with pytest.raises(TemplateError, match=f"at most {MAX_NODES} names, values and operations"):
+        structure(["{{ " + " ~ ".join("x" * 30) + " }}"] * 40, ["x"])
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ x" + ".a" * 30 + " }}", "{{ " + "not " * 30 + "x }}", "{{ x" + "|trim" * 30 + " }}"]
+)
+def test_an_expression_is_at_most_so_deep(source: str) -> None:
+    with pytest.raises(TemplateError, match="nested too deeply") as caught:
+        structure(source, ["x"])
+    assert caught.value.code == "yaml-limit"
+
+
+def test_a_structure_that_python_cannot_compile_is_told() -> None:
+    deep: Any = "{{ x }}"
+    for _ in range(250):
+        deep = [deep]
+    with pytest.raises(TemplateError, match="nested too deeply"):
+        structure(deep, ["x"])
+
+
+@pytest.mark.parametrize("value", [5, True, None], ids=str)
+def test_a_length_is_that_of_a_text_a_list_or_an_object(value: object) -> None:
+    with pytest.raises(InvalidError, match="TypeError"):
+        structure("{{ x|length }}", ["x"])({"x": value})
+    assert structure(["{{ x|length }}"], ["x"])({"x": "abc"}) == [3]

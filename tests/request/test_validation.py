@@ -1,0 +1,325 @@
+"""The input model: what may be sent, and what is said of what may not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locoia_pat.outcomes import InvalidError, Problem
+from locoia_pat.request.allowed import allowed
+from locoia_pat.request.validation import Inputs
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.form import Input
+
+TODAY = dt.date(2026, 1, 1)
+TOKEN = "pat_0123456789abcdef"
+
+
+def _input(**keys: Any) -> Input:
+    return Input.model_validate({"title": "Title", "type": "text", **keys})
+
+
+def _inputs(*, any_option: tuple[str, ...] = (), **fields: dict[str, Any]) -> Inputs:
+    return Inputs({name: _input(**keys) for name, keys in fields.items()}, any_option=any_option)
+
+
+def _check(keys: dict[str, Any], value: object) -> Any:
+    return _inputs(x=keys).check({"x": value}, today=TODAY)["x"]
+
+
+def _problem(inputs: Inputs, values: dict[str, Any], *, today: dt.date | None = TODAY) -> Problem:
+    with pytest.raises(InvalidError) as caught:
+        inputs.check(values, today=today)
+    assert caught.value.__context__ is None, "pydantic's error holds what was given"
+    return caught.value.problem
+
+
+WHOLE = {"type": "number", "step": 1, "min": 1}
+DAYS = {**WHOLE, "unit": "days", "required": True, "nullable": True}
+SELECT = {"type": "select", "enum": ["view", "manage"]}
+PERSON = {
+    "type": "nested_object",
+    "children": {
+        "name": {"title": "Name", "type": "text", "required": True},
+        "age": {"title": "Age", "type": "number", "step": 1, "default": 18},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ({}, ""),
+        ({}, "007"),
+        ({}, "\ud83d\x00"),
+        ({"minLength": 2, "maxLength": 3}, "ab"),
+        ({"minLength": 2, "maxLength": 3}, "abc"),
+        ({"maxLength": 1}, "🔑"),
+        ({"type": "email"}, "a@b"),
+        (WHOLE, 1),
+        (WHOLE, 10**18),
+        ({"type": "number"}, 1.5),
+        ({"type": "number", "min": -1, "max": 1}, -1.0),
+        ({"type": "number", "step": 0.5}, 0.5),
+        ({"type": "switch"}, True),
+        ({"type": "switch"}, False),
+        ({"type": "date"}, "2024-02-29"),
+        ({"type": "datetime"}, "2026-01-01T00:00:00Z"),
+        ({"type": "daterange"}, ["2026-01-01", "2026-01-01"]),
+        ({"type": "daterange"}, ["2026-01-01", "2027-01-01"]),
+        (SELECT, "view"),
+        ({**SELECT, "multiple": True}, []),
+        ({**SELECT, "multiple": True, "required": True}, ["view", "manage"]),
+        ({**SELECT, "allowCreate": True}, "anything"),
+        ({**SELECT, "allowCreate": True, "multiple": True}, ["anything", "view"]),
+        ({"multiple": True}, ["a", "b"]),
+        ({**WHOLE, "multiple": True}, [1, 2]),
+        ({"nullable": True, "required": True}, None),
+        ({}, None),
+        (PERSON, {"name": "Anna", "age": 30}),
+    ],
+)
+def test_an_allowed_value_comes_back_as_it_is(keys: dict[str, Any], value: object) -> None:
+    found = _check(keys, value)
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ({}, 5),
+        ({}, True),
+        ({}, ["a"]),
+        ({}, b"a"),
+        ({"required": True}, None),
+        ({"minLength": 2}, "a"),
+        ({"maxLength": 3}, "abcd"),
+        ({"type": "email"}, "a"),
+        ({"type": "email"}, "a@b c"),
+        ({"type": "email"}, "a@b\n"),
+        (WHOLE, 0),
+        (WHOLE, 1.0),
+        (WHOLE, 1.5),
+        (WHOLE, "1"),
+        (WHOLE, True),
+        (WHOLE, [1]),
+        ({"type": "number"}, True),
+        ({"type": "number"}, False),
+        ({"type": "number"}, "1"),
+        ({"type": "number"}, float("nan")),
+        ({"type": "number"}, float("inf")),
+        ({"type": "number"}, 10**400),
+        ({"type": "number", "max": 1}, 1.5),
+        ({"type": "switch"}, 1),
+        ({"type": "switch"}, "true"),
+        ({"type": "date"}, "2026-02-29"),
+        ({"type": "date"}, "31.12.2026"),
+        ({"type": "date"}, ""),
+        ({"type": "date"}, "2026-01-01T00:00:00Z"),
+        ({"type": "date"}, dt.date(2026, 1, 1)),
+        ({"type": "datetime"}, "noon"),
+        ({"type": "daterange"}, ["2026-01-01"]),
+        ({"type": "daterange"}, ["2027-01-01", "2026-01-01"]),
+        ({"type": "daterange"}, ["2026-01-01", "later"]),
+        ({"type": "daterange"}, ["2026-01-01", "2026-01-02", "2026-01-03"]),
+        ({"type": "daterange"}, "2026-01-01"),
+        (SELECT, "delete"),
+        (SELECT, "VIEW"),
+        (SELECT, ["view"]),
+        (SELECT, 1),
+        ({**SELECT, "allowCreate": True}, 1),
+        ({**SELECT, "multiple": True}, "view"),
+        ({**SELECT, "multiple": True}, ["view", "delete"]),
+        ({**SELECT, "multiple": True, "required": True}, []),
+        ({"multiple": True}, "a"),
+        ({"multiple": True}, [1]),
+        ({"type": "password"}, TOKEN),
+        ({"type": "password"}, Secret("")),
+        ({"type": "password"}, Secret("a b ")),
+        ({"type": "password"}, Secret(" ab")),
+        ({"type": "password"}, Secret("a\nb")),
+        ({"type": "password"}, Secret("ü")),
+        ({"type": "password", "required": True}, None),
+        (PERSON, {"name": 5}),
+        (PERSON, {}),
+        (PERSON, "Anna"),
+        (PERSON, []),
+        (PERSON, {"name": "Anna", "age": "30"}),
+    ],
+)
+def test_any_other_value_is_invalid_and_names_its_input(keys: dict[str, Any], value: object) -> None:
+    problem = _problem(_inputs(x=keys), {"x": value})
+    assert (problem.code, (problem.field or "").split(".")[0], problem.status) == ("validation", "x", None)
+    assert problem.hint is not None
+    assert TOKEN not in problem.message
+
+
+def test_a_secret_is_given_as_a_secret() -> None:
+    secret = Secret(TOKEN)
+    assert _check({"type": "password"}, secret) is secret
+
+
+def test_an_object_comes_back_as_an_object_with_its_defaults() -> None:
+    found = _check(PERSON, {"name": "Anna"})
+    assert found == {"name": "Anna", "age": 18}
+    assert type(found) is dict
+    assert _check({**PERSON, "multiple": True}, [{"name": "A", "age": 1}]) == [{"name": "A", "age": 1}]
+
+
+def test_what_is_left_out_is_its_default() -> None:
+    inputs = _inputs(a={}, b={"default": "x"}, c={"type": "switch", "default": False}, d={"required": True})
+    assert inputs.check({"d": "y"}) == {"a": None, "b": "x", "c": False, "d": "y"}
+
+
+def test_null_is_the_default_of_an_input_that_is_not_nullable_for_a_form_sends_it() -> None:
+    inputs = _inputs(a={"multiple": True, "default": ["x"]}, b={"default": "x", "nullable": True}, c={})
+    assert inputs.check({"a": None, "b": None, "c": None}) == {"a": ["x"], "b": None, "c": None}
+    inputs.check({"a": None})["a"].append("y")
+    assert inputs.check({"a": None})["a"] == ["x"]
+
+
+def test_a_default_is_fresh_each_time() -> None:
+    inputs = _inputs(a={"multiple": True, "default": ["x"]})
+    inputs.check({})["a"].append("y")
+    assert inputs.check({}) == {"a": ["x"]}
+
+
+def test_null_must_be_said_where_it_means_something() -> None:
+    problem = _problem(_inputs(expiration=DAYS), {})
+    assert problem.message == "is missing"
+    assert problem.field == "expiration"
+    assert problem.hint == "Allowed: a whole number of days, at least 1, or null."
+
+
+def test_an_unknown_input_is_told_before_the_one_it_leaves_missing() -> None:
+    problem = _problem(_inputs(note={"required": True}, scopes={"required": True}), {"scope": [], "note": 5})
+    assert problem.message == "unknown input; did you mean scopes?"
+    assert problem.field == "scope"
+    assert problem.hint == "Inputs: note, scopes."
+
+
+def test_an_action_without_inputs_takes_none() -> None:
+    assert _inputs().check({}) == {}
+    assert _problem(_inputs(), {"x": 1}).hint == "Inputs: none."
+
+
+def test_a_near_miss_of_an_option_is_told_with_all_options() -> None:
+    problem = _problem(_inputs(x={**SELECT, "multiple": True}), {"x": ["view", "mange"]})
+    assert problem.message == '"mange" is no option; did you mean manage?'
+    assert problem.hint == "Allowed: view, manage."
+
+
+def test_options_the_spec_does_not_know_are_taken_where_the_caller_says_so() -> None:
+    inputs = _inputs(x=SELECT, y=SELECT, any_option=("x",))
+    assert inputs.check({"x": "new", "y": "view"}) == {"x": "new", "y": "view"}
+    assert _problem(inputs, {"x": "new", "y": "new"}).field == "y"
+
+
+@pytest.mark.parametrize(
+    "value", [TOKEN, f"Bearer {TOKEN}", [TOKEN], {"a": TOKEN}], ids=["text", "header", "list", "object"]
+)
+@pytest.mark.parametrize(
+    "keys", [WHOLE, SELECT, {"type": "date"}, {"type": "email"}, {"maxLength": 3}, {"type": "password"}]
+)
+def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) -> None:
+    problem = _problem(_inputs(x=keys), {"x": value})
+    assert TOKEN not in problem.message + (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "advice"),
+    [
+        ({**SELECT, "multiple": True}, "view,manage", "Give a list: repeat the name for each of its values."),
+        (DAYS, "never", "For never, or none at all, give null."),
+        (DAYS, "None", "For never, or none at all, give null."),
+        (DAYS, "", "For never, or none at all, give null."),
+        (DAYS, "2026-12-31", "2026-12-31 is 364 days from today."),
+        (DAYS, "2026-01-02T10:00", "2026-01-02 is 1 days from today."),
+        (DAYS, "9999-12-31", "9999-12-31 is 2912442 days from today."),
+        (DAYS, "2026-01-01", "2026-01-01 is not in the future."),
+        (DAYS, "1999-01-01", "1999-01-01 is not in the future."),
+        (DAYS, "30d", "Give the number of days alone, for example 30."),
+        (DAYS, " 30 days", "Give the number of days alone, for example 30."),
+        ({**WHOLE, "unit": "hours"}, "24h", "Give the number of hours alone, for example 24."),
+    ],
+)
+def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value: str, advice: str) -> None:
+    hint = _problem(_inputs(x=keys), {"x": value}).hint
+    assert hint == f"{advice} Allowed: {allowed(_input(**keys))}."
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (DAYS, "2026-99-99"),
+        (DAYS, "soon"),
+        (DAYS, "30"),
+        (DAYS, -1),
+        (DAYS, True),
+        (WHOLE, "never"),
+        (WHOLE, "30d"),
+        ({**WHOLE, "unit": "hours"}, "2026-12-31"),
+        ({**SELECT, "multiple": True}, 5),
+    ],
+)
+def test_an_error_does_not_guess(keys: dict[str, Any], value: object) -> None:
+    assert _problem(_inputs(x=keys), {"x": value}).hint == f"Allowed: {allowed(_input(**keys))}."
+
+
+def test_without_a_today_a_date_is_only_refused() -> None:
+    problem = _problem(_inputs(x=DAYS), {"x": "2026-12-31"}, today=None)
+    assert problem.hint == "Allowed: a whole number of days, at least 1, or null."
+    assert problem.message == '"2026-12-31" is not allowed'
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"type": "number"}, "a number"),
+        ({"type": "number", "step": 0.1, "min": 0}, "a number, at least 0"),
+        ({"type": "number", "step": 1.0}, "a whole number"),
+        ({"type": "number", "step": 5, "max": 10}, "a whole number, at most 10"),
+        ({"type": "number", "step": 1, "min": 0, "max": 9, "unit": "hours"}, "a whole number of hours from 0 to 9"),
+        ({**DAYS}, "a whole number of days, at least 1, or null"),
+        (SELECT, "one of the options (view, manage)"),
+        ({**SELECT, "multiple": True}, "one or more options, as a list (view, manage)"),
+        ({"type": "switch", "nullable": True}, "true or false, or null"),
+        ({"type": "password"}, "a secret of visible ASCII characters, given as a Secret or a reference to its place"),
+        ({"type": "date"}, "a date such as 2026-12-31"),
+        ({"type": "datetime"}, "a time such as 2026-12-31T23:59:00Z"),
+        ({"type": "daterange"}, "a list of two dates, the first not after the second"),
+        (PERSON, "an object with name, age"),
+        ({}, "a text"),
+        ({"minLength": 2}, "a text of at least 2 characters"),
+        ({"maxLength": 9}, "a text of at most 9 characters"),
+        ({"minLength": 0, "maxLength": 9}, "a text of at most 9 characters"),
+        ({"minLength": 2, "maxLength": 9}, "a text of 2 to 9 characters"),
+        ({"type": "email", "maxLength": 9}, "an email address of at most 9 characters"),
+        ({"type": "email"}, "an email address"),
+    ],
+)
+def test_what_is_allowed_is_said_in_words(keys: dict[str, Any], words: str) -> None:
+    assert allowed(_input(**keys)) == words
+
+
+@given(st.integers())
+def test_a_whole_number_is_allowed_exactly_within_its_bounds(number: int) -> None:
+    inputs = _inputs(x={"type": "number", "step": 1, "min": -5, "max": 5})
+    if -5 <= number <= 5:
+        assert inputs.check({"x": number}) == {"x": number}
+    else:
+        assert _problem(inputs, {"x": number}).hint == "Allowed: a whole number from -5 to 5."
+
+
+@given(st.text())
+def test_any_text_is_taken_as_it_is(value: str) -> None:
+    assert _check({}, value) == value
+
+
+@given(st.lists(st.sampled_from(["view", "manage"]), min_size=1))
+def test_a_list_of_options_keeps_its_order_and_its_doubles(options: list[str]) -> None:
+    assert _check({**SELECT, "multiple": True, "required": True}, options) == options

@@ -1,0 +1,359 @@
+"""What a JSON answer says: declared outputs, or the API's own words on what went wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locoia_pat.response.error_message import error_in
+from locoia_pat.response.outputs import Payload, read_payload
+from locoia_pat.secrets.secret import Secret, load_json
+from locoia_pat.spec.model import ActionSpec
+
+NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+TOKEN = "t0ken-t0ken-t0ken-t0ken"
+
+
+def _spec(output: dict[str, Any], **reply: Any) -> ActionSpec:
+    return ActionSpec.model_validate(
+        {
+            "spec": 1,
+            "action": "make_key",
+            "title": "Make key",
+            "summary": "Make a key.",
+            "effect": "create",
+            "inputs": {"key_id": {"title": "Key", "type": "text"}},
+            "request": {"method": "POST", "path": "/keys"},
+            "reply": {"ok": [200], "output": output, **reply},
+        }
+    )
+
+
+def _read(output: dict[str, Any], body: object, **reply: Any) -> Payload | str:
+    spec = _spec(output, **reply)
+    return read_payload(spec, load_json(Secret(json.dumps(body)), spec.secrets), {"key_id": "from the input"}, NOW)
+
+
+def _payload(output: dict[str, Any], body: object, **reply: Any) -> Payload:
+    payload = _read(output, body, **reply)
+    assert isinstance(payload, Payload), payload
+    return payload
+
+
+TEXT: dict[str, Any] = {"type": "text"}
+KEY: dict[str, Any] = {"type": "text", "secret": "once"}
+TIME: dict[str, Any] = {"type": "datetime"}
+
+
+@pytest.mark.parametrize(
+    ("output", "given_value", "value"),
+    [
+        (TEXT, "x", "x"),
+        (TEXT, "", ""),
+        (TEXT, 7, "7"),
+        (TEXT, 1.5, "1.5"),
+        ({"type": "number"}, 7, 7),
+        ({"type": "number"}, 1.5, 1.5),
+        ({"type": "number"}, 0, 0),
+        ({"type": "switch"}, False, False),
+        ({**TEXT, "multiple": True}, ["a", "b"], ["a", "b"]),
+        ({**TEXT, "multiple": True}, [], []),
+        ({"type": "nested_object", "children": {"a": TEXT}}, {"a": "x", "b": "y"}, {"a": "x"}),
+        ({"type": "nested_object"}, {"a": "x"}, {}),
+        (TIME, "2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+        (TIME, " 2026-02-01T01:30:00.999+01:30 ", "2026-02-01T00:00:00Z"),
+        (TIME, "Sun, 01 Feb 2026 00:00:00 GMT", "2026-02-01T00:00:00Z"),
+        ({**TEXT, "nullable": True}, None, None),
+    ],
+)
+def test_a_declared_output_is_read_without_a_warning(
+    output: dict[str, Any], given_value: object, value: object
+) -> None:
+    payload = _payload({"a": output}, {"a": given_value, "undeclared": 1})
+    assert (payload.data, payload.warnings) == ({"a": value}, ())
+    assert type(payload.data["a"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("output", "body", "data", "warning"),
+    [
+        (TEXT, {}, {"a": None}, 'the answer has no "a"'),
+        (TEXT, {"a": None}, {"a": None}, 'the answer has no "a"'),
+        (TEXT, {"a": ["x"]}, {"a": None}, '"a" is no text in the answer'),
+        (TEXT, {"a": {"b": 1}}, {"a": None}, '"a" is no text in the answer'),
+        ({"type": "number"}, {"a": "7"}, {"a": None}, '"a" is no number in the answer'),
+        ({"type": "switch"}, {"a": 1}, {"a": None}, '"a" is no switch in the answer'),
+        ({"type": "nested_object"}, {"a": []}, {"a": None}, '"a" is no nested_object in the answer'),
+        ({**TEXT, "multiple": True}, {"a": "x"}, {"a": ["x"]}, '"a" is no list in the answer'),
+        ({**TEXT, "multiple": True}, {"a": ["x", []]}, {"a": ["x"]}, '"a" is no text in the answer'),
+        (
+            {**TEXT, "or_input": "key_id"},
+            {},
+            {"a": "from the input"},
+            'the answer has no "a"; the input key_id stands in',
+        ),
+        (
+            TIME,
+            {"a": "2026-02-01 00:00"},
+            {"a": "2026-02-01T00:00:00Z", "a_raw": "2026-02-01 00:00"},
+            '"a" came without a time zone; UTC is assumed and a_raw keeps the text',
+        ),
+        (
+            TIME,
+            {"a": "soon"},
+            {"a": None, "a_raw": "soon"},
+            '"a" is no time that could be read; a_raw keeps it',
+        ),
+        (
+            TIME,
+            {"a": 1767225600},
+            {"a": None, "a_raw": "1767225600"},
+            '"a" is no time that could be read; a_raw keeps it',
+        ),
+        (
+            TIME,
+            {"a": "x" * 500},
+            {"a": None, "a_raw": "x" * 100},
+            '"a" is no time that could be read; a_raw keeps it',
+        ),
+    ],
+)
+def test_what_had_to_be_assumed_is_a_warning(
+    output: dict[str, Any], body: object, data: dict[str, Any], warning: str
+) -> None:
+    payload = _payload({"a": output}, body)
+    assert (payload.data, payload.warnings) == (data, (warning,))
+
+
+def test_an_output_the_answer_gives_is_not_taken_from_the_input() -> None:
+    payload = _payload({"a": {**TEXT, "or_input": "key_id"}}, {"a": "given"})
+    assert (payload.data, payload.warnings) == ({"a": "given"}, ())
+
+
+@pytest.mark.parametrize(
+    ("ends", "days"),
+    [
+        ("2026-01-31T12:00:00Z", 30),
+        ("2026-01-31T11:59:00Z", 30),
+        ("2026-01-31T23:59:00Z", 30),
+        ("2026-02-01T00:01:00Z", 31),
+        ("2026-01-01T12:00:00Z", 0),
+        ("2025-12-31T12:00:00Z", -1),
+        ("2026-01-31T13:00:00+01:00", 30),
+        ("2026-01-31T12:00:00", 30),
+        ("nonsense", None),
+        (None, None),
+    ],
+)
+def test_days_are_counted_from_now_in_whole_days(ends: str | None, days: int | None) -> None:
+    output = {"ends": {**TIME, "nullable": True}, "left": {"type": "number", "days_until": "ends"}}
+    assert _payload(output, {"ends": ends, "left": 999}).data["left"] == days
+
+
+MARK = {
+    "type": "nested_object",
+    "from": "note",
+    "parts": "~m/{name}/{}/{slot}",
+    "children": {"name": {"type": "text"}, "slot": {"type": "text"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("note", "parts"),
+    [
+        ("CI ~m/ci/x/a", {"name": "ci", "slot": "a"}),
+        ("~m/ci/x/a", {"name": "ci", "slot": "a"}),
+        ("~m/1/2/3 ~m/ci/x/a \n", {"name": "ci", "slot": "a"}),
+        ("CI ~m/ci/x/a/b", {"name": "ci", "slot": "a/b"}),
+        ("CI~m/ci/x/a", None),
+        ("CI ~m/ci/x/a behind", None),
+        ("CI ~m/ci/a", None),
+        ("CI ~m//x/a", None),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_the_parts_of_a_texts_last_word_are_read_where_it_ends_so(note: object, parts: object) -> None:
+    payload = _payload({"mark": MARK}, {"note": note})
+    assert (payload.data["mark"], payload.warnings) == (parts, ())
+
+
+@given(st.text(max_size=500), st.text(alphabet="~m/ {}ab", max_size=2000))
+def test_any_text_is_looked_at_for_parts(before: str, after: str) -> None:
+    found = _payload({"mark": MARK}, {"note": before + after}).data["mark"]
+    assert found is None or found.keys() == {"name", "slot"}
+
+
+def test_a_warning_is_told_once_for_all_rows() -> None:
+    payload = _payload({"a": TEXT}, [{}, {"a": 1}, {}], rows="keys")
+    assert payload.data == {"keys": [{"a": None}, {"a": "1"}, {"a": None}]}
+    assert payload.warnings == ('the answer has no "a"',)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"data": {"items": [{"a": "x"}]}}, {"items": [{"a": "x"}]}, [{"a": "x"}]],
+    ids=["data.items", "items", "bare"],
+)
+def test_rows_are_found_in_the_first_place_that_fits(body: object) -> None:
+    assert _payload({"a": TEXT}, body, rows="keys", at=["$", "items", "data.items"]).data == {"keys": [{"a": "x"}]}
+
+
+def test_no_rows_are_rows() -> None:
+    assert _payload({"a": TEXT}, [], rows="keys").data == {"keys": []}
+
+
+@pytest.mark.parametrize("body", [None, {}, {"items": {}}, {"items": [1]}, ["x"], "text", 5, {"data": "x"}], ids=str)
+def test_without_a_list_of_objects_there_are_no_rows(body: object) -> None:
+    assert _read({"a": TEXT}, body, rows="keys", at=["$", "items", "data.items"]) == "no list of keys is in it"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"key": TOKEN, "a": "x"}, {"data": {"key": TOKEN, "a": "x"}}, {"key": None, "data": {"key": TOKEN, "a": "x"}}],
+    ids=["whole", "wrapped", "wrapped beside a null"],
+)
+def test_the_payload_stands_where_the_secret_is(body: object) -> None:
+    payload = _payload({"a": TEXT, "key": KEY}, body, at=["$", "data"])
+    assert payload.data == {"a": "x"}
+    assert payload.secrets == {"key": Secret(TOKEN)}
+    assert TOKEN not in repr(payload)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        "",
+        "short",
+        "x" * 15,
+        "has a space in the middle",
+        "ü" * 20,
+        "x" * 4097,
+        1234567890123456789,
+        [TOKEN],
+        {"key": TOKEN},
+    ],
+    ids=["null", "empty", "short", "15", "space", "not ascii", "long", "number", "list", "object"],
+)
+def test_without_a_usable_secret_an_answer_is_not_whole(key: object) -> None:
+    assert _read({"a": TEXT, "key": KEY}, {"a": "x", "key": key}) == "no usable key is in it"
+    assert _read({"a": TEXT, "key": KEY}, {"a": "x"}) == "no usable key is in it"
+
+
+@pytest.mark.parametrize("body", [None, [], [{"a": "x"}], "text", 5, True], ids=str)
+def test_without_an_object_there_are_no_outputs(body: object) -> None:
+    assert _read({"a": TEXT}, body, at=["$", "data"]) == "no object is in it"
+
+
+def test_a_secret_in_the_place_of_another_output_is_not_shown() -> None:
+    body = {"key": TOKEN, "a": {"key": TOKEN}, "ends": {"key": TOKEN}}
+    payload = _payload({"a": TEXT, "key": KEY, "ends": TIME}, body)
+    assert TOKEN not in json.dumps(payload.data)
+    assert payload.data["ends_raw"] is None
+
+
+def test_a_secret_that_should_be_a_time_is_not_kept() -> None:
+    output = {"key": KEY, "inner": {"type": "nested_object", "children": {"key": TIME}}}
+    payload = _payload(output, {"key": TOKEN, "inner": {"key": TOKEN}})
+    assert payload.data == {"inner": {"key": None, "key_raw": None}}
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "field"),
+    [
+        ({"message": "no"}, "no", None),
+        ({"detail": "no"}, "no", None),
+        ({"error": "no"}, "no", None),
+        ({"title": "no"}, "no", None),
+        ({"error": "code", "error_description": "no"}, "no", None),
+        ({"error": "biz_logic", "message": "Note is taken"}, "Note is taken", None),
+        ({"error": {"message": "no", "field": "note"}}, "no", "note"),
+        ({"message": "", "error": "no"}, "no", None),
+        ({"message": None, "detail": [], "title": "no"}, "no", None),
+        ({"message": ["one", "two", "one"]}, "one; two", None),
+        ({"detail": [{"loc": ["body", "note"], "msg": "too long"}]}, "too long", "note"),
+        ({"detail": [{"loc": ["body"], "msg": "a"}, {"loc": ["body", "b"], "msg": "c"}]}, "a; c", "body"),
+        ({"errors": {"note": ["too long"], "days": ["too many"]}}, "note: too long; days: too many", "note"),
+        ({"message": "wrong", "errors": {"note": ["too long"]}}, "wrong; note: too long", "note"),
+        ({"message": "wrong", "errors": ["a", {"message": "b"}]}, "wrong; a; b", None),
+        ({"errors": [{"field": "scopes", "message": "unknown"}]}, "unknown", "scopes"),
+        ({"status": 400, "message": "no", "data": {"errors": {"note": "x"}}}, "no; note: x", "note"),
+        ({"note": ["too long"], "days": "too many"}, "note: too long; days: too many", None),
+        ({"code": 5}, None, None),
+        ({"field": 5, "loc": []}, None, None),
+        (["one", ["two"]], "one; two", None),
+        ("plain", "plain", None),
+        ("  ", None, None),
+        ("", None, None),
+        ({}, None, None),
+        ([], None, None),
+        (None, None, None),
+        (True, None, None),
+        (5, None, None),
+        ({"a": {"b": {"c": "near"}}}, "a: b: c: near", None),
+        ({"a": {"b": {"c": {"d": {"e": "far"}}}}}, None, None),
+        ([[[[["far"]]]]], None, None),
+        ({"detail": {"error": {"data": {"field": "near"}}}}, "field: near", "near"),
+        ({"detail": {"error": {"data": {"errors": {"field": "far"}}}}}, None, "field"),
+        ({"detail": {"error": {"data": {"error": {"field": "far"}}}}}, None, None),
+        ({"detail": [[[{"field": "far"}]]]}, None, None),
+        ({"detail": [[{"field": "near"}]]}, "field: near", "near"),
+        ({"message": "two\nlines\t and\r\nmore"}, "two lines and more", None),
+        ({"message": "\x00a\u202eb\x1b[31m\ud800"}, "a b [31m", None),
+        ({"message": "x" * 500}, "x" * 500, None),
+        ({"message": "x" * 501}, "x" * 499 + "…", None),
+        ({"message": Secret(TOKEN), "token": Secret(TOKEN)}, None, None),
+    ],
+    ids=lambda value: ascii(value)[:50],
+)
+def test_the_words_of_the_api_are_read_in_every_plausible_form(
+    body: object, words: str | None, field: str | None
+) -> None:
+    assert error_in(body) == (words, field)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Bad gateway", "Bad gateway"),
+        ("two\nlines", "two lines"),
+        ("", None),
+        (" \n ", None),
+        ("<html><title>502 Bad\n Gateway</title><h1>Oops</h1></html>", "502 Bad Gateway"),
+        ("\n<!doctype html><TITLE lang=en>Not &amp; found</TITLE>", "Not & found"),
+        ("<h1 class='x'>Down <b>for</b> work</h1>", "Down for work"),
+        ("<html><body>nothing to say</body></html>", "a page of HTML"),
+        ("<title></title>", "a page of HTML"),
+        ("<title>never closed", "a page of HTML"),
+        ("<" + "x" * 30_000 + "><title>late</title>", "a page of HTML"),
+        ("y" * 501, "y" * 499 + "…"),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_an_answer_that_is_not_json_is_told_on_one_line(text: str, words: str | None) -> None:
+    assert error_in(Secret(text)) == (words, None)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["message", "detail", "errors", "error", "data", "loc", "field", "title", "x"]), inner
+            )
+        ),
+        max_leaves=15,
+    )
+)
+def test_whatever_the_answer_its_words_are_one_short_printable_line(body: Any) -> None:
+    words, field = error_in(body)
+    assert words is None or (words.isprintable() and 0 < len(words) <= 500 and words == words.strip())
+    assert field is None or isinstance(field, str)

@@ -1,0 +1,184 @@
+"""Reads whose rows come in several answers: where each kind goes on, where it ends, and what fails it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
+from tests.support.loopback import Server, answer, drop, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CREDENTIAL = "fake-credential-0123456789abcdef"
+
+
+def run(
+    tmp_path: Path, pages: dict[str, Any], *scripts: Any, query: dict[str, Any] | None = None
+) -> tuple[Result, Server]:
+    """What a read by *pages* gives, where the API answers by *scripts*."""
+    (tmp_path / "connector.yaml").write_text(
+        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\n"
+        "base_url: https://api.acme.example\nhosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
+    )
+    spec = {
+        "spec": 1,
+        "action": "ls",
+        "title": "List",
+        "summary": "List.",
+        "effect": "read",
+        "pages": pages,
+        "request": {"method": "GET", "path": "/rows", "query": query or {}},
+        "reply": {"ok": [200], "at": ["$", "rows"], "rows": "rows", "output": {"id": {"type": "text"}}},
+    }
+    (tmp_path / "ls.yaml").write_text(json.dumps(spec))
+    with (
+        serving(*scripts) as server,
+        Connector(ConnectorAuth(Secret(CREDENTIAL)), specs=tmp_path, base_url=server.url) as api,
+    ):
+        return api.run("ls"), server
+
+
+def rows(*names: str) -> list[dict[str, str]]:
+    return [{"id": name} for name in names]
+
+
+def test_pages_are_counted_until_one_is_empty(tmp_path: Path) -> None:
+    scripts = [answer(200, rows("a", "b")), answer(200, rows("c")), answer(200, [])]
+    result, server = run(tmp_path, {"by": "page", "query": "page"}, *scripts, query={"per_page": 2, "page": "first"})
+    assert result.data == {"rows": rows("a", "b", "c")}
+    assert (result.outcome, result.attempts, result.warnings) == (Outcome.DONE, 3, ())
+    assert [got.path for got in server.got] == [
+        *("/v1/rows?per_page=2&page=first", "/v1/rows?per_page=2&page=2", "/v1/rows?per_page=2&page=3"),
+    ]
+    assert {got.headers["authorization"] for got in server.got} == {f"Bearer {CREDENTIAL}"}
+
+
+def test_pages_may_count_from_zero(tmp_path: Path) -> None:
+    result, server = run(tmp_path, {"by": "page", "query": "p", "first": 0}, answer(200, rows("a")), answer(200, []))
+    assert [got.path for got in server.got] == ["/v1/rows", "/v1/rows?p=1"]
+    assert result.data == {"rows": rows("a")}
+
+
+def test_an_offset_counts_rows(tmp_path: Path) -> None:
+    scripts = [answer(200, rows("a", "b")), answer(200, rows("c")), answer(200, [])]
+    result, server = run(tmp_path, {"by": "offset", "query": "skip"}, *scripts)
+    assert [got.path for got in server.got] == ["/v1/rows", "/v1/rows?skip=2", "/v1/rows?skip=3"]
+    assert result.data == {"rows": rows("a", "b", "c")}
+
+
+@pytest.mark.parametrize("end", [None, "", "absent"])
+def test_a_cursor_is_followed_until_there_is_none(tmp_path: Path, end: str | None) -> None:
+    last = {"rows": rows("c"), "page": {"next": end} if end != "absent" else {}}
+    scripts = [
+        answer(200, {"rows": rows("a"), "page": {"next": "x/y z"}}),
+        answer(200, {"rows": [], "page": {"next": 7}}),
+    ]
+    result, server = run(tmp_path, {"by": "cursor", "query": "after", "at": "page.next"}, *scripts, answer(200, last))
+    assert [got.path for got in server.got] == ["/v1/rows", "/v1/rows?after=x%2Fy%20z", "/v1/rows?after=7"]
+    assert result.data == {"rows": rows("a", "c")}
+
+
+def test_the_link_header_is_followed(tmp_path: Path) -> None:
+    link = '</v1/rows?page=1>; rel="prev", <rows?page=2#x>; title="a, b"; rel="foo next", </v1/rows?page=9>; rel=last'
+    result, server = run(tmp_path, {"by": "link"}, answer(200, rows("a"), {"Link": link}), answer(200, rows("b")))
+    assert [got.path for got in server.got] == ["/v1/rows", "/v1/rows?page=2"]
+    assert result.data == {"rows": rows("a", "b")}
+
+
+def test_an_address_in_the_answer_is_followed(tmp_path: Path) -> None:
+    scripts = [
+        answer(200, {"rows": rows("a"), "next": "/v1/other?x=1"}),
+        answer(200, {"rows": rows("b"), "next": None}),
+    ]
+    result, server = run(tmp_path, {"by": "link", "at": "next"}, *scripts)
+    assert [got.path for got in server.got] == ["/v1/rows", "/v1/other?x=1"]
+    assert result.data == {"rows": rows("a", "b")}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.2/v1/rows",
+        "https://127.0.0.1/rows",
+        "//evil.example/rows",
+        "http://[",
+        "http://me@127.0.0.1/r",
+        "/é",
+    ],
+)
+def test_an_address_of_another_host_is_not_followed(tmp_path: Path, address: str) -> None:
+    result, server = run(tmp_path, {"by": "link", "at": "next"}, answer(200, {"rows": rows("a"), "next": address}))
+    assert len(server.got) == 1
+    assert result.outcome is Outcome.NOT_DONE
+    assert result.problem is not None
+    assert result.problem.message == "the address of the next page is none of this API's host, so it is not followed"
+
+
+@pytest.mark.parametrize("cursor", [True, 1.5, [], {"a": 1}])
+def test_a_cursor_that_is_none_fails_the_read(tmp_path: Path, cursor: object) -> None:
+    pages = {"by": "cursor", "query": "after", "at": "next"}
+    result, server = run(tmp_path, pages, answer(200, {"rows": rows("a"), "next": cursor}))
+    assert (result.outcome, len(server.got), result.data) == (Outcome.NOT_DONE, 1, None)
+    assert result.problem is not None
+    assert result.problem.message == 'the answer\'s "next" is no text and no number'
+
+
+def test_a_cursor_that_stands_still_fails_the_read(tmp_path: Path) -> None:
+    pages = {"by": "cursor", "query": "after", "at": "next"}
+    result, server = run(tmp_path, pages, answer(200, {"rows": rows("a"), "next": "x"}))
+    assert (result.outcome, len(server.got)) == (Outcome.NOT_DONE, 2)
+    assert result.problem is not None
+    assert result.problem.message == 'page 2: the answer\'s "next" is the same twice'
+
+
+def test_an_api_that_ignores_pages_is_noticed(tmp_path: Path) -> None:
+    result, server = run(tmp_path, {"by": "page", "query": "page"}, answer(200, rows("a", "b")))
+    assert (result.data, len(server.got)) == ({"rows": rows("a", "b")}, 2)
+    assert result.warnings == ("the API gave the same page twice, so what it gave is taken as the whole list",)
+
+
+def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
+    scripts = [answer(200, rows(name)) for name in "abcd"]
+    result, server = run(tmp_path, {"by": "offset", "query": "skip", "most": 3}, *scripts)
+    assert (result.data, len(server.got)) == ({"rows": rows("a", "b", "c")}, 3)
+    assert result.warnings == ("the list was cut after 3 pages; there may be more",)
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "told"),
+    [
+        (answer(403, {"message": "no"}), Outcome.REFUSED, "page 2: the API answered 403: no"),
+        (answer(200, "no JSON"), Outcome.NOT_DONE, "page 2: the API answered 200, but the answer is not JSON"),
+        (answer(302, None, {"Location": "/x"}), Outcome.NOT_DONE, "page 2: the API answered 302; redirects"),
+        (drop, Outcome.NOT_DONE, "page 2: no whole answer came"),
+    ],
+    ids=["refused", "no JSON", "redirect", "lost"],
+)
+def test_a_page_that_fails_fails_the_whole(tmp_path: Path, script: Any, outcome: Outcome, told: str) -> None:
+    result, _ = run(tmp_path, {"by": "page", "query": "page"}, answer(200, rows("a")), script)
+    assert (result.outcome, result.data) == (outcome, None)
+    assert result.problem is not None
+    assert result.problem.message.startswith(told)
+
+
+def test_all_pages_share_the_time_of_one_action(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def slow(connection: Any) -> bool:
+        time.sleep(0.3)
+        return bool(answer(200, rows(str(next(numbers))))(connection))
+
+    run(tmp_path, {"by": "page", "query": "page"}, answer(200, []))  # writes the specs
+    with (
+        serving(slow) as server,
+        Connector(ConnectorAuth(Secret(CREDENTIAL)), specs=tmp_path, base_url=server.url, timeout=1) as api,
+    ):
+        result = api.run("ls")
+    assert result.outcome is Outcome.NOT_DONE
+    assert len(server.got) <= 5

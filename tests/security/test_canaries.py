@@ -1,0 +1,72 @@
+"""The look for canaries finds them in every form, and finds nothing where they are not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from tests.support.canaries import CASES, ODD, PAIRS, PLAIN, headers, leaks, minted, repeated, run, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.canaries import Canaries
+
+FORMS: dict[str, Callable[[str], str | bytes]] = {
+    "raw": str,
+    "bytes": str.encode,
+    "json": json.dumps,
+    "json in json": lambda text: json.dumps(json.dumps(text)),
+    "repr": repr,
+    "quoted": lambda text: quote(text, safe=""),
+    "quoted small": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
+    "form": quote_plus,
+    "base64": lambda text: base64.b64encode(text.encode()),
+    "base64, one on": lambda text: base64.b64encode(b"x" + text.encode() + b"yz"),
+    "base64, two on": lambda text: base64.b64encode(b"xy" + text.encode() + b"z"),
+    "base64 for addresses": lambda text: base64.urlsafe_b64encode(b"user:" + text.encode()),
+    "base64 that was cut": lambda text: base64.b64encode(text.encode()).decode()[:20],
+    "beginning": lambda text: text[:8],
+    "end": lambda text: text[-8:],
+    "pickle": pickle.dumps,
+    "hex": lambda text: text.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", PAIRS)
+def test_each_form_of_a_canary_is_found(name: str, form: str) -> None:
+    for kind, value in (("credential", PAIRS[name].credential), ("minted", PAIRS[name].minted)):
+        made = FORMS[form](value)
+        text = made if isinstance(made, str) else made.decode("latin-1")
+        assert leaks(f"before {text} behind") == [f"{name} {kind}"]
+
+
+def test_where_no_canary_is_none_is_found() -> None:
+    assert leaks("nothing to see, «secret» and fake-minted-token-0123456789abcdef") == []
+    assert leaks(PLAIN.minted[:7] + " " + PLAIN.minted[-7:]) == []
+    assert leaks("another-value-0123456789", "another-value-0123456789") == ["more"]
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_the_answers_here_hold_what_is_looked_for(pair: Canaries) -> None:
+    both = 2
+    assert len(leaks(repeated(pair))) == both
+    assert len(leaks(repr(headers(pair)))) == both
+    assert len(leaks(json.dumps(minted(pair)))) == 1
+
+
+def test_the_canaries_do_not_show_themselves() -> None:
+    assert leaks(shown(PAIRS) + shown(ODD) + shown(CASES)) == []
+
+
+def test_a_case_ends_as_it_says_and_gives_its_token_to_who_asks() -> None:
+    result = run("done", ODD)
+    assert result.token is not None
+    assert result.token.reveal() == ODD.minted

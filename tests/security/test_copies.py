@@ -1,0 +1,120 @@
+"""What a queue, a cache or a debugger makes of our objects holds no token: it is left out, or the copy is refused."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import pickle
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.actions import create_pat
+from locoia_pat.stores import Entry, open_sink
+from tests.support.canaries import CASES, CREATE, ODD, auth_of, connector, error_of, leaks, minted, run, shown
+from tests.support.loopback import answer, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def walked(value: object, depth: int = 8, seen: set[int] | None = None) -> str:
+    """All that a walk by ``vars``, items and slots finds, as debuggers and serializers go."""
+    seen = set() if seen is None else seen
+    if depth == 0 or id(value) in seen:
+        return ""
+    seen.add(id(value))
+    if isinstance(value, dict):
+        parts: list[Any] = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = list(value)
+    elif isinstance(value, Secret):
+        parts = []  # what it holds is got by asking for it alone, and that is searched for elsewhere
+    else:
+        slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
+        parts = [*getattr(value, "__dict__", {}).values()]
+        parts += [getattr(value, slot) for slot in slots if isinstance(slot, str) and hasattr(value, slot)]
+    return "\n".join([repr(value), *(walked(part, depth - 1, seen) for part in parts)])
+
+
+WAYS: dict[str, Callable[[Any], object]] = {
+    **{f"pickle {number}": partial(pickle.dumps, protocol=number) for number in range(pickle.HIGHEST_PROTOCOL + 1)},
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "json by str": lambda value: json.dumps(value, default=str),
+    "json by repr": lambda value: json.dumps(value, default=repr),
+    "json by vars": lambda value: json.dumps(value, default=vars),
+    "json by fields": lambda value: json.dumps(
+        value, default=lambda item: getattr(item, "__dict__", None) or dir(item)
+    ),
+    "vars": vars,
+    "asdict": dataclasses.asdict,
+    "astuple": dataclasses.astuple,
+    "reduce": lambda value: value.__reduce_ex__(2),
+    "state": lambda value: value.__getstate__(),
+    "walk": walked,
+}
+
+
+def made(way: str, value: object) -> str:
+    """What *way* makes of *value*, or says in refusing."""
+    try:
+        found = WAYS[way](value)
+    except Exception as error:  # noqa: BLE001  # a refusal of any kind will do, if it shows nothing
+        return shown(error)
+    return found.decode("latin-1") if isinstance(found, bytes) else f"{shown(found)}\n{walked(found)}"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "name", ["done", "422", "401", "500", "no JSON", "cut", "429", "an error in a 200", "302", "not stored nor revoked"]
+)
+def test_a_copied_result_or_error_holds_no_token(name: str, way: str) -> None:
+    result = run(name, ODD)
+    assert leaks(made(way, result)) == []
+    assert leaks(made(way, error_of(result))) == []
+    assert leaks(made(way, result.problem)) == []
+    assert leaks(made(way, result.to_dict())) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copied_connector_auth_plan_or_model_holds_no_token(way: str, tmp_path: Path) -> None:
+    (tmp_path / "t").write_text(ODD.credential)
+    auths = [
+        auth_of(ODD),
+        ConnectorAuth.from_env({"LOCOIA_TOKEN": ODD.credential}),
+        ConnectorAuth.from_ref(f"file:{tmp_path}/t"),
+    ]
+    with serving(answer(201, minted(ODD))) as server:
+        for auth in auths:
+            with Connector(auth, base_url=server.url) as api:
+                model = create_pat(api, **CREATE)
+                for value in (auth, api, model, model.token, api.plan("create_pat", CREATE)):
+                    assert leaks(made(way, value)) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copied_entry_of_a_place_holds_no_token(way: str, tmp_path: Path) -> None:
+    (tmp_path / "t").write_text(ODD.credential)
+    place = open_sink(f"file:{tmp_path}/t")
+    for value in (place, place.read(), place.probe(), Entry(Secret(ODD.minted), {"id": "1"})):
+        assert leaks(made(way, value)) == []
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outcome is not Outcome.DONE])
+def test_an_error_without_a_token_travels_whole(name: str) -> None:
+    """Queues send errors as pickles: one that cannot be sent hides what went wrong."""
+    error = error_of(run(name, ODD))
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+    assert (type(back), str(back)) == (type(error), str(error))
+
+
+def test_a_token_in_a_secret_input_is_in_no_copy_of_a_plan() -> None:
+    inputs = {"connector_id": "ft", "name": "CRM", "auth_type": "basic_auth", "password": Secret(ODD.minted)}
+    with connector("http://127.0.0.1:1/v1", ODD) as api:
+        plan = api.plan("create_connector_auth", inputs)
+    assert leaks(json.dumps(plan.to_dict()) + "".join(made(way, plan) for way in WAYS)) == []

@@ -1,0 +1,171 @@
+"""However a run ends, a token stands in no file but the one that was asked for, and that one is its owner's alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locoia_pat import Connector, Outcome, Secret
+from locoia_pat.stores import read_ref
+from tests.support.canaries import (
+    CASES,
+    CREATE,
+    ODD,
+    PAIRS,
+    PLAIN,
+    WORDS,
+    FailingPlace,
+    auth_of,
+    holding,
+    leaks,
+    minted,
+)
+from tests.support.loopback import answer, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.canaries import Canaries
+    from tests.support.loopback import Server
+
+
+@pytest.fixture(autouse=True)
+def open_to_all() -> Iterator[None]:
+    """A user whose new files are readable by everybody."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.action == "create_pat"])
+def test_a_run_writes_its_token_into_its_place_alone(name: str, pair: Canaries, home: Path) -> None:
+    case = CASES[name]
+    with serving(*case.scripts(pair)) as server, Connector(auth_of(pair), base_url=server.url, timeout=0.4) as api:
+        result = api.run("create_pat", CREATE, token_to=[f"file:{home}/t", *case.places])
+    stored = {"t": 0o600} if result.token else {}
+    assert holding(home) == stored
+    assert bool(stored) is (case.outcome in (Outcome.DONE, Outcome.NOT_STORED))
+    assert not any("locoia" in path.name for path in home.rglob("*"))
+
+
+def test_a_place_that_fails_leaves_the_token_in_no_file(home: Path) -> None:
+    with (
+        serving(answer(201, minted(ODD)), answer(200, minted(ODD))) as server,
+        Connector(auth_of(ODD), base_url=server.url) as api,
+    ):
+        result = api.run("create_pat", CREATE, token_to=[FailingPlace()])
+    assert result.outcome is Outcome.NOT_STORED
+    assert holding(home) == {}
+
+
+def test_a_rotated_token_takes_the_place_of_the_old_one(home: Path) -> None:
+    place = f"file:{home}/t"
+    scripts = (answer(201, minted(ODD)), answer(200, minted(PLAIN)))
+    with serving(*scripts) as server, Connector(auth_of(ODD), base_url=server.url) as api:
+        first = api.run("create_pat", CREATE, token_to=[place])
+        token_id = (first.data or {})["id"]
+        api.run("regenerate_pat", {"token_id": token_id, "expiration": 1}, token_to=[place])
+    assert holding(home) == {"t": 0o600}
+    assert leaks((home / "t").read_bytes()) == ["plain minted"]
+
+
+RUN = "from locoia_pat.cli import main\nmain(sys.argv[1:])\n"
+FULL = f"import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (MOST, resource.RLIM_INFINITY))\n{RUN}"
+KILLED = f"""import os, signal, sys
+calls = 0
+def beside():
+    return [entry for entry in os.scandir(".") if entry.name.endswith(".tmp")]
+moments = dict(
+    begun=lambda: True,
+    born=beside,
+    written=lambda: [entry for entry in beside() if entry.stat().st_size],
+    renamed=lambda: os.path.exists("t"),
+)
+def trace(frame, event, _):
+    global calls
+    if frame.f_code.co_name != "_write" or not frame.f_code.co_filename.endswith(os.path.join("sinks", "file.py")):
+        return None
+    calls += event == "call"
+    if event == "line" and calls == 2 and moments[os.environ["MOMENT"]]():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+sys.settrace(trace)
+{RUN}"""
+"""The first write is the probe, the second one has the token."""
+
+
+def ended(script: str, server: Server, place: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """A create by *script*, in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return subprocess.run(
+        [sys.executable, "-c", script, "run", "create_pat", *WORDS, "--token-to", f"file:{place}"],
+        env={**environment, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": ODD.credential, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("size", [150, 200, 260])
+def test_a_disk_that_is_full_keeps_no_part_of_the_token(size: int, home: Path) -> None:
+    """The probe fits, and the token does not; the size says where its record is cut."""
+    good = answer(201, minted(ODD))
+    with serving(good, answer(200, minted(ODD))) as server:
+        done = ended(FULL.replace("MOST", str(size)), server, home / "t")
+    assert (done.returncode, len(server.got)) == (6, 2), done.stderr
+    assert holding(home) == {}
+    assert leaks(done.stdout + done.stderr) == []
+
+
+MOMENTS = {"begun": {}, "born": {}, "written": {".tmp": 0o600}, "renamed": {"/t": 0o600}}
+"""When the process is killed, and the end of the name of the file that then has the token."""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_process_that_is_killed_while_it_writes_leaves_what_its_owner_alone_can_read(moment: str, home: Path) -> None:
+    """At its worst a file beside the place; the next run takes that away."""
+    place = home / "work" / "t"
+    with serving(answer(201, minted(ODD))) as server:
+        done = ended(KILLED, server, place, MOMENT=moment)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        left = {name[-4:] if name.endswith(".tmp") else name[-2:]: mode for name, mode in holding(home).items()}
+        assert left == MOMENTS[moment]
+        assert leaks(done.stdout + done.stderr) == []
+        again = ended(f"import sys\n{RUN}", server, place)
+    assert again.returncode == (2 if moment == "renamed" else 0)  # a token that was stored is not replaced
+    assert holding(home) == {"work/t": 0o600}
+    assert read_ref(f"file:{place}") == Secret(ODD.minted)
+
+
+def test_a_process_that_is_killed_while_it_waits_leaves_no_token(home: Path) -> None:
+    arrived, over = threading.Event(), threading.Event()
+
+    def hold(_: Any) -> bool:
+        arrived.set()
+        over.wait(20)
+        return False
+
+    with serving(hold) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "locoia_pat", "run", "create_pat", *WORDS, "--token-to", f"file:{home}/t"],
+            env={**os.environ, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": ODD.credential},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        with process:
+            assert arrived.wait(20)
+            process.kill()
+            out, _ = process.communicate(timeout=20)
+        over.set()
+    assert leaks(out) == []
+    assert holding(home) == {}

@@ -1,0 +1,149 @@
+"""A folder of specs, each read when it is asked for."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locoia_pat.outcomes import InvalidError, SpecError
+from locoia_pat.spec.load import SpecFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONNECTOR = """\
+spec: 1
+connector: acme
+title: Acme
+version: 1.0.0
+base_url: https://api.acme.example
+hosts: [api.acme.example]
+env: {token: ACME_TOKEN}
+"""
+
+
+def _action(name: str) -> str:
+    return f"""\
+spec: 1
+action: {name}
+title: Show
+summary: Show it.
+effect: read
+request: {{method: GET, path: /it}}
+reply: {{ok: [200], output: {{id: {{type: text}}}}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a connector and two actions."""
+    (tmp_path / "connector.yaml").write_text(CONNECTOR, encoding="utf-8")
+    for name in ("show_it", "count_it"):
+        (tmp_path / f"{name}.yaml").write_text(_action(name), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_folder_knows_its_actions_by_their_files(folder: Path) -> None:
+    (folder / "notes.txt").write_text("not a spec", encoding="utf-8")
+    found = SpecFolder(folder)
+    assert found.names == ("count_it", "show_it")
+    assert found.action("show_it").action == "show_it"
+    assert found.connector.hosts == ["api.acme.example"]
+
+
+def test_a_folder_may_be_named_by_text_or_be_a_resource(folder: Path) -> None:
+    assert SpecFolder(str(folder)).names == SpecFolder(folder).names
+    assert SpecFolder(files("locoia_pat.specs")).names == SpecFolder().names
+    assert {"create_pat", "list_pats", "regenerate_pat"} <= set(SpecFolder().names)
+
+
+def test_the_home_folder_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert SpecFolder(f"~/{folder.name}").folder == folder
+
+
+def test_nothing_is_read_before_it_is_asked_for(folder: Path) -> None:
+    (folder / "broken.yaml").write_text("a: [", encoding="utf-8")
+    (folder / "connector.yaml").write_text("a: [", encoding="utf-8")
+    found = SpecFolder(folder)
+    assert found.action("show_it").title == "Show"
+    assert "broken" in found.names
+    with pytest.raises(SpecError):
+        found.action("broken")
+    with pytest.raises(SpecError):
+        _ = found.connector
+
+
+def test_an_action_is_read_once(folder: Path) -> None:
+    found = SpecFolder(folder)
+    first = found.action("show_it")
+    (folder / "show_it.yaml").unlink()
+    assert found.action("show_it") is first
+
+
+def test_the_action_is_called_as_its_file_is(folder: Path) -> None:
+    (folder / "show_it.yaml").write_text(_action("count_it"), encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        SpecFolder(folder).action("show_it")
+    [finding] = caught.value.findings
+    assert str(finding) == f'{folder / "show_it.yaml"}:2:9: file-name the file is called "show_it", so is the action'
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("show_its", "; did you mean show_it?"),
+        ("xyz", ""),
+        ("connector", ""),
+        ("../show_it", "; did you mean show_it?"),
+        ("", ""),
+        ("show_it.yaml", "; did you mean show_it?"),
+    ],
+)
+def test_an_unknown_action_is_told_with_those_there_are(folder: Path, name: str, hint: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        SpecFolder(folder).action(name)
+    problem = caught.value.problem
+    told = f'"{name}"' if "/" not in name else "a text of 10 characters"
+    assert problem.message == f"there is no action {told}{hint}"
+    assert (problem.field, problem.hint) == ("action", "Actions: count_it, show_it.")
+    assert problem.next == "locoia-pat actions"
+
+
+@pytest.mark.parametrize("place", ["", "absent", "count_it.yaml"], ids=["no connector", "no folder", "a file"])
+def test_a_place_without_a_connector_is_no_folder_of_specs(folder: Path, place: str) -> None:
+    (folder / "connector.yaml").unlink()
+    with pytest.raises(InvalidError, match=r"is no folder of specs: it has no connector\.yaml") as caught:
+        SpecFolder(folder / place).action("show_it")
+    assert caught.value.problem.field == "specs"
+
+
+def test_a_connector_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match=r"connector\.yaml cannot be read: No such file") as caught:
+        _ = SpecFolder(tmp_path).connector
+    assert caught.value.problem.field == "specs"
+
+
+def test_a_spec_that_is_no_file_is_told(folder: Path) -> None:
+    (folder / "dir.yaml").mkdir()
+    with pytest.raises(InvalidError, match=r"dir\.yaml cannot be read: Is a directory"):
+        SpecFolder(folder).action("dir")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"title: \xe9", "title: x".encode("utf-16")])
+def test_a_spec_is_utf_8_text(folder: Path, content: bytes) -> None:
+    (folder / "show_it.yaml").write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        SpecFolder(folder).action("show_it")
+    assert str(caught.value) == f"{folder / 'show_it.yaml'}:1:1: yaml a spec is UTF-8 text"
+
+
+def test_a_mistake_names_the_file_it_stands_in(folder: Path) -> None:
+    (folder / "show_it.yaml").write_text(_action("show_it").replace("read", "reed"), encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        SpecFolder(folder).action("show_it")
+    [finding] = caught.value.findings
+    assert (finding.file, finding.line, finding.column) == (str(folder / "show_it.yaml"), 5, 9)
+    assert finding.code == "bad-value"

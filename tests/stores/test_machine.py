@@ -1,0 +1,242 @@
+"""The token file on a machine that says no: rights, mounts, full disks, kills and other writers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import signal
+import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locoia_pat.outcomes import InvalidError
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.stores.file import FileSink
+from locoia_pat.stores.record import parse
+from tests.support.store_child import API, RECORD, entry, files
+from tests.support.store_machine import exit_code, mounted, run, without_rights, writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locoia_pat.stores.record import Record
+
+
+def record(path: Path) -> Record:
+    return parse(Secret(path.read_text()))
+
+
+UNUSABLE = {
+    "a folder that may not be written": ("folder", 0o500),
+    "a file that may not be read": ("file", 0o200),
+    "a file without any mode": ("file", 0o000),
+}
+
+
+@pytest.mark.parametrize(("what", "mode"), UNUSABLE.values(), ids=UNUSABLE)
+def test_what_may_not_be_written_or_read_takes_no_token(tmp_path: Path, what: str, mode: int) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "t.json"
+    file.write_text(RECORD)
+    before = files(folder)
+    chosen = folder if what == "folder" else file
+    rights = without_rights()
+    chosen.chmod(mode)
+    try:
+        probed, stored = run(file, "probe", "store", before=rights)
+    finally:
+        chosen.chmod(0o700)
+    assert (probed.raised, stored.raised) == ("InvalidError", "PermissionError")
+    assert "permission denied" in probed.words
+    assert files(folder) == before
+
+
+def test_a_file_of_another_user_in_a_sticky_folder_takes_no_token(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    folder = tmp_path / "sticky"
+    folder.mkdir()
+    file = folder / "t.json"
+    file.write_text(RECORD)
+    file.chmod(0o666)
+    os.chown(file, 65534, 65534)
+    os.chown(folder, 65534, 65534)
+    folder.chmod(0o1777)
+    before = files(folder)
+    probed, stored = run(file, "probe", "store", before=without_rights())
+    assert (probed.raised, probed.files) == ("InvalidError", before)
+    assert (stored.raised, stored.files) == ("PermissionError", before)
+    assert "operation not permitted" in probed.words
+
+
+def test_a_file_of_another_user_stays_theirs_or_takes_no_token(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "t.json"
+    file.write_text(RECORD)
+    file.chmod(0o600)
+    os.chown(file, 65534, 65534)
+    probed, stored = run(file, "probe", "store")
+    assert (probed.raised, stored.raised) == (None, None)
+    assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (65534, 65534, 0o600)
+    file.chmod(0o666)
+    folder.chmod(0o777)
+    os.chown(folder, 65534, 65534)
+    before = files(folder)
+    probed, stored = run(file, "probe", "store", before=without_rights())
+    assert (probed.raised, stored.raised) == ("InvalidError", "PermissionError")
+    assert files(folder) == before
+
+
+def test_a_bind_mounted_file_fails_the_probe_for_it_cannot_be_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "outside.json").write_text(RECORD)
+    (folder / "t.json").touch()
+    mount = mounted("--bind", tmp_path / "outside.json", folder / "t.json")
+    looked, probed, stored = run(folder / "t.json", "look", "probe", "store", before=mount)
+    assert looked.files.keys() == {"t.json"}
+    assert (probed.raised, probed.files) == ("InvalidError", looked.files)
+    assert "device or resource busy" in probed.words
+    assert (stored.raised, stored.files) == ("OSError", looked.files)
+    assert (tmp_path / "outside.json").read_text() == RECORD
+
+
+def test_a_full_disk_fails_the_probe_and_keeps_the_old_record(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = mounted("-t", "tmpfs", "-o", "size=16k", "none", folder)
+    put, filled, probed, stored = run(folder / "t.json", "put", "fill", "probe", "store", before=mount)
+    assert (put.raised, filled.raised) == (None, None)
+    assert filled.files.keys() == {"filler", "t.json"}
+    assert (probed.raised, probed.files) == ("InvalidError", filled.files)
+    assert "no space left on device" in probed.words
+    assert (stored.raised, stored.files) == ("OSError", filled.files)
+    assert filled.files["t.json"] == put.files["t.json"]
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_record_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    file.write_text(RECORD)
+    before = files(tmp_path)
+    probed, stored = run("--small", file, "probe", "store")
+    assert (probed.raised, probed.files) == ("InvalidError", before)
+    assert "file too large" in probed.words
+    assert (stored.raised, stored.files) == ("OSError", before)
+
+
+@pytest.mark.parametrize("operation", ["probe", "store"])
+def test_a_kill_at_the_first_write_finds_only_files_of_their_owner_even_under_umask_0(
+    tmp_path: Path, operation: str
+) -> None:
+    file = tmp_path / "t.json"
+    file.write_text(RECORD)
+    file.chmod(0o600)
+    assert exit_code("--doomed", file, operation) == -signal.SIGXFSZ
+    assert file.read_text() == RECORD
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_record(tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    moments = random.Random(0)  # noqa: S311  # it keeps no secret
+    ends = time.monotonic() + 10
+    kills = 0
+    while kills < 25 and time.monotonic() < ends:
+        process = writer(file)
+        time.sleep(moments.uniform(0, 0.03))
+        process.kill()
+        process.communicate()
+        kills += 1
+        if not file.exists():
+            continue  # killed before the first token was there
+        found = record(file)
+        assert found.current is not None
+        assert found.current == entry(int(str(found.current.id)))
+        if found.previous is not None and found.current.id != "1":
+            assert found.previous == entry(int(str(found.current.id)) - 1)
+    assert kills >= 5
+    assert file.exists()
+
+
+def test_a_reader_finds_the_old_record_or_the_new_one_and_nothing_between(tmp_path: Path) -> None:
+    sink = FileSink(str(tmp_path / "t.json"))
+    sink.store(entry(0), api=API)
+    seen: list[Record] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.append(record(sink.path))
+
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(read)
+        for number in range(1, 100):
+            sink.store(entry(number), api=API)
+        stop.set()
+        reading.result()
+    whole = [(entry(number), entry(number - 1)) for number in range(1, 100)]
+    assert len({str(found.current) for found in seen}) > 1
+    assert all((found.current, found.previous) in [(entry(0), None), *whole] for found in seen)
+
+
+def test_of_many_writers_the_one_that_stays_was_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(RECORD)
+
+    def store(number: int) -> bool:
+        try:
+            FileSink(str(path)).store(entry(number), api=API)
+        except OSError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as writers:
+        stored = dict(zip(range(40), writers.map(store, range(40)), strict=True))
+    current = record(path).current
+    assert current is not None
+    assert current == entry(int(str(current.id)))
+    assert stored[int(str(current.id))]
+    assert files(tmp_path).keys() == {"t.json"}
+
+
+def test_a_folder_in_which_another_process_writes_for_ever_takes_no_token(tmp_path: Path) -> None:
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(InvalidError, match="another process has been writing"):
+            FileSink(str(tmp_path / "t.json")).probe()
+    finally:
+        os.close(holder)
+    assert FileSink(str(tmp_path / "t.json")).probe() is None
+
+
+def test_a_token_that_somebody_overwrites_at_once_is_not_called_stored(tmp_path: Path) -> None:
+    sink = FileSink(str(tmp_path / "t.json"))
+    stop = threading.Event()
+
+    def overwrite() -> None:
+        while not stop.is_set():
+            (tmp_path / "other").write_text(RECORD)
+            (tmp_path / "other").replace(sink.path)
+
+    def store() -> None:
+        for number in range(1, 1000):
+            sink.store(entry(number), api=API)
+
+    with ThreadPoolExecutor(1) as other:
+        overwriting = other.submit(overwrite)
+        try:
+            with pytest.raises(OSError, match="holds something else"):
+                store()
+        finally:
+            stop.set()
+            overwriting.result()

@@ -1,0 +1,99 @@
+"""The record of a token file: what is written can be read, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.stores import Entry
+from locoia_pat.stores.record import Record, parse
+
+TOKEN = "fake-minted-token-0123456789abcdef"
+
+tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=16, max_size=80).map(Secret)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+plain: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts.filter("token".__ne__), inner, max_size=3),
+    max_leaves=8,
+)
+entries = st.builds(Entry, tokens, st.dictionaries(texts.filter("token".__ne__), plain, max_size=4))
+some = st.none() | entries
+records = st.builds(Record, st.none() | texts, st.none() | texts, some, some, some)
+
+
+@given(records)
+def test_a_record_written_and_read_again_is_equal(record: Record) -> None:
+    assert parse(record.to_text()) == record
+
+
+@given(records, entries, texts, st.booleans())
+def test_promotion_changes_current_api_and_previous_alone(record: Record, entry: Entry, api: str, same: bool) -> None:
+    dead = record.current.id if same and record.current else "another row"
+    promoted = record.promote(entry, api=api, dead=dead)
+    assert (promoted.api, promoted.current) == (api, entry)
+    assert (promoted.name, promoted.pending) == (record.name, record.pending)
+    dies = record.current is None or (dead is not None and record.current.id == dead)
+    assert promoted.previous == (record.previous if dies else record.current)
+
+
+@given(records)
+def test_a_record_shows_no_token(record: Record) -> None:
+    shown = f"{record!r} {record} {record.to_text()!r} {record.to_text()}"
+    held = [entry.token for entry in (record.current, record.previous, record.pending) if entry is not None]
+    assert shown.count("Secret(«secret»)") == len(held) * 2 + 1
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7A), min_size=1), st.sampled_from(["", "\n", "\r\n"]))
+def test_a_bare_line_is_a_current_token(token: str, end: str) -> None:
+    assume(not token.startswith(("{", "[", '"')) and token not in ("null", "true", "false"))
+    assert parse(Secret(token + end)) == Record(current=Entry(Secret(token)))
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \r\n\t "])
+def test_an_empty_text_is_an_empty_record(text: str) -> None:
+    assert parse(Secret(text)) == Record()
+
+
+NO_RECORDS = {
+    "two lines": (f"{TOKEN}\n{TOKEN}\n", "neither"),
+    "spaces": (f"Bearer {TOKEN}", "neither"),
+    "an assignment with spaces": (f"token = {TOKEN}", "neither"),
+    "not ASCII": (f"{TOKEN}é", "neither"),
+    "too long": ("x" * 8193, "neither"),
+    "cut JSON": (json.dumps({"v": 1, "current": {"token": TOKEN}})[:-1], "neither"),
+    "too deep": ("[" * 100_000, "neither"),
+    "a list of records": (json.dumps([{"v": 1, "current": {"token": TOKEN}}]), "neither"),
+    "no version": (json.dumps({"current": {"token": TOKEN}}), "no token record of version 1"),
+    "version 2": (json.dumps({"v": 2, "current": {"token": TOKEN}}), "no token record of version 1"),
+    "version as text": (json.dumps({"v": "1", "current": {"token": TOKEN}}), "no token record of version 1"),
+    "entry as text": (json.dumps({"v": 1, "previous": TOKEN}), "entries"),
+    "entry as list": (json.dumps({"v": 1, "pending": [TOKEN]}), "entries"),
+    "entry as number": (json.dumps({"v": 1, "current": 0}), "entries"),
+    "no token": (json.dumps({"v": 1, "current": {"id": TOKEN}}), "entries"),
+    "token as number": (json.dumps({"v": 1, "current": {"token": 1234567890123456}}), "entries"),
+    "token null": (json.dumps({"v": 1, "current": {"token": None}}), "entries"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), NO_RECORDS.values(), ids=NO_RECORDS)
+def test_what_is_no_record_is_refused_by_an_error_that_holds_no_part_of_it(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        parse(Secret(text))
+    assert TOKEN[:8] not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+def test_what_an_entry_keeps_beside_its_token_comes_back() -> None:
+    text = json.dumps({"v": 1, "name": "ci", "current": {"id": "7", "token": TOKEN, "yours": {"team": ["a"]}}})
+    record = parse(Secret(text))
+    assert record.name == "ci"
+    assert record.current == Entry(Secret(TOKEN), {"id": "7", "yours": {"team": ["a"]}})
+    assert record.current is not None
+    assert record.current.id == "7"

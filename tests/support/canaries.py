@@ -1,0 +1,282 @@
+"""Canaries, made anew for each session, and the one look for them that all tests here share.
+
+Nothing here is called ``token``: tools that hide values by the names of variables must get no chance to help.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import string
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from locoia_pat import AsyncConnector, Connector, ConnectorAuth, ConnectorError, Outcome, Secret
+from tests.security.test_credentials import forms
+from tests.support.loopback import answer, created, cut, drop, send, serving
+from tests.support.stores import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from locoia_pat import Result
+    from locoia_pat.stores import Entry, Sink
+
+CREATE: dict[str, Any] = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
+WORDS = ("expiration=30", "scopes=automation:view", "note=CI")
+ROTATE: dict[str, Any] = {"token_id": created()["id"], "expiration": 30}
+_CUT = 8
+
+
+def _random() -> str:
+    letters = string.ascii_letters + string.digits
+    return "a1B" + "".join(secrets.choice(letters) for _ in range(19))
+
+
+@dataclass(frozen=True, repr=False)
+class Canaries:
+    """What goes into the request's header, and what stands in the answer's body."""
+
+    credential: str
+    minted: str
+
+
+PLAIN = Canaries(_random(), _random())
+ODD = Canaries(f'{_random()}/+=&?"\\{_random()}', f'{_random()}\\"?&=+/{_random()}')
+"""With characters that each encoding writes in its own way."""
+PAIRS = {"plain": PLAIN, "odd": ODD}
+
+
+def _looks(value: str) -> set[str]:
+    """All forms of *value*, and the ends of each that give it away."""
+    found = forms(value) | {value[:_CUT], value[-_CUT:]}
+    for before in range(3):  # what stands before it shifts its bits
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            own = encode(bytes(before) + value.encode()).decode()[4:-4]
+            found |= {own[:_CUT], own[-_CUT:]}
+    return found
+
+
+_LOOKS = [
+    (f"{name} {kind}", look)
+    for name, pair in PAIRS.items()
+    for kind, value in (("credential", pair.credential), ("minted", pair.minted))
+    for look in _looks(value)
+]
+
+
+def leaks(told: str | bytes, *more: str) -> list[str]:
+    """Which canaries stand in *told* in any form, by their names; *more* are other values to look for."""
+    text = told.decode("latin-1") if isinstance(told, bytes) else told
+    looks = [*_LOOKS, *(("more", look) for value in more for look in _looks(value))]
+    return sorted({name for name, look in looks if look in text})
+
+
+def base64_of(text: str) -> str:
+    """*Text* in base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def repeated(pair: Canaries) -> str:
+    """What an API says that repeats both."""
+    plain = f"no {pair.credential} and {pair.minted} here"
+    return f"{plain}, {base64_of(pair.credential)} {base64_of(pair.minted)} {base64_of(f'robot:{pair.credential}')}"
+
+
+def headers(pair: Canaries) -> dict[str, str]:
+    """Headers of an answer that hold what no header should."""
+    return {
+        "Location": f"https://elsewhere.example/?token={quote(pair.minted, safe='')}",
+        "Set-Cookie": f"session={pair.minted}; Path=/",
+        "X-Access-Token": pair.minted,
+        "Retry-After": pair.minted,
+        "Date": pair.minted,
+        "Authentication-Info": pair.credential,
+    }
+
+
+def minted(pair: Canaries, **changed: Any) -> dict[str, Any]:
+    """The answer to a create."""
+    return created(token=pair.minted, **changed)
+
+
+class FailingPlace(Place):
+    """A place that proves good, and then fails with the token in its words."""
+
+    ref = "failing:place#current"
+
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
+        value = entry.token.reveal()
+        raise ValueError(f"cannot write {value} or {base64_of(value)} of {api}, {dead}")
+
+
+class InterruptedPlace(FailingPlace):
+    """A place in which somebody presses Ctrl-C."""
+
+    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # a Sink's
+        raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way an action ends."""
+
+    outcome: Outcome
+    scripts: Callable[[Canaries], list[Any]]
+    action: str = "create_pat"
+    inputs: dict[str, Any] = field(default_factory=CREATE.copy)
+    places: tuple[Sink, ...] = ()
+
+
+_REFUSED, _UNKNOWN, _NOT_DONE = Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_DONE
+
+CASES = {
+    "done": Case(Outcome.DONE, lambda pair: [answer(201, minted(pair), headers(pair))]),
+    "rotated": Case(Outcome.DONE, lambda pair: [answer(200, minted(pair))], "regenerate_pat", ROTATE),
+    "422": Case(_REFUSED, lambda pair: [answer(422, {"message": repeated(pair)}, headers(pair))]),
+    "422 with a field": Case(_REFUSED, lambda pair: [answer(422, {"detail": [{"loc": ["a"], "msg": repeated(pair)}]})]),
+    "422 with the token": Case(_REFUSED, lambda pair: [answer(422, minted(pair, message=f"no {pair.minted}"))]),
+    "401": Case(_REFUSED, lambda pair: [answer(401, {"error": repeated(pair)}, headers(pair))]),
+    "403 in plain text": Case(_REFUSED, lambda pair: [answer(403, repeated(pair))]),
+    "404 as a page": Case(_REFUSED, lambda pair: [answer(404, f"<html><title>{repeated(pair)}</title></html>")]),
+    "keys": Case(_REFUSED, lambda pair: [answer(400, {"errors": {pair.minted: [pair.credential]}})]),
+    "500": Case(_UNKNOWN, lambda pair: [answer(500, {"message": repeated(pair)}, headers(pair))]),
+    "500 in plain text": Case(_UNKNOWN, lambda pair: [answer(500, repeated(pair))]),
+    "302": Case(_UNKNOWN, lambda pair: [answer(302, {"message": repeated(pair)}, headers(pair))]),
+    "307": Case(_UNKNOWN, lambda pair: [answer(307, minted(pair), headers(pair))]),
+    "cut": Case(_UNKNOWN, lambda pair: [cut(201, minted(pair))]),
+    "dropped": Case(_UNKNOWN, lambda _: [drop]),
+    "no HTTP": Case(_UNKNOWN, lambda pair: [send(f"{repeated(pair)}\r\n\r\n".encode())]),
+    "a bad status": Case(_UNKNOWN, lambda pair: [send(f"HTTP/1.1 {pair.minted} OK\r\n\r\n".encode())]),
+    "a bad header": Case(_UNKNOWN, lambda pair: [send(f"HTTP/1.1 201 OK\r\n{pair.minted}\r\n\r\n".encode())]),
+    "a bad length": Case(
+        _UNKNOWN, lambda pair: [send(f"HTTP/1.1 201 OK\r\nContent-Length: {pair.minted}\r\n\r\n".encode())]
+    ),
+    "a bad chunk": Case(
+        _UNKNOWN,
+        lambda pair: [send(f"HTTP/1.1 201 OK\r\nTransfer-Encoding: chunked\r\n\r\n{pair.minted}\r\n".encode())],
+    ),
+    "packed oddly": Case(_UNKNOWN, lambda pair: [answer(201, minted(pair), {"Content-Encoding": pair.minted})]),
+    "no JSON": Case(_UNKNOWN, lambda pair: [answer(201, repeated(pair))]),
+    "an error in a 200": Case(
+        _UNKNOWN, lambda pair: [answer(200, {"status": 200, "error": "biz_logic", "message": repeated(pair)})]
+    ),
+    "a refusal in a 200": Case(
+        _REFUSED, lambda pair: [answer(200, {"status": 422, "error": "biz_logic", "message": repeated(pair)})]
+    ),
+    "429": Case(_NOT_DONE, lambda pair: [answer(429, {"message": repeated(pair)}, {"Retry-After": "9999"})]),
+    "a read that fails": Case(_NOT_DONE, lambda pair: [answer(503, repeated(pair), headers(pair))], "list_pats", {}),
+    "not stored": Case(
+        Outcome.NOT_STORED,
+        lambda pair: [answer(201, minted(pair)), answer(200, minted(pair))],
+        places=(FailingPlace(),),
+    ),
+    "not stored nor revoked": Case(
+        Outcome.NOT_STORED,
+        lambda pair: [answer(201, minted(pair)), answer(500, repeated(pair))],
+        places=(FailingPlace(),),
+    ),
+}
+TIMEOUT = 2.0
+"""Seconds: for a second try there is none, and on loopback none is needed."""
+
+
+def auth_of(pair: Canaries) -> ConnectorAuth:
+    """The credential, given as a secret."""
+    return ConnectorAuth(Secret(pair.credential))
+
+
+def connector(url: str, pair: Canaries) -> Connector:
+    """A connector with the credential."""
+    return Connector(auth_of(pair), base_url=url, timeout=TIMEOUT if not url.startswith("https") else 2)
+
+
+def run(name: str, pair: Canaries) -> Result:
+    """The result of the case *name*."""
+    case = CASES[name]
+    with serving(*case.scripts(pair)) as server, connector(server.url, pair) as api:
+        result = api.run(case.action, case.inputs, token_to=case.places)
+    assert result.outcome is case.outcome
+    assert any(pair.credential in value for got in server.got for value in got.headers.values())
+    return result
+
+
+async def run_async(name: str, pair: Canaries) -> Result:
+    """The same in async code."""
+    case = CASES[name]
+    with serving(*case.scripts(pair)) as server:
+        async with AsyncConnector(auth_of(pair), base_url=server.url, timeout=TIMEOUT) as api:
+            result = await api.run(case.action, case.inputs, token_to=case.places)
+    assert result.outcome is case.outcome
+    return result
+
+
+def error_of(result: Result) -> ConnectorError | None:
+    """The error that *result* becomes, as it was raised."""
+    try:
+        result.raise_for_outcome()
+    except ConnectorError as error:
+        return error
+    return None
+
+
+def chained(error: BaseException | None) -> Iterator[BaseException]:
+    """*Error* and all that it hangs on."""
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        found = todo.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        todo += [found.__cause__, found.__context__]
+        todo += found.exceptions if isinstance(found, BaseExceptionGroup) else []
+
+
+def shown(value: object) -> str:
+    """Everything that *value* says of itself, unasked."""
+    parts = [repr(value), str(value), f"{value}", ascii(value)]
+    if isinstance(value, BaseException):
+        for error in chained(value):
+            parts += [
+                repr(error),
+                str(error),
+                repr(error.args),
+                repr(getattr(error, "__notes__", "")),
+                repr(vars(error)),
+            ]
+            parts += traceback.format_exception(error)
+            parts += [repr(getattr(error, name, None)) for name in ("problem", "result", "findings")]
+    return "\n".join(parts)
+
+
+def told(result: Result) -> str:
+    """Everything that a result and its error say."""
+    error = error_of(result)
+    return "\n".join(
+        [
+            shown(result),
+            json.dumps(result.to_dict()),
+            repr([result.data, result.problem, result.warnings, result.token, result.token_refs, result.secrets]),
+            shown(error) if error else "",
+        ]
+    )
+
+
+def with_locals(error: BaseException) -> str:
+    """The traceback of *error*, each local variable of each frame included."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def holding(folder: Path, *more: str) -> dict[str, int]:
+    """The files below *folder* in which a canary stands, and their modes."""
+    return {
+        str(path.relative_to(folder)): path.stat().st_mode & 0o777
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and leaks(path.read_bytes(), *more)
+    }

@@ -1,0 +1,116 @@
+"""What may be a secret in a file is found, with its place, and is not repeated."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.testing.fields import Marks
+from locoia_pat.testing.lint import lint
+
+if TYPE_CHECKING:
+    from locoia_pat.outcomes import Finding
+
+CHANCE = "aB3dE5gH7jK9mN1pQ3"
+
+
+def found(text: str, **more: object) -> list[Finding]:
+    return lint(text, "x.yaml", **more)  # type: ignore[arg-type]
+
+
+LEAKS = {
+    "a name": ("a: 1\nb:\n  token: abc-def-ghi", 3, 10, "secret-value"),
+    "a list of a name": ("tokens: [abc-def-ghi]", 1, 10, "secret-value"),
+    "a header": ("headers:\n  Authorization:\n  - abc-def-ghi", 3, 5, "secret-value"),
+    "a cookie": ("headers: {Set-Cookie: [a=b1c2d3e4f5]}", 1, 24, "secret-value"),
+    "a value in a pat": ("pat: {value: abc-def-ghi}", 1, 14, "secret-value"),
+    "a body of JSON": ("""string: '{"a": {"password": "x"}}'""", 1, 9, "secret-value"),
+    "a form": ("body: a=1&password=x", 1, 7, "secret-value"),
+    "a query": ("uri: https://x.example/?api_key=abcd1234", 1, 6, "secret-value"),
+    "a prefix": ("note: 'it is ghp_abcdefghijkl1'", 1, 7, "secret-form"),
+    "a JWT": ("note: eyJhbGciOiJub25l.eyJzdWIiOiIx.c2ln", 1, 7, "secret-form"),
+    "a scheme": ("note: use Bearer abc123def456", 1, 7, "secret-form"),
+    "a user in an address": ("note: https://anna:hunter2@x.example", 1, 7, "secret-form"),
+    "a pair in a text": ("note: 'said token=abc123def'", 1, 7, "secret-form"),
+    "chance": (f"note: {CHANCE}", 1, 7, "high-entropy"),
+    "chance in a path": (f"uri: https://x.example/{CHANCE}", 1, 6, "high-entropy"),
+    "chance as a key": (f"{CHANCE}: 1", 1, 1, "high-entropy"),
+    "chance as a key in JSON": (f"""string: '{{"{CHANCE}": 1}}'""", 1, 9, "high-entropy"),
+    "a header of HAR": ('{"name": "X-Api-Key", "value": "abc-def-ghi"}', 1, 32, "secret-value"),
+    "a form of HAR": ('{"postData": {"text": "client_secret=abc-def&grant_type=x"}}', 1, 23, "secret-value"),
+    "bytes": ("body: !!binary /w==", 1, 7, "not-text"),
+    "no YAML": ("a: [", 1, 1, "not-text"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "column", "code"), LEAKS.values(), ids=LEAKS)
+def test_a_leak_is_found_at_its_place_and_not_repeated(text: str, line: int, column: int, code: str) -> None:
+    (finding,) = found(text)
+    assert (finding.line, finding.column, finding.code) == (line, column, code)
+    for part in (CHANCE, "abc-def", "hunter2", "abc123", "abcd1234", "b1c2d3"):
+        assert part not in finding.message
+
+
+HARMLESS = [
+    "id: da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "token_id: aB3dE5gH7jK9mN1pQ3",
+    "row_id: aB3dE5gH7jK9mN1pQ3\nuri: https://x.example/rows/aB3dE5gH7jK9mN1pQ3/regenerate",
+    "note: 5a1f3c1e-0000-4000-8000-000000000001",
+    "date: Wed, 25 Nov 2026 00:03:22 GMT\nexpiration: '2026-12-25T00:03:22Z'\nstamp: 20261225T000322Z",
+    "token: fake-secret-0001",
+    "Set-Cookie: [sid=REDACTED; path=/; HttpOnly]",
+    "authorization: [Bearer fake-secret-0012]",
+    "password: ''",
+    "password: REDACTED\napi_key: <API_KEY>\nsecret: ${SECRET}\ntoken: xxxxx",
+    "tokens: [{id: '1', note: CI, scopes: ['automation:view'], last_used: null}]",
+    "token_type: bearer\nexpires_in: 3600\nhas_token: true",
+    "uri: https://api.locoia.com/v1/personal-access-tokens?page=2&per_page=100",
+    "string: <!doctype html><title>404 Not Found</title>",
+    'string: \'{"scopes": ["automation:view", "embed"], "name": "CRM EU"}\'',
+    "key: name\nsession: closed",
+    "interactions: []\nversion: 1",
+    "a: &x {b: 1}\nc: *x\n? [d]\n: e",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_is_harmless_is_no_finding(text: str) -> None:
+    assert found(text) == []
+
+
+def test_a_name_can_be_called_harmless() -> None:
+    assert found(f"cursor_x: {CHANCE}\nother: 1", marks=Marks(harmless=frozenset({"cursor_x"}))) == []
+    assert len(found(f"other: {CHANCE}", marks=Marks(harmless=frozenset({"cursor_x"})))) == 1
+
+
+def test_the_marks_of_specs_tell_more_names() -> None:
+    assert found("handle: abc") == []
+    assert [finding.code for finding in found("handle: abc", marks=Marks(frozenset({"handle"})))] == ["secret-value"]
+
+
+def test_a_live_secret_is_found_in_any_form() -> None:
+    live = [Secret("my own secret/42")]
+    for form in ("my own secret/42", "my%20own%20secret%2F42", "bXkgb3duIHNlY3JldC80Mg==", "my own s"):
+        assert [one.code for one in found(f"note: {json.dumps(form)}", live=live)][-1:] == ["live-secret"]
+    assert found("note: another text", live=live) == []
+
+
+@given(st.sampled_from([(string.ascii_letters + string.digits, 24), ("0123456789abcdef", 40)]), st.integers(0, 40))
+def test_a_text_made_by_chance_is_found_wherever_it_stands(made: tuple[str, int], more: int) -> None:
+    signs, least = made
+    token = "".join(secrets.choice(signs) for _ in range(least + more))
+    assert found(f"note: the text {json.dumps(token)[1:-1]} of chance") != []
+
+
+@given(st.text(string.ascii_letters + " .,;:()", max_size=60))
+def test_words_are_no_finding(text: str) -> None:
+    spaced = " ".join(word[:9] for word in text.split())
+    assert found(json.dumps({"note": spaced})) == []
