@@ -42,7 +42,7 @@ def test_no_module_imports_a_talkative_library(path: Path) -> None:
 
 def test_only_the_network_edge_imports_httpx() -> None:
     assert [path.name for path in SOURCES if "httpx" in {name.split(".")[0] for name in imported(path)}] == [
-        "executor.py"
+        "transport.py"
     ]
 
 
