@@ -12,15 +12,14 @@ from locoia_pat import ConnectorError
 from locoia_pat.actions.doctor import local_checks as here
 from locoia_pat.actions.doctor.api_checks import api
 from locoia_pat.actions.doctor.findings import Finding
-from locoia_pat.actions.lifecycle.capability_file import Kept
+from locoia_pat.actions.lifecycle.capabilities import LATER, UNKNOWN, CapabilityFile
 from locoia_pat.actions.lifecycle.driver import managed_of
-from locoia_pat.actions.lifecycle.facts import LATER, UNKNOWN
 from locoia_pat.state.inspect import look as look_at_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from locoia_pat.actions.lifecycle.capability_file import Known
+    from locoia_pat.actions.lifecycle.capabilities import ApiFacts
     from locoia_pat.state.inspect import Look
     from locoia_pat.witness import Witness
 
@@ -108,7 +107,7 @@ def places(seen: Look, auth_ref: str | None) -> Iterator[Finding]:
 def capabilities(folder: Path, base_url: str) -> Iterator[Finding]:
     """What was measured of the API, and what is left of it to do."""
     try:
-        known = Kept(folder).read(base_url)
+        known = CapabilityFile(folder).read(base_url)
     except ConnectorError as error:
         yield Finding("measured", "problem", error.problem.message, error.problem.hint)
         return
@@ -120,11 +119,11 @@ def capabilities(folder: Path, base_url: str) -> Iterator[Finding]:
         yield Finding("throw-away", "note", "the rows of a measurement have expired; they tell two facts more", _FINISH)
 
 
-def _measured(known: Known, now: dt.datetime) -> Finding:
+def _measured(known: ApiFacts, now: dt.datetime) -> Finding:
     dates = [dt.datetime.fromisoformat(fact["at"]) for fact in known.facts.values() if fact.get("at")]
     if not dates:
         return Finding("measured", "note", "nothing is known of this API beyond its documentation", _MEASURE)
-    unknown = [name for name, fact in known.told().items() if fact["value"] == UNKNOWN and name not in LATER]
+    unknown = [name for name, fact in known.all_facts().items() if fact["value"] == UNKNOWN and name not in LATER]
     age = now - min(dates)
     told = f"{age.days} days ago" + (f"; unknown: {', '.join(unknown)}" if unknown else "")
     return Finding("measured", "note" if age > OLD else "ok", told, _MEASURE if age > OLD else None)

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
-from locoia_pat.actions.lifecycle.facts import UNKNOWN
+from locoia_pat.actions.lifecycle.capabilities import UNKNOWN
 from locoia_pat.http.retry import http_date
 from locoia_pat.response.outputs import at
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.actions.doctor.probe_call import Came
     from locoia_pat.actions.doctor.probe_session import Bench
-    from locoia_pat.actions.lifecycle.capability_file import Run
+    from locoia_pat.actions.lifecycle.capabilities import MeasurementRun
 
 _TRIES = 3
 _MARGIN, _WIDE_MARGIN = dt.timedelta(hours=1), dt.timedelta(hours=26)
@@ -28,7 +28,7 @@ def rfc3339(time: dt.datetime) -> str:
     return time.astimezone(dt.UTC).strftime(_FORM)
 
 
-def cleared(bench: Bench, run: Run, *, settle: float) -> tuple[Run, tuple[str, ...]]:
+def cleared(bench: Bench, run: MeasurementRun, *, settle: float) -> tuple[MeasurementRun, tuple[str, ...]]:
     """*Run* once its rows are useless, and the ids of those that could not be made so.
 
     The rows are those that it journalled, and those whose note is of its operation: an answer may have been lost.  Of
@@ -42,7 +42,7 @@ def cleared(bench: Bench, run: Run, *, settle: float) -> tuple[Run, tuple[str, .
         return replace(run, cleared=False), tuple(run.rows.values())
 
 
-def _cleared(bench: Bench, run: Run, settle: float) -> tuple[Run, tuple[str, ...]]:
+def _cleared(bench: Bench, run: MeasurementRun, settle: float) -> tuple[MeasurementRun, tuple[str, ...]]:
     listed = bench.list()
     late = [str(row["id"]) for row in listed.rows if ours(run.op, row["note"]) and row["id"] not in run.rows.values()]
     rows = {**run.rows, **{f"late-{id_}": id_ for id_ in late}}

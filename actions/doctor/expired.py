@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.actions.doctor.probe_session import StoppedError, ours
-from locoia_pat.actions.lifecycle.facts import UNKNOWN, Fact
+from locoia_pat.actions.lifecycle.capabilities import UNKNOWN, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from locoia_pat.actions.doctor.probe_session import Bench
-    from locoia_pat.actions.lifecycle.capability_file import Run
+    from locoia_pat.actions.lifecycle.capabilities import MeasurementRun
 
 
-def expired(bench: Bench, runs: Sequence[Run], *, whole: Any) -> Iterator[Fact]:
+def expired(bench: Bench, runs: Sequence[MeasurementRun], *, whole: Any) -> Iterator[Fact]:
     """The facts about the expired rows of *runs*; of a list that is not *whole*, nothing is concluded from absence."""
     came = bench.list()
     if not came.done:

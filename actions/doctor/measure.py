@@ -20,14 +20,14 @@ from locoia_pat.actions.doctor.expired import expired
 from locoia_pat.actions.doctor.probe_session import Bench, StoppedError
 from locoia_pat.actions.doctor.probes import PROBES
 from locoia_pat.actions.doctor.scope_matrix import most_rows
-from locoia_pat.actions.lifecycle.capability_file import Kept, Known, Run
+from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile, MeasurementRun
 from locoia_pat.outcomes import invalid
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from locoia_pat.actions.lifecycle.facts import Fact
+    from locoia_pat.actions.lifecycle.capabilities import Fact
     from locoia_pat.witness import Witness
 
 LEASE = ("*", "doctor --measure")
@@ -69,7 +69,7 @@ class Measurement:
         self._connector = connector
         self._api = connector.base_url
         self._state = state or State()
-        self._kept = Kept(self._state.folder)
+        self._kept = CapabilityFile(self._state.folder)
         self._known = self._kept.read(self._api)
         self._lease = self._state.lease(*LEASE)
         self._scopes = tuple(dict.fromkeys(scopes))
@@ -103,7 +103,7 @@ class Measurement:
         hint = f"They have expired for certain at {dates[0]}." if dates else "locoia-pat doctor --measure makes some."
         raise invalid("there are no throw-away rows that have expired", field="finish", hint=hint)
 
-    def _due(self) -> list[Run]:
+    def _due(self) -> list[MeasurementRun]:
         """The measurements whose rows have expired for certain."""
         return [run for run in self._known.runs if run.cleared and run.due and run.due <= rfc3339(self._now())]
 
@@ -120,7 +120,7 @@ class Measurement:
         if not self._lease.take(self._wait):
             problem = Problem("busy", "another measurement is under way", hint="It is safe to repeat.")
             return Result("doctor", Outcome.NOT_DONE, self._api, problem=problem)
-        run = Run(base64.b32encode(secrets.token_bytes(10)).decode(), rfc3339(self._now()))
+        run = MeasurementRun(base64.b32encode(secrets.token_bytes(10)).decode(), rfc3339(self._now()))
         options: dict[str, Any] = {"scopes": self._scopes, "patience": self._patience, "now": self._now}
         bench = Bench(self._connector, run, self._journal, self._lease, **options)
         try:
@@ -161,7 +161,7 @@ class Measurement:
             if run not in due:
                 self._clear(bench, run)
 
-    def _clear(self, bench: Bench, run: Run) -> None:
+    def _clear(self, bench: Bench, run: MeasurementRun) -> None:
         if run.op == bench.run.op and not bench.begun:
             return  # nothing was made
         self.clearing = True
@@ -179,17 +179,22 @@ class Measurement:
             self._known = replace(self._known, facts={**self._known.facts, fact.name: told})
         self._keep(self._known)
 
-    def _journal(self, run: Run) -> None:
+    def _journal(self, run: MeasurementRun) -> None:
         self._keep(self._known.with_run(run))
 
-    def _keep(self, known: Known) -> None:
+    def _keep(self, known: ApiFacts) -> None:
         self._known = known
         self._kept.write(self._api, known)
 
     def _told(self, stopped: Result | None) -> Result:
         rows = [id_ for run in self._known.runs for id_ in run.rows.values()]
         due = max((run.due for run in self._known.runs if run.due), default=None)
-        data: dict[str, Any] = {"facts": self._known.told(), "rows": len(rows), "alive": list(self._left), "due": due}
+        data: dict[str, Any] = {
+            "facts": self._known.all_facts(),
+            "rows": len(rows),
+            "alive": list(self._left),
+            "due": due,
+        }
         outcome, problem = (stopped.outcome, stopped.problem) if stopped else (Outcome.DONE, None)
         if self._left:
             message = f"{len(self._left)} throw-away tokens could not be made useless"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from locoia_pat import Secret
-    from locoia_pat.actions.lifecycle.capability_file import Run
+    from locoia_pat.actions.lifecycle.capabilities import MeasurementRun
     from locoia_pat.state.lease import Lease
     from locoia_pat.witness import Witness
 
@@ -41,8 +41,8 @@ class Bench:
     def __init__(
         self,
         connector: Witness,
-        run: Run,
-        keep: Callable[[Run], None],
+        run: MeasurementRun,
+        keep: Callable[[MeasurementRun], None],
         lease: Lease,
         *,
         scopes: Sequence[str],

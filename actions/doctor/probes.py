@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.actions.doctor import classify_probe as judging
 from locoia_pat.actions.doctor.probe_session import DAYS, StoppedError, noted
 from locoia_pat.actions.doctor.scope_matrix import scoped
-from locoia_pat.actions.lifecycle.facts import UNKNOWN, Fact
+from locoia_pat.actions.lifecycle.capabilities import UNKNOWN, Fact
 from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:

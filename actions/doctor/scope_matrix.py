@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.actions import scopes
-from locoia_pat.actions.lifecycle.facts import UNKNOWN, Fact
+from locoia_pat.actions.lifecycle.capabilities import UNKNOWN, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,33 +1,92 @@
-"""What was measured of an API, as far as a machine acts on it; ``None`` is not known, and changes nothing.
+"""What was measured of an API, and ``capabilities.json``, the file in the state folder that keeps it.
 
-Pure.  The facts are those of ``doctor --measure``.
+``doctor --measure`` writes the file.  It is the journal of a measurement too: each throw-away row is written down when
+it is created, so that the next measurement cleans up after a kill.  It holds no secret.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from locoia_pat.actions.scopes import includes
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+UNKNOWN = "unknown"
+"""The value of a fact that was not measured, or that a measurement could not decide."""
+
+QUESTIONS = {
+    "create_status": "HTTP status of a create",
+    "regenerate_status": "HTTP status of a regenerate",
+    "list_status": "HTTP status of a list",
+    "list_shape": "where the rows are in the response to a list",
+    "list_pages": "signs that a list has pages",
+    "list_whole": "whether a list has all rows",
+    "list_rows": "rows of the longest list that was complete",
+    "list_lag": "seconds until a new row is in the list",
+    "regenerate_keeps_id": "whether a row's id survives a regenerate",
+    "regenerate_answer": "what a regenerate returns: the row, a part of it, or only the token",
+    "old_secret_dies": "whether the secret before a regenerate is refused after it",
+    "dead_token_status": "HTTP status of a call with a replaced secret",
+    "narrow_token_status": "HTTP status of a call that the token has no scope for",
+    "unknown_row_status": "HTTP status of a regenerate of a row that does not exist",
+    "errors_in_200": "whether an error comes with a status of success",
+    "error_shape": "what an error looks like",
+    "time_format": "how times are written",
+    "time_precision": "how exact they are",
+    "time_zone": "the zone they are in",
+    "expiration_rounding": "whether an expiry is so many days from now, or moved to an hour or a day",
+    "last_used_lag": "seconds until last_used shows a use",
+    "note_kept": "whether a note with a marker is returned as it was sent",
+    "note_spaces_kept": "whether spaces around a note are kept",
+    "note_signs_kept": "whether characters such as < & and letters beyond ASCII are kept",
+    "note_length_kept": "whether a note of 255 characters is returned whole",
+    "may_list": "which scopes may list",
+    "may_create": "which scopes may create",
+    "may_regenerate": "which scopes may regenerate",
+    "may_create_wider": "whether a token may create one that can do more than itself",
+    "may_regenerate_wider": "whether a token may regenerate one that can do more than itself",
+    "expired_listed": "whether expired rows are listed",
+    "expired_renewable": "whether an expired row can be regenerated",
+}
+"""Each fact by its name, and the question it answers."""
+
+LATER = ("expired_listed", "expired_renewable")
+"""Facts that can be measured only after the throw-away rows have expired."""
+
+
+class Fact(NamedTuple):
+    """One measured fact."""
+
+    name: str
+    value: Any
+    """A JSON value, or :data:`UNKNOWN`."""
+    how: str
+    """What was done and observed, for people."""
+
 
 Allowed = Mapping[str, Any]
-"""Of each scope that was tried, whether its token may."""
+"""For each scope that was tried, whether a token with it may make the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What is known of an API."""
+    """What is known of an API, as far as the rotation acts on it; None is unknown and changes nothing."""
 
     markers: bool | None = None
-    """Whether a note comes back as it was sent, so that a row can be found by its marker."""
+    """Whether a note is returned as it was sent, so that a row can be found by its marker."""
     keeps_id: bool | None = None
     """Whether a row's id survives a regenerate."""
     dead_status: int | None = None
-    """What a replaced secret is answered."""
+    """The HTTP status of a call with a replaced secret."""
     list_whole: bool | None = None
     """Whether a list has all rows."""
     list_lag: float = 0
@@ -38,8 +97,8 @@ class Capabilities:
     may_regenerate: Allowed = field(default_factory=dict[str, Any])
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Self:
-        """What measured *facts*, by name, tell; a value of another kind than is meant is not known."""
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Return the capabilities that *facts* (values by name) imply; a value of an unexpected type is unknown."""
         notes = [_flag(facts.get(name)) for name in ("note_kept", "note_length_kept")]
         status, lag = facts.get("dead_token_status"), facts.get("list_lag")
         return cls(
@@ -54,16 +113,16 @@ class Capabilities:
         )
 
     def forbidden_is_dead(self, scopes: Sequence[str]) -> bool:
-        """Whether a 403 to a list says that a token of *scopes* is dead, for it could list while it lived."""
+        """Whether a 403 response to a list means that a token with *scopes* was revoked: before, it could list."""
         return self.dead_status == 403 and may(self.may_list, scopes) is True
 
 
 def may(allowed: Allowed, scopes: Iterable[str]) -> bool | None:
-    """Whether a token of *scopes* may, by what was *allowed* to tokens of one scope; None where that tells nothing."""
+    """Whether a token with *scopes* may make a call, judged by tokens with one scope each; None if unknown."""
     asked = tuple(scopes)
     if any(allowed.get(scope) is True for scope in asked):
         return True
-    refused = [scope for scope, answer in allowed.items() if answer is False]
+    refused = [scope for scope, is_allowed in allowed.items() if is_allowed is False]
     narrower = [any(wide == scope or includes(wide, scope) for wide in refused) for scope in asked]
     return False if asked and all(narrower) else None
 
@@ -74,3 +133,115 @@ def _flag(value: object) -> bool | None:
 
 def _allowed(value: object) -> Allowed:
     return value if isinstance(value, Mapping) else {}
+
+
+FILE = "capabilities.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRun:
+    """One measurement and the rows it created."""
+
+    op: str
+    """80 random bits, found in the note of each of its rows."""
+    at: str
+    """When it started, RFC 3339 in UTC."""
+    rows: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The id of each row it created, by its number."""
+    cleared: bool = False
+    """Whether all its rows were revoked."""
+    due: str | None = None
+    """When all its rows have expired; set once it is cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFacts:
+    """The facts and the measurements of one API."""
+
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, "Mapping[str, Any]"])
+    """``value``, ``at`` and ``how`` of each fact that was measured or tried, by name."""
+    runs: tuple[MeasurementRun, ...] = ()
+
+    def value(self, name: str) -> Any:
+        """Return the value of a fact; ``unknown`` if it was not measured."""
+        return self.facts.get(name, {}).get("value", UNKNOWN)
+
+    def all_facts(self) -> dict[str, Any]:
+        """Return every fact, measured or not."""
+        never = {"value": UNKNOWN, "at": None, "how": "not measured"}
+        return {name: dict(self.facts.get(name, never)) for name in QUESTIONS}
+
+    def with_run(self, run: MeasurementRun) -> ApiFacts:
+        """Return a copy with *run* added, or replaced by its newer state."""
+        return replace(self, runs=(*(other for other in self.runs if other.op != run.op), run))
+
+
+class CapabilityFile:
+    """``capabilities.json`` in one state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+
+    def read(self, api: str) -> ApiFacts:
+        """Return what is known of *api*; nothing if there is no file.
+
+        Raises:
+            InvalidError: the file is damaged, or a newer version wrote it.
+
+        """
+        entry = self._read_apis().get(api, {})
+        try:
+            runs = tuple(MeasurementRun(**run) for run in entry.get("runs", ()))
+            facts = {name: dict(fact) for name, fact in entry.get("facts", {}).items()}
+        except (AttributeError, TypeError, ValueError):
+            raise self._unusable("it is not as locoia-pat writes it") from None
+        return ApiFacts(facts, runs)
+
+    def write(self, api: str, facts: ApiFacts) -> None:
+        """Write *facts* to disk and wait until they are there.  The lease of the measurement keeps others away.
+
+        Raises:
+            InvalidError: the file cannot be written.
+
+        """
+        entry = {"facts": facts.all_facts(), "runs": [asdict(run) for run in facts.runs]}
+        text = json.dumps({"v": _VERSION, "apis": {**self._read_apis(), api: entry}}, indent=2) + "\n"
+        temporary = self.path.with_name(f".{FILE}.tmp")
+        try:
+            temporary.unlink(missing_ok=True)
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123  # 0600 from birth
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+            _sync(self.path.parent)
+        except OSError as error:
+            raise invalid(f"{self.path} cannot be written: {error.strerror}", field="state") from None
+
+    def _read_apis(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise self._unusable(str(error.strerror)) from None
+        except ValueError:
+            raise self._unusable("it is not JSON") from None
+        if not isinstance(content, dict) or content.get("v") != _VERSION or not isinstance(content.get("apis"), dict):
+            raise self._unusable("another version of locoia-pat wrote it, or another program")
+        apis: dict[str, Any] = content["apis"]
+        return apis
+
+    def _unusable(self, why: str) -> Exception:
+        hint = f"Move {self.path} away and measure again: locoia-pat doctor --measure."
+        return invalid(f"{self.path} cannot be used: {why}", field="state", hint=hint)
+
+
+def _sync(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # any folder on Windows
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

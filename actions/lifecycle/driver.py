@@ -14,8 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Problem, Result
-from locoia_pat.actions.lifecycle.capabilities import Capabilities
-from locoia_pat.actions.lifecycle.capability_file import Kept
+from locoia_pat.actions.lifecycle.capabilities import Capabilities, CapabilityFile
 from locoia_pat.actions.lifecycle.effects import (
     UNREADABLE,
     Call,
@@ -177,11 +176,11 @@ class Driver:
     def _measured(self) -> Capabilities:
         """What was measured of the API; nothing, where what is kept of it cannot be read."""
         try:
-            known = Kept(self._state.folder).read(self._api)
+            known = CapabilityFile(self._state.folder).read(self._api)
         except InvalidError as error:
             self.warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()
-        return Capabilities.of({name: fact.get("value") for name, fact in known.facts.items()})
+        return Capabilities.from_facts({name: fact.get("value") for name, fact in known.facts.items()})
 
     def _itself(self, record: Record) -> None:
         """Refuse what would kill the credential that is used, unless it is read from the place that is written.

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locoia_pat.actions.lifecycle.capability_file import Kept
+from locoia_pat.actions.lifecycle.capabilities import CapabilityFile
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.state.inspect import look
 
@@ -32,7 +32,9 @@ def known_rows(api: str) -> KnownRows:
     names = [(name, journalled) for at, name, journalled in state.names if at == api]
     ended = {id_ for _, journalled in names for id_ in journalled["dead"]}
     with suppress(InvalidError):  # what was measured cannot be read: its rows are told like any
-        ended |= {id_ for run in Kept(state.folder).read(api).runs if run.cleared for id_ in run.rows.values()}
+        ended |= {
+            id_ for run in CapabilityFile(state.folder).read(api).runs if run.cleared for id_ in run.rows.values()
+        }
     managed = {
         id_: name
         for name, journalled in names

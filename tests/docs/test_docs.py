@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from locoia_pat.actions.lifecycle.facts import QUESTIONS
+from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
 from locoia_pat.actions.sandbox.behaviour import SWITCHES
 from locoia_pat.actions.sandbox.fault import KINDS
 from locoia_pat.actions.sandbox.server import first_token, running

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import InvalidError, Outcome, Secret
-from locoia_pat.actions.lifecycle.facts import QUESTIONS
+from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.actions.sandbox.server import OWNER
 from locoia_pat.state.journal import State

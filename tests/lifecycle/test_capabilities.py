@@ -10,8 +10,7 @@ import pytest
 
 from locoia_pat import ConnectorAuth, InvalidError
 from locoia_pat.actions import retire_pat
-from locoia_pat.actions.lifecycle.capabilities import Capabilities, may
-from locoia_pat.actions.lifecycle.facts import QUESTIONS, UNKNOWN
+from locoia_pat.actions.lifecycle.capabilities import QUESTIONS, UNKNOWN, Capabilities, may
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.actions.sandbox.fault_script import Faults
@@ -52,9 +51,9 @@ def read(place: Place) -> Secret:
 
 
 def test_what_was_not_measured_is_not_known() -> None:
-    assert Capabilities.of({}) == Capabilities()
-    assert Capabilities.of(dict.fromkeys(QUESTIONS, UNKNOWN)) == Capabilities()
-    assert Capabilities.of(dict.fromkeys(QUESTIONS)) == Capabilities()
+    assert Capabilities.from_facts({}) == Capabilities()
+    assert Capabilities.from_facts(dict.fromkeys(QUESTIONS, UNKNOWN)) == Capabilities()
+    assert Capabilities.from_facts(dict.fromkeys(QUESTIONS)) == Capabilities()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_what_was_not_measured_is_not_known() -> None:
     [(True, True, True), (True, False, False), (False, True, False), (True, UNKNOWN, None), (UNKNOWN, True, None)],
 )
 def test_markers_need_notes_that_stay_whole(kept: Any, long: Any, markers: bool | None) -> None:
-    assert Capabilities.of({"note_kept": kept, "note_length_kept": long}).markers is markers
+    assert Capabilities.from_facts({"note_kept": kept, "note_length_kept": long}).markers is markers
 
 
 @pytest.mark.parametrize(

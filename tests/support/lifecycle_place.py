@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions import ensure_pat, list_pats, retire_pat, rotate_pat
-from locoia_pat.actions.lifecycle.capability_file import Kept, Known
+from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile
 from locoia_pat.actions.lifecycle.marker import marked
 from locoia_pat.state.journal import State
 
@@ -67,4 +67,4 @@ class Place:
     def knows(self, **facts: Any) -> None:
         """Let *facts* be known of the API, as if they had been measured."""
         told = {name: {"value": value, "at": "2026-01-01T00:00:00Z", "how": "told"} for name, value in facts.items()}
-        Kept(State(self.folder / "state").folder).write(self.url, Known(told))
+        CapabilityFile(State(self.folder / "state").folder).write(self.url, ApiFacts(told))
