@@ -11,7 +11,7 @@ from locoia_pat.actions.lifecycle.driver import managed_of
 from locoia_pat.actions.lifecycle.marker import marked, text_of
 from locoia_pat.actions.lifecycle.run import tended
 from locoia_pat.actions.lifecycle.tending import Wanted
-from locoia_pat.outcomes import shown
+from locoia_pat.messages import describe_value
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def take_over(
     named = [row for row in rows if (marker := marked(row["note"])) is not None and marker.name == name]
     if not named:
         hint = "Its rows are those of another user, or expired: ensure_pat begins anew."
-        problem = Problem("not_found", f"no row carries the name {shown(name)}", field="take_over", hint=hint)
+        problem = Problem("not_found", f"no row carries the name {describe_value(name)}", field="take_over", hint=hint)
         return Result("reconcile", Outcome.INVALID, listed.api, listed.attempts, problem=problem)
     newest = max(named, key=lambda row: row["expiration"] or "")
     wishes = {"scopes": newest["scopes"] or [], "note": text_of(newest["note"]), "expiration": expiration}

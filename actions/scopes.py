@@ -12,7 +12,8 @@ from __future__ import annotations
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from locoia_pat.outcomes import did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -141,7 +142,7 @@ def _and(words: Sequence[str]) -> str:
 def _known(field: str, value: str, known: Iterable[str]) -> None:
     if value not in known:
         raise invalid(
-            f"{shown(value)} is not on the API page{did_you_mean(value, known)}",
+            f"{describe_value(value)} is not on the API page{did_you_mean(value, known)}",
             field=field,
             hint=f"There are {', '.join(known)}.",
         )

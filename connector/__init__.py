@@ -19,7 +19,7 @@ if __name__ != "locoia_pat":
 if TYPE_CHECKING:
     from locoia_pat.connector import AsyncConnector, Connector
     from locoia_pat.engine.auth import ConnectorAuth
-    from locoia_pat.engine.plan import Plan
+    from locoia_pat.engine.request_plan import Plan
     from locoia_pat.outcomes import (
         ConnectorError,
         Finding,
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
         Outcome,
         Problem,
         RefusedError,
+        Result,
         SpecError,
         UnknownOutcomeError,
     )
-    from locoia_pat.result import Result
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.version import VERSION as __version__  # noqa: N811  # its name in Python
 
@@ -46,10 +46,10 @@ _HOMES = {
     "NotDoneError": "outcomes",
     "NotStoredError": "outcomes",
     "Outcome": "outcomes",
-    "Plan": "engine.plan",
+    "Plan": "engine.request_plan",
     "Problem": "outcomes",
     "RefusedError": "outcomes",
-    "Result": "result",
+    "Result": "outcomes",
     "Secret": "secrets.secret",
     "SpecError": "outcomes",
     "UnknownOutcomeError": "outcomes",

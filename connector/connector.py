@@ -9,9 +9,9 @@ from functools import partial
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
+from locoia_pat.engine.engine import Engine
 from locoia_pat.engine.exchange import Exchange, Local
-from locoia_pat.engine.run import Core
-from locoia_pat.http.retry import DEADLINE
+from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.stores import open_sink
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from locoia_pat.bulk import Bulk, Item, ItemResult, Journal
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.engine.exchange import Pace
-    from locoia_pat.engine.plan import Plan
-    from locoia_pat.http.transport import AsyncExecutor, Executor
-    from locoia_pat.result import Result
+    from locoia_pat.engine.request_plan import Plan
+    from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.http.transport import AsyncHttpTransport, HttpTransport
+    from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.stores import Sink
@@ -46,7 +47,7 @@ class _Edge:
         *,
         specs: SpecFolder | str | os.PathLike[str] | None = None,
         base_url: str | None = None,
-        timeout: float = DEADLINE,
+        timeout: float = DEFAULT_TIMEOUT,
         any_option: Collection[str] = (),
     ) -> None:
         """Make a connector; nothing is read or sent before the first call.
@@ -59,7 +60,7 @@ class _Edge:
             any_option: inputs that take options their spec does not know.
 
         """
-        self._core = Core(
+        self._core = Engine(
             auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option, open_place=self.open_sink
         )
         self._like: dict[str, Any] = {
@@ -119,7 +120,7 @@ class _Edge:
 class Connector(_Edge):
     """Runs actions.  Safe to share between threads once its first action has run."""
 
-    _executor: Executor | None = None
+    _executor: HttpTransport | None = None
 
     def run(
         self,
@@ -219,16 +220,16 @@ class Connector(_Edge):
 
     def _exchange(self, exchange: Exchange) -> Any:
         if self._executor is None:
-            from locoia_pat.http.transport import Executor  # noqa: PLC0415  # httpx is only needed from here on
+            from locoia_pat.http.transport import HttpTransport  # noqa: PLC0415  # httpx is only needed from here on
 
-            self._executor = Executor(self._core.base_url)
+            self._executor = HttpTransport(self._core.base_url)
         self._send(exchange, self._executor)
         while exchange.wait is not None:
             (self._pace.rest if self._pace else time.sleep)(exchange.wait)
             self._send(exchange, self._executor)
         return exchange.answer
 
-    def _send(self, exchange: Exchange, executor: Executor) -> None:
+    def _send(self, exchange: Exchange, executor: HttpTransport) -> None:
         if self._pace is None:
             exchange.end(executor.send(*exchange.begin()))
         else:
@@ -247,10 +248,29 @@ class Connector(_Edge):
         self.close()
 
 
+class RecordingConnector(Connector):
+    """A connector that records its exchanges, for code that inspects the responses itself."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Make a connector as :class:`Connector` does."""
+        super().__init__(*args, **options)
+        self.exchanges: list[tuple[Request, ResponseOrError]] = []
+        """Each request, without its credential, and the response of its last attempt, whose body is a secret."""
+
+    def _exchange(self, exchange: Exchange) -> ResponseOrError:
+        response = self._sanitize(super()._exchange(exchange))
+        self.exchanges.append((exchange.request, response))
+        return response
+
+    def _sanitize(self, response: ResponseOrError) -> ResponseOrError:
+        """Return what is recorded of *response*, and what the run gets to see."""
+        return response
+
+
 class AsyncConnector(_Edge):
     """Runs actions in async code, under asyncio or trio."""
 
-    _executor: AsyncExecutor | None = None
+    _executor: AsyncHttpTransport | None = None
 
     async def run(
         self,
@@ -301,9 +321,9 @@ class AsyncConnector(_Edge):
         from anyio import sleep  # noqa: PLC0415  # comes with httpx, and only async code needs it
 
         if self._executor is None:
-            from locoia_pat.http.transport import AsyncExecutor  # noqa: PLC0415  # httpx is only needed from here on
+            from locoia_pat.http.transport import AsyncHttpTransport  # noqa: PLC0415  # httpx is only needed from here on
 
-            self._executor = AsyncExecutor(self._core.base_url)
+            self._executor = AsyncHttpTransport(self._core.base_url)
         exchange.end(await self._executor.send(*exchange.begin()))
         while exchange.wait is not None:
             await sleep(exchange.wait)

@@ -13,15 +13,15 @@ One class for each outcome but ``done``.  This module needs nothing of the other
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
 
-    from locoia_pat.result import Result
+    from locoia_pat.secrets.secret import Secret
 
 
 class Outcome(StrEnum):
@@ -86,7 +86,81 @@ class Problem:
 
     def to_dict(self) -> dict[str, str | int | None]:
         """The ``error`` of the envelope."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one action ended.  Never raised, never holding a token outside :attr:`secrets`."""
+
+    action: str | None
+    """Its name; None where the call did not name one."""
+    outcome: Outcome
+    api: str | None = None
+    """The base address that was, or would have been, called."""
+    attempts: int = 0
+    """Tries begun."""
+    warnings: tuple[str, ...] = ()
+    data: Mapping[str, Any] | None = None
+    """The outputs that are no secrets, as JSON values."""
+    problem: Problem | None = None
+    """Set for every outcome but ``done``."""
+    token_refs: tuple[str, ...] = ()
+    """Where the token was put; each is valid as ``--auth``."""
+    secrets: Mapping[str, Secret] = field(default_factory=dict[str, "Secret"])
+    """The outputs that are shown once, by name."""
+    at: dt.datetime | None = field(default=None, compare=False, repr=False)
+    """When the API answered, by its own clock where it tells the time, where it is ``done``."""
+
+    @property
+    def token(self) -> Secret | None:
+        """The secret this action minted, if it minted one."""
+        return next(iter(self.secrets.values()), None)
+
+    @property
+    def exit_code(self) -> int:
+        """The command's exit code."""
+        return self.outcome.exit_code
+
+    def with_warnings(self, *warnings: str) -> Self:
+        """The same result with *warnings* behind its own."""
+        return replace(self, warnings=(*self.warnings, *warnings)) if warnings else self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The envelope, version 1: JSON values only, and never a token."""
+        envelope: dict[str, Any] = {
+            "v": 1,
+            "action": self.action,
+            "api": self.api,
+            "outcome": self.outcome.value,
+            "attempts": self.attempts,
+            "warnings": list(self.warnings),
+        }
+        if self.data is not None:
+            envelope["data"] = dict(self.data)
+        if self.problem is not None:
+            envelope["error"] = self.problem.to_dict()
+        if self.token_refs:
+            envelope["token_ref"] = self.token_refs[0]
+        if len(self.token_refs) > 1:
+            envelope["token_refs"] = list(self.token_refs)
+        return envelope
+
+    def raise_for_outcome(self) -> Self:
+        """This result if it is ``done``.
+
+        Raises:
+            ConnectorError: the class for the outcome, with this result.
+
+        """
+        if self.problem is None:
+            return self
+        raise _ERRORS[self.outcome](self.problem, self)
+
+    @classmethod
+    def from_error(cls, action: str | None, error: ConnectorError, *, api: str | None = None) -> Self:
+        """Return the result for an *error* that ended *action* before anything was sent."""
+        return cls(action, error.outcome, api=api, problem=error.problem)
 
 
 class ConnectorError(Exception):
@@ -133,9 +207,14 @@ class UnknownOutcomeError(ConnectorError):
 
 
 class NotStoredError(ConnectorError):
-    """The API did it, and no place took the token."""
+    """The action succeeded, and the token could not be stored."""
 
     outcome = Outcome.NOT_STORED
+
+
+_ERRORS: dict[Outcome, type[ConnectorError]] = {
+    error.outcome: error for error in (InvalidError, RefusedError, NotDoneError, UnknownOutcomeError, NotStoredError)
+}
 
 
 FindingCode = Literal[
@@ -201,57 +280,3 @@ def invalid(
 ) -> InvalidError:
     """An :class:`InvalidError` for *field*, ready to be raised."""
     return InvalidError(Problem("validation", message, field=field, hint=hint, next=next))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean …?`` for a near miss, else nothing."""
-    names = [name for name in known if len(name) <= _MAX_NAME][:_MAX_NAMES]
-    if not 0 < len(word) <= _MAX_NAME:
-        return ""
-    import difflib  # noqa: PLC0415  # only for a misspelt word
-
-    near = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word in name]
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """*Names* for an error message, sorted; of many the first."""
-    known = sorted(names)
-    return ", ".join(known[:_MAX_LISTED]) + (", …" if len(known) > _MAX_LISTED else "") or "nothing"
-
-
-_MAX_NAME, _MAX_NAMES, _MAX_LISTED = 64, 100, 30
-"""What is looked at for a suggestion: it must not cost more than it helps."""
-
-
-_ROW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PLAIN_WORD = re.compile(r"[\w:.,@ +-]{0,40}")
-_LIKE_A_TOKEN = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])\S{16,}")
-
-
-def shown(value: object) -> str:
-    """*Value* for an error message: short and plain ones as they are, others by their kind.
-
-    A user may have put a token into the wrong field, so nothing that could be one is repeated.
-    """
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case int() if value.bit_length() > 132:
-            return "a very long number"
-        case int() | float():
-            return str(value)
-        case str() if _ROW_ID.fullmatch(value) or (_PLAIN_WORD.fullmatch(value) and not _LIKE_A_TOKEN.search(value)):
-            return f'"{value}"'
-        case str():
-            return f"a text of {len(value)} characters"
-        case []:
-            return "an empty list"
-        case list():
-            return "a list"
-        case dict():
-            return "an object"
-        case _:
-            return f"a {type(value).__name__}"

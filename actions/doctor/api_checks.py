@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 
 from locoia_pat import Outcome
 from locoia_pat.actions.doctor.findings import Finding
-from locoia_pat.http.messages import Reply
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locoia_pat.connector import RecordingConnector
     from locoia_pat.outcomes import Problem
-    from locoia_pat.witness import Witness
 
 SKEW = 60
 """Seconds that clocks may differ: beyond them an expiry is misjudged."""
 LOGIN = "locoia-pat login, or --auth REF with another credential"
 
 
-def api(connector: Witness, source: str, check: str | None) -> Iterator[Finding]:
+def api(connector: RecordingConnector, source: str, check: str | None) -> Iterator[Finding]:
     """Ask it once, by the read *check*; *source* says in words where the credential is from."""
     if check is None:
         yield Finding("credential", "note", f"from {source}; its connector names no action to check it with")
         return
-    connector.seen.clear()
+    connector.exchanges.clear()
     before = dt.datetime.now(dt.UTC)
     result = connector.run(check)
     between = before + (dt.datetime.now(dt.UTC) - before) / 2
-    reply = next((answer for _, answer in reversed(connector.seen) if isinstance(answer, Reply)), None)
-    connector.seen.clear()
+    reply = next((answer for _, answer in reversed(connector.exchanges) if isinstance(answer, Response)), None)
+    connector.exchanges.clear()
     if result.outcome is Outcome.INVALID:
         yield _unusable(source, result.problem)
     elif reply is None:
@@ -48,7 +48,7 @@ def _unusable(source: str, problem: Problem | None) -> Finding:
     return Finding("credential", "problem", told, (problem and problem.hint) or LOGIN)
 
 
-def _answered(reply: Reply, outcome: Outcome, problem: Problem | None, source: str) -> Iterator[Finding]:
+def _answered(reply: Response, outcome: Outcome, problem: Problem | None, source: str) -> Iterator[Finding]:
     code = problem.code if problem else None
     if outcome is Outcome.DONE:
         yield Finding("API", "ok", f"answers {reply.status}")
@@ -65,7 +65,7 @@ def _answered(reply: Reply, outcome: Outcome, problem: Problem | None, source: s
         yield Finding("API", "problem", told, "wait, and look again")
 
 
-def _clock(reply: Reply, now: dt.datetime) -> Finding:
+def _clock(reply: Response, now: dt.datetime) -> Finding:
     date = http_date(reply.headers.get("date", ""))
     if date is None:
         return Finding("clock", "note", "the API tells no time, so this computer's is used")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locoia_pat.actions.lifecycle.capabilities import ApiFacts
+    from locoia_pat.connector import RecordingConnector
     from locoia_pat.state.inspect import Look
-    from locoia_pat.witness import Witness
 
 OLD = dt.timedelta(days=180)
 """After which what was measured may be true no more."""
@@ -32,7 +32,7 @@ _PATHS = ("file", "text", "env-file")
 """Kinds of places that are a file."""
 
 
-def look(connector: Witness, source: str, *, check: str | None, address: str) -> Iterator[Finding]:
+def look(connector: RecordingConnector, source: str, *, check: str | None, address: str) -> Iterator[Finding]:
     """Everything, in the order in which one thing needs another.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from locoia_pat.actions.lifecycle.capabilities import UNKNOWN
 from locoia_pat.http.retry import http_date
-from locoia_pat.response.outputs import at
+from locoia_pat.response.outputs import get_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -112,7 +112,7 @@ def _offset(away: dt.timedelta) -> str:
 def list_shape(body: object, places: Sequence[str]) -> str:
     """Where the rows stand: ``bare``, or a key, with what stands beside it."""
     for place in places:
-        if isinstance(at(body, place), list):
+        if isinstance(get_path(body, place), list):
             if place == "$":
                 return "bare"
             beside = sorted(map(str, body)) if isinstance(body, dict) else []
@@ -125,7 +125,7 @@ def page_signs(body: object, headers: Mapping[str, str]) -> list[str]:
     """What says that there may be more rows than came."""
     signs = ["Link"] if 'rel="next"' in headers.get("link", "") or "rel=next" in headers.get("link", "") else []
     signs += [name for name in headers if name.startswith(("x-total", "x-page", "x-next", "x-per-page"))]
-    found = [body, at(body, "data"), at(body, "meta")]
+    found = [body, get_path(body, "data"), get_path(body, "meta")]
     signs += [key for place in found if isinstance(place, dict) for key in place if str(key).lower() in _PAGING]
     return list(dict.fromkeys(signs))
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from locoia_pat.actions.lifecycle.capabilities import Fact
-    from locoia_pat.witness import Witness
+    from locoia_pat.connector import RecordingConnector
 
 LEASE = ("*", "doctor --measure")
 """One measurement at a time in a state folder."""
@@ -40,7 +40,7 @@ class Measurement:
 
     def __init__(
         self,
-        connector: Witness,
+        connector: RecordingConnector,
         *,
         state: State | None = None,
         scopes: Sequence[str] = pat_scopes.NAMES,

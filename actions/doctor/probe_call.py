@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome
-from locoia_pat.http.messages import Reply
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import server_time
-from locoia_pat.response.outputs import at
+from locoia_pat.response.outputs import get_path
 from locoia_pat.secrets.secret import load_json
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locoia_pat import Result, Secret
-    from locoia_pat.http.messages import Answer
+    from locoia_pat.http.exchange_types import ResponseOrError
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Came:
     """What came of one call."""
 
     result: Result
-    answer: Answer | None
+    answer: ResponseOrError | None
     now: dt.datetime
     """This computer's time."""
 
@@ -51,9 +51,9 @@ class Came:
         return self.result.outcome is Outcome.REFUSED
 
     @property
-    def reply(self) -> Reply | None:
+    def reply(self) -> Response | None:
         """The whole answer, where one came."""
-        return self.answer if isinstance(self.answer, Reply) else None
+        return self.answer if isinstance(self.answer, Response) else None
 
     @cached_property
     def body(self) -> Any:
@@ -66,7 +66,7 @@ class Came:
     @property
     def payload(self) -> Any:
         """The object that holds the token."""
-        places = [at(self.body, place) for place in ("$", "data")]
+        places = [get_path(self.body, place) for place in ("$", "data")]
         return next((place for place in places if isinstance(place, dict) and "token" in place), None)
 
     @property

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from locoia_pat import Secret
     from locoia_pat.actions.lifecycle.capabilities import MeasurementRun
+    from locoia_pat.connector import RecordingConnector
     from locoia_pat.state.lease import Lease
-    from locoia_pat.witness import Witness
 
 DAYS = 1
 """How long a throw-away row lives: the least the API page allows."""
@@ -40,7 +40,7 @@ class Bench:
 
     def __init__(
         self,
-        connector: Witness,
+        connector: RecordingConnector,
         run: MeasurementRun,
         keep: Callable[[MeasurementRun], None],
         lease: Lease,
@@ -76,7 +76,7 @@ class Bench:
         self._keep = keep
         self._lease = lease
         self._now = now
-        self._others: list[tuple[Secret, Witness]] = []
+        self._others: list[tuple[Secret, RecordingConnector]] = []
         self._made = 0
 
     @property
@@ -142,16 +142,16 @@ class Bench:
             problem = Problem("busy", "the lease was lost to another process", hint="It is safe to repeat.")
             raise StoppedError(Result("doctor", Outcome.NOT_DONE, self._connector.base_url, problem=problem))
         connector = self._connector if by is None else self._as(by)
-        connector.seen.clear()
+        connector.exchanges.clear()
         before, self.uncertain = self.uncertain, True  # for the case that it is interrupted
         result = connector.run(action, inputs)
-        answer = connector.seen[-1][1] if connector.seen else None
-        connector.seen.clear()
+        answer = connector.exchanges[-1][1] if connector.exchanges else None
+        connector.exchanges.clear()
         self.attempts += result.attempts
         self.uncertain = before or result.outcome is Outcome.UNKNOWN
         return Came(result, answer, self._now())
 
-    def _as(self, token: Secret) -> Witness:
+    def _as(self, token: Secret) -> RecordingConnector:
         for known, connector in self._others:
             if known == token:
                 return connector

@@ -12,7 +12,8 @@ from pydantic import Field
 from locoia_pat.actions.fleet.waves import lifetime
 from locoia_pat.actions.lifecycle.desired import wanted_of
 from locoia_pat.actions.scopes import ALL
-from locoia_pat.outcomes import Finding, InvalidError, did_you_mean, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.spec import yaml as document
 from locoia_pat.spec.form import Line, Model
 from locoia_pat.spec.model import Located
@@ -118,7 +119,7 @@ def _findings(fleet: Fleet) -> Iterator[Finding]:
             yield fleet.document.finding("bad-value", (*at, field), told)
         for index, scope in enumerate(token.scopes):
             if scope not in ALL:
-                told = f"{shown(scope)} is no scope{did_you_mean(scope, ALL)}"
+                told = f"{describe_value(scope)} is no scope{did_you_mean(scope, ALL)}"
                 yield fleet.document.finding("bad-value", (*at, "scopes", index), told)
         if token.name in names:
             yield fleet.document.finding("contradiction", (*at, "name"), f"the name {token.name} stands here twice")

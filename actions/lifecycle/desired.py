@@ -6,7 +6,8 @@ from typing import Any
 
 from locoia_pat.actions.lifecycle.marker import NAME, room
 from locoia_pat.actions.lifecycle.tending import Wanted
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 
 
 def wanted_of(**inputs: Any) -> Wanted:
@@ -19,7 +20,7 @@ def wanted_of(**inputs: Any) -> Wanted:
     name = inputs["name"]
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise invalid(
-            f"{shown(name)} is no name of a managed token",
+            f"{describe_value(name)} is no name of a managed token",
             field="name",
             hint="It has up to 64 small letters, digits, dots, hyphens and underscores, and begins and ends with a "
             "letter or a digit.",

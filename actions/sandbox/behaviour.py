@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_type_hints
 
 from locoia_pat.actions import scopes
-from locoia_pat.outcomes import did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,7 @@ class Behaviour:
         for name, values in SWITCHES.items():
             value = getattr(self, name)
             if not any(value is known or (type(value), value) == (type(known), known) for known in values):
-                raise _unknown_value(name, shown(value), values)
+                raise _unknown_value(name, describe_value(value), values)
 
     @classmethod
     def of(cls, settings: Iterable[str]) -> Self:
@@ -95,14 +96,14 @@ def _setting(text: str) -> tuple[str, Any]:
     name, _, said = text.partition("=")
     if name not in SWITCHES:
         raise invalid(
-            f"there is no switch {shown(name)}{did_you_mean(name, SWITCHES)}",
+            f"there is no switch {describe_value(name)}{did_you_mean(name, SWITCHES)}",
             field="behaviour",
             hint=f"There are {', '.join(SWITCHES)}; each is set by NAME=VALUE.",
         )
     for value in SWITCHES[name]:
         if as_text(value) == said:
             return name, value
-    raise _unknown_value(name, shown(said), SWITCHES[name])
+    raise _unknown_value(name, describe_value(said), SWITCHES[name])
 
 
 def as_text(value: object) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from locoia_pat.outcomes import InvalidError, did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import InvalidError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,4 +198,4 @@ _CHECKS: Mapping[str, tuple[Any, str]] = {
 
 def unfit(name: str, received: object, allowed: str) -> InvalidError:
     """An error that says what was *received* for a field, and what is *allowed*."""
-    return invalid(f"received {shown(received)}; allowed: {allowed}", field=name)
+    return invalid(f"received {describe_value(received)}; allowed: {allowed}", field=name)

@@ -11,15 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from locoia_pat.engine import examples
-from locoia_pat.engine.action import Action, Authorization
-from locoia_pat.http.messages import Request as Sent
+from locoia_pat.engine.action import AuthHeader, CompiledAction
+from locoia_pat.http.exchange_types import Request as Sent
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from locoia_pat.http.messages import Reply
+    from locoia_pat.http.exchange_types import Response as SpecResponse
     from locoia_pat.spec.load import SpecFolder
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -39,12 +39,12 @@ def create_app(folder: SpecFolder) -> Starlette:
         for name in folder.names
         for spec in [folder.spec(name)]
         if isinstance(spec, ActionSpec)
-        for action in [Action(spec)]
+        for action in [CompiledAction(spec)]
         for example in action.spec.examples
         for request, reply in examples.run(action, example, base).exchanges
         if reply is not None
     ]
-    header = Authorization(folder.connector).header_key
+    header = AuthHeader(folder.connector).header_key
 
     async def answer(request: Request) -> Response:
         if header not in request.headers:
@@ -100,7 +100,7 @@ async def _told(request: Request) -> dict[str, Any]:
     return {**told, "headers": headers}
 
 
-def _response(reply: Reply) -> Response:
+def _response(reply: SpecResponse) -> Response:
     headers = {name: value for name, value in reply.headers.items() if name != "date"}
     return Response(reply.text.reveal(), reply.status, headers, media_type="application/json")
 

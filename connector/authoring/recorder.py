@@ -6,38 +6,38 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.examples import described, given
-from locoia_pat.http.messages import Reply
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import MASK, Secret, load_json, redact
 from locoia_pat.spec import yaml as document
 from locoia_pat.testing.fields import Marks
 from locoia_pat.testing.lint import lint
-from locoia_pat.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from locoia_pat.engine.action import Action
-    from locoia_pat.http.messages import Answer
-    from locoia_pat.result import Result
+    from locoia_pat.engine.action import CompiledAction
+    from locoia_pat.http.exchange_types import ResponseOrError
+    from locoia_pat.outcomes import Result
     from locoia_pat.spec.model import Example
 
 _KEPT_HEADERS = ("date", "link", "retry-after")
 """What an outcome may depend on; all others are left out, for who knows what they hold."""
 
 
-class Recorder(Witness):
+class Recorder(RecordingConnector):
     """A witness that keeps no header but those that matter."""
 
-    def _kept(self, answer: Answer) -> Answer:
-        if not isinstance(answer, Reply):
+    def _sanitize(self, answer: ResponseOrError) -> ResponseOrError:
+        if not isinstance(answer, Response):
             return answer
         return replace(answer, headers={name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS})
 
 
 def recorded(
-    action: Action,
+    action: CompiledAction,
     example: Example,
     connector: Recorder,
     token_to: Sequence[str],
@@ -53,16 +53,16 @@ def recorded(
         InvalidError: it could not be sent, no whole answer came, or what came may hold a secret.
 
     """
-    connector.seen = []
+    connector.exchanges = []
     inputs = given(action, example)
     result = connector.run(action.spec.action, inputs, token_to=token_to)
-    replies = [answer for _, answer in connector.seen if isinstance(answer, Reply)]
-    if not replies or len(replies) != len(connector.seen):
+    replies = [answer for _, answer in connector.exchanges if isinstance(answer, Response)]
+    if not replies or len(replies) != len(connector.exchanges):
         problem = result.problem
         told = problem.message if problem else "no whole answer came"
         raise invalid(f"cannot be recorded: {told}", field=example.name, hint=problem.hint if problem else None)
     hidden = [credential, *result.secrets.values()]
-    request = described(connector.seen[0][0], connector.base_url)
+    request = described(connector.exchanges[0][0], connector.base_url)
     whole: dict[str, Any] = {
         "name": example.name,
         **({"inputs": example.inputs} if example.inputs else {}),
@@ -83,7 +83,7 @@ def recorded(
     return scrubbed
 
 
-def _told(action: Action, reply: Reply) -> dict[str, Any]:
+def _told(action: CompiledAction, reply: Response) -> dict[str, Any]:
     headers = dict(reply.headers)
     try:
         body = load_json(reply.text, action.spec.sealed)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from locoia_pat.authoring.spec_schema import FILES
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.spec.load import CONNECTOR_FILE
 
 if TYPE_CHECKING:
@@ -145,7 +146,9 @@ def connector(name: str, base_url: str | None, auth: str) -> dict[str, str]:
 
     """
     if not _NAME.fullmatch(name):
-        raise invalid(f"{shown(name)} is no name", field="name", hint="A name is lower_snake_case, such as acme_crm.")
+        raise invalid(
+            f"{describe_value(name)} is no name", field="name", hint="A name is lower_snake_case, such as acme_crm."
+        )
     address = base_url or f"https://api.{name.replace('_', '-')}.example/v1"
     host = urlsplit(address).hostname if re.fullmatch(r"https?://[!-~]+", address) else None
     if host is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, Self
 
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 
 Bump = Literal["none", "patch", "minor", "major"]
 """How much a change asks of the next version, from least to most."""
@@ -33,7 +34,9 @@ class Version(NamedTuple):
         """
         found = _FORM.fullmatch(text)
         if found is None:
-            raise invalid(f"{shown(text)} is no semantic version", field="version", hint="Write one such as 1.4.0.")
+            raise invalid(
+                f"{describe_value(text)} is no semantic version", field="version", hint="Write one such as 1.4.0."
+            )
         return cls(*map(int, found.groups()))
 
     def after(self, bump: Bump) -> Version:

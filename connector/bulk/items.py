@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from locoia_pat.outcomes import Problem
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import Problem, Result
     from locoia_pat.state.journal import State
 
 PLACE = "token_to"
@@ -98,7 +98,7 @@ class Terms:
         ):
             if value is not None and (value < least or (most is not None and value > most)):
                 allowed = f"{least} to {most}" if most else f"{least} or more"
-                raise invalid(f"{shown(value)} is not allowed", field=name, hint=f"Allowed: {allowed}.")
+                raise invalid(f"{describe_value(value)} is not allowed", field=name, hint=f"Allowed: {allowed}.")
 
 
 MAX_WIDTH = 100
@@ -147,7 +147,7 @@ def _part(name: str, value: object) -> str:
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or text.startswith(".") or any(c in "/\\#:" or not c.isprintable() for c in text):
         raise invalid(
-            f"{shown(value)} cannot be a part of a place",
+            f"{describe_value(value)} cannot be a part of a place",
             field=name,
             hint='It is a text without "/", "\\", ":" and "#", and does not begin with a dot.',
         )
@@ -180,7 +180,7 @@ def places_of(item: Item, template: PlaceTemplate | None, *, own: bool) -> tuple
         case list() | tuple() if all(isinstance(place, str) for place in given):
             return tuple(given)
         case _:
-            raise invalid(f"is {shown(given)}, where a place or a list of places is due", field=PLACE)
+            raise invalid(f"is {describe_value(given)}, where a place or a list of places is due", field=PLACE)
 
 
 def digest(item: Item, places: Iterable[str]) -> bytes:

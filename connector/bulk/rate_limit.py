@@ -11,14 +11,14 @@ import time
 from typing import TYPE_CHECKING
 
 from locoia_pat.engine.exchange import now
-from locoia_pat.http.messages import Failure, Reply
+from locoia_pat.http.exchange_types import Response, TransportError
 from locoia_pat.http.retry import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locoia_pat.engine.exchange import Exchange
-    from locoia_pat.http.messages import Answer
+    from locoia_pat.http.exchange_types import ResponseOrError
 
 PATIENCE = 900.0
 """Seconds that an API may ask to wait; where it asks for longer, the run is better gone on with later."""
@@ -26,7 +26,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds to wait after a 429 that does not say how long: at first, and after many of them at most."""
 _LOOK_AGAIN = 60.0
 """Seconds after which a thread that nobody woke looks again."""
-STOPPED = Failure("the bulk run was stopped before it was sent", sent=False)
+STOPPED = TransportError("the bulk run was stopped before it was sent", sent=False)
 
 
 class Pace:
@@ -46,14 +46,14 @@ class Pace:
         self.asked: float | None = None
         """Seconds that the API asked to wait, where that is more than there is patience for."""
 
-    def send(self, exchange: Exchange, send: Callable[..., Answer]) -> None:
+    def send(self, exchange: Exchange, send: Callable[..., ResponseOrError]) -> None:
         """One try of *exchange* by *send*, when its turn has come; none where the run was stopped before."""
         waited = self._taken()
         if waited is None:
             exchange.give_up(STOPPED)
             return
         exchange.hold(waited)
-        answer: Answer | None = None
+        answer: ResponseOrError | None = None
         try:
             answer = send(*exchange.begin())
             exchange.end(answer)
@@ -94,11 +94,11 @@ class Pace:
         due = max(self._until, self._next)
         return due - time.monotonic() if due else 0.0
 
-    def _given_back(self, answer: Answer | None) -> None:
+    def _given_back(self, answer: ResponseOrError | None) -> None:
         with self._turn:
             self._under_way -= 1
-            asked = retry_after(answer.headers, now()) if isinstance(answer, Reply) and _busy(answer) else None
-            if isinstance(answer, Reply) and (answer.status == 429 or asked is not None):
+            asked = retry_after(answer.headers, now()) if isinstance(answer, Response) and _busy(answer) else None
+            if isinstance(answer, Response) and (answer.status == 429 or asked is not None):
                 self._keep_back(asked)
             else:
                 self._streak = 0
@@ -117,5 +117,5 @@ class Pace:
         self._until = max(self._until, time.monotonic() + pause)
 
 
-def _busy(reply: Reply) -> bool:
+def _busy(reply: Response) -> bool:
     return reply.status in (429, 503)

@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from locoia_pat.bulk.stored_tokens import Standing
-from locoia_pat.outcomes import Outcome, Problem
-from locoia_pat.result import Result
+from locoia_pat.outcomes import Outcome, Problem, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from locoia_pat.bulk.journal import Line
-    from locoia_pat.engine.run import Core
+    from locoia_pat.engine.engine import Engine
     from locoia_pat.spec.model import ActionSpec
     from locoia_pat.stores import Sink
 
@@ -82,7 +81,7 @@ class Free:
 class Recovery:
     """Settles the lines of one action."""
 
-    def __init__(self, core: Core, spec: ActionSpec, *, replace: bool, repeat_unknown: bool) -> None:
+    def __init__(self, core: Engine, spec: ActionSpec, *, replace: bool, repeat_unknown: bool) -> None:
         self._core = core
         self._spec = spec
         self._replace = replace

@@ -9,8 +9,7 @@ from locoia_pat.bulk.items import digest
 from locoia_pat.bulk.journal import Lines
 from locoia_pat.bulk.recovery import Free, new_mark
 from locoia_pat.bulk.stored_tokens import Standing
-from locoia_pat.outcomes import Outcome
-from locoia_pat.result import Result
+from locoia_pat.outcomes import Outcome, Result
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from locoia_pat.bulk.rate_limit import Pace
     from locoia_pat.bulk.recovery import Runner
     from locoia_pat.bulk.run_journal import Ledger
-    from locoia_pat.engine.run import Core
+    from locoia_pat.engine.engine import Engine
     from locoia_pat.spec.model import ActionSpec
 
 _GATHER = 0.01
@@ -35,7 +35,7 @@ class Bulk:
 
     def __init__(
         self,
-        core: Core,
+        core: Engine,
         twin: Callable[[Pace], Runner],
         action: str,
         items: Iterable[Mapping[str, Any] | Item],

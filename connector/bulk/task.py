@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from locoia_pat.bulk.items import Item
     from locoia_pat.bulk.journal import Key, Line
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import Result
 
 
 @dataclass(slots=True)

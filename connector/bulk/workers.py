@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.bulk.items import PLACE
 from locoia_pat.bulk.rate_limit import PATIENCE, Pace
 from locoia_pat.bulk.recovery import ROOM, Free, marked
-from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
-from locoia_pat.result import Result
+from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,8 +12,7 @@ from locoia_pat import offer
 from locoia_pat.cli import output
 from locoia_pat.cli.exits import BUG, INTERRUPTED
 from locoia_pat.cli.guards import no_core_dumps, refuse_tokens
-from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem
-from locoia_pat.result import Result, failed
+from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.version import VERSION
 
@@ -62,10 +61,10 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS:
-            from locoia_pat.outcomes import did_you_mean, shown  # noqa: PLC0415  # only for this message
+            from locoia_pat.messages import describe_value, did_you_mean  # noqa: PLC0415  # only for this message
 
             meant = f"; it is an action: locoia-pat run {args[0]}" if args[0] in SpecFolder().names else ""
-            ctx.fail(f"there is no command {shown(args[0])}{meant or did_you_mean(args[0], _COMMANDS)}")
+            ctx.fail(f"there is no command {describe_value(args[0])}{meant or did_you_mean(args[0], _COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
@@ -121,7 +120,7 @@ def _told(error: ConnectorError, arguments: list[str]) -> int:
     if arguments[:1] == ["run"]:
         # Only a name we know: any other word may be a value, even a misplaced secret.
         action = next((word for word in arguments if word in SpecFolder().names), None)
-        return output.print_result(failed(action, error))
+        return output.print_result(Result.from_error(action, error))
     output.say_error(error)
     return error.outcome.exit_code
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores import read_ref
 
@@ -45,7 +46,8 @@ def inputs_of(
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise invalid(
-                f"{shown(pair)} is no input", hint="An input is name=value, for example note=CI; an option begins --."
+                f"{describe_value(pair)} is no input",
+                hint="An input is name=value, for example note=CI; an option begins --.",
             )
         field = fields.get(name)
         value = _value(name, text, field, read) if field else text
@@ -95,9 +97,11 @@ def _from_file(file: str, fields: Mapping[str, Input], read: Reader) -> dict[str
         found = json.loads(text)
     except ValueError as error:
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise invalid(f"{shown(file)} is not JSON{place}", field="inputs", hint="It is one object of inputs.") from None
+        raise invalid(
+            f"{describe_value(file)} is not JSON{place}", field="inputs", hint="It is one object of inputs."
+        ) from None
     if not isinstance(found, dict):
-        raise invalid(f"is {shown(found)}, where an object of inputs is due", field="inputs")
+        raise invalid(f"is {describe_value(found)}, where an object of inputs is due", field="inputs")
     return {name: secret_at(name, value, fields.get(name), read=read) for name, value in found.items()}
 
 
@@ -121,9 +125,9 @@ def _read(name: str, file: str) -> str:
     try:
         return Path(file).expanduser().read_text(encoding="utf-8")
     except OSError as error:
-        raise invalid(f"the file {shown(file)} cannot be read: {error.strerror}", field=name) from None
+        raise invalid(f"the file {describe_value(file)} cannot be read: {error.strerror}", field=name) from None
     except UnicodeDecodeError:
-        raise invalid(f"the file {shown(file)} is no UTF-8 text", field=name) from None
+        raise invalid(f"the file {describe_value(file)} is no UTF-8 text", field=name) from None
 
 
 def _json_or_text(text: str) -> Any:

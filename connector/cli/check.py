@@ -9,8 +9,9 @@ import click
 
 from locoia_pat.cli import output
 from locoia_pat.cli.options import path_of
-from locoia_pat.engine.check import check
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.engine.checker import check_specs
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ def found_at(path: Path, *, whole: bool = False) -> list[Finding]:
 
     """
     if path.is_dir():
-        return check(SpecFolder(path), whole=whole)
+        return check_specs(SpecFolder(path), whole=whole)
     if path.suffix != ".yaml":
-        raise invalid(f"{shown(path.name)} is no spec: their names end in .yaml", field="path")
+        raise invalid(f"{describe_value(path.name)} is no spec: their names end in .yaml", field="path")
     folder = SpecFolder(path.parent)
     folder.text(path.name)
-    return [finding for finding in check(folder, whole=whole) if Path(finding.file) == path]
+    return [finding for finding in check_specs(folder, whole=whole) if Path(finding.file) == path]
 
 
 def excerpt(finding: Finding) -> str:

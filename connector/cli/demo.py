@@ -11,12 +11,12 @@ import click
 from locoia_pat.cli.exits import BUG
 from locoia_pat.connector import Connector
 from locoia_pat.engine.auth import ConnectorAuth
-from locoia_pat.extras import require
+from locoia_pat.extras import import_extra
 from locoia_pat.outcomes import Outcome
 from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
 
 
@@ -26,7 +26,7 @@ def command() -> int:
 
     It starts and ends the sandbox itself, and neither reads nor changes anything of yours.
     """
-    server = require("locoia_pat.actions.sandbox.server", "sandbox")
+    server = import_extra("locoia_pat.actions.sandbox.server", "sandbox")
     with tempfile.TemporaryDirectory(prefix="locoia-pat-demo-") as folder, server.running() as (url, store):
         click.echo(f"A sandbox of Locoia's token API runs at {url}.")
         first: Secret = server.first_token(store)

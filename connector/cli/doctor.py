@@ -14,15 +14,15 @@ from locoia_pat.cli.check import FOUND
 from locoia_pat.cli.exits import INTERRUPTED
 from locoia_pat.cli.interrupts import Signals
 from locoia_pat.cli.options import Found, auth_of, json_option, specs_option
+from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.outcomes import InvalidError, Problem, invalid
-from locoia_pat.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locoia_pat.actions.doctor.findings import Finding
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import Result
     from locoia_pat.spec.load import SpecFolder
 
 
@@ -74,7 +74,7 @@ def _look(specs: SpecFolder, auth: str | None) -> list[Finding]:
     except InvalidError as error:
         unread = [Finding("credential", "problem", error.problem.message, error.problem.hint or LOGIN)]
         found = Found(ConnectorAuth.from_env({}), "none")
-    with Witness(found.auth, specs=specs, timeout=15) as connector:
+    with RecordingConnector(found.auth, specs=specs, timeout=15) as connector:
         check = None if unread else spec.check
         findings = list(look(connector, found.source, check=check, address=spec.env.base_url or "base_url"))
     if unread:
@@ -120,7 +120,7 @@ def _measured(
 ) -> Result:
     from locoia_pat.actions.doctor.measure import Measurement  # noqa: PLC0415  # not needed to look
 
-    with Witness(auth_of(auth, specs.connector).auth, specs=specs) as connector:
+    with RecordingConnector(auth_of(auth, specs.connector).auth, specs=specs) as connector:
         measurement = Measurement(connector, scopes=scopes or NAMES, patience=patience, wait=wait)
         output.say(measurement.foretold(finish=finish))
         if not yes and sys.stdin.isatty() and not click.confirm("Go on?", err=True):

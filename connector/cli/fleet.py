@@ -16,7 +16,8 @@ from locoia_pat.cli import output
 from locoia_pat.cli.check import FOUND
 from locoia_pat.cli.options import auth_of, json_option
 from locoia_pat.connector import WAIT, Connector
-from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
 
@@ -123,7 +124,7 @@ def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Loo
     names = [token.name for token in fleet.tokens]
     for name in only:
         if name not in names:
-            raise invalid(f"there is no token {shown(name)} in {file}", field="only")
+            raise invalid(f"there is no token {describe_value(name)} in {file}", field="only")
     with Connector(auth_of(auth, specs.connector).auth, specs=specs) as default:
         lookout = Lookout(fleet, State(), default, only=only)
         for place, one, other in lookout.twice():

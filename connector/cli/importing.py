@@ -36,14 +36,14 @@ def command(kind: str, files: tuple[str, ...], out: Path | None, *, as_json: boo
     from locoia_pat.authoring import scaffold  # noqa: PLC0415
     from locoia_pat.authoring.export import files as placing  # noqa: PLC0415
     from locoia_pat.authoring.locoia.reading import imported  # noqa: PLC0415
-    from locoia_pat.engine.check import check  # noqa: PLC0415  # --help needs none of these
+    from locoia_pat.engine.checker import check_specs  # noqa: PLC0415  # --help needs none of these
     from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder  # noqa: PLC0415
 
     done = imported({str(path): _text(path) for file in files for path in _found(Path(file))})
     folder = out or Path(done.name or _UNNAMED)
     written = placing.new({**done.texts, **scaffold.schemas()}, folder)[: len(done.texts)]
     # Without a connector.yaml it is no folder of specs yet, and that is told already.
-    found = check(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
+    found = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
     findings = [finding for finding in found if finding.code != "missing-key"]
     if as_json:
         output.print_json(_plain(written, done, findings))

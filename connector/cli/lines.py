@@ -17,7 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from locoia_pat.bulk import Item
 from locoia_pat.cli.arguments import secret_at
-from locoia_pat.outcomes import Problem, invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import Problem, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class Lines:
         kind = _ENDINGS.get(Path(name).suffix.lower(), "json" if head[:1] in (b"{", b"") else "csv")
         if head[:1] == b"[":
             raise invalid(
-                f"{shown(name)} is one JSON list, where each item is due on a line of its own",
+                f"{describe_value(name)} is one JSON list, where each item is due on a line of its own",
                 field="each",
                 hint="jq -c '.[]' makes such lines of it.",
             )
@@ -111,7 +112,7 @@ class Lines:
         if not header or not all(name.isidentifier() for name in header) or twice:
             why = f"names {twice} twice" if twice else "does not name its columns"
             raise invalid(
-                f"the first line of {shown(self._name)} {why}",
+                f"the first line of {describe_value(self._name)} {why}",
                 field="each",
                 hint=f"A CSV file begins with the names of its inputs: {', '.join(self._fields)}. In JSON lines, each "
                 "line is an object.",
@@ -190,7 +191,7 @@ def opened(name: str) -> Iterator[tuple[IO[bytes], str]]:
         path = Path(name).expanduser()
         source = sys.stdin.buffer if name == "-" else path.open("rb")
     except OSError as error:
-        raise invalid(f"the file {shown(name)} cannot be read: {error.strerror}", field="each") from None
+        raise invalid(f"the file {describe_value(name)} cannot be read: {error.strerror}", field="each") from None
     with source:
         if name != "-" and stat.S_ISREG(os.fstat(source.fileno()).st_mode):
             yield source, str(path.resolve())
@@ -213,7 +214,7 @@ def _object(line: str) -> dict[str, Any] | Problem:
     except (ValueError, RecursionError):
         return _wrong("is not JSON; each line is one object of inputs")
     if not isinstance(found, dict):
-        return _wrong(f"is {shown(found)}, where an object of inputs is due")
+        return _wrong(f"is {describe_value(found)}, where an object of inputs is due")
     if any("\udc80" <= c <= "\udcff" for c in line):
         return _wrong("is no UTF-8 text")
     return found

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import Result
     from locoia_pat.spec.load import SpecFolder
 
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locoia_pat.bulk import ItemResult
-    from locoia_pat.outcomes import ConnectorError, Outcome, Problem
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result
 
 
 _distrusted: list[Secret] = []

@@ -15,7 +15,7 @@ from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
-    from locoia_pat.engine.plan import Plan
+    from locoia_pat.engine.request_plan import Plan
     from locoia_pat.spec.load import SpecFolder
 
 

@@ -17,9 +17,8 @@ from locoia_pat.cli.interrupts import Signals
 from locoia_pat.cli.naming import named
 from locoia_pat.cli.options import action_argument, auth_of, located, specs_option
 from locoia_pat.connector import WAIT, WIDTH, Connector
-from locoia_pat.http.retry import DEADLINE
-from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, invalid
-from locoia_pat.result import Result, failed
+from locoia_pat.http.retry import DEFAULT_TIMEOUT
+from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ FOR_EACH = ("width", "rate", "max_failures", "in_order", "anew", "repeat_unknown
 @click.option("--anew", is_flag=True, help="With --each, forget what an earlier run of the same call did.")
 @click.option("--repeat-unknown", is_flag=True, help="With --each, repeat what an earlier run may have done.")
 @click.option("--no-journal", is_flag=True, help="With --each, keep no journal: a killed run cannot be gone on with.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEADLINE, show_default=True,
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEFAULT_TIMEOUT, show_default=True,
               metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
 @click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
               help="Time to wait for another process that works on the same name.")  # fmt: skip
@@ -100,7 +99,7 @@ def command(
                 options.pop(name)
             result = _run(action, specs, signals, reveal=reveal, quiet=quiet, **options)
     except ConnectorError as error:
-        result = _advised(failed(action, error))
+        result = _advised(Result.from_error(action, error))
     except (KeyboardInterrupt, click.Abort):
         problem = Problem("unavailable", "interrupted; nothing was sent")
         output.print_result(named(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)

@@ -13,7 +13,7 @@ from locoia_pat.actions.sandbox.fault import KINDS, Fault
 from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.cli import output
 from locoia_pat.cli.options import folder_of
-from locoia_pat.extras import require
+from locoia_pat.extras import import_extra
 from locoia_pat.http.url import is_loopback
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.secrets.secret import Secret
@@ -73,7 +73,7 @@ def command(
     locoia-pat to it, with a first token where there is none yet.  With --specs it answers what the examples of specs
     tell, so that a connector can be tried before its API is reached.
     """
-    server = require("locoia_pat.actions.sandbox.server", "sandbox")
+    server = import_extra("locoia_pat.actions.sandbox.server", "sandbox")
     if not is_loopback(host) and not expose:
         raise invalid(
             "is reached by other computers, over plain http",
@@ -100,7 +100,7 @@ def _serve_api(
     new_token: bool,
 ) -> None:
     try:
-        store = require("locoia_pat.actions.sandbox.token_store", "sandbox").Store(_file(data))
+        store = import_extra("locoia_pat.actions.sandbox.token_store", "sandbox").Store(_file(data))
     except OSError as error:
         raise invalid(str(error), field="data") from None
     try:
@@ -117,7 +117,7 @@ def _serve_api(
 
 
 def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int) -> None:
-    examples = require("locoia_pat.authoring.example_server", "sandbox")
+    examples = import_extra("locoia_pat.authoring.example_server", "sandbox")
     app = examples.create_app(folder)
     listener = _listener(server, host, port)
     url = server.address(listener, examples.path(folder))

@@ -13,7 +13,7 @@ from locoia_pat.cli import output
 from locoia_pat.cli.check import FOUND, excerpt, found_at
 from locoia_pat.cli.options import auth_of, path_of
 from locoia_pat.engine import examples
-from locoia_pat.engine.action import Action
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.outcomes import InvalidError, Problem, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
@@ -110,7 +110,7 @@ def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: t
         for file in _files(path)
         for spec in [folder.spec(file.stem)]
         if isinstance(spec, ActionSpec)
-        for action in [Action(spec)]
+        for action in [CompiledAction(spec)]
         for index, example in enumerate(action.spec.examples)
         if examples.lacking(example)
     ]

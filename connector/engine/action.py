@@ -13,19 +13,19 @@ from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 from locoia_pat.request.builder import MAX_BODY, Composer, located
 from locoia_pat.request.template import compiler as template
 from locoia_pat.request.validation import Inputs, mistakes
-from locoia_pat.response.classify import Judge, Verdict
-from locoia_pat.response.pagination import Pages
+from locoia_pat.response.classify import ParsedResponse, ResponseClassifier
+from locoia_pat.response.pagination import Paginator
 from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterator, Mapping
 
-    from locoia_pat.http.messages import Answer, Request
+    from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec
 
 
-class Action:
+class CompiledAction:
     """One spec, checked and compiled: everything that does not depend on a single run."""
 
     def __init__(self, spec: ActionSpec, *, any_option: Collection[str] = ()) -> None:
@@ -44,7 +44,7 @@ class Action:
         if findings:
             raise SpecError(findings)
         self._inputs = Inputs(spec.inputs, any_option=any_option)
-        self._judge = Judge(spec, self._composer.input_of)
+        self._classifier = ResponseClassifier(spec, self._composer.input_of)
 
     def check(self, inputs: Mapping[str, Any], *, today: dt.date | None = None) -> dict[str, Any]:
         """*Inputs*, complete and typed.
@@ -55,7 +55,7 @@ class Action:
         """
         return self._inputs.check(inputs, today=today)
 
-    def advise(self, inputs: Mapping[str, Any]) -> Iterator[str]:
+    def input_warnings(self, inputs: Mapping[str, Any]) -> Iterator[str]:
         """What is allowed, and may still not be what was meant."""
         for name, declared in self.spec.inputs.items():
             given = inputs[name]
@@ -77,9 +77,9 @@ class Action:
         """
         return self._composer.request(inputs, base_url, limit)
 
-    def fills(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Each part of the request that has a template: where, the template, and the inputs it uses."""
-        return self._composer.fills()
+        return self._composer.template_uses()
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """The inputs of the action that makes the token of *data* useless; None where there is none."""
@@ -88,16 +88,16 @@ class Action:
         except InvalidError:
             return None
 
-    def judge(self, answer: Answer, inputs: Mapping[str, Any], now: dt.datetime) -> Verdict:
+    def classify(self, answer: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
         """What *answer* means; *now* is this computer's time, used where the server gives none."""
-        return self._judge.judge(answer, inputs, now)
+        return self._classifier.classify(answer, inputs, now)
 
-    def pages(self, request: Request) -> Pages | None:
+    def paginator(self, request: Request) -> Paginator | None:
         """What gathers the pages that begin with *request*; None where the action has one answer alone."""
-        return Pages(self.spec, self.spec.pages, request) if self.spec.pages else None
+        return Paginator(self.spec, self.spec.pages, request) if self.spec.pages else None
 
 
-class Authorization:
+class AuthHeader:
     """The header that carries a credential, made in two stages: ``token_format``, and ``token_prefix`` around it."""
 
     def __init__(self, spec: ConnectorSpec) -> None:

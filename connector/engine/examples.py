@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from locoia_pat.http.messages import Reply
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.secrets.secret import Secret, revealed
 from locoia_pat.spec.yaml import MAX_CHARACTERS
@@ -19,9 +19,9 @@ from locoia_pat.spec.yaml import MAX_CHARACTERS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from locoia_pat.engine.action import Action
-    from locoia_pat.http.messages import Request
-    from locoia_pat.response.classify import Verdict
+    from locoia_pat.engine.action import CompiledAction
+    from locoia_pat.http.exchange_types import Request
+    from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.spec.model import Example, ExampleReply
     from locoia_pat.spec.yaml import Path
 
@@ -38,13 +38,13 @@ _MAX_SHOWN = 200
 class Run:
     """One example, run."""
 
-    exchanges: tuple[tuple[Request, Reply | None], ...]
+    exchanges: tuple[tuple[Request, Response | None], ...]
     """What is sent, and what is answered; the last answer is None where the example does not tell it."""
-    verdict: Verdict | None
+    verdict: ParsedResponse | None
     """What comes of it; None where an answer is missing."""
 
 
-def given(action: Action, example: Example) -> dict[str, Any]:
+def given(action: CompiledAction, example: Example) -> dict[str, Any]:
     """The inputs of *example*, its secrets as secrets."""
     fields = action.spec.inputs
     return {
@@ -53,7 +53,7 @@ def given(action: Action, example: Example) -> dict[str, Any]:
     }
 
 
-def run(action: Action, example: Example, base_url: str = _BASE) -> Run:
+def run(action: CompiledAction, example: Example, base_url: str = _BASE) -> Run:
     """Run *example* with the answers that it tells.
 
     Raises:
@@ -62,18 +62,18 @@ def run(action: Action, example: Example, base_url: str = _BASE) -> Run:
     """
     inputs = action.check(given(action, example))
     request: Request | None = action.request(inputs, base_url, MAX_CHARACTERS)
-    pages = action.pages(request) if request else None
+    pages = action.paginator(request) if request else None
     told = [*([example.reply] if example.reply else []), *example.pages]
-    exchanges: list[tuple[Request, Reply | None]] = []
-    verdict: Verdict | None = None
+    exchanges: list[tuple[Request, Response | None]] = []
+    verdict: ParsedResponse | None = None
     while request is not None:
         reply = _reply(told.pop(0)) if told else None
         exchanges.append((request, reply))
         if reply is None:
             return Run(tuple(exchanges), None)
-        verdict = action.judge(reply, inputs, NOW)
-        request = pages.take(reply, verdict) if pages else None
-    return Run(tuple(exchanges), pages.verdict() if pages else verdict)
+        verdict = action.classify(reply, inputs, NOW)
+        request = pages.advance(reply, verdict) if pages else None
+    return Run(tuple(exchanges), pages.parsed() if pages else verdict)
 
 
 def lacking(example: Example) -> list[str]:
@@ -81,7 +81,7 @@ def lacking(example: Example) -> list[str]:
     return [key for key in ("request", "reply", "result") if getattr(example, key) is None]
 
 
-def findings(action: Action, *, whole: bool = False) -> Iterator[Finding]:
+def findings(action: CompiledAction, *, whole: bool = False) -> Iterator[Finding]:
     """Where the examples of an action differ from what it does; and, for *whole* ones, what they leave out."""
     at = action.spec.document.finding
     for index, example in enumerate(action.spec.examples):
@@ -139,7 +139,7 @@ def described(request: Request, base_url: str) -> dict[str, Any]:
     return told
 
 
-def outcome_of(verdict: Verdict) -> dict[str, Any]:
+def outcome_of(verdict: ParsedResponse) -> dict[str, Any]:
     """*Verdict* in the words of an example."""
     return {
         "outcome": verdict.outcome.value,
@@ -148,9 +148,9 @@ def outcome_of(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _reply(told: ExampleReply) -> Reply:
+def _reply(told: ExampleReply) -> Response:
     text = told.body if isinstance(told.body, str) else "" if told.body is None else json.dumps(told.body)
-    return Reply(told.status, {name.lower(): value for name, value in told.headers.items()}, Secret(text))
+    return Response(told.status, {name.lower(): value for name, value in told.headers.items()}, Secret(text))
 
 
 def _pairs(query: str) -> Mapping[str, str | list[str]]:

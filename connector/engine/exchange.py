@@ -17,9 +17,9 @@ from locoia_pat.http import retry
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from locoia_pat.engine.action import Action
-    from locoia_pat.http.messages import Answer, Request
-    from locoia_pat.result import Result
+    from locoia_pat.engine.action import CompiledAction
+    from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
 
 _log = logging.getLogger("locoia_pat")
@@ -44,14 +44,14 @@ class Local:
 class Exchange:
     """One request and its tries; the answer of the last one is sent back."""
 
-    def __init__(self, action: Action, request: Request, header: tuple[str, Secret], deadline: float) -> None:
+    def __init__(self, action: CompiledAction, request: Request, header: tuple[str, Secret], deadline: float) -> None:
         self._action = action
         self.request = request
         self._header = header
         self._deadline = deadline
         self._began = time.monotonic()
         self.tries = 0
-        self.answer: Answer | None = None
+        self.answer: ResponseOrError | None = None
         self.wait: float | None = None
         """Seconds until the next try; None when there is none."""
 
@@ -60,14 +60,14 @@ class Exchange:
         self.tries += 1
         return self.request, self._header, self.left()
 
-    def end(self, answer: Answer) -> None:
+    def end(self, answer: ResponseOrError) -> None:
         """End it with *answer*."""
         self.answer = answer
         spec = self._action.spec
         if _log.isEnabledFor(logging.DEBUG):
             told = getattr(answer, "status", None) or "no whole answer"
             _log.debug("%s %s: %s, try %d", self.request.method, self.request.url, told, self.tries)
-        self.wait = retry.wait(
+        self.wait = retry.seconds_until_retry(
             spec.effect,
             spec.request.method,
             answer,
@@ -82,7 +82,7 @@ class Exchange:
         """Leave the *seconds* that it was kept waiting for its turn out of its time."""
         self._began += seconds
 
-    def give_up(self, answer: Answer) -> None:
+    def give_up(self, answer: ResponseOrError) -> None:
         """End it with *answer*, though nothing was sent and nothing will be."""
         self.answer, self.wait = answer, None
 
@@ -97,7 +97,7 @@ class Exchange:
 class Pace(Protocol):
     """Whose turn it is to send, where several runs share what an API allows."""
 
-    def send(self, exchange: Exchange, send: Callable[..., Answer]) -> None:
+    def send(self, exchange: Exchange, send: Callable[..., ResponseOrError]) -> None:
         """One try of *exchange* by *send*, when its turn has come."""
         ...
 

@@ -13,7 +13,7 @@ from locoia_pat.outcomes import invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from locoia_pat.result import Result
+    from locoia_pat.outcomes import Result
 
 _offered: dict[str, str] = {}
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from locoia_pat.http.messages import Answer, Failure, Reply
+from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
 from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_ANSWER = 8 * 1024 * 1024
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 """Bytes an answer may have, unpacked."""
-PACKED = ("gzip", "deflate")
+CONTENT_ENCODINGS = ("gzip", "deflate")
 """How an answer may be packed, as ``Accept-Encoding`` says it."""
 _ANY_HEADER = 47  # zlib's and gzip's alike
 
 
-class Body:
+class BodyReader:
     """Gathers one answer."""
 
     def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -31,30 +31,30 @@ class Body:
         self._chunks = bytearray()
         self._cut: str | None = None
         packed = self._headers.get("content-encoding", "identity").strip().lower()
-        self._unpacking = zlib.decompressobj(_ANY_HEADER) if packed in (*PACKED, "x-gzip") else None
+        self._unpacking = zlib.decompressobj(_ANY_HEADER) if packed in (*CONTENT_ENCODINGS, "x-gzip") else None
         if self._unpacking is None and packed != "identity":
             self._cut = "the answer is packed in a way that was not asked for"
 
-    def takes(self, chunk: bytes) -> bool:
+    def feed(self, chunk: bytes) -> bool:
         """Whether, with *chunk*, more of it is to be read."""
         if self._cut:
             return False
         try:
-            room = MAX_ANSWER + 1 - len(self._chunks)
+            room = MAX_RESPONSE_BYTES + 1 - len(self._chunks)
             self._chunks += self._unpacking.decompress(chunk, room) if self._unpacking else chunk
         except zlib.error:
             self._cut = "the answer cannot be unpacked"
-        if len(self._chunks) > MAX_ANSWER:
-            self._cut = f"the answer is larger than {MAX_ANSWER} bytes"
+        if len(self._chunks) > MAX_RESPONSE_BYTES:
+            self._cut = f"the answer is larger than {MAX_RESPONSE_BYTES} bytes"
         return self._cut is None
 
-    def answer(self) -> Answer:
+    def result(self) -> ResponseOrError:
         """What came: all of it, or why not."""
         if self._unpacking and not self._cut and self._chunks and not self._unpacking.eof:
             self._cut = "the answer ends before its end"
         if self._cut:
-            return Failure(self._cut, sent=True)
-        return Reply(self._status, self._headers, Secret(self._chunks.decode("utf-8", "replace")))
+            return TransportError(self._cut, sent=True)
+        return Response(self._status, self._headers, Secret(self._chunks.decode("utf-8", "replace")))
 
 
 def _plain(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

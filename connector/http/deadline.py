@@ -16,13 +16,13 @@ import httpcore
 if TYPE_CHECKING:
     import ssl
 
-until: ContextVar[float | None] = ContextVar("until", default=None)
+deadline: ContextVar[float | None] = ContextVar("until", default=None)
 """When the exchange under way is to be over, by the monotonic clock; None while there is none."""
 
 
 def _left(timeout: float | None, too_late: type[Exception]) -> float | None:
     """*Timeout*, or what is left of the exchange where that is less."""
-    end = until.get()
+    end = deadline.get()
     if end is None:
         return timeout
     left = end - time.monotonic()
@@ -31,7 +31,7 @@ def _left(timeout: float | None, too_late: type[Exception]) -> float | None:
     return left if timeout is None else min(left, timeout)
 
 
-class Backend(httpcore.SyncBackend):
+class DeadlineBackend(httpcore.SyncBackend):
     """Opens streams that keep the deadline."""
 
     def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
@@ -62,7 +62,7 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class AsyncBackend(httpcore.AsyncNetworkBackend):
+class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
     """The same for async code."""
 
     def __init__(self) -> None:

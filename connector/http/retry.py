@@ -8,25 +8,25 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from locoia_pat.http.messages import Answer, Failure, Reply
+from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locoia_pat.spec.model import Effect, Method
 
-TRIES = 3
-DEADLINE = 60.0
+MAX_ATTEMPTS = 3
+DEFAULT_TIMEOUT = 60.0
 """Seconds over all tries."""
 _FIRST_WAIT = 0.2
 _REPEATABLE: tuple[Method, ...] = ("PUT", "DELETE")
 """By the meaning of HTTP (RFC 9110, 9.2.2)."""
 
 
-def wait(
+def seconds_until_retry(
     effect: Effect,
     method: Method,
-    answer: Answer,
+    answer: ResponseOrError,
     *,
     tries: int,
     spent: float,
@@ -47,25 +47,25 @@ def wait(
         jitter: a random number from 0 to 1, so that many callers do not return at once.
 
     """
-    if tries >= TRIES or not _may_repeat(answer, repeatable=effect == "read" or method in _REPEATABLE):
+    if tries >= MAX_ATTEMPTS or not _may_repeat(answer, repeatable=effect == "read" or method in _REPEATABLE):
         return None
-    asked = retry_after(answer.headers, now) if isinstance(answer, Reply) else None
+    asked = retry_after(answer.headers, now) if isinstance(answer, Response) else None
     seconds = asked if asked is not None else _FIRST_WAIT * 2 ** (tries - 1) * (1 + jitter)
     return seconds if spent + seconds < deadline else None
 
 
-def policy(effect: Effect, method: Method) -> str:
+def describe_policy(effect: Effect, method: Method) -> str:
     """In words, when an action is tried again."""
     if effect == "read" or method in _REPEATABLE:
-        return f"up to {TRIES} tries: after a lost answer, 408, 429 and 5xx"
-    return f"sent once; up to {TRIES} tries only where it provably never left, or after 429"
+        return f"up to {MAX_ATTEMPTS} tries: after a lost answer, 408, 429 and 5xx"
+    return f"sent once; up to {MAX_ATTEMPTS} tries only where it provably never left, or after 429"
 
 
-def _may_repeat(answer: Answer, *, repeatable: bool) -> bool:
+def _may_repeat(answer: ResponseOrError, *, repeatable: bool) -> bool:
     match answer:
-        case Failure(sent=sent):
+        case TransportError(sent=sent):
             return repeatable or not sent
-        case Reply(status=429):
+        case Response(status=429):
             return True
         case _:
             return repeatable and (answer.status == 408 or answer.status >= 500)

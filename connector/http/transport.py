@@ -19,9 +19,9 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 import truststore
 
-from locoia_pat.http.body import PACKED, Body
-from locoia_pat.http.deadline import AsyncBackend, Backend, until
-from locoia_pat.http.messages import Answer, Failure, Request
+from locoia_pat.http.body import CONTENT_ENCODINGS, BodyReader
+from locoia_pat.http.deadline import AsyncDeadlineBackend, DeadlineBackend, deadline
+from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
 from locoia_pat.http.url import is_loopback
 from locoia_pat.secrets.secret import revealed
 from locoia_pat.version import VERSION
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from locoia_pat.secrets.secret import Secret
 
 _CONNECT_SECONDS = 10.0
-_HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(PACKED)}
+_HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(CONTENT_ENCODINGS)}
 _BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
 """Where a message of h11 begins to repeat what came or went."""
 
@@ -57,7 +57,7 @@ class _Silence(logging.Filter):
     """Keeps back what httpx and httpcore log of our exchanges: addresses, and the headers of answers as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  # logging's signature
-        return until.get() is None
+        return deadline.get() is None
 
 
 _silence = _Silence()
@@ -65,15 +65,15 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
     logging.getLogger(_name).addFilter(_silence)
 
 
-class Executor:
+class HttpTransport:
     """Sends requests to one API over connections that are kept."""
 
     def __init__(self, base_url: str) -> None:
         self._ways = _Ways(_way, base_url)
 
-    def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
+    def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
         """One try, with the credential *header*, that takes *seconds* at most."""
-        before = until.set(time.monotonic() + seconds)
+        before = deadline.set(time.monotonic() + seconds)
         try:
             return self._try(request, header, seconds)
         except _FAILURES as error:
@@ -81,18 +81,18 @@ class Executor:
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         finally:
-            until.reset(before)
+            deadline.reset(before)
         raise _bare(interrupt)
 
-    def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
+    def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
         with _built(request, header, seconds) as built:
             response = self._ways.to(built.url).handle_request(built)
             try:
-                body = Body(response.status_code, response.headers.raw)
+                body = BodyReader(response.status_code, response.headers.raw)
                 for chunk in response.iter_raw():
-                    if not body.takes(chunk):
+                    if not body.feed(chunk):
                         break
-                return body.answer()
+                return body.result()
             finally:
                 response.close()
 
@@ -102,15 +102,15 @@ class Executor:
             transport.close()
 
 
-class AsyncExecutor:
+class AsyncHttpTransport:
     """The same for async code."""
 
     def __init__(self, base_url: str) -> None:
         self._ways = _Ways(_async_way, base_url)
 
-    async def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
+    async def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
         """One try, with the credential *header*, that takes *seconds* at most."""
-        before = until.set(time.monotonic() + seconds)
+        before = deadline.set(time.monotonic() + seconds)
         try:
             return await self._try(request, header, seconds)
         except _FAILURES as error:
@@ -118,18 +118,18 @@ class AsyncExecutor:
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         finally:
-            until.reset(before)
+            deadline.reset(before)
         raise _bare(interrupt)
 
-    async def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> Answer:
+    async def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
         with _built(request, header, seconds) as built:
             response = await self._ways.to(built.url).handle_async_request(built)
             try:
-                body = Body(response.status_code, response.headers.raw)
+                body = BodyReader(response.status_code, response.headers.raw)
                 async for chunk in response.aiter_raw():
-                    if not body.takes(chunk):
+                    if not body.feed(chunk):
                         break
-                return body.answer()
+                return body.result()
             finally:
                 await response.aclose()
 
@@ -174,13 +174,13 @@ class _Ways(Generic[_Transport]):
 
 def _way(verify: ssl.SSLContext, proxy: str | None) -> httpx.HTTPTransport:
     made = httpx.HTTPTransport(verify=verify, proxy=proxy)
-    made._pool._network_backend = Backend()  # noqa: SLF001  # httpx hands none on to its pool
+    made._pool._network_backend = DeadlineBackend()  # noqa: SLF001  # httpx hands none on to its pool
     return made
 
 
 def _async_way(verify: ssl.SSLContext, proxy: str | None) -> httpx.AsyncHTTPTransport:
     made = httpx.AsyncHTTPTransport(verify=verify, proxy=proxy)
-    made._pool._network_backend = AsyncBackend()  # noqa: SLF001  # as above
+    made._pool._network_backend = AsyncDeadlineBackend()  # noqa: SLF001  # as above
     return made
 
 
@@ -220,11 +220,11 @@ def _built(request: Request, header: tuple[str, Secret], seconds: float) -> Iter
         del built.headers[name]
 
 
-def _failure(error: Exception) -> Failure:
+def _failure(error: Exception) -> TransportError:
     kind = type(error).__name__
     late = isinstance(error, httpx.TimeoutException)
     words = "it took too long" if late else " ".join(_BYTES.split(str(error))[0].split())[:300]
-    return Failure(f"{kind}: {words}" if words else kind, sent=not isinstance(error, _NOT_SENT))
+    return TransportError(f"{kind}: {words}" if words else kind, sent=not isinstance(error, _NOT_SENT))
 
 
 def _bare(error: BaseException) -> BaseException:

@@ -20,7 +20,7 @@ _NETLOC = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])?(:[0-9
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))[!-.0-~]*)*")
 
 
-def base_address(url: str, hosts: Collection[str], *, source: str) -> str:
+def validate_base_url(url: str, hosts: Collection[str], *, source: str) -> str:
     """*Url* as a base address whose host may see the credential.
 
     Raises:

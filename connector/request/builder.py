@@ -10,8 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from locoia_pat.http.messages import Request
-from locoia_pat.outcomes import Finding, SpecError, invalid, shown
+from locoia_pat.http.exchange_types import Request
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import Finding, SpecError, invalid
 from locoia_pat.request.template import compiler as template
 from locoia_pat.secrets.secret import MASK, Secret, revealed
 from locoia_pat.spec.yaml import read
@@ -111,7 +112,7 @@ class Composer:
                 return found
         return None
 
-    def fills(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Each part of the request that has a template: where, the template, and the inputs it uses."""
         for slot, found in self._templates.items():
             uses: dict[Path, list[str]] = {}
@@ -142,7 +143,7 @@ class Composer:
                     case Secret() if key != "query":
                         pairs.append((name, item))
                     case _:
-                        told = f"{shown(item)} cannot stand in the {key} as {name}"
+                        told = f"{describe_value(item)} cannot stand in the {key} as {name}"
                         raise invalid(told, field=self._field(key, name))
         return pairs
 

@@ -27,7 +27,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from locoia_pat.outcomes import InvalidError, Problem, did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.request.allowed import advice, allowed, is_whole
 from locoia_pat.secrets.detect import is_token
 from locoia_pat.secrets.secret import Secret
@@ -97,7 +98,7 @@ class Inputs:
             return Problem("validation", message, field=field, hint=f"Allowed: {', '.join(spec.enum or ())}.")
         if meant := advice(spec, given, today):
             hint = f"{meant} {hint}"
-        told = "what was given" if spec.type == "password" else shown(given)
+        told = "what was given" if spec.type == "password" else describe_value(given)
         return Problem("validation", f"{told} is not allowed", field=field, hint=hint)
 
 
@@ -203,7 +204,9 @@ def _one_of(options: list[str]) -> Any:
     def check(value: str) -> str:
         if value not in known:
             raise PydanticCustomError(
-                "unknown_option", "{what}", {"what": f"{shown(value)} is no option{did_you_mean(value, options)}"}
+                "unknown_option",
+                "{what}",
+                {"what": f"{describe_value(value)} is no option{did_you_mean(value, options)}"},
             )
         return value
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.http.messages import Answer, Failure, Reply
+from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
 from locoia_pat.http.retry import retry_after, server_time
 from locoia_pat.outcomes import Code, Outcome, Problem
-from locoia_pat.response.error_message import error_in
-from locoia_pat.response.outputs import Payload, read_payload
+from locoia_pat.response.error_message import find_error_message
+from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.detect import suspects
 from locoia_pat.secrets.secret import Secret, held, load_json, masked, redact
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ParsedResponse:
     """What an answer means."""
 
     outcome: Outcome
@@ -36,7 +36,7 @@ class Verdict:
     """When a whole answer was given, by the server's clock where it told."""
 
 
-class Judge:
+class ResponseClassifier:
     """Judges the answers to one action."""
 
     def __init__(self, spec: ActionSpec, input_of: Callable[[str], str | None]) -> None:
@@ -44,9 +44,9 @@ class Judge:
         self._spec = spec
         self._input_of = input_of
 
-    def judge(self, answer: Answer, inputs: Mapping[str, Any], now: dt.datetime) -> Verdict:
+    def classify(self, answer: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
         """What *answer* means; *now* is this computer's time, used where the server gives none."""
-        if isinstance(answer, Failure):
+        if isinstance(answer, TransportError):
             return self._no_answer(answer)
         if 200 <= answer.status < 300:
             return self._success(answer, inputs, now)
@@ -57,13 +57,13 @@ class Judge:
         message, at_fault = _told(body)
         return self._failure(answer, message, self._field(at_fault), now)
 
-    def _no_answer(self, failure: Failure) -> Verdict:
+    def _no_answer(self, failure: TransportError) -> ParsedResponse:
         if failure.sent and self._spec.effect != "read":
             return self._unknown(None, f"no whole answer came: {failure.reason}")
         where = "no whole answer came" if failure.sent else "the API was not reached"
         return _problem(Outcome.NOT_DONE, "unavailable", f"{where}: {failure.reason}", hint="It is safe to repeat.")
 
-    def _success(self, reply: Reply, inputs: Mapping[str, Any], now: dt.datetime) -> Verdict:
+    def _success(self, reply: Response, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
         reading = self._spec.effect == "read"
         try:
             body = load_json(reply.text, self._spec.sealed)
@@ -81,22 +81,22 @@ class Judge:
                 return _problem(Outcome.REFUSED, code, message, status, field=self._field(at_fault), hint=hint)
             return self._unknown(reply.status, message)
         time = server_time(reply.headers, now)
-        payload = read_payload(self._spec, body, inputs, time)
-        if not isinstance(payload, Payload):
+        payload = extract_outputs(self._spec, body, inputs, time)
+        if not isinstance(payload, Outputs):
             return self._unusable(reply, payload)
         warnings = payload.warnings
         if reply.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {reply.status}, where {documented} is documented")
-        return Verdict(Outcome.DONE, payload.data, payload.secrets, warnings=warnings, at=time)
+        return ParsedResponse(Outcome.DONE, payload.data, payload.secrets, warnings=warnings, at=time)
 
-    def _unusable(self, reply: Reply, what: str) -> Verdict:
+    def _unusable(self, reply: Response, what: str) -> ParsedResponse:
         message = f"the API answered {reply.status}, but {what}"
         if self._spec.effect == "read":
             return _problem(Outcome.NOT_DONE, "unavailable", message, reply.status, hint="It is safe to repeat.")
         return self._unknown(reply.status, message)
 
-    def _failure(self, reply: Reply, message: str | None, field: str | None, now: dt.datetime) -> Verdict:
+    def _failure(self, reply: Response, message: str | None, field: str | None, now: dt.datetime) -> ParsedResponse:
         status = reply.status
         told = f"the API answered {status}" + (f": {message}" if message else "")
         if status == 429:
@@ -123,7 +123,7 @@ class Judge:
         """What to do, by the spec, else in general."""
         return self._spec.reply.errors.get(str(status)) or _HINTS.get(code)
 
-    def _unknown(self, status: int | None, message: str) -> Verdict:
+    def _unknown(self, status: int | None, message: str) -> ParsedResponse:
         look = self._spec.look
         own = self._spec.reply.errors.get(str(status))
         hint = "It may have happened, so it was not repeated; look before you run it again."
@@ -134,7 +134,7 @@ class Judge:
 
 def _told(body: object) -> tuple[str | None, str | None]:
     """The API's own words and the field at fault, without what is, or looks like, a secret."""
-    message, at_fault = error_in(body)
+    message, at_fault = find_error_message(body)
     if message is None:
         return None, at_fault
     message = redact(message, () if isinstance(body, Secret) else held(body))
@@ -162,8 +162,8 @@ def _problem(
     field: str | None = None,
     hint: str | None = None,
     next: str | None = None,
-) -> Verdict:
-    return Verdict(outcome, problem=Problem(code, message, status, field, hint, next))
+) -> ParsedResponse:
+    return ParsedResponse(outcome, problem=Problem(code, message, status, field, hint, next))
 
 
 _CODES: dict[int, Code] = {

@@ -21,7 +21,7 @@ _MAX_TEXT = 20_000
 """Characters that are looked at: an answer may be far longer than what is told of it."""
 
 
-def error_in(body: object) -> tuple[str | None, str | None]:
+def find_error_message(body: object) -> tuple[str | None, str | None]:
     """The API's own words on what went wrong, on one line, and the name of the field at fault, where it says one.
 
     Read are ``detail``, ``message``, ``error``, ``errors`` and ``title`` as texts, lists or objects, plain text, and

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Payload:
+class Outputs:
     """The outputs of one answer."""
 
     data: Mapping[str, Any]
@@ -29,31 +29,31 @@ class Payload:
     warnings: tuple[str, ...]
 
 
-def read_payload(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now: dt.datetime) -> Payload | str:
+def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now: dt.datetime) -> Outputs | str:
     """The outputs that *spec* declares, from the JSON *body*; or, as a text, why there are none.
 
     An answer is whole when the payload has the declared shape and each secret in it is usable.
     """
     reader = _Reader(inputs, now)
     reply = spec.reply
-    places = [found for place in reply.at if (found := at(body, place)) is not None]
+    places = [found for place in reply.at if (found := get_path(body, place)) is not None]
     if reply.rows:
         for place in places:
             if isinstance(place, list) and all(isinstance(row, dict) for row in place):
                 rows = [reader.outputs(reply.output, row) for row in place]
-                return Payload({reply.rows: rows}, {}, tuple(reader.warnings))
+                return Outputs({reply.rows: rows}, {}, tuple(reader.warnings))
         return f"no list of {reply.rows} is in it"
     if not reply.output:
-        return Payload({}, {}, ())
+        return Outputs({}, {}, ())
     objects = [place for place in places if isinstance(place, dict)]
     if not objects:
         return "no object is in it"
     for place in objects:
-        found = {name: at(place, reply.output[name].source or name) for name in spec.secrets}
+        found = {name: get_path(place, reply.output[name].source or name) for name in spec.secrets}
         secrets = {name: value for name, value in found.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
             data = redacted(reader.outputs(reply.output, place), secrets.values())  # an API may repeat it elsewhere
-            return Payload(data, secrets, tuple(reader.warnings))
+            return Outputs(data, secrets, tuple(reader.warnings))
     return f"no usable {spec.secrets[0]} is in it"
 
 
@@ -61,7 +61,7 @@ def _is_usable(value: Secret) -> bool:
     return usable(value.reveal())
 
 
-def at(body: object, path: str) -> object:
+def get_path(body: object, path: str) -> object:
     """What stands at the dotted *path* of *body*, ``$`` being the whole; None where nothing does."""
     if path == "$":
         return body
@@ -90,8 +90,8 @@ class _Reader:
             if output.days_until:
                 data[name] = None  # keeps its place
             elif output.parts:
-                data[name] = parts(output.parts, at(given, output.source or name))
-            elif (value := at(given, output.source or name)) is None:
+                data[name] = parts(output.parts, get_path(given, output.source or name))
+            elif (value := get_path(given, output.source or name)) is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":
                 self._time(name, value, data, times)

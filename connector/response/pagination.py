@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from locoia_pat.http.messages import Failure
+from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.outcomes import Outcome, Problem
-from locoia_pat.response.classify import Verdict
-from locoia_pat.response.outputs import at
+from locoia_pat.response.classify import ParsedResponse
+from locoia_pat.response.outputs import get_path
 from locoia_pat.secrets.secret import Secret, load_json
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from locoia_pat.http.messages import Answer, Reply, Request
+    from locoia_pat.http.exchange_types import Request, Response, ResponseOrError
     from locoia_pat.spec.model import ActionSpec, PagesSpec
 
 # RFC 8288, 3: an address in angle brackets, and what is said of it.
@@ -28,7 +28,7 @@ _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r';\s*rel\s*=\s*"?([^";,]*)', re.IGNORECASE)
 
 
-class Pages:
+class Paginator:
     """Gathers the pages of one read."""
 
     def __init__(self, spec: ActionSpec, pages: PagesSpec, first: Request) -> None:
@@ -42,15 +42,15 @@ class Pages:
         self._count = 0
         self._warnings: dict[str, None] = {}
         self._next: str | None = None
-        self._failed: Verdict | None = None
+        self._failed: ParsedResponse | None = None
         self._at: dt.datetime | None = None
 
-    def take(self, answer: Answer, verdict: Verdict) -> Request | None:
+    def advance(self, answer: ResponseOrError, verdict: ParsedResponse) -> Request | None:
         """Take an answer and its *verdict*; gives the request for the next page, None where this was the last."""
         self._count += 1
         self._warnings |= dict.fromkeys(verdict.warnings)
         self._at = verdict.at
-        if isinstance(answer, Failure) or verdict.data is None:
+        if isinstance(answer, TransportError) or verdict.data is None:
             self._failed = verdict
             return None
         rows: list[Any] = verdict.data[self._spec.reply.rows or ""]
@@ -63,7 +63,7 @@ class Pages:
         try:
             following = None if counted and not rows else self._following(answer)
         except ValueError as error:
-            self._failed = Verdict(Outcome.NOT_DONE, problem=Problem("unavailable", str(error), answer.status))
+            self._failed = ParsedResponse(Outcome.NOT_DONE, problem=Problem("unavailable", str(error), answer.status))
             return None
         if following is not None and self._count == self._pages.most:
             self._warnings[f"the list was cut after {self._count} pages; there may be more"] = None
@@ -71,17 +71,17 @@ class Pages:
         self._request = following or self._request
         return following
 
-    def verdict(self) -> Verdict:
+    def parsed(self) -> ParsedResponse:
         """What all answers together mean: a page that failed fails the whole."""
         if self._failed is None:
             data = {self._spec.reply.rows or "": self._rows}
-            return Verdict(Outcome.DONE, data, warnings=tuple(self._warnings), at=self._at)
+            return ParsedResponse(Outcome.DONE, data, warnings=tuple(self._warnings), at=self._at)
         problem = self._failed.problem
         if problem is None or self._count == 1:
             return self._failed
         return replace(self._failed, problem=replace(problem, message=f"page {self._count}: {problem.message}"))
 
-    def _following(self, reply: Reply) -> Request | None:
+    def _following(self, reply: Response) -> Request | None:
         pages = self._pages
         match pages.by:
             case "page":
@@ -95,9 +95,9 @@ class Pages:
                 address = self._told(reply, f'"{pages.at}"') if pages.at else _next_link(reply.headers.get("link", ""))
                 return None if not address else replace(self._first, url=self._checked(address))
 
-    def _told(self, reply: Reply, where: str) -> str | None:
+    def _told(self, reply: Response, where: str) -> str | None:
         """The cursor or address in the answer; None where it ends."""
-        value = at(load_json(reply.text, self._spec.sealed), self._pages.at or "$")
+        value = get_path(load_json(reply.text, self._spec.sealed), self._pages.at or "$")
         if value is None or value == "":
             return None
         if isinstance(value, bool | dict | list | Secret | float):

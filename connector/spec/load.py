@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locoia_pat.outcomes import Finding, SpecError, did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import Finding, SpecError, invalid
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -98,7 +99,7 @@ class SpecFolder:
         if name not in self._actions:
             if name not in self.names:
                 raise invalid(
-                    f"there is no action {shown(name)}{did_you_mean(name, self.names)}",
+                    f"there is no action {describe_value(name)}{did_you_mean(name, self.names)}",
                     field="action",
                     hint=f"Actions: {', '.join(self.names)}.",
                     next="locoia-pat actions",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from locoia_pat.outcomes import Finding, SpecError, did_you_mean, listed
+from locoia_pat.messages import did_you_mean, join_names
+from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec import yaml as document
 from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Located, SuperSpec
 from locoia_pat.spec.rules import action_findings, connector_findings, super_findings
@@ -92,7 +93,7 @@ def _finding(model: type[BaseModel], source: document.Document, loc: document.Pa
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
         hint = did_you_mean(str(loc[-1]), known)
-        told = f'unknown key "{loc[-1]}"{hint} (known here: {listed(known)})'
+        told = f'unknown key "{loc[-1]}"{hint} (known here: {join_names(known)})'
         return source.finding("unknown-key", loc, told, at_key=True)
     if kind == "missing":
         return source.finding("missing-key", loc[:-1], f'the key "{loc[-1]}" is missing')

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from locoia_pat.http.url import is_loopback
-from locoia_pat.outcomes import Finding, did_you_mean
+from locoia_pat.messages import did_you_mean
 from locoia_pat.spec.pattern import named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from locoia_pat.outcomes import Finding
     from locoia_pat.spec import yaml as document
     from locoia_pat.spec.form import Input, InputType
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Method, Output, SuperSpec

@@ -10,7 +10,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.outcomes import did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret, Variables, credential
 from locoia_pat.stores.store import Credential, Entry, Keeps, Sink
 
@@ -113,8 +114,8 @@ def find_ref(
     if scheme == "env":
         variables = environ or Variables(os.environ)
         if place not in variables:
-            raise invalid(f"the variable {shown(place)} is not set", field=field)
-        return _credential(variables[place], f"the variable {shown(place)}", field)
+            raise invalid(f"the variable {describe_value(place)} is not set", field=field)
+        return _credential(variables[place], f"the variable {describe_value(place)}", field)
     return _credential(_line(stdin), "standard input", field)
 
 
@@ -174,7 +175,7 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     schemes = (*_READ_BACK, "command", *_offered, "env")
     if not colon or not place or scheme not in schemes:
         unknown = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
-        told = f"{shown(scheme)} is no kind of place{did_you_mean(scheme, schemes)}"
+        told = f"{describe_value(scheme)} is no kind of place{did_you_mean(scheme, schemes)}"
         raise invalid(
             told if unknown else "this names no place",
             field=field,
@@ -190,7 +191,7 @@ def _keyed(place: str, *, field: str) -> tuple[str, Key]:
         return place, "current"
     if key not in _KEYS or not path:
         raise invalid(
-            f"{shown(key)} is no part of a token file",
+            f"{describe_value(key)} is no part of a token file",
             field=field,
             hint="Its parts are #current, #previous and #pending.",
         )

@@ -15,7 +15,8 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.detect import suspects
 from locoia_pat.secrets.secret import Secret, credential, redact
 from locoia_pat.stores.record import Record
@@ -71,7 +72,7 @@ class CommandSink:
         """
         if shutil.which(self._words[0]) is None:
             name = self._words[0]
-            told = shown(name) if any(suspects(name)) else name
+            told = describe_value(name) if any(suspects(name)) else name
             raise invalid(f"there is no program {told} that can be run", field=self._field)
 
     def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record

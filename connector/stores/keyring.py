@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.extras import require
+from locoia_pat.extras import import_extra
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores.record_store import Place
@@ -29,7 +29,7 @@ class KeyringSink(Place):
         self._service, _, self._name = place.partition("/")
         if not self._service or not self._name:
             raise invalid("a place in the keyring is keyring:SERVICE/NAME", field=field)
-        self._keyring: Any = require("keyring", "keyring")
+        self._keyring: Any = import_extra("keyring", "keyring")
 
     @property
     def ref(self) -> str:

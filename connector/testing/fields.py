@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote_plus
 
-from locoia_pat.engine.action import Action
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.secrets.detect import named_secret, random_runs, suspects, weakly_named
 from locoia_pat.secrets.secret import MASK
 from locoia_pat.spec.model import ActionSpec
@@ -64,7 +64,7 @@ class Marks:
                 continue
             names |= {*spec.sealed}
             secret = {name for name, field in spec.inputs.items() if field.type == "password"}
-            for place, _, inputs in Action(spec).fills() if secret else ():
+            for place, _, inputs in CompiledAction(spec).template_uses() if secret else ():
                 if secret & {*inputs}:
                     slot, _, name = place.rpartition(".")
                     names.add(name)

@@ -165,6 +165,6 @@ class _Keeper:
 
 def _vcr(part: str = "") -> Any:
     """The part of vcrpy, which is an extra."""
-    from locoia_pat.extras import require  # noqa: PLC0415  # the plugin is loaded by every pytest there is
+    from locoia_pat.extras import import_extra  # noqa: PLC0415  # the plugin is loaded by every pytest there is
 
-    return require(f"vcr.{part}".rstrip("."), "cassettes")
+    return import_extra(f"vcr.{part}".rstrip("."), "cassettes")

@@ -15,7 +15,7 @@ from locoia_pat.authoring.export import jsonschema
 from locoia_pat.authoring.export import schemas as shapes
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.request.validation import Inputs
-from locoia_pat.response.outputs import Payload, read_payload
+from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.form import Input
 from locoia_pat.spec.load import SpecFolder
@@ -81,8 +81,8 @@ def test_whatever_an_api_answers_the_outputs_fit_their_schema(body: dict[str, An
     spec = SpecFolder().action("list_pats" if rows else "get_connector_auth")
     reply = spec.reply.model_copy(update={"output": EVERYTHING, "rows": "tokens" if rows else None})
     spec = spec.model_copy(update={"reply": reply})
-    read = read_payload(spec, [body] if rows else body, {}, NOW)
-    assert isinstance(read, Payload)
+    read = extract_outputs(spec, [body] if rows else body, {}, NOW)
+    assert isinstance(read, Outputs)
     row = shapes.read(EVERYTHING)
     for data in read.data["tokens"] if rows else [read.data]:
         Draft202012Validator(row).validate(data)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from locoia_pat import InvalidError
 from locoia_pat.authoring import locoia
 from locoia_pat.authoring.locoia.reading import Imported, imported
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.yaml import read as yaml
 from tests.security.test_coercion import BODY, CONSTANTS, INPUTS
@@ -52,7 +52,7 @@ def test_an_export_with_its_sidecar_gives_back_the_specs(tmp_path: Path, name: s
     assert [back.spec(each).model_dump() for each in back.names] == [
         specs.spec(each).model_dump() for each in specs.names
     ]
-    assert check(back, whole=False) == []
+    assert check_specs(back, whole=False) == []
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -92,7 +92,7 @@ def test_specs_of_every_part_of_the_language_come_back(tmp_path: Path) -> None:
         effect="delete",
     )
     specs = SpecFolder(folder(tmp_path / "specs", shared, whole, rows, search, gone))
-    assert check(specs) == []
+    assert check_specs(specs) == []
     done = imported(jsons(specs))
     assert (done.missing, done.changed) == ([], [])
     assert values(written(done, tmp_path / "back")) == values(specs)
@@ -165,7 +165,7 @@ def test_without_the_sidecar_what_is_missing_is_listed_and_the_rest_is_there(tmp
     assert update["request"]["omit_null"] is True
     assert update["inputs"]["tags"] == {"title": "Tags", "type": "text", "multiple": True}
     back = written(done, tmp_path / "back")
-    assert {finding.code for finding in check(back)} == {"missing-key"}
+    assert {finding.code for finding in check_specs(back)} == {"missing-key"}
 
 
 # What Locoia's documentation shows
@@ -239,7 +239,7 @@ def test_a_base_connector_with_every_key_filled_is_kept_whole(tmp_path: Path) ->
     )
     assert spec["auth"]["info"] == "From the settings."
     back = written(done, tmp_path / "back")
-    assert check(back) == []
+    assert check_specs(back) == []
     assert json.loads(locoia.files(back)["connector.json"]) == full
 
 
@@ -322,7 +322,7 @@ def test_a_form_s_inputs_are_right_and_lead_back_to_the_form(tmp_path: Path) -> 
 def test_a_field_of_a_type_that_is_not_known_is_for_the_checker_to_tell(tmp_path: Path) -> None:
     done = read(f={"a": {"title": "A", "type": "textarea"}}, connector={"name": "Acme"})
     assert made(done, "f.yaml")["inputs"] == {"a": {"title": "A", "type": "textarea"}}
-    assert any("inputs.a.type" in finding.message for finding in check(written(done, tmp_path / "back")))
+    assert any("inputs.a.type" in finding.message for finding in check_specs(written(done, tmp_path / "back")))
 
 
 @pytest.mark.parametrize(

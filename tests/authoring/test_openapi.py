@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.authoring.export import openapi
-from locoia_pat.engine.action import Action
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.examples import run
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
@@ -67,7 +67,7 @@ def test_every_action_that_sends_a_request_is_an_operation(folder: Path | None) 
 def test_what_the_examples_send_and_answer_is_what_the_document_says(folder: Path | None) -> None:
     specs, found = SpecFolder(folder), document(folder)
     for _, _, operation in operations(found):
-        action = Action(specs.action(operation["operationId"]))
+        action = CompiledAction(specs.action(operation["operationId"]))
         for example in action.spec.examples:
             for request, reply in run(action, example).exchanges:
                 content = operation.get("requestBody", {"content": {}})["content"]
@@ -164,7 +164,7 @@ def acme(folder: Path, auth: str = "", **actions: str) -> Any:
         folder.joinpath(f"{name}.yaml").write_text(ACTION % (name, name, name, effect) + text + reply)
     specs = SpecFolder(folder)
     for name in specs.names:
-        Action(specs.action(name))  # they are right
+        CompiledAction(specs.action(name))  # they are right
     found = document(folder)
     assert list(OpenAPIV31SpecValidator(found).iter_errors()) == []
     return found

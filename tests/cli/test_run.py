@@ -66,7 +66,7 @@ WRONG = {
     "unknown action": (["creat_pat", *GOOD], "did you mean create_pat?", "action"),
     "unknown option": (["create_pat", *GOOD, "--tokn-to", "x"], "--tokn-to", None),
     "no value": (["create_pat", "expiration"], '"expiration" is no input', None),
-    "a token as input": (["create_pat", CREDENTIAL], "a text of 32 characters is no input", None),
+    "a token as input": (["create_pat", CREDENTIAL], "a 32-character string is no input", None),
     "missing": (["create_pat", "scopes=embed", "note=CI"], "is missing", "expiration"),
     "unknown input": (["create_pat", *GOOD, "notes=x"], "did you mean note?", "notes"),
     "unknown scope": (
@@ -75,7 +75,7 @@ WRONG = {
         "scopes",
     ),
     "joined scopes": (["create_pat", "expiration=1", "note=x", "scopes=embed,company"], "is not allowed", "scopes"),
-    "long note": (["create_pat", "expiration=1", "scopes=embed", f"note={'x' * 256}"], "256 characters", "note"),
+    "long note": (["create_pat", "expiration=1", "scopes=embed", f"note={'x' * 256}"], "256-character string", "note"),
     "twice": (["create_pat", *GOOD, "note=again"], "is given twice", "note"),
     "null note": (["create_pat", "expiration=1", "scopes=[1]", "note=null"], "1 is not allowed", "scopes"),
     **{

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
 from tests.support.connectors import command
 from tests.support.loopback import Got, answer, serving
@@ -45,7 +45,7 @@ NOTHING = "reply: {ok: [200], output: {}}\n"
 def folder(place: Path, spec: str, auth: str = BEARER) -> Path:
     (place / "connector.yaml").write_text(CONNECTOR + auth)
     (place / "act.yaml").write_text(ACT + spec)
-    assert check(SpecFolder(place)) == []
+    assert check_specs(SpecFolder(place)) == []
     return place
 
 

@@ -21,7 +21,7 @@ from locoia_pat.actions.sandbox.fault import KINDS
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.authoring import spec_schema as schema
 from locoia_pat.cli import group
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import Code, FindingCode, Outcome
 from locoia_pat.request.template.dialect import FILTERS
 from locoia_pat.spec.form import Input, InputType
@@ -220,5 +220,5 @@ CONNECTORS = sorted(file.parent for file in (ROOT / "docs" / "examples").glob("*
 @pytest.mark.parametrize("folder", CONNECTORS, ids=lambda folder: folder.name)
 def test_the_connectors_shown_are_right_and_their_examples_come_true(folder: Path) -> None:
     specs = SpecFolder(folder)
-    assert check(specs, whole=True) == []
+    assert check_specs(specs, whole=True) == []
     assert all(specs.action(name).examples for name in specs.names)

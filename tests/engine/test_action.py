@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.engine.action import Action, Authorization
-from locoia_pat.http.messages import Failure, Reply
+from locoia_pat.engine.action import AuthHeader, CompiledAction
+from locoia_pat.http.exchange_types import Response, TransportError
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, SpecError
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.load import SpecFolder
@@ -21,7 +21,7 @@ from locoia_pat.spec.parse import parse_action, parse_connector
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from locoia_pat.response.classify import Verdict
+    from locoia_pat.response.classify import ParsedResponse
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 BASE = "https://api.locoia.com/v1"
@@ -37,11 +37,11 @@ BODY = {
 }
 
 FOLDER = SpecFolder()
-CREATE = Action(FOLDER.action("create_pat"))
-LIST = Action(FOLDER.action("list_pats"))
-REGENERATE = Action(FOLDER.action("regenerate_pat"))
+CREATE = CompiledAction(FOLDER.action("create_pat"))
+LIST = CompiledAction(FOLDER.action("list_pats"))
+REGENERATE = CompiledAction(FOLDER.action("regenerate_pat"))
 
-SEALED = Action(
+SEALED = CompiledAction(
     parse_action(
         """\
 spec: 1
@@ -63,15 +63,17 @@ reply: {ok: [204], output: {}}
 )
 
 
-def _reply(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply(status, headers or {}, Secret(body if isinstance(body, str) else json.dumps(body)))
+def _reply(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, headers or {}, Secret(body if isinstance(body, str) else json.dumps(body)))
 
 
-def _judge(action: Action, status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Verdict:
-    return action.judge(_reply(status, body, headers), INPUTS, NOW)
+def _judge(
+    action: CompiledAction, status: int, body: object = None, headers: Mapping[str, str] | None = None
+) -> ParsedResponse:
+    return action.classify(_reply(status, body, headers), INPUTS, NOW)
 
 
-def _problem(verdict: Verdict) -> Problem:
+def _problem(verdict: ParsedResponse) -> Problem:
     assert verdict.problem is not None
     assert verdict.data is None
     assert not verdict.secrets
@@ -136,7 +138,7 @@ def test_the_inputs_of_an_action_are_checked() -> None:
 
 def test_unknown_options_pass_only_where_the_caller_says_so() -> None:
     inputs = {**INPUTS, "scopes": ["brand_new"]}
-    assert Action(CREATE.spec, any_option=["scopes"]).check(inputs) == inputs
+    assert CompiledAction(CREATE.spec, any_option=["scopes"]).check(inputs) == inputs
     with pytest.raises(InvalidError, match="brand_new"):
         CREATE.check(inputs)
 
@@ -166,7 +168,7 @@ def test_a_revoke_that_cannot_be_said_is_none() -> None:
         "reply: {ok: [200], output: {id: {type: text}, name: {type: text, nullable: true},"
         " key: {type: text, secret: once}}}\n"
     )
-    action = Action(parse_action(text, "make.yaml"))
+    action = CompiledAction(parse_action(text, "make.yaml"))
     assert action.revoke_inputs({"id": "7", "name": "x"}) == {"name": "key-x"}
     assert action.revoke_inputs({"id": "7", "name": None}) is None
 
@@ -245,7 +247,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize("action", [CREATE, LIST, REGENERATE], ids=["create", "read", "rotate"])
 @pytest.mark.parametrize(("status", "code"), REFUSALS)
-def test_an_answer_in_the_400s_is_a_refusal(action: Action, status: int, code: str) -> None:
+def test_an_answer_in_the_400s_is_a_refusal(action: CompiledAction, status: int, code: str) -> None:
     verdict = _judge(action, status, {"message": "because"})
     problem = _problem(verdict)
     assert (verdict.outcome, problem.code, problem.status) == (Outcome.REFUSED, code, status)
@@ -269,7 +271,7 @@ def test_an_answer_that_tells_nothing_is_unknown_for_an_effect_and_not_done_for_
 
 
 @pytest.mark.parametrize("action", [CREATE, LIST], ids=["create", "read"])
-def test_a_redirect_says_that_it_was_not_followed(action: Action) -> None:
+def test_a_redirect_says_that_it_was_not_followed(action: CompiledAction) -> None:
     for status in (300, 302, 399):
         assert _problem(_judge(action, status)).message.endswith(
             "redirects are not followed, for the credential belongs to one host"
@@ -289,7 +291,7 @@ def test_a_redirect_says_that_it_was_not_followed(action: Action) -> None:
     ids=["seconds", "date", "none", "unreadable"],
 )
 @pytest.mark.parametrize("action", [CREATE, LIST], ids=["create", "read"])
-def test_too_many_requests_did_not_happen(action: Action, headers: dict[str, str], hint: str) -> None:
+def test_too_many_requests_did_not_happen(action: CompiledAction, headers: dict[str, str], hint: str) -> None:
     verdict = _judge(action, 429, {"message": "slow down"}, headers)
     assert verdict.outcome is Outcome.NOT_DONE
     assert verdict.problem == Problem("rate_limited", "the API answered 429: slow down", 429, hint=hint)
@@ -369,7 +371,7 @@ def test_a_whole_answer_with_an_empty_error_is_done(extra: dict[str, Any]) -> No
 
 
 def test_an_answer_that_was_lost_is_unknown_for_an_effect() -> None:
-    verdict = CREATE.judge(Failure("the connection broke", sent=True), INPUTS, NOW)
+    verdict = CREATE.classify(TransportError("the connection broke", sent=True), INPUTS, NOW)
     problem = _problem(verdict)
     assert (verdict.outcome, problem.code, problem.status) == (Outcome.UNKNOWN, "unknown", None)
     assert problem.message == "no whole answer came: the connection broke"
@@ -384,14 +386,14 @@ def test_an_answer_that_was_lost_is_unknown_for_an_effect() -> None:
     ],
     ids=["create unsent", "read unsent", "read lost"],
 )
-def test_what_was_not_sent_or_was_a_read_did_not_happen(action: Action, sent: bool, message: str) -> None:
-    verdict = action.judge(Failure("no route", sent=sent), INPUTS, NOW)
+def test_what_was_not_sent_or_was_a_read_did_not_happen(action: CompiledAction, sent: bool, message: str) -> None:
+    verdict = action.classify(TransportError("no route", sent=sent), INPUTS, NOW)
     assert verdict.outcome is Outcome.NOT_DONE
     assert verdict.problem == Problem("unavailable", message, hint="It is safe to repeat.")
 
 
 def test_without_an_action_to_look_with_there_is_no_next_command() -> None:
-    problem = _problem(SEALED.judge(Failure("lost", sent=True), {}, NOW))
+    problem = _problem(SEALED.classify(TransportError("lost", sent=True), {}, NOW))
     assert problem.next is None
 
 
@@ -415,12 +417,12 @@ def test_whatever_the_api_answers_an_effect_is_done_only_with_a_token(status: in
         assert verdict.outcome is Outcome.REFUSED
 
 
-def _authorization(auth: dict[str, str], env: str = "{token: ACME_TOKEN}") -> Authorization:
+def _authorization(auth: dict[str, str], env: str = "{token: ACME_TOKEN}") -> AuthHeader:
     text = (
         "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
         f"hosts: [api.acme.example]\nenv: {env}\nauth: {json.dumps(auth)}\n"
     )
-    return Authorization(parse_connector(text, "connector.yaml"))
+    return AuthHeader(parse_connector(text, "connector.yaml"))
 
 
 @pytest.mark.parametrize(

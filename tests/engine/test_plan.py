@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from locoia_pat.engine.action import Action
-from locoia_pat.engine.plan import Plan
+from locoia_pat.engine.action import CompiledAction
+from locoia_pat.engine.request_plan import Plan
 from locoia_pat.secrets.secret import MASK
 from locoia_pat.spec.load import SpecFolder
 
@@ -13,7 +13,7 @@ FOLDER = SpecFolder()
 
 
 def test_a_plan_is_the_request_with_its_credential_masked() -> None:
-    action = Action(FOLDER.action("regenerate_pat"))
+    action = CompiledAction(FOLDER.action("regenerate_pat"))
     request = action.request(action.check({"token_id": "7", "expiration": None}), "https://api.locoia.com/v1")
     plan = Plan.of(action, request, "Authorization", []).to_dict()
     assert plan == {
@@ -42,7 +42,7 @@ def test_a_plan_is_the_request_with_its_credential_masked() -> None:
 
 
 def test_a_plan_of_a_request_without_a_body_has_none() -> None:
-    action = Action(FOLDER.action("list_pats"))
+    action = CompiledAction(FOLDER.action("list_pats"))
     plan = Plan.of(action, action.request({}, "https://api.locoia.com/v1"), "X-Key", [])
     assert plan.body is None
     assert plan.retry == "up to 3 tries: after a lost answer, 408, 429 and 5xx"

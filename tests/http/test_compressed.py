@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.http.body import MAX_ANSWER
+from locoia_pat.http.body import MAX_RESPONSE_BYTES
 from tests.support.loopback import send, serving
 
 ROWS = json.dumps([{"id": str(n), "note": "x" * 50} for n in range(100)]).encode()
@@ -49,7 +49,7 @@ def test_a_packed_answer_is_read(content: bytes, encoding: str) -> None:
         (b"no gzip", "gzip", "the answer cannot be unpacked"),
         (gzip.compress(gzip.compress(ROWS)), "gzip, gzip", "packed in a way that was not asked for"),
         (ROWS, "br", "packed in a way that was not asked for"),
-        (gzip.compress(b" " * (MAX_ANSWER + 1)), "gzip", f"larger than {MAX_ANSWER} bytes"),
+        (gzip.compress(b" " * (MAX_RESPONSE_BYTES + 1)), "gzip", f"larger than {MAX_RESPONSE_BYTES} bytes"),
     ],
     ids=["cut", "no gzip", "twice", "another", "bomb"],
 )

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, Outcome, Secret, SpecError
-from locoia_pat.http.messages import Failure, Request
-from locoia_pat.http.transport import Executor
+from locoia_pat.http.exchange_types import Request, TransportError
+from locoia_pat.http.transport import HttpTransport
 from tests.support.loopback import TOKEN, answer, created, raw, send, serving
 
 CREDENTIAL = "fake-credential-0123456789abcdef"
@@ -129,10 +129,10 @@ def test_another_host_is_reached_through_the_proxy_of_the_usual_variables() -> N
 def test_no_proxy_names_hosts_that_are_reached_directly(exempt: str, through: bool) -> None:
     with serving(answer(502)) as proxy, serving() as server:
         os.environ.update(ALL_PROXY=f"127.0.0.1:{proxy.port}", NO_PROXY=exempt.format(port=server.port))
-        executor = Executor(f"https://127.1:{server.port}")  # a host that is not known to be this computer, and is
+        executor = HttpTransport(f"https://127.1:{server.port}")  # a host that is not known to be this computer, and is
         failure = executor.send(Request("GET", f"https://127.1:{server.port}/x"), HEADER, 5)
         executor.close()
-    assert isinstance(failure, Failure)
+    assert isinstance(failure, TransportError)
     assert not failure.sent
     assert [got.method for got in proxy.got] == (["CONNECT"] if through else [])
 

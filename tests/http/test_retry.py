@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.http.messages import Answer, Failure, Reply
-from locoia_pat.http.retry import DEADLINE, TRIES, http_date, retry_after, server_time, wait
+from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
+from locoia_pat.http.retry import (
+    DEFAULT_TIMEOUT,
+    MAX_ATTEMPTS,
+    http_date,
+    retry_after,
+    seconds_until_retry,
+    server_time,
+)
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import Effect, Method
 
@@ -22,25 +29,27 @@ if TYPE_CHECKING:
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 EFFECTS: list[Effect] = list(get_args(Effect))
 METHODS: list[Method] = list(get_args(Method))
-LOST = Failure("the answer was cut", sent=True)
-UNSENT = Failure("no connection", sent=False)
+LOST = TransportError("the answer was cut", sent=True)
+UNSENT = TransportError("no connection", sent=False)
 
 
-def _reply(status: int, headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply(status, headers or {}, Secret(""))
+def _reply(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, headers or {}, Secret(""))
 
 
 def _wait(
     effect: Effect,
     method: Method,
-    answer: Answer,
+    answer: ResponseOrError,
     *,
     tries: int = 1,
     spent: float = 0.0,
-    deadline: float = DEADLINE,
+    deadline: float = DEFAULT_TIMEOUT,
     jitter: float = 0.0,
 ) -> float | None:
-    return wait(effect, method, answer, tries=tries, spent=spent, deadline=deadline, now=NOW, jitter=jitter)
+    return seconds_until_retry(
+        effect, method, answer, tries=tries, spent=spent, deadline=deadline, now=NOW, jitter=jitter
+    )
 
 
 times = st.datetimes(  # hypothesis draws naive times and adds the zone
@@ -57,14 +66,16 @@ headers = st.fixed_dictionaries(
         "date": times.map(format_datetime),
     },
 )
-any_answer = st.builds(_reply, st.integers(100, 599), headers) | st.builds(Failure, st.just("lost"), sent=st.booleans())
+any_answer = st.builds(_reply, st.integers(100, 599), headers) | st.builds(
+    TransportError, st.just("lost"), sent=st.booleans()
+)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_what_may_have_happened_repeats_only_where_that_is_harmless(effect: Effect, method: Method) -> None:
     harmless = effect == "read" or method in {"PUT", "DELETE"}
-    answers: list[Answer] = [LOST, *map(_reply, (408, 500, 502, 503, 504, 599))]
+    answers: list[ResponseOrError] = [LOST, *map(_reply, (408, 500, 502, 503, 504, 599))]
     for answer in answers:
         assert (_wait(effect, method, answer) is not None) == harmless, answer
 
@@ -85,7 +96,7 @@ def test_an_answer_that_would_come_again_does_not_repeat(effect: Effect, method:
 
 def test_there_are_three_tries() -> None:
     assert [_wait("read", "GET", UNSENT, tries=tries) is None for tries in (1, 2, 3, 4)] == [False, False, True, True]
-    assert TRIES == 3
+    assert MAX_ATTEMPTS == 3
 
 
 def test_waits_double_and_chance_adds_up_to_as_much_again() -> None:
@@ -119,13 +130,13 @@ def test_the_time_spent_counts_against_the_deadline() -> None:
     jitter=st.floats(0, 1),
 )
 def test_no_wait_passes_the_deadline(
-    *, effect: Effect, method: Method, answer: Answer, tries: int, spent: float, deadline: float, jitter: float
+    *, effect: Effect, method: Method, answer: ResponseOrError, tries: int, spent: float, deadline: float, jitter: float
 ) -> None:
     seconds = _wait(effect, method, answer, tries=tries, spent=spent, deadline=deadline, jitter=jitter)
     if seconds is not None:
         assert seconds >= 0
         assert spent + seconds < deadline
-        assert tries < TRIES
+        assert tries < MAX_ATTEMPTS
 
 
 @given(
@@ -135,13 +146,13 @@ def test_no_wait_passes_the_deadline(
     tries=st.integers(1, 5),
 )
 def test_a_post_that_may_have_arrived_is_never_repeated(
-    effect: Effect, method: Method, answer: Answer, tries: int
+    effect: Effect, method: Method, answer: ResponseOrError, tries: int
 ) -> None:
     if _wait(effect, method, answer, tries=tries) is not None:
         match answer:
-            case Failure(sent=sent):
+            case TransportError(sent=sent):
                 assert not sent
-            case Reply(status=status):
+            case Response(status=status):
                 assert status == 429
 
 

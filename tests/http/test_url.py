@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.http.url import base_address, is_loopback
+from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.outcomes import InvalidError
 
 HOSTS = ["api.locoia.com", "eu.locoia.com"]
@@ -30,7 +30,7 @@ HOSTS = ["api.locoia.com", "eu.locoia.com"]
     ],
 )
 def test_an_address_of_the_connector_or_of_this_computer_may_be_called(url: str, address: str) -> None:
-    assert base_address(url, HOSTS, source="base_url") == address
+    assert validate_base_url(url, HOSTS, source="base_url") == address
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_address_of_the_connector_or_of_this_computer_may_be_called(url: str,
 )
 def test_no_other_address_sees_the_credential(url: str, part: str) -> None:
     with pytest.raises(InvalidError, match=r"\ALOCOIA_BASE_URL: ") as caught:
-        base_address(url, HOSTS, source="LOCOIA_BASE_URL")
+        validate_base_url(url, HOSTS, source="LOCOIA_BASE_URL")
     assert part in caught.value.problem.message
     assert caught.value.problem.field == "LOCOIA_BASE_URL"
     assert caught.value.problem.hint
@@ -81,14 +81,14 @@ def test_no_other_address_sees_the_credential(url: str, part: str) -> None:
 
 def test_the_hosts_of_the_connector_are_told() -> None:
     with pytest.raises(InvalidError, match=r"api\.locoia\.com, eu\.locoia\.com"):
-        base_address("https://evil.example", HOSTS[::-1], source="base_url")
+        validate_base_url("https://evil.example", HOSTS[::-1], source="base_url")
 
 
 @given(host=st.from_regex(r"[a-z0-9.-]{1,30}", fullmatch=True), scheme=st.sampled_from(["http", "https"]))
 def test_whatever_the_host_an_address_is_refused_or_leads_there(host: str, scheme: str) -> None:
     url = f"{scheme}://{host}/v1"
     try:
-        address = base_address(url, HOSTS, source="base_url")
+        address = validate_base_url(url, HOSTS, source="base_url")
     except InvalidError:
         assert not is_loopback(host)
         assert scheme == "http" or host not in HOSTS

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import (
     ConnectorError,
     Finding,
@@ -19,9 +20,7 @@ from locoia_pat.outcomes import (
     RefusedError,
     SpecError,
     UnknownOutcomeError,
-    did_you_mean,
     invalid,
-    shown,
 )
 from locoia_pat.secrets.secret import Secret
 
@@ -129,14 +128,14 @@ def test_a_near_miss_is_told_and_nothing_else(word: str, known: list[str], hint:
         ("automation:webhook_run", '"automation:webhook_run"'),
         ("é" * 40, '"' + "é" * 40 + '"'),
         ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", '"6f9619ff-8b86-d011-b42d-00cf4fc964ff"'),
-        ("6f9619ff-8b86-d011-b42d-00cf4fc964ff0", "a text of 37 characters"),
-        ("x" * 41, "a text of 41 characters"),
-        ("0123456789abcdef", "a text of 16 characters"),
-        ("a 0123456789abcdef", "a text of 18 characters"),
-        ("line\nbreak", "a text of 10 characters"),
-        ('quo"te', "a text of 6 characters"),
-        ("\u202e", "a text of 1 characters"),
-        ("\ud800", "a text of 1 characters"),
+        ("6f9619ff-8b86-d011-b42d-00cf4fc964ff0", "a 37-character string"),
+        ("x" * 41, "a 41-character string"),
+        ("0123456789abcdef", "a 16-character string"),
+        ("a 0123456789abcdef", "a 18-character string"),
+        ("line\nbreak", "a 10-character string"),
+        ('quo"te', "a 6-character string"),
+        ("\u202e", "a 1-character string"),
+        ("\ud800", "a 1-character string"),
         ([], "an empty list"),
         ([1], "a list"),
         ({}, "an object"),
@@ -147,7 +146,7 @@ def test_a_near_miss_is_told_and_nothing_else(word: str, known: list[str], hint:
     ids=lambda value: f"{type(value).__name__}-{ascii(value)[:20]}",
 )
 def test_a_message_shows_short_plain_values_and_others_by_their_kind(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert describe_value(value) == text
 
 
 @given(
@@ -157,4 +156,4 @@ def test_a_message_shows_short_plain_values_and_others_by_their_kind(value: obje
     around=st.sampled_from(["", "Bearer ", "token: "]),
 )
 def test_a_message_never_shows_what_looks_like_a_token(token: str, around: str) -> None:
-    assert shown(around + token) == f"a text of {len(around + token)} characters"
+    assert describe_value(around + token) == f"a {len(around + token)}-character string"

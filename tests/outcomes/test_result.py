@@ -14,10 +14,10 @@ from locoia_pat.outcomes import (
     Outcome,
     Problem,
     RefusedError,
+    Result,
     UnknownOutcomeError,
     invalid,
 )
-from locoia_pat.result import Result, failed
 from locoia_pat.secrets.secret import MASK, Secret
 
 TOKEN = "t0ken-t0ken-t0ken-t0ken"
@@ -125,6 +125,6 @@ def test_what_is_done_raises_nothing() -> None:
 
 def test_an_error_before_anything_was_sent_is_a_result_of_no_attempts() -> None:
     error = invalid("is missing", field="note")
-    assert failed("create_pat", error, api="https://x") == Result(
+    assert Result.from_error("create_pat", error, api="https://x") == Result(
         "create_pat", Outcome.INVALID, api="https://x", problem=error.problem
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from locoia_pat.engine.action import Action
-from locoia_pat.http.messages import Reply
+from locoia_pat.engine.action import CompiledAction
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import InvalidError, SpecError
 from locoia_pat.request.builder import MAX_BODY
 from locoia_pat.secrets.secret import Secret, revealed
@@ -20,7 +20,7 @@ TEXT = {"title": "Text", "type": "text", "required": True}
 JSON = {"title": "JSON", "type": "json", "required": True}
 
 
-def action(inputs: dict[str, Any], **request: Any) -> Action:
+def action(inputs: dict[str, Any], **request: Any) -> CompiledAction:
     """An action that sends *request*, by POST to /act where it does not say otherwise."""
     spec = {
         "spec": 1,
@@ -32,10 +32,10 @@ def action(inputs: dict[str, Any], **request: Any) -> Action:
         "request": {"method": "POST", "path": "/act", **request},
         "reply": {"ok": [200], "output": {}},
     }
-    return Action(parse_action(json.dumps(spec), "act.yaml"))
+    return CompiledAction(parse_action(json.dumps(spec), "act.yaml"))
 
 
-def sent(made: Action, **inputs: Any) -> Any:
+def sent(made: CompiledAction, **inputs: Any) -> Any:
     return made.request(made.check(inputs), BASE)
 
 
@@ -195,8 +195,8 @@ def test_a_field_that_the_api_names_is_the_input_behind_it() -> None:
     made = action({"name": TEXT, "tag": TEXT}, body={"FriendlyName": "n: {{ name }}"}, query={"Tag": "{{ tag }}"})
     told = {"FriendlyName": "name", "Tag": "tag", "name": "name", "other": None}
     for wire, name in told.items():
-        refusal = Reply(422, {}, Secret(json.dumps({"errors": {wire: ["is bad"]}})))
-        problem = made.judge(refusal, {}, dt.datetime.now(dt.UTC)).problem
+        refusal = Response(422, {}, Secret(json.dumps({"errors": {wire: ["is bad"]}})))
+        problem = made.classify(refusal, {}, dt.datetime.now(dt.UTC)).problem
         assert problem is not None
         assert problem.field == name
 

@@ -12,11 +12,12 @@ from urllib.parse import quote
 import pytest
 
 from locoia_pat import InvalidError, Secret, SpecError
-from locoia_pat.engine.action import Action, Authorization
-from locoia_pat.http.messages import Reply
+from locoia_pat.engine.action import AuthHeader, CompiledAction
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import http_date
-from locoia_pat.http.url import base_address
-from locoia_pat.outcomes import Outcome, shown
+from locoia_pat.http.url import validate_base_url
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import Outcome
 from locoia_pat.request.allowed import allowed
 from locoia_pat.request.template.compiler import TemplateError, structure
 from locoia_pat.request.template.source import MAX_SOURCE
@@ -31,21 +32,21 @@ NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 HEAD = "spec: 1\naction: act\ntitle: Act\nsummary: Act.\n"
 
 
-def action(inputs: Any = None, output: Any = None, *, effect: str = "create", body: Any = None) -> Action:
+def action(inputs: Any = None, output: Any = None, *, effect: str = "create", body: Any = None) -> CompiledAction:
     """An action whose parts are given as values; its body holds all inputs, where it is not given."""
     request = {"method": "POST", "path": "/act", "body": body or {name: f"{{{{ {name} }}}}" for name in inputs or {}}}
     reply = {"ok": [200], "output": output or {"id": {"type": "text", "nullable": True}}}
     text = f"{HEAD}effect: {effect}\ninputs: {json.dumps(inputs or {})}\nrequest: {json.dumps(request)}\n"
-    return Action(parse_action(f"{text}reply: {json.dumps(reply)}\n", "act.yaml"))
+    return CompiledAction(parse_action(f"{text}reply: {json.dumps(reply)}\n", "act.yaml"))
 
 
-def authorization(**auth: str) -> Authorization:
+def authorization(**auth: str) -> AuthHeader:
     """The authorization of a connector whose ``auth`` is given as values."""
     text = (
         "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
         f"hosts: [api.acme.example]\nenv: {{token: ACME_TOKEN}}\nauth: {json.dumps(auth)}\n"
     )
-    return Authorization(parse_connector(text, "connector.yaml"))
+    return AuthHeader(parse_connector(text, "connector.yaml"))
 
 
 def code_at(error: SpecError) -> tuple[str, int, str]:
@@ -56,8 +57,8 @@ def code_at(error: SpecError) -> tuple[str, int, str]:
 
 def judged(output: Any, body: object, headers: dict[str, str] | None = None) -> Any:
     """What a 200 with *body* gives."""
-    reply = Reply(200, headers or {}, Secret(body if isinstance(body, str) else json.dumps(body)))
-    return action(output=output).judge(reply, {}, NOW)
+    reply = Response(200, headers or {}, Secret(body if isinstance(body, str) else json.dumps(body)))
+    return action(output=output).classify(reply, {}, NOW)
 
 
 SECRET_OUTPUT = {"token": {"type": "text", "secret": "once"}, "ends": {"type": "datetime", "nullable": True}}
@@ -113,9 +114,9 @@ def test_days_may_be_declared_before_their_time() -> None:
 
 
 def test_the_field_at_fault_is_the_last_text_of_a_place() -> None:
-    reply = Reply(422, {}, Secret(json.dumps({"detail": [{"loc": ["body", "scopes", 0], "msg": "bad"}]})))
+    reply = Response(422, {}, Secret(json.dumps({"detail": [{"loc": ["body", "scopes", 0], "msg": "bad"}]})))
     scopes = {"scopes": {"title": "Scopes", "type": "text"}}
-    problem = action(scopes, body="{{ scopes }}").judge(reply, {}, NOW).problem
+    problem = action(scopes, body="{{ scopes }}").classify(reply, {}, NOW).problem
     assert problem is not None
     assert problem.field == "scopes"
 
@@ -198,7 +199,7 @@ def test_a_secret_input_cannot_stand_in_an_address() -> None:
     text = f"{HEAD}effect: read\ninputs: {{key: {{title: Key, type: password}}}}\n"
     text += "request: {method: GET, path: '/act/{{ key }}'}\nreply: {ok: [200], output: {id: {type: text}}}\n"
     with pytest.raises(SpecError, match='"key" is or holds a secret, and addresses are logged') as caught:
-        Action(parse_action(text, "act.yaml"))
+        CompiledAction(parse_action(text, "act.yaml"))
     assert code_at(caught.value) == ("act.yaml", 7, "secret-in-address")
 
 
@@ -265,7 +266,7 @@ def test_a_huge_number_is_refused_without_writing_it_out() -> None:
     number = {"n": {"title": "Count", "type": "number", "step": 1}}
     with pytest.raises(InvalidError, match="a very long number"):
         action(number, body="{{ n }}").check({"n": 10**5000})
-    assert shown(10**5000) == "a very long number"
+    assert describe_value(10**5000) == "a very long number"
 
 
 @pytest.mark.parametrize("name", ["model_validate", "model_dump", "model_config", "copy", "json", "schema", "dict"])
@@ -377,7 +378,7 @@ def test_a_file_without_a_name_is_no_action(tmp_path: Any) -> None:
 @pytest.mark.parametrize("path", ["/a b", "/\x00", "/../..", "/v1/.."])
 def test_a_base_address_has_a_plain_path(path: str) -> None:
     with pytest.raises(InvalidError):
-        base_address(f"https://api.example{path}", ["api.example"], source="x")
+        validate_base_url(f"https://api.example{path}", ["api.example"], source="x")
 
 
 def test_halves_of_characters_in_a_secret_are_compared_and_redacted() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.response.error_message import error_in
-from locoia_pat.response.outputs import Payload, read_payload
+from locoia_pat.response.error_message import find_error_message
+from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.secret import Secret, load_json
 from locoia_pat.spec.model import ActionSpec
 
@@ -34,14 +34,14 @@ def _spec(output: dict[str, Any], **reply: Any) -> ActionSpec:
     )
 
 
-def _read(output: dict[str, Any], body: object, **reply: Any) -> Payload | str:
+def _read(output: dict[str, Any], body: object, **reply: Any) -> Outputs | str:
     spec = _spec(output, **reply)
-    return read_payload(spec, load_json(Secret(json.dumps(body)), spec.secrets), {"key_id": "from the input"}, NOW)
+    return extract_outputs(spec, load_json(Secret(json.dumps(body)), spec.secrets), {"key_id": "from the input"}, NOW)
 
 
-def _payload(output: dict[str, Any], body: object, **reply: Any) -> Payload:
+def _payload(output: dict[str, Any], body: object, **reply: Any) -> Outputs:
     payload = _read(output, body, **reply)
-    assert isinstance(payload, Payload), payload
+    assert isinstance(payload, Outputs), payload
     return payload
 
 
@@ -316,7 +316,7 @@ def test_a_secret_that_should_be_a_time_is_not_kept() -> None:
 def test_the_words_of_the_api_are_read_in_every_plausible_form(
     body: object, words: str | None, field: str | None
 ) -> None:
-    assert error_in(body) == (words, field)
+    assert find_error_message(body) == (words, field)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_the_words_of_the_api_are_read_in_every_plausible_form(
     ids=lambda value: ascii(value)[:40],
 )
 def test_an_answer_that_is_not_json_is_told_on_one_line(text: str, words: str | None) -> None:
-    assert error_in(Secret(text)) == (words, None)
+    assert find_error_message(Secret(text)) == (words, None)
 
 
 @given(
@@ -354,6 +354,6 @@ def test_an_answer_that_is_not_json_is_told_on_one_line(text: str, words: str | 
     )
 )
 def test_whatever_the_answer_its_words_are_one_short_printable_line(body: Any) -> None:
-    words, field = error_in(body)
+    words, field = find_error_message(body)
     assert words is None or (words.isprintable() and 0 < len(words) <= 500 and words == words.strip())
     assert field is None or isinstance(field, str)

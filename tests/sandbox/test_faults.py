@@ -302,7 +302,7 @@ WRONG: dict[str, str] = {
     "lost:0": "times: received 0; allowed: a number of at least 1, or null (always)",
     "lost:times=true": "times: received true",
     "lost:seconds=1": "seconds: received 1; allowed: nothing, for lost has no such option",
-    "lost:pth=/x": "pth: received a text of 2 characters; allowed: one of fault, method, path, ",
+    "lost:pth=/x": "pth: received a 2-character string; allowed: one of fault, method, path, ",
     "lost:path=x": 'path: received "x"; allowed: a pattern that begins with / or *',
     "lost:path=1": "path: received 1",
     "slow:seconds=601": "allowed: a number from 0 to 600",
@@ -315,12 +315,12 @@ WRONG: dict[str, str] = {
     "status:retry_after=-1": "retry_after: received -1",
     "status:retry_after_form=words": "allowed: seconds, date",
     "status:commit=1": "commit: received 1; allowed: true, false",
-    '{"fault": "redirect", "location": "/a\\r\\nX: y"}': "location: received a text of 8 characters",
+    '{"fault": "redirect", "location": "/a\\r\\nX: y"}': "location: received a 8-character string",
     '{"fault": "redirect", "location": 1}': "location: received 1",
     '{"fault": ["lost"]}': "fault: received a list",
     '{"fault": null}': "fault: received null",
     "{}": "fault: received an object; allowed: an object such as",
-    "{": 'fault: received a text of 1 characters; allowed: an object such as {"fault": "lost"',
+    "{": 'fault: received a 1-character string; allowed: an object such as {"fault": "lost"',
 }
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from locoia_pat import AsyncConnector, Connector, Outcome, Secret
 from locoia_pat.http import transport as executor_module
-from locoia_pat.http.messages import Request
-from locoia_pat.http.transport import AsyncExecutor, Executor
+from locoia_pat.http.exchange_types import Request
+from locoia_pat.http.transport import AsyncHttpTransport, HttpTransport
 from tests.support.canaries import CREATE, ODD, auth_of, leaks, minted
 from tests.support.loopback import answer, drop, serving
 
@@ -86,7 +86,7 @@ def frames(error: BaseException) -> list[str]:
 
 def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", interrupting)
-    executor = Executor("http://127.0.0.1:1/v1")
+    executor = HttpTransport("http://127.0.0.1:1/v1")
     with pytest.raises(KeyboardInterrupt) as caught:
         executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
     executor.close()
@@ -97,7 +97,7 @@ def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkey
 
 def test_an_interrupt_leaves_the_async_executor_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> BaseException:
-        executor = AsyncExecutor("http://127.0.0.1:1/v1")
+        executor = AsyncHttpTransport("http://127.0.0.1:1/v1")
         try:
             await executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
         except KeyboardInterrupt as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Outcome, Result, Secret, SpecError
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
 from tests.support.loopback import Server, answer, created, serving
 from tests.support.spec_folders import TOKEN, action, connector, folder, pairs, query, segments
@@ -418,7 +418,7 @@ def test_a_header_that_is_ours_is_none_of_a_spec(header: str, tmp_path: Path, se
     made = folder(tmp_path, shared, action({}, {"headers": {header: "evil"}}))
     result = run(made, "act", {}, server.url)
     assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
-    assert [finding.code for finding in check(SpecFolder(made))] == ["contradiction"]
+    assert [finding.code for finding in check_specs(SpecFolder(made))] == ["contradiction"]
 
 
 @pytest.mark.parametrize("header", NO_HEADERS, ids=ascii)

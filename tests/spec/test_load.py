@@ -106,7 +106,7 @@ def test_an_unknown_action_is_told_with_those_there_are(folder: Path, name: str,
     with pytest.raises(InvalidError) as caught:
         SpecFolder(folder).action(name)
     problem = caught.value.problem
-    told = f'"{name}"' if "/" not in name else "a text of 10 characters"
+    told = f'"{name}"' if "/" not in name else "a 10-character string"
     assert problem.message == f"there is no action {told}{hint}"
     assert (problem.field, problem.hint) == ("action", "Actions: count_it, show_it.")
     assert problem.next == "locoia-pat actions"

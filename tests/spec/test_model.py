@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from locoia_pat import specs
-from locoia_pat.engine.action import Action
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec.form import form
 from locoia_pat.spec.load import SpecFolder
@@ -66,7 +66,7 @@ def _findings(error: SpecError, file: str) -> list[tuple[int, int, str]]:
 
 
 def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
-    assert Action(parse_action(ACTION, "make_key.yaml")).spec.secrets == ("key",)
+    assert CompiledAction(parse_action(ACTION, "make_key.yaml")).spec.secrets == ("key",)
     assert parse_connector(CONNECTOR, "connector.yaml").auth.header_key == "Authorization"
 
 
@@ -607,7 +607,7 @@ def test_a_mistake_in_an_action_is_found_where_it_stands(
     *, old: str, new: str, line: int, column: int, code: str, part: str
 ) -> None:
     with pytest.raises(SpecError) as caught:
-        Action(parse_action(_with(ACTION, (old, new)), "make_key.yaml"))
+        CompiledAction(parse_action(_with(ACTION, (old, new)), "make_key.yaml"))
     assert part in str(caught.value)
     assert _findings(caught.value, "make_key.yaml") == [(line, column, code)]
 
@@ -751,7 +751,7 @@ WITHIN = {
 
 @pytest.mark.parametrize("changes", WITHIN.values(), ids=WITHIN)
 def test_what_is_just_within_the_language_loads(changes: list[tuple[str, str]]) -> None:
-    assert Action(parse_action(_with(ACTION, *changes), "a.yaml")).spec.effect == "create"
+    assert CompiledAction(parse_action(_with(ACTION, *changes), "a.yaml")).spec.effect == "create"
 
 
 @pytest.mark.parametrize(
@@ -791,7 +791,7 @@ def test_all_wrong_templates_of_a_file_are_found_at_once() -> None:
     text = _with(ACTION, ("{{ owner }}", "{{ a }}"), ('"{{ days }}"', '"{{ b }}"'))
     text = _with(text, ("inputs:\n", 'revoke: {action: x1, inputs: {a: "{{ c }}"}}\ninputs:\n'))
     with pytest.raises(SpecError) as caught:
-        Action(parse_action(text, "a.yaml"))
+        CompiledAction(parse_action(text, "a.yaml"))
     assert _findings(caught.value, "a.yaml") == [
         (6, 34, "unknown-name"),
         (14, 18, "unknown-name"),
@@ -836,7 +836,7 @@ def test_the_shipped_specs_load_without_findings(file: str) -> None:
     else:
         spec = parse_spec(text, file)
         assert spec.action == Path(file).stem
-        assert isinstance(spec, SuperSpec) or Action(spec).spec is spec
+        assert isinstance(spec, SuperSpec) or CompiledAction(spec).spec is spec
 
 
 def test_the_shipped_specs_say_what_each_does() -> None:

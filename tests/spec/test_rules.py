@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import FindingCode, InvalidError, SpecError
 from locoia_pat.spec.load import SpecFolder
 
@@ -125,7 +125,7 @@ def broken(file: str, old: str, new: str) -> str:
 
 
 def test_the_specs_that_the_broken_ones_are_made_from_are_sound(tmp_path: Path) -> None:
-    assert check(folder(tmp_path)) == []
+    assert check_specs(folder(tmp_path)) == []
 
 
 Row = tuple[str, str, tuple[str, str], str, str, str]
@@ -246,7 +246,7 @@ def place(text: str, part: str) -> tuple[int, int]:
 def test_a_mistake_is_found_where_it_stands(row: Row, tmp_path: Path) -> None:
     _, file, (old, new), at, code, part = row
     wrong = broken(file, old, new)
-    found = check(folder(tmp_path, **{file: wrong}))
+    found = check_specs(folder(tmp_path, **{file: wrong}))
     assert [(f.line, f.column, f.code) for f in found] == [(*place(wrong, at), code)], "\n".join(map(str, found))
     assert found[0].file == str(tmp_path / f"{file}.yaml")
     assert part in found[0].message
@@ -255,7 +255,7 @@ def test_a_mistake_is_found_where_it_stands(row: Row, tmp_path: Path) -> None:
 
 def test_an_input_that_is_used_nowhere_is_found(tmp_path: Path) -> None:
     wrong = broken("list_keys", '    state: "{{ state }}"\n', "").replace("  omit_null: true\n", "")
-    (found,) = check(folder(tmp_path, list_keys=wrong))
+    (found,) = check_specs(folder(tmp_path, list_keys=wrong))
     assert ((found.line, found.column), found.code) == (place(wrong, "state: {title"), "unused-input")
 
 
@@ -266,14 +266,14 @@ def test_an_input_is_not_called_as_a_word_of_templates(tmp_path: Path) -> None:
         .replace("/ann", "")
         .replace("owner: ann", "not: x")
     )
-    found = check(folder(tmp_path, list_keys=wrong))
+    found = check_specs(folder(tmp_path, list_keys=wrong))
     assert ((found[0].line, found[0].column), found[0].code) == (place(wrong, "not: {title"), "bad-name")
 
 
 def test_no_action_sends_a_header_that_is_the_credentials(tmp_path: Path) -> None:
     wrong = broken("rotate_key", "X-Note", "x-api-key")
     keyed = broken("connector", "auth:\n", "auth:\n  header_key: X-Api-Key\n")
-    (found,) = check(folder(tmp_path, rotate_key=wrong, connector=keyed))
+    (found,) = check_specs(folder(tmp_path, rotate_key=wrong, connector=keyed))
     assert ((found.line, found.column), found.code) == (place(wrong, "x-api-key"), "contradiction")
 
 
@@ -285,7 +285,7 @@ def test_every_code_is_found_by_some_test() -> None:
 
 def test_mistakes_of_all_kinds_in_all_files_are_found_in_one_pass(tmp_path: Path) -> None:
     listing = LIST.replace("titel", "title").replace("summary:", "sumary:").replace("{{ owner }}", "{{ ownr }}")
-    found = check(
+    found = check_specs(
         folder(
             tmp_path,
             list_keys=listing.replace('"{{ state }}"', '"{{ stat }}"'),
@@ -314,25 +314,25 @@ def test_what_check_finds_is_found_when_an_action_is_loaded(tmp_path: Path) -> N
 
 def test_a_folder_that_is_none_is_invalid(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="no folder of specs"):
-        check(SpecFolder(tmp_path))
+        check_specs(SpecFolder(tmp_path))
 
 
 def test_a_connector_called_locoia_has_locoias_host_alone(tmp_path: Path) -> None:
     own = CONNECTOR.replace("connector: acme", "connector: locoia").replace("ACME_", "LOCOIA_")
-    (found,) = check(folder(tmp_path, connector=own))
+    (found,) = check_specs(folder(tmp_path, connector=own))
     assert (found.line, found.column, found.code) == (6, 9, "foreign-host")
     right = own.replace("api.acme.example", "api.locoia.com")
-    assert check(folder(tmp_path, connector=right)) == []
+    assert check_specs(folder(tmp_path, connector=right)) == []
 
 
 def test_templates_are_left_alone_where_their_inputs_are_not_known(tmp_path: Path) -> None:
-    (found,) = check(folder(tmp_path, list_all=LIST_ALL + "inputs: [owner]\n"))
+    (found,) = check_specs(folder(tmp_path, list_all=LIST_ALL + "inputs: [owner]\n"))
     assert (found.line, found.code) == (8, "bad-value")
 
 
 def test_a_connector_of_this_computer_may_use_plain_http(tmp_path: Path) -> None:
     local = CONNECTOR.replace("https://api.acme.example/v1", "http://127.0.0.1:8000/v1")
-    assert check(folder(tmp_path, connector=local)) == []
+    assert check_specs(folder(tmp_path, connector=local)) == []
 
 
 def test_an_example_tells_headers_and_a_form_as_well(tmp_path: Path) -> None:
@@ -352,13 +352,13 @@ examples:
       form: {old: fake-old-key, n: [a, b]}
     reply: {status: 200, body: {id: k, key: fake-new-key-0123456789, raw: {a: [1]}}}
 """
-    assert check(folder(tmp_path, rotate_key=whole + example)) == []
-    (found,) = check(folder(tmp_path, rotate_key=whole + example.replace("X-Note: none", "X-Note: some")))
+    assert check_specs(folder(tmp_path, rotate_key=whole + example)) == []
+    (found,) = check_specs(folder(tmp_path, rotate_key=whole + example.replace("X-Note: none", "X-Note: some")))
     assert (found.code, "headers" in found.message) == ("bad-example", True)
 
 
 def test_a_title_holds_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
-    (found,) = check(folder(tmp_path, list_all=LIST_ALL.replace("title: List all", 'title: "List\\e[31mall"')))
+    (found,) = check_specs(folder(tmp_path, list_all=LIST_ALL.replace("title: List all", 'title: "List\\e[31mall"')))
     assert (found.line, found.code) == (3, "bad-value")
 
 
@@ -368,11 +368,11 @@ def test_an_action_has_at_most_so_many_inputs(tmp_path: Path) -> None:
     text = LIST_ALL.replace("effect: read", "effect: update").replace(
         "request: {method: GET, path: /keys}", f"inputs:\n{many}request:\n  method: POST\n  path: /a\n  body:\n{body}"
     )
-    found = check(folder(tmp_path, list_all=text, connector=CONNECTOR.replace("check: list_all\n", "")))
+    found = check_specs(folder(tmp_path, list_all=text, connector=CONNECTOR.replace("check: list_all\n", "")))
     assert [(f.code, f.message) for f in found] == [("yaml-limit", "an action has at most 100 inputs, this has 101")]
 
 
 @pytest.mark.parametrize("header", ["Host", "content-length", "Accept"])
 def test_a_credential_is_no_header_of_the_connection(tmp_path: Path, header: str) -> None:
-    (found,) = check(folder(tmp_path, connector=CONNECTOR.replace("auth:\n", f"auth:\n  header_key: {header}\n")))
+    (found,) = check_specs(folder(tmp_path, connector=CONNECTOR.replace("auth:\n", f"auth:\n  header_key: {header}\n")))
     assert (found.line, found.code) == (10, "contradiction")

@@ -13,8 +13,8 @@ from locoia_pat.actions.doctor.measure import Measurement
 from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
 from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.connector import RecordingConnector
 from locoia_pat.state.journal import State
-from locoia_pat.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ class Clinic:
     @contextmanager
     def measurement(self, token: Secret | None = None, **options: Any) -> Iterator[Measurement]:
         options = {"scopes": SCOPES, "patience": 3, "settle": 0.05, "state": State(self.state), **options}
-        with Witness(ConnectorAuth(token or self.token), base_url=self.url) as connector:
+        with RecordingConnector(ConnectorAuth(token or self.token), base_url=self.url) as connector:
             yield Measurement(connector, **options)
 
     def measure(self, token: Secret | None = None, **options: Any) -> Result:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Secret
-from locoia_pat.engine.action import Action
-from locoia_pat.engine.check import check
+from locoia_pat.engine.action import CompiledAction
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
 from tests.support.hostile import CASES, USUAL, Case
 from tests.support.loopback import send, serving
@@ -60,9 +60,9 @@ def ended(stage: str, folder: Path, case: Case, url: str) -> str:
     try:
         match stage:
             case "check":
-                return f"{len(check(SpecFolder(folder)))} findings"
+                return f"{len(check_specs(SpecFolder(folder)))} findings"
             case "load":
-                return type(Action(SpecFolder(folder).action("act"))).__name__
+                return type(CompiledAction(SpecFolder(folder).action("act"))).__name__
         with Connector(ConnectorAuth(CREDENTIAL), specs=folder, base_url=url, timeout=30) as connector:
             if stage == "plan":
                 return type(connector.plan("act", case.inputs)).__name__

@@ -10,7 +10,7 @@ import jinja2
 
 from locoia_pat.authoring import locoia
 from locoia_pat.authoring.locoia.reading import Imported, imported
-from locoia_pat.engine.action import Action
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.spec.load import SpecFolder
 from tests.support.spec_folders import action, connector, folder
 
@@ -51,7 +51,7 @@ def rendered(template: str, **values: Any) -> str:
 
 def sent(specs: SpecFolder, **inputs: Any) -> tuple[str, Any]:
     """The address below the base, and the JSON, that our own templates make."""
-    act = Action(specs.action("act"))
+    act = CompiledAction(specs.action("act"))
     made = act.request(act.check(inputs), "")
     return made.url, None if made.content is None else json.loads(made.content.reveal())
 

@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring import recipes
-from locoia_pat.http.retry import policy
+from locoia_pat.http.retry import describe_policy
 from locoia_pat.request.allowed import allowed
 from locoia_pat.spec.model import ActionSpec
 
@@ -73,7 +73,7 @@ def _page(spec: ActionSpec | SuperSpec) -> Iterator[str]:
     if isinstance(spec, ActionSpec):
         request = spec.request
         sends = _code(f"{request.method} {request.path}")
-        again = policy(spec.effect, request.method)
+        again = describe_policy(spec.effect, request.method)
         yield f"Action {_code(spec.action)}; effect: {spec.effect}; {sends}; {again}."
     else:
         yield f"Super action {_code(spec.action)}; effect: {spec.effect}. It works through other actions."

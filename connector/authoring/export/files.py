@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.outcomes import invalid, listed
+from locoia_pat.messages import join_names
+from locoia_pat.outcomes import invalid
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def export(texts: Mapping[str, str], folder: Path, kind: str) -> list[Path]:
     taken = [path for path in texts if path not in earlier and _exists(folder / path)]
     if changed or taken:
         raise invalid(
-            f"{folder} has files that the last export did not leave so: {listed([*changed, *taken])}",
+            f"{folder} has files that the last export did not leave so: {join_names([*changed, *taken])}",
             field="out",
             hint="They are not overwritten: move them away, or name another folder with --out.",
         )

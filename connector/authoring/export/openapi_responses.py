@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.export import schemas as shapes
 from locoia_pat.authoring.export.openapi_requests import JSON
-from locoia_pat.response.outputs import at
+from locoia_pat.response.outputs import get_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,13 +107,13 @@ def _numbers(spec: ActionSpec) -> frozenset[str]:
     rows: list[Any] = []
     for status, _, body in _told(spec):
         for place in spec.reply.at if status.startswith("2") else ():
-            found = at(body, place)
+            found = get_path(body, place)
             rows += found if isinstance(found, list) else [found]
     return frozenset(
         name
         for name, output in spec.reply.output.items()
         for row in rows
-        for found in [at(row, output.source or name)]
+        for found in [get_path(row, output.source or name)]
         for item in (found if isinstance(found, list) else [found])
         if isinstance(item, int | float) and not isinstance(item, bool)
     )

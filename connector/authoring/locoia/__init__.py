@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.authoring.locoia import connection, guide, platform, rest_helper, sidecar, steps
 from locoia_pat.authoring.locoia.patch import merged
 from locoia_pat.authoring.locoia.vocabulary import MOST
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import SpecError, invalid
 from locoia_pat.spec.model import SuperSpec
 
@@ -29,7 +29,7 @@ def files(folder: SpecFolder) -> dict[str, str]:
         InvalidError: a spec is wrong, or ``locoia.json`` is.
 
     """
-    if found := check(folder):
+    if found := check_specs(folder):
         raise SpecError(found)
     connector: dict[str, Any] = folder.connector.document.value
     specs = {name: folder.spec(name) for name in folder.names}

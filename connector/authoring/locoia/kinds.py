@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat.authoring.locoia import steps, unverified
 from locoia_pat.authoring.locoia.vocabulary import AUTH_TYPES, CONNECTOR, FIELD_TYPES, HEADER, PAGINATION, SEARCH
-from locoia_pat.outcomes import invalid, listed, shown
+from locoia_pat.messages import describe_value, join_names
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,13 +58,13 @@ def read(text: str, name: str) -> File:
     if _is_deep(value):
         raise invalid(f"{name} is nested too deeply", field="file")
     if not isinstance(value, dict):
-        raise invalid(f"{name} holds {shown(value)}, not an object", field="file", hint=_IS)
+        raise invalid(f"{name} holds {describe_value(value)}, not an object", field="file", hint=_IS)
     kind, value = _told(value, name)
     return File(name, kind, _checked(value, kind, name))
 
 
 def _keys(value: dict[str, Any]) -> str:
-    return listed(shown(key) for key in value)
+    return join_names(describe_value(key) for key in value)
 
 
 def _told(value: dict[str, Any], name: str) -> tuple[Kind, dict[str, Any]]:
@@ -96,7 +97,7 @@ def _ours(value: dict[str, Any], name: str) -> tuple[Kind, dict[str, Any]]:
     if str(value["format"]).startswith(_SIDECAR):
         return "sidecar", value
     raise invalid(
-        f"{name} has the format {shown(value['format'])}, which this version does not read",
+        f"{name} has the format {describe_value(value['format'])}, which this version does not read",
         field="file",
         hint="Import it with the version of locoia-pat that wrote it, or a newer one.",
     )
@@ -151,7 +152,7 @@ def _checked(value: dict[str, Any], kind: Kind, name: str) -> dict[str, Any]:
     for key, shapes in _SHAPES.items():
         if key in value and not isinstance(value[key], shapes):
             what = "an object" if dict in shapes else "a text"
-            raise invalid(f'{name}: "{key}" is {shown(value[key])}, and {what} in Locoia', field="file")
+            raise invalid(f'{name}: "{key}" is {describe_value(value[key])}, and {what} in Locoia', field="file")
     return value
 
 

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.locoia import connection, steps
-from locoia_pat.outcomes import did_you_mean, invalid, shown
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from locoia_pat.spec.load import SpecFolder
@@ -40,7 +41,9 @@ def read(folder: SpecFolder) -> dict[str, Any]:
     for action, more in made[_ACTIONS].items():
         if action not in folder.names:
             near = did_you_mean(action, folder.names)
-            raise invalid(f"{name} speaks of {shown(action)}, and there is no such action{near}", field="specs")
+            raise invalid(
+                f"{name} speaks of {describe_value(action)}, and there is no such action{near}", field="specs"
+            )
         _unsaid(name, more, steps.SAID)
     header = made["connector"].get("header", {})
     _unsaid(name, header if isinstance(header, dict) else {"header": header}, (*connection.IN_HEADER, "header"))

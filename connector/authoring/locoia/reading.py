@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.locoia import connection, drafts, kinds, sidecar, steps
 from locoia_pat.authoring.locoia.patch import applied
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.spec.load import CONNECTOR_FILE
 from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
 from locoia_pat.spec.yaml import write
@@ -65,7 +66,7 @@ def imported(texts: Mapping[str, str]) -> Imported:
         values[f"{name}.yaml"] = _action(name, parts, paging, done)
     for name, spec in parts.side["supers"].items():
         if not isinstance(spec, dict) or not _NAME.fullmatch(name) or f"{name}.yaml" in values:
-            raise invalid(f"the sidecar is damaged: {shown(name)} is no super action", field="file")
+            raise invalid(f"the sidecar is damaged: {describe_value(name)} is no super action", field="file")
         values[f"{name}.yaml"] = drafts.ordered(spec, SuperSpec)
     if parts.connector is None:
         done.missing.append(Note(CONNECTOR_FILE, "", "the base connector: its name, its address and its credential"))
@@ -117,7 +118,7 @@ class _Parts:
         called = str(value.get("action_name") or stem)
         name = connection.snake(called)
         if not _NAME.fullmatch(name) or f"{name}.yaml" == CONNECTOR_FILE:
-            raise invalid(f"{file.name}: {shown(called)} is no name for an action", field="file")
+            raise invalid(f"{file.name}: {describe_value(called)} is no name for an action", field="file")
         if name in self.actions:
             raise invalid(f"{file.name} is another action of the name {name}", field="file")
         self.actions[name] = {**value, "action_name": called}
@@ -139,7 +140,7 @@ def _action(name: str, parts: _Parts, paging: Any, done: Imported) -> dict[str, 
     file = f"{name}.yaml"
     if name not in parts.actions:
         if not _NAME.fullmatch(name):
-            raise invalid(f"the sidecar is damaged: {shown(name)} is no action", field="file")
+            raise invalid(f"the sidecar is damaged: {describe_value(name)} is no action", field="file")
         done.missing.append(Note(file, "", f"the Action {name}: the sidecar speaks of it, and no file holds it"))
     made, missing, chosen = steps.spec(parts.actions.get(name, {"action_name": name}), paging)
     if name in parts.side["actions"]:

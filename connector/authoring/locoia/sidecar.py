@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.locoia import connection, steps
 from locoia_pat.authoring.locoia.patch import difference
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ def checked(found: Mapping[str, Any], file: str) -> dict[str, Any]:
     """
     if found["format"] != FORMAT:
         raise invalid(
-            f"{file} has the format {shown(found['format'])}; this version reads {shown(FORMAT)}",
+            f"{file} has the format {describe_value(found['format'])}; this version reads {describe_value(FORMAT)}",
             field="file",
             hint="Import it with the version of locoia-pat that wrote it, or a newer one.",
         )

@@ -13,7 +13,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from locoia_pat.authoring.packs.content import MANIFEST, MAX_ALL, MAX_FILE, MAX_FILES
-from locoia_pat.outcomes import InvalidError, invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import InvalidError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +104,7 @@ def _mistake(entry: zipfile.ZipInfo) -> str | None:
 
 
 def _plain(name: str) -> str:
-    return shown(name) if name.isprintable() else f"by {len(name)} characters, not all of which can be seen"
+    return describe_value(name) if name.isprintable() else f"by {len(name)} characters, not all of which can be seen"
 
 
 def _words(error: Exception) -> str:

@@ -10,7 +10,8 @@ import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from locoia_pat.outcomes import SpecError, invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import SpecError, invalid
 from locoia_pat.spec.yaml import read
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def refuse(files: Mapping[str, bytes]) -> None:
     seen: dict[str, str] = {}
     for name, data in files.items():
         if not _NAMES.fullmatch(name):
-            raise invalid(f"holds {shown(name)}, which is no part of a pack", field="pack", hint=f"It holds {HOLDS}.")
+            raise invalid(
+                f"holds {describe_value(name)}, which is no part of a pack", field="pack", hint=f"It holds {HOLDS}."
+            )
         if _DEVICES.fullmatch(name.rpartition("/")[2].partition(".")[0]):
             raise invalid(f"holds {name}, which is a device on Windows", field="pack", hint="Give it another name.")
         if (other := seen.setdefault(name.casefold(), name)) != name:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from locoia_pat.authoring.packs.lock_file import Pin
 from locoia_pat.authoring.packs.permissions import Permission, compared, permissions
 from locoia_pat.authoring.semver import Version
-from locoia_pat.outcomes import invalid, listed
+from locoia_pat.messages import join_names
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from locoia_pat.authoring.packs.manifest import Manifest
@@ -103,7 +104,7 @@ def _refuse_shared(manifest: Manifest, other: Manifest) -> None:
     """Refuse a pack that reads a variable of another: ``GIT_LAB_TOKEN`` is as much ``git``'s as ``git_lab``'s."""
     if shared := {*manifest.variables} & {*other.variables}:
         raise invalid(
-            f"{manifest.name} reads {listed(shared)}, which belongs to the pack {other.name}",
+            f"{manifest.name} reads {join_names(shared)}, which belongs to the pack {other.name}",
             field="pack",
             hint="Only one of them can be installed.",
         )

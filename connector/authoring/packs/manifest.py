@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from locoia_pat.authoring.packs.content import MANIFEST
-from locoia_pat.outcomes import invalid, listed, shown
+from locoia_pat.messages import describe_value, join_names
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,13 +96,13 @@ class Manifest:
         if version != FORMAT or isinstance(version, bool):
             newer = isinstance(version, int) and version > FORMAT
             raise invalid(
-                f"is of version {shown(version)} of packs, and this program reads version {FORMAT}",
+                f"is of version {describe_value(version)} of packs, and this program reads version {FORMAT}",
                 field="pack",
                 hint="A newer locoia-pat may read it." if newer else None,
             )
         wanted = {field.name for field in fields(cls)}
         if wrong := wanted ^ value.keys():
-            raise invalid(f"has a {MANIFEST} that lacks, or has too much: {listed(map(_key, wrong))}", field="pack")
+            raise invalid(f"has a {MANIFEST} that lacks, or has too much: {join_names(map(_key, wrong))}", field="pack")
         values: dict[str, Any] = {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
         return cls(**values)
 

@@ -16,9 +16,10 @@ from locoia_pat.authoring.packs.content import MANIFEST
 from locoia_pat.authoring.packs.in_memory import Held
 from locoia_pat.authoring.packs.manifest import Manifest, checksum
 from locoia_pat.authoring.semver import Version
-from locoia_pat.engine.check import check
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.http.url import is_loopback
-from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid, listed
+from locoia_pat.messages import join_names
+from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
 from locoia_pat.spec.yaml import read
@@ -107,10 +108,10 @@ def verified(data: bytes, name: str) -> Pack:
             raise invalid(f"has no {MANIFEST}", field="pack", hint="locoia-pat pack build writes packs.")
         said = Manifest.parse(files.pop(MANIFEST))
         if wrong := said.changed(files):
-            raise invalid(f"holds other files than {MANIFEST} says: the checksum of {listed(wrong)}", field="pack")
+            raise invalid(f"holds other files than {MANIFEST} says: the checksum of {join_names(wrong)}", field="pack")
         pack = _checked(files, name)
         if wrong := pack.manifest.differs(said):
-            raise invalid(f"has a {MANIFEST} that says another {listed(wrong)} than its specs", field="pack")
+            raise invalid(f"has a {MANIFEST} that says another {join_names(wrong)} than its specs", field="pack")
         if pack.archive != data:
             raise invalid(f"has a {MANIFEST} that is not written as in a pack", field="pack")
     return pack
@@ -160,7 +161,7 @@ def _checked(files: dict[str, bytes], place: str) -> Pack:
         raise invalid(f"has no {CONNECTOR_FILE}", field="pack")
     content.refuse(files)
     folder = SpecFolder(Held(files, place))
-    if findings := check(folder, whole=True):
+    if findings := check_specs(folder, whole=True):
         raise SpecError(findings)
     connector = folder.connector
     actions = {name: folder.spec(name) for name in folder.names}

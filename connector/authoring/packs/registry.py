@@ -20,7 +20,8 @@ from locoia_pat.authoring.packs.content import MANIFEST, MAX_FILE, gathered
 from locoia_pat.authoring.packs.in_memory import Held
 from locoia_pat.authoring.packs.lock_file import Lock, Pin
 from locoia_pat.authoring.packs.manifest import Manifest, checksum
-from locoia_pat.outcomes import InvalidError, invalid, listed, shown
+from locoia_pat.messages import describe_value, join_names
+from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ class Packs:
         pin = lock.packs.get(name)
         if pin is None:
             raise invalid(
-                f"there is no pack {shown(name)}",
+                f"there is no pack {describe_value(name)}",
                 field="pack",
-                hint=f"Installed: {listed(lock.packs)}. An action beside packs is called by its name alone.",
+                hint=f"Installed: {join_names(lock.packs)}. An action beside packs is called by its name alone.",
                 next="locoia-pat pack list",
             )
         try:
@@ -165,7 +166,9 @@ class Packs:
         """
         lock = self.lock()
         if name not in lock.packs and not (forget and name in lock.seen):
-            raise invalid(f"there is no pack {shown(name)}", field="pack", hint=f"Installed: {listed(lock.packs)}.")
+            raise invalid(
+                f"there is no pack {describe_value(name)}", field="pack", hint=f"Installed: {join_names(lock.packs)}."
+            )
         with self._turn():
             lock = self.lock()
             pin = lock.packs.get(name)

@@ -16,7 +16,8 @@ from urllib.parse import quote
 from jinja2 import Undefined, UndefinedError, nodes
 from jinja2.runtime import Context
 
-from locoia_pat.outcomes import InvalidError, Problem, invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.request.template import dialect
 from locoia_pat.request.template.source import Path, TemplateError, Use, jinja, parts_of, uses_of
 from locoia_pat.secrets.secret import Secret
@@ -93,7 +94,7 @@ def _segment(value: Any, template: str, field: str | None) -> str:
         raise invalid(f"a secret cannot stand in the path {template}", field=field)
     part = dialect.text(value, template, field)
     if part in {"", ".", ".."}:
-        raise invalid(f"{shown(part)} cannot be a part of the path {template}", field=field)
+        raise invalid(f"{describe_value(part)} cannot be a part of the path {template}", field=field)
     return quote(part, safe="")
 
 

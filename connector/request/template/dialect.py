@@ -13,7 +13,8 @@ from jinja2 import TemplateSyntaxError, Undefined, nodes
 from jinja2.lexer import Lexer
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from locoia_pat.outcomes import invalid, shown
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def text(value: Any, template: str, field: str | None) -> str:
             return str(value)
         case Secret():
             return value.reveal()
-    raise invalid(f"{shown(value)} cannot stand inside the text {template}", field=field)
+    raise invalid(f"{describe_value(value)} cannot stand inside the text {template}", field=field)
 
 
 def joined(parts: list[str]) -> str:

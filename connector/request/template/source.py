@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from locoia_pat.outcomes import FindingCode, did_you_mean, listed
+from locoia_pat.messages import did_you_mean, join_names
 from locoia_pat.request.template.dialect import EXPRESSIONS, FILTERS, Environment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+    from locoia_pat.outcomes import FindingCode
 
 MAX_SOURCE = 2 * 1024
 """Characters that one text with templates may have."""
@@ -107,11 +109,11 @@ def _check(node: nodes.Node, names: frozenset[str], path: Path, source: str, dep
         case nodes.TemplateData():
             return
         case nodes.Name() if node.name not in names:
-            known = f"known here: {listed(names)}"
+            known = f"known here: {join_names(names)}"
             message = f'there is no "{node.name}"{did_you_mean(node.name, names)} ({known})'
             raise TemplateError("unknown-name", message, path, at)
         case nodes.Filter() if node.name not in FILTERS:
-            known = f"known: {listed(FILTERS)}"
+            known = f"known: {join_names(FILTERS)}"
             message = f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)} ({known})'
             raise TemplateError("unknown-filter", message, path, at)
         case nodes.Filter() if node.dyn_args is not None or node.dyn_kwargs is not None:

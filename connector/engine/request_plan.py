@@ -8,21 +8,21 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
-from locoia_pat.http.retry import policy
+from locoia_pat.http.retry import describe_policy
 from locoia_pat.secrets.secret import MASK, redact, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locoia_pat.engine.action import Action
-    from locoia_pat.http.messages import Request
+    from locoia_pat.engine.action import CompiledAction
+    from locoia_pat.http.exchange_types import Request
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import Effect, Method
 
 _FORM = "application/x-www-form-urlencoded"
 
 
-class Fill(NamedTuple):
+class TemplateUse(NamedTuple):
     """A part of the request that a template filled."""
 
     place: str
@@ -44,12 +44,12 @@ class Plan:
     """The JSON body, or the fields of a form."""
     retry: str
     """What would be tried again, and when."""
-    fills: tuple[Fill, ...]
+    fills: tuple[TemplateUse, ...]
     curl: str
     """The same request as a command line; the credential and secret inputs are masked there too."""
 
     @classmethod
-    def of(cls, action: Action, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
+    def of(cls, action: CompiledAction, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
         """The plan for *request*, whose credential goes into the header *credential_header*, without *secrets*."""
         hidden = list(secrets)
         headers = {name: redact(revealed(value), hidden) for name, value in request.headers}
@@ -63,8 +63,8 @@ class Plan:
             request.url,
             headers,
             _read(content, headers.get("content-type")),
-            policy(spec.effect, spec.request.method),
-            tuple(Fill(*fill) for fill in action.fills()),
+            describe_policy(spec.effect, spec.request.method),
+            tuple(TemplateUse(*fill) for fill in action.template_uses()),
             _curl(spec.request.method, request.url, headers, content),
         )
 

@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One whole HTTP answer."""
 
     status: int
@@ -37,7 +37,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class TransportError:
     """No whole answer came."""
 
     reason: str
@@ -45,4 +45,4 @@ class Failure:
     """Whether the server may have acted: False only where the request provably never left."""
 
 
-Answer = Reply | Failure
+ResponseOrError = Response | TransportError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locoia_pat.engine import examples
-from locoia_pat.engine.action import Action, Authorization
+from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.spec.rules import reference_findings
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from locoia_pat.spec.load import SpecFolder
 
 
-def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
+def check_specs(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
     """The mistakes in all files of *folder*, in their order; *whole* asks for examples that leave nothing out.
 
     Raises:
@@ -26,7 +26,7 @@ def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
     for name in folder.names:
         try:
             spec = folder.spec(name)
-            action = Action(spec) if isinstance(spec, ActionSpec) else None
+            action = CompiledAction(spec) if isinstance(spec, ActionSpec) else None
         except SpecError as error:
             findings += error.findings
         else:
@@ -34,7 +34,7 @@ def check(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
                 specs[name] = action.spec
                 findings += examples.findings(action, whole=whole)
     try:
-        Authorization(folder.connector)
+        AuthHeader(folder.connector)
         findings += reference_findings(folder.connector, specs, folder.names)
     except SpecError as error:
         findings += error.findings

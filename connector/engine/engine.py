@@ -14,15 +14,15 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from locoia_pat.engine.action import Action, Authorization
+from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.exchange import Exchange, Local, Steps, now
-from locoia_pat.engine.plan import Plan
+from locoia_pat.engine.request_plan import Plan
 from locoia_pat.engine.super_actions import find
-from locoia_pat.http.url import base_address, is_loopback
-from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, SpecError, invalid, shown
+from locoia_pat.http.url import is_loopback, validate_base_url
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
 from locoia_pat.request.validation import Inputs
-from locoia_pat.result import Result, failed
 from locoia_pat.secrets.secret import Secret, held, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
@@ -32,11 +32,11 @@ from locoia_pat.stores import Credential, Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
-    from locoia_pat.response.classify import Verdict
+    from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.stores import Sink
 
 
-class Core:
+class Engine:
     """What a connector knows: its specs, its base address and its credential."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Core:
         self._any_option = any_option
         self.open_place = open_place
         """Opens the place that a REF names."""
-        self._actions: dict[str, Action] = {}
+        self._actions: dict[str, CompiledAction] = {}
         self._stores: set[object] = set()
 
     @property
@@ -75,12 +75,12 @@ class Core:
         spec = self.specs.connector
         variable = spec.env.base_url
         if self._given_url is not None:
-            return base_address(self._given_url, spec.hosts, source="base_url")
+            return validate_base_url(self._given_url, spec.hosts, source="base_url")
         if variable and (found := os.environ.get(variable)):
-            return base_address(found, spec.hosts, source=variable)
-        return base_address(spec.base_url, spec.hosts, source="base_url")
+            return validate_base_url(found, spec.hosts, source=variable)
+        return validate_base_url(spec.base_url, spec.hosts, source="base_url")
 
-    def action(self, name: str) -> Action:
+    def action(self, name: str) -> CompiledAction:
         """The action *name*, compiled once.
 
         Raises:
@@ -91,7 +91,7 @@ class Core:
             spec = self.specs.action(name)
             if findings := list(header_findings(spec, self.specs.connector)):
                 raise SpecError(findings)
-            self._actions[name] = Action(spec, any_option=self._any_option)
+            self._actions[name] = CompiledAction(spec, any_option=self._any_option)
         return self._actions[name]
 
     def super_action(self, name: str, inputs: Mapping[str, Any]) -> Callable[..., Result] | None:
@@ -106,20 +106,20 @@ class Core:
             checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
             work = find(spec.super_)
         except InvalidError as error:
-            wrong = failed(name if self._knows(name) else None, error, api=self._api())
+            wrong = Result.from_error(name if self._knows(name) else None, error, api=self._api())
             return lambda *_, **__: wrong
 
         def run(connector: object, **options: Any) -> Result:
             try:
                 return work(connector, checked, **options)
             except InvalidError as error:
-                return failed(name, error, api=self._api())
+                return Result.from_error(name, error, api=self._api())
 
         return run
 
     @cached_property
-    def _authorization(self) -> Authorization:
-        return Authorization(self.specs.connector)
+    def _authorization(self) -> AuthHeader:
+        return AuthHeader(self.specs.connector)
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """What a run would send."""
@@ -133,7 +133,7 @@ class Core:
         try:
             return (yield from self._run(name, inputs, token_to, replace_=replace_))
         except InvalidError as error:
-            return failed(name if self._knows(name) else None, error, api=self._api())
+            return Result.from_error(name if self._knows(name) else None, error, api=self._api())
 
     def _run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool) -> Steps:
         action = self.action(name)
@@ -156,16 +156,16 @@ class Core:
                 exchange = Exchange(action, request, header, exchange.left())
                 answer = yield exchange
                 tries += exchange.tries
-        verdict = action.judge(answer, checked, now())
-        if (pages := action.pages(request)) is not None:
-            while (following := pages.take(answer, verdict)) is not None:
+        verdict = action.classify(answer, checked, now())
+        if (pages := action.paginator(request)) is not None:
+            while (following := pages.advance(answer, verdict)) is not None:
                 exchange = Exchange(action, following, header, exchange.left())
                 answer = yield exchange
                 tries += exchange.tries
-                verdict = action.judge(answer, checked, now())
-            verdict = pages.verdict()
+                verdict = action.classify(answer, checked, now())
+            verdict = pages.parsed()
         result = _result(action, verdict, api=self.base_url, tries=tries, sent=[token, *held(checked)])
-        result = result.with_warnings(*action.advise(checked))
+        result = result.with_warnings(*action.input_warnings(checked))
         if result.outcome is Outcome.DONE and sinks:
             self._stores.add(exchange)  # of several threads, each has its own
             try:
@@ -175,7 +175,7 @@ class Core:
         return result
 
     def _probed(
-        self, action: Action, dead: str | None, token_to: Sequence[str | Sink], *, replace_: bool
+        self, action: CompiledAction, dead: str | None, token_to: Sequence[str | Sink], *, replace_: bool
     ) -> Generator[Local, Any, list[Sink]]:
         """The places, each proven to take a token, and free for it: vacant, or holding that of the row *dead*.
 
@@ -191,17 +191,22 @@ class Core:
             sinks.append(sink)
             there: Entry | None = yield from _local(sink.probe)
             if there is not None and (dead is None or there.id != dead) and not replace_:
-                holds = f"the token {shown(there.id)}" if there.id else "a token"
+                holds = f"the token {describe_value(there.id)}" if there.id else "a token"
                 becomes = "becomes #previous" if sink.keeps == "record" else "is lost"
                 raise invalid(
-                    f"{sink.ref} holds {holds}" + (f", not {shown(dead)}" if dead is not None else " already"),
+                    f"{sink.ref} holds {holds}" + (f", not {describe_value(dead)}" if dead is not None else " already"),
                     field="token_to",
                     hint=f"Name another place, or give --replace: what stands there then {becomes}.",
                 )
         return sorted(sinks, key=lambda sink: sink.keeps == "nothing")
 
     def _stored(
-        self, action: Action, result: Result, sinks: Sequence[Sink], dead: str | None, header: tuple[str, Secret]
+        self,
+        action: CompiledAction,
+        result: Result,
+        sinks: Sequence[Sink],
+        dead: str | None,
+        header: tuple[str, Secret],
     ) -> Steps:
         """Put the minted token into all *sinks*; where none takes it, make it useless."""
         (token,) = result.secrets.values()  # what gives a place a token is done with one
@@ -226,11 +231,11 @@ class Core:
             return replace(result, outcome=Outcome.NOT_STORED, problem=problem, token_refs=tuple(refs))
         return (yield from self._lost(action, result, "; ".join(warnings), header))
 
-    def _lost(self, action: Action, result: Result, why: str, header: tuple[str, Secret]) -> Steps:
+    def _lost(self, action: CompiledAction, result: Result, why: str, header: tuple[str, Secret]) -> Steps:
         data = result.data or {}
         inputs = action.revoke_inputs(data)
         revoked = inputs is not None and (yield from self._revoked(action, inputs, header))
-        row = shown(data.get("id"))
+        row = describe_value(data.get("id"))
         hint = (
             f"The token was made useless at once; its row {row} stays listed until it expires."
             if revoked
@@ -240,7 +245,7 @@ class Core:
         return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
 
     def _revoked(
-        self, action: Action, inputs: Mapping[str, Any], header: tuple[str, Secret]
+        self, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret]
     ) -> Generator[Exchange, Any, bool]:
         """Run what the spec says makes a token useless, and throw its answer away."""
         try:
@@ -249,7 +254,7 @@ class Core:
             answer = yield Exchange(undo, undo.request(checked, self.base_url), header, self._timeout)
         except InvalidError:
             return False  # the spec is wrong; that must not hide that a token was minted
-        return undo.judge(answer, checked, now()).outcome is Outcome.DONE
+        return undo.classify(answer, checked, now()).outcome is Outcome.DONE
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
         return self._authorization.header(token, self.auth.identifier(self.specs.connector))
@@ -296,7 +301,7 @@ def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:
     return done
 
 
-def _result(action: Action, verdict: Verdict, *, api: str, tries: int, sent: list[Secret]) -> Result:
+def _result(action: CompiledAction, verdict: ParsedResponse, *, api: str, tries: int, sent: list[Secret]) -> Result:
     """The result of *verdict*, in which nothing repeats a secret: one that was *sent*, or one that came."""
     secrets = [*sent, *verdict.secrets.values()]
     problem = verdict.problem
@@ -309,7 +314,7 @@ def _result(action: Action, verdict: Verdict, *, api: str, tries: int, sent: lis
     )
 
 
-def _command(action: Action, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:
+def _command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:
     if revoked or inputs is None or action.spec.revoke is None:
         return None
     words = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]

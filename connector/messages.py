@@ -1,0 +1,60 @@
+"""How error messages word names and values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MAX_NAME_LENGTH, _MAX_CANDIDATES, _MAX_LISTED = 64, 100, 30
+"""Limits, so that a suggestion for a long word or a long list stays cheap and readable."""
+_ROW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PLAIN_WORD = re.compile(r"[\w:.,@ +-]{0,40}")
+_LIKE_A_TOKEN = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])\S{16,}")
+
+
+def describe_value(value: object) -> str:
+    """Describe *value* in an error message: short plain values as they are, all others by their kind.
+
+    A user may have put a token into the wrong field, so nothing that could be a token is repeated.
+    """
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() if value.bit_length() > 132:
+            return "a very long number"
+        case int() | float():
+            return str(value)
+        case str() if _ROW_ID.fullmatch(value) or (_PLAIN_WORD.fullmatch(value) and not _LIKE_A_TOKEN.search(value)):
+            return f'"{value}"'
+        case str():
+            return f"a {len(value)}-character string"
+        case []:
+            return "an empty list"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Join *names*, sorted, with commas; only the first 30 of them, and "nothing" for none."""
+    ordered = sorted(names)
+    return ", ".join(ordered[:_MAX_LISTED]) + (", …" if len(ordered) > _MAX_LISTED else "") or "nothing"
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Return ``; did you mean NAME?`` for the candidate closest to *word*, or an empty string."""
+    names = [name for name in candidates if len(name) <= _MAX_NAME_LENGTH][:_MAX_CANDIDATES]
+    if not 0 < len(word) <= _MAX_NAME_LENGTH:
+        return ""
+    import difflib  # noqa: PLC0415  # needed for a misspelt word only
+
+    close = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word in name]
+    return f"; did you mean {close[0]}?" if close else ""
