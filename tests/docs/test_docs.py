@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -52,11 +53,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALL = "\n".join(page.read_text() for page in PAGES)
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
-    return [(language, text) for language, text in FENCE.findall(page.read_text()) if language in languages]
+    """The fenced examples of *page* in these *languages*, those in a numbered step too."""
+    return [(language, dedent(text)) for _, language, text in FENCE.findall(page.read_text()) if language in languages]
 
 
 RUNNABLE = [page for page in PAGES[1:] if blocks(page, "sh", "python")]

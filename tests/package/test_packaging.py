@@ -35,7 +35,7 @@ def test_the_top_level_is_the_one_that_was_asked_for() -> None:
     if not tracked:
         pytest.skip("not a Git checkout")
     asked = {"pyproject.toml", "connector", "actions", "specs", "cassettes", "tests", "README.md"}
-    convention = {"CHANGELOG.md", "LICENSE", "docs", ".ci", ".gitignore"}
+    convention = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md", "docs", "findings", ".ci", ".gitignore"}
     assert {name.split("/")[0] for name in tracked.splitlines()} <= asked | convention
 
 
