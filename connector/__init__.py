@@ -55,9 +55,6 @@ _HOMES = {
     "UnknownOutcomeError": "outcomes",
 }
 
-SUPERS = ("ensure_pat", "rotate_pat", "retire_pat", "revoke_pat", "audit_pats")
-"""The super actions, each a module of ``locoia_pat.actions``."""
-
 __all__ = [
     "AsyncConnector",
     "Connector",
@@ -79,19 +76,11 @@ __all__ = [
 ]
 
 
-def offer() -> None:
-    """Tell the engine what stands above it, by name: it imports none of that."""
-    import_module(".engine.super_actions", __name__).offer(f"{__name__}.actions", SUPERS)
-    import_module(".stores", __name__).offer("connector-auth", f"{__name__}.actions.connector_auth")
-
-
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module(".version", __name__).VERSION
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name] == "connector":
-        offer()
     value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     return value
 

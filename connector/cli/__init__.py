@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from locoia_pat import offer
 from locoia_pat.cli import output
 from locoia_pat.cli.exits import BUG, INTERRUPTED
 from locoia_pat.cli.guards import no_core_dumps, refuse_tokens
@@ -90,7 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _main(arguments: list[str]) -> int:
     output.distrust(arguments)
     no_core_dumps()
-    offer()
     try:
         refuse_tokens(arguments)
         code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)

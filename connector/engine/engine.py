@@ -11,14 +11,15 @@ import os
 import shlex
 from dataclasses import replace
 from functools import cached_property, partial
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.exchange import Exchange, Local, Steps, now
 from locoia_pat.engine.request_plan import Plan
-from locoia_pat.engine.super_actions import find
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
@@ -104,7 +105,7 @@ class Engine:
             if not isinstance(spec, SuperSpec):
                 return None
             checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
-            work = find(spec.super_)
+            work = _load_super_action(spec.super_)
         except InvalidError as error:
             wrong = Result.from_error(name if self._knows(name) else None, error, api=self._api())
             return lambda *_, **__: wrong
@@ -271,6 +272,16 @@ class Engine:
             return self.base_url
         except ConnectorError:
             return None
+
+
+def _load_super_action(name: str) -> Callable[..., Result]:
+    """Import the function that runs the super action *name*."""
+    if name not in SUPER_ACTIONS:
+        raise invalid(
+            f"this package has no super action {name}", field="super", hint=f"It has {', '.join(SUPER_ACTIONS)}."
+        )
+    run: Callable[..., Result] = resolve_name(SUPER_ACTIONS[name])
+    return run
 
 
 def _meant_for(api: str | None, base_url: str) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.built_in import PLATFORM_STORES
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret, Variables, credential
@@ -20,20 +21,11 @@ if TYPE_CHECKING:
 
     from locoia_pat.stores.record import Key
 
-__all__ = ["Credential", "Entry", "Keeps", "Sink", "find_ref", "offer", "open_sink", "read_ref", "spot", "stores"]
+__all__ = ["Credential", "Entry", "Keeps", "Sink", "find_ref", "open_sink", "read_ref", "spot", "stores"]
 
 _READ_BACK = ("file", "text", "env-file", "keyring")
 _FORMS = ("file:PATH", "text:PATH", "env-file:PATH#NAME", "keyring:SERVICE/NAME", "command:ARGV")
-_offered: dict[str, str] = {}
 _KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
-
-
-def offer(scheme: str, module: str) -> None:
-    """Offer places of *scheme*, which the ``open_sink`` of *module* opens with a connector; it is loaded for the first.
-
-    The engine knows none of the platform's entities, so what stands above it says where such places are.
-    """
-    _offered[scheme] = module
 
 
 def open_sink(ref: str, *, field: str = "token_to", by: Callable[[], Any] | None = None) -> Sink:
@@ -70,10 +62,10 @@ def open_sink(ref: str, *, field: str = "token_to", by: Callable[[], Any] | None
             from locoia_pat.stores.command import CommandSink  # noqa: PLC0415
 
             return CommandSink(place, field=field)
-        case _ if scheme in _offered and by is not None:
-            opened: Sink = import_module(_offered[scheme]).open_sink(place, by, field=field)
+        case _ if scheme in PLATFORM_STORES and by is not None:
+            opened: Sink = resolve_name(PLATFORM_STORES[scheme])(place, by, field=field)
             return opened
-    reason = "can only be written, by an action" if scheme in _offered else "can be read, but keeps no token"
+    reason = "can only be written, by an action" if scheme in PLATFORM_STORES else "can be read, but keeps no token"
     raise invalid(
         f"{_NAMES.get(scheme, f'a place of {scheme}')} {reason}",
         field=field,
@@ -139,7 +131,7 @@ def spot(ref: str) -> str:
             return f"file:{_real(place)}"
         case "env-file":
             return f"env-file:{_real(path)}#{word}"
-        case _ if scheme in _offered:
+        case _ if scheme in PLATFORM_STORES:
             return ref.partition("#")[0]
     return ref
 
@@ -172,15 +164,15 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     if ref == "-":
         return "-", ""
     scheme, colon, place = ref.partition(":")
-    schemes = (*_READ_BACK, "command", *_offered, "env")
+    schemes = (*_READ_BACK, "command", *PLATFORM_STORES, "env")
     if not colon or not place or scheme not in schemes:
         unknown = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
         told = f"{describe_value(scheme)} is no kind of place{did_you_mean(scheme, schemes)}"
         raise invalid(
             told if unknown else "this names no place",
             field=field,
-            hint=f"A place is {', '.join([*_FORMS, *(f'{name}:ID' for name in _offered)])}, env:NAME or - (standard "
-            "input). A token itself is never an argument.",
+            hint=f"A place is {', '.join([*_FORMS, *(f'{name}:ID' for name in PLATFORM_STORES)])}, env:NAME or - "
+            "(standard input). A token itself is never an argument.",
         )
     return scheme, place
 

@@ -327,7 +327,7 @@ def test_a_note_leaves_room_for_the_mark(shop: Shop) -> None:
     assert [one.result.outcome.value for one in done] == ["done", "invalid", "invalid", "invalid"]
     problems = [one.result.problem for one in done[1:]]
     assert [problem.field for problem in problems if problem] == ["note"] * 3
-    assert "233-character string" in (problems[0].message if problems[0] else "")
+    assert "233 characters" in (problems[0].message if problems[0] else "")
     assert outcomes(shop.run([wish("n5", note="x" * 255)], journal=None)) == all_done(1)
 
 
