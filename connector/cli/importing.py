@@ -13,7 +13,7 @@ from locoia_pat.outcomes import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from locoia_pat.authoring.locoia.reading import Imported, Note
+    from locoia_pat.authoring.locoia.draft import Draft, Note
     from locoia_pat.outcomes import Finding
 
 _MAX_BYTES = 512 * 1024
@@ -28,18 +28,18 @@ _UNNAMED = "imported"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(kind: str, files: tuple[str, ...], out: Path | None, *, as_json: bool) -> None:  # noqa: ARG001  # one kind
-    """Make specs of Locoia's configuration: FILE is JSON of a Connector, an Action or a part of one, or a folder.
+    """Draft specs from the JSON that Locoia documents.
 
-    With the sidecar.json of an export the specs are what they were.  Without it they are drafts, and what they lack is
-    told: fill it in, then check the folder.
+    FILE is a base connector, a header, a pagination or a UI Form Schema, or a folder of such files. A form is named
+    after its action, such as create_contact.json. What the drafts lack is listed: fill it in, then check the folder.
     """
     from locoia_pat.authoring import scaffold  # noqa: PLC0415
     from locoia_pat.authoring.export import files as placing  # noqa: PLC0415
-    from locoia_pat.authoring.locoia.reading import imported  # noqa: PLC0415
+    from locoia_pat.authoring.locoia.draft import draft  # noqa: PLC0415
     from locoia_pat.engine.checker import check_specs  # noqa: PLC0415  # --help needs none of these
     from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder  # noqa: PLC0415
 
-    done = imported({str(path): _text(path) for file in files for path in _found(Path(file))})
+    done = draft({str(path): _text(path) for file in files for path in _found(Path(file))})
     folder = out or Path(done.name or _UNNAMED)
     written = placing.new({**done.texts, **scaffold.schemas()}, folder)[: len(done.texts)]
     # Without a connector.yaml it is no folder of specs yet, and that is told already.
@@ -75,12 +75,11 @@ def _text(path: Path) -> str:
         raise invalid(f"{path} is no UTF-8 text", field="file") from None
 
 
-def _plain(written: Sequence[Path], done: Imported, findings: Sequence[Finding]) -> dict[str, Any]:
+def _plain(written: Sequence[Path], done: Draft, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "files": [str(file) for file in written],
         "missing": [_note(note) for note in done.missing],
         "chosen": [_note(note) for note in done.chosen],
-        "changed": [_note(note) for note in done.changed],
         "findings": [str(finding) for finding in findings],
     }
 
@@ -89,13 +88,12 @@ def _note(note: Note) -> dict[str, str]:
     return {"file": note.file, "key": note.key, "message": note.message}
 
 
-def _tell(written: Sequence[Path], done: Imported, findings: Sequence[Finding], folder: Path) -> None:
+def _tell(written: Sequence[Path], done: Draft, findings: Sequence[Finding], folder: Path) -> None:
     for file in written:
-        click.echo(f"{file}    (what Locoia has and specs cannot say)" if file.name == "locoia.json" else file)
+        click.echo(f"{file}    (settings that specs cannot express)" if file.name == "locoia.json" else file)
     for title, notes in (
         ("Missing, to be filled in", done.missing),
-        ("Chosen, to be looked at", done.chosen),
-        ("Changed since the export, and taken as it is", done.changed),
+        ("Chosen, to be reviewed", done.chosen),
     ):
         if notes:
             click.echo(f"\n{title}:")

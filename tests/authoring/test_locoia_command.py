@@ -14,7 +14,7 @@ from locoia_pat import InvalidError
 from locoia_pat.authoring.export import files as placing
 from locoia_pat.spec.load import SpecFolder
 from tests.cli.conftest import Done, call
-from tests.support.locoia_export import FOLDERS, values
+from tests.support.locoia_export import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,54 +53,37 @@ def test_an_export_goes_into_a_folder_of_its_kind_and_tells_its_files(call: Call
     assert note.startswith("note: audit_pats, ensure_pat")
 
 
-def test_what_was_exported_is_imported_and_runs(call: Call, place: Path) -> None:
+def test_the_documented_files_of_an_export_are_imported_as_drafts(call: Call, place: Path) -> None:
     assert call("export", "locoia", "--out", "a/b").code == 0
-    done = call("import", "locoia", "a/b")
+    form = json.loads((place / "a" / "b" / "actions" / "create_pat.json").read_text())["ui_form_schema"]
+    (place / "create_pat.json").write_text(json.dumps(form))
+    done = call("import", "locoia", "a/b/connector.json", "create_pat.json")
     assert done.code == 0
     assert "locoia/connector.yaml" in done.out
+    assert "locoia/locoia.json    (settings that specs cannot express)" in done.out
+    assert "Missing, to be filled in:\n  create_pat.yaml summary: one sentence" in done.out
+    assert "Chosen, to be reviewed:\n  connector.yaml connector: locoia" in done.out
     assert done.out.endswith("\nNext: locoia-pat check locoia\n")
-    assert "Missing" not in done.out
-    assert values(SpecFolder(place / "locoia")) == values(SpecFolder())
-    assert call("check", "locoia").out == ""
-    assert call("test", "locoia/create_pat.yaml").code == 0
-    again = call("export", "locoia", "--specs", "locoia", "--out", "c", "--json")
-    assert again.envelope["files"][0] == "c/GUIDE.md"
-    assert tree(place / "c") == tree(place / "a" / "b")
-
-
-def test_other_specs_are_exported_and_files_are_imported_one_by_one(call: Call, place: Path) -> None:
-    assert call("export", "locoia", "--specs", str(FOLDERS["gitlab"]), "--out", "gl").code == 0
-    done = call("import", "locoia", "gl/sidecar.json", "gl/connector.json", "gl/actions", "--out", "back")
-    assert done.code == 0
-    assert values(SpecFolder(place / "back")) == values(SpecFolder(FOLDERS["gitlab"]))
-
-
-def test_without_the_sidecar_the_import_lists_what_is_missing(call: Call, place: Path) -> None:
-    call("export", "locoia", "--out", "x")
-    done = call("import", "locoia", "x/connector.json", "x/actions/create_pat.json")
-    assert done.code == 0
-    assert "Missing, to be filled in:\n  create_pat.yaml effect: read, create, rotate" in done.out
-    assert "\n  sidecar.json: what specs alone say" in done.out
-    assert "Chosen, to be looked at:\n  connector.yaml version: 0.1.0" in done.out
-    assert "locoia/locoia.json    (what Locoia has and specs cannot say)" in done.out
+    assert (place / "locoia" / "action.schema.json").exists()
+    assert SpecFolder(place / "locoia").connector.base_url == SpecFolder().connector.base_url
     assert call("check", "locoia").code == 1
-    told = call("import", "locoia", "x/actions/create_pat.json", "--json").envelope
-    assert told["files"] == ["imported/create_pat.yaml", "imported/locoia.json"]
-    assert {"file": "connector.yaml", "key": "", "message": "the base connector: its name, its address and its credential"} in told["missing"]  # fmt: skip  # noqa: E501  # a message is one line
-    assert (place / "imported" / "action.schema.json").exists()
 
 
-def test_what_changed_and_what_is_wrong_is_told(call: Call, place: Path) -> None:
-    call("export", "locoia", "--out", "x")
-    file = place / "x" / "actions" / "create_pat.json"
-    action = json.loads(file.read_text())
-    del action["ui_form_schema"]["note"]
-    del action["ui_form_schema"]["expiration"]
-    file.write_text(json.dumps(action))
-    done = call("import", "locoia", "x")
-    assert "Changed since the export, and taken as it is:\n  create_pat.yaml inputs.expiration.nullable" in done.out
-    assert "To be changed:\n  locoia/create_pat.yaml:" in done.out
-    assert 'unknown-name there is no "note"' in done.out
+def test_a_form_alone_is_imported_without_a_connector(call: Call, place: Path) -> None:
+    (place / "forms").mkdir()
+    (place / "forms" / "send.json").write_text('{"to": {"title": "To", "type": "email", "required": true}}')
+    told = call("import", "locoia", "forms", "--json").envelope
+    assert told["files"] == ["imported/send.yaml"]
+    assert told["missing"][0]["message"] == "the base connector: name, URL and credential"
+    assert [note["key"] for note in told["missing"]] == ["", "summary", "effect", "request", "reply"]
+    assert (told["chosen"][0]["key"], told["findings"]) == ("title", [])
+
+
+def test_findings_beside_missing_keys_are_listed(call: Call, place: Path) -> None:
+    (place / "send.json").write_text('{"to": {"title": "To", "type": "textarea"}}')
+    (place / "acme.json").write_text('{"name": "Acme", "base_domain": "https://api.acme.example/"}')
+    done = call("import", "locoia", "send.json", "acme.json")
+    assert "To be changed:\n  acme/send.yaml:" in done.out
 
 
 def test_help_names_the_kinds(call: Call) -> None:
@@ -226,10 +209,10 @@ def test_a_stale_file_that_cannot_go_stays(place: Path) -> None:
 def test_an_import_writes_over_nothing(call: Call, place: Path) -> None:
     call("export", "locoia", "--out", "x")
     (place / "locoia").mkdir()
-    (place / "locoia" / "list_pats.yaml").write_text("mine")
-    done = call("import", "locoia", "x")
-    assert (done.code, "list_pats.yaml is there already" in done.err) == (2, True)
-    assert tree(place / "locoia") == {"list_pats.yaml": "mine"}
+    (place / "locoia" / "connector.yaml").write_text("mine")
+    done = call("import", "locoia", "x/connector.json")
+    assert (done.code, "connector.yaml is there already" in done.err) == (2, True)
+    assert tree(place / "locoia") == {"connector.yaml": "mine"}
 
 
 # Bad input
@@ -246,7 +229,7 @@ def test_what_cannot_be_read_is_told_and_nothing_is_written(call: Call, place: P
         ("empty", "holds no JSON files"),
         ("odd.json", "is no UTF-8 text"),
         ("big.json", "more than"),
-        ("foreign.json", "no Connector of Locoia's"),
+        ("foreign.json", "not JSON that Locoia documents"),
     ):
         done = call("import", "locoia", file)
         assert (done.code, told in done.err, done.out) == (2, True, "")

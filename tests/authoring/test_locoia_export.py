@@ -1,4 +1,4 @@
-"""Locoia's configuration as it is exported: every documented key, and what is not documented marked as such."""
+"""The export to Locoia: every documented key, and undocumented ones marked as unverified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from locoia_pat import InvalidError
 from locoia_pat.authoring import locoia
 from locoia_pat.authoring.locoia import unverified
-from locoia_pat.authoring.locoia.patch import applied, difference
 from locoia_pat.spec.load import SpecFolder
 from tests.support.locoia_export import FOLDERS, exported, one, rendered
 from tests.support.spec_folders import action, connector, folder
@@ -25,14 +24,14 @@ BASE = {
     *("external_docs", "external_auth_docs", "external_swagger_docs", "short_description", "long_description"),
     *("con_arrow", "order_rank", "tags"),
 }
-"""The keys that Locoia's page of the base connector shows."""
+"""The keys that Locoia documents for a base connector."""
 DIALOG = {
     "id": "ID", "connector": "Connector", "action_name": "Action Name", "order_rank": "Order Rank", "status": "Status",
     "short_description": "Short Description", "tag": "Tag", "internal_docs": "Internal Docs",
     "external_docs": "External Docs", "method": "Method", "ui_form_schema": "UI Form Schema",
     "pre_save_flow": "Pre Save Flow", "on_delete_flow": "On Delete Flow",
 }  # fmt: skip
-"""The fields that Locoia's pages show of an Action's dialog."""
+"""The fields that Locoia documents for an Action."""
 FORM_KEYS = {
     *("title", "type", "required", "default", "placeholder", "info", "minLength", "maxLength", "rows", "min", "max"),
     *("step", "enum", "multiple", "allowCreate", "children", "pattern", "regexErrorMessage"),
@@ -56,7 +55,7 @@ def actions(export: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in export.items() if name.startswith("actions/")}
 
 
-def test_every_documented_key_of_a_base_connector_is_there_and_no_other(export: dict[str, Any]) -> None:
+def test_a_base_connector_has_every_documented_key_and_no_other(export: dict[str, Any]) -> None:
     assert export["connector.json"].keys() == BASE
 
 
@@ -93,23 +92,23 @@ def test_every_action_with_a_request_has_its_file_with_each_field_of_the_dialog(
     wanted = [name for name in export["specs"].names if "request" in export["specs"].spec(name).document.value]
     assert list(found) == [f"actions/{name}.json" for name in wanted]
     for rank, value in enumerate(found.values(), 1):
-        assert value.keys() == {"format", "unverified", *DIALOG}
+        assert value.keys() == {"unverified", *DIALOG}
         assert value["order_rank"] == rank
 
 
-def test_forms_have_documented_keys_and_types_alone(export: dict[str, Any]) -> None:
-    def looked_at(form: dict[str, Any]) -> None:
+def test_forms_have_only_documented_keys_and_types(export: dict[str, Any]) -> None:
+    def check_form(form: dict[str, Any]) -> None:
         for field in form.values():
             assert field.keys() <= FORM_KEYS
             assert field["type"] in FORM_TYPES
             assert not (field.get("multiple") and field["type"] != "select")
-            looked_at(field.get("children", {}))
+            check_form(field.get("children", {}))
 
     for value in actions(export).values():
-        looked_at(value["ui_form_schema"])
+        check_form(value["ui_form_schema"])
 
 
-def test_what_no_page_shows_is_apart_and_marked(export: dict[str, Any]) -> None:
+def test_undocumented_fields_are_separate_and_marked(export: dict[str, Any]) -> None:
     for value in actions(export).values():
         assert set(value["unverified"]) - {"note", "retrieve_all_data"} <= set(unverified.SLOTS)
         assert "documentation shows no fields" in value["unverified"]["note"]
@@ -127,7 +126,7 @@ def test_an_input_that_may_be_null_is_not_required_in_a_form(own: dict[str, Any]
     }  # fmt: skip
 
 
-def test_a_list_of_texts_is_a_select_whose_options_are_typed(own: dict[str, Any]) -> None:
+def test_a_list_of_strings_is_a_select_whose_options_the_user_types(own: dict[str, Any]) -> None:
     tags = own["actions/create_connector_auth.json"]["ui_form_schema"]["tags"]
     assert tags == {"title": "Tags", "type": "select", "multiple": True, "enum": [], "allowCreate": True}
 
@@ -145,7 +144,7 @@ def test_the_guide_has_a_line_for_every_field(export: dict[str, Any]) -> None:
             assert f"**{unverified.SLOTS[slot]}** *(unverified)*" in section
 
 
-def test_what_the_guide_has_to_copy_is_what_the_files_hold(export: dict[str, Any]) -> None:
+def test_the_blocks_of_the_guide_hold_the_values_of_the_files(export: dict[str, Any]) -> None:
     blocks = re.findall(r"^  ```(json|text)\n(.*?)^  ```$", export["GUIDE.md"], re.MULTILINE | re.DOTALL)
     copied = [re.sub(r"^  ", "", text, flags=re.MULTILINE).removesuffix("\n") for _, text in blocks]
     for value in actions(export).values():
@@ -159,15 +158,15 @@ def test_what_the_guide_has_to_copy_is_what_the_files_hold(export: dict[str, Any
 def test_the_guide_opens_with_rights_safety_and_the_debugger(export: dict[str, Any]) -> None:
     heads = re.findall(r"^## (.*)$", export["GUIDE.md"], re.MULTILINE)
     assert heads[:4] == [
-        "Who may do this",
-        "What the safety of this package does not cover here",
-        "Keep tokens out of the debugger's view",
+        "Who can do this",
+        "Safety features of this package that do not apply here",
+        "Keep tokens out of the debugger",
         "The Connector",
     ]
     assert heads[-1] == "What is not documented"
 
 
-def test_the_guide_ends_its_steps_with_a_read_that_is_tried(own: dict[str, Any], export: dict[str, Any]) -> None:
+def test_the_guide_ends_with_a_trial_of_the_connectors_check(own: dict[str, Any], export: dict[str, Any]) -> None:
     trial = own["GUIDE.md"].split("\n## Try it, then make it active\n")[1].split("\n## ")[0]
     assert "`list_pats`, which only reads" in trial
     assert "`https://api.locoia.com/v1/personal-access-tokens`" in trial
@@ -177,31 +176,30 @@ def test_the_guide_ends_its_steps_with_a_read_that_is_tried(own: dict[str, Any],
 def test_the_guide_names_the_actions_that_a_retry_harms_and_those_with_a_secret(own: dict[str, Any]) -> None:
     guide = own["GUIDE.md"]
     assert "each flow that uses `create_connector_auth`, `create_pat` and `regenerate_pat`." in guide
-    assert "`create_pat` and `regenerate_pat` answer with a secret" in guide
+    assert "`create_pat` and `regenerate_pat` return a secret" in guide
     assert "`create_connector_auth` and `update_connector_auth` take a secret as input" in guide
     assert "one second later" in guide
     create, listing = (
         guide.split(f"\n## Action `{name}`")[1].split("\n## ")[0] for name in ("create_pat", "list_pats")
     )
     assert "**Its output holds a secret**" in create
-    assert "Switch automatic retries off" in create
+    assert "Turn automatic retries off" in create
     assert "secret" not in listing
     assert "retries" not in listing
 
 
-def test_super_actions_are_told_and_kept_and_no_action_is_made_of_them(own: dict[str, Any]) -> None:
+def test_super_actions_are_in_the_guide_and_not_exported_as_actions(own: dict[str, Any]) -> None:
     supers = {"audit_pats", "ensure_pat", "retire_pat", "revoke_pat", "rotate_pat"}
     assert not any(f"actions/{name}.json" in own or f"rest-helper/{name}.md" in own for name in supers)
-    section = own["GUIDE.md"].split("\n## Super actions, which run beside Locoia")[1].split("\n## ")[0]
+    section = own["GUIDE.md"].split("\n## Super actions, which run outside Locoia")[1].split("\n## ")[0]
     for name in supers:
         assert f"locoia-pat run {name}" in section
     assert "`locoia-pat run rotate_pat name=… expiration=… --token-to file:token.json`" in section
-    assert own["sidecar.json"]["supers"].keys() == supers
     (note,) = locoia.notes(SpecFolder())
     assert all(name in note for name in supers)
 
 
-def test_a_folder_without_super_actions_speaks_of_none() -> None:
+def test_the_guide_of_a_folder_without_super_actions_does_not_mention_them() -> None:
     specs = SpecFolder(FOLDERS["gitlab"])
     assert "uper action" not in exported(specs)["GUIDE.md"]
     assert locoia.notes(specs) == []
@@ -238,10 +236,10 @@ def test_page_numbers_become_the_connector_s_pagination(
 @pytest.mark.parametrize(
     "pages", [{"by": "offset", "query": "o"}, {"by": "cursor", "query": "c", "at": "next"}, {"by": "link"}]
 )
-def test_pages_that_no_page_of_the_documentation_shows_are_told(tmp_path: Path, pages: dict[str, Any]) -> None:
+def test_undocumented_kinds_of_pages_are_named_in_the_guide(tmp_path: Path, pages: dict[str, Any]) -> None:
     found = paged(tmp_path, pages)
     assert found["connector.json"]["pagination_config"] is None
-    assert f"`act0` goes on by {pages['by']}" in found["GUIDE.md"]
+    assert f"`act0` has pages by {pages['by']}" in found["GUIDE.md"]
     assert "retrieve_all_data" not in found["actions/act0.json"]["unverified"]
 
 
@@ -250,8 +248,8 @@ def test_one_connector_has_one_pagination(tmp_path: Path) -> None:
     assert same["connector.json"]["pagination_config"] == {"response_jsonpath": "$", "query": '{"p": {{ page + 1 }}}'}
     other = paged(tmp_path / "other", {"by": "page", "query": "p"}, {"by": "page", "query": "q"}, {"by": "link"})
     assert other["connector.json"]["pagination_config"] is None
-    assert "`act0` has pages of another kind than other actions" in other["GUIDE.md"]
-    assert "`act2` goes on by link" in other["GUIDE.md"]
+    assert "`act0` has other pages than another action" in other["GUIDE.md"]
+    assert "`act2` has pages by link" in other["GUIDE.md"]
 
 
 # The REST Helper
@@ -265,7 +263,7 @@ def test_the_page_for_a_rest_helper_renders_over_a_form_helper_s_step(own: dict[
     assert json.loads(rendered(body, form=form)) == {"expiration": 30}
     assert json.loads(rendered(body, form={"token_id": "a"})) == {"expiration": None}
     assert "Copy `form` into the step's **reference**" in page
-    assert "`Bearer TOKEN`: here all of it" in page
+    assert "`Bearer TOKEN`, with the prefix" in page
     assert "Set **Error Handling** to `false`" in page
 
 
@@ -281,7 +279,7 @@ def test_the_page_says_where_another_credential_and_a_form_go() -> None:
     assert "application/x-www-form-urlencoded" in twilio["rest-helper/create_key.md"]
 
 
-def test_fields_that_the_documentation_does_not_show_so_are_told(tmp_path: Path) -> None:
+def test_undocumented_uses_of_form_fields_are_noted_in_the_guide(tmp_path: Path) -> None:
     inputs = {
         "filter": {"title": "F", "type": "json"},
         "sizes": {"title": "S", "type": "number", "multiple": True},
@@ -290,31 +288,28 @@ def test_fields_that_the_documentation_does_not_show_so_are_told(tmp_path: Path)
     }  # fmt: skip
     body = {name: f"{{{{ {name} }}}}" for name in inputs}
     guide = exported(one(tmp_path, inputs, {"body": body, "query": {"q": "```"}}))["GUIDE.md"]
-    assert "What is typed into `filter` stands in the request as it is" in guide
-    assert "`multiple` of `sizes` is documented for a `select` alone *(unverified)*" in guide
-    assert "`pattern` of `code.id` is documented for the forms of credentials alone *(unverified)*" in guide
+    assert "The text in `filter` is copied into the request unchanged" in guide
+    assert "`multiple` of `sizes` is documented for a `select` only *(unverified)*" in guide
+    assert "`pattern` of `code.id` is documented for the forms of credentials only *(unverified)*" in guide
     assert '  ````text\n  {\n    "q": "```"\n  }\n  ````' in guide
 
 
-# What specs cannot say
+# What specs cannot express
 
 
-def test_a_wrong_spec_is_not_exported(tmp_path: Path) -> None:
+def test_an_invalid_spec_is_not_exported(tmp_path: Path) -> None:
     specs = one(tmp_path, {"v": {"title": "V", "type": "text", "required": True}}, {"body": {"v": "{{ w }}"}})
     with pytest.raises(InvalidError, match="unknown-name"):
         locoia.files(specs)
 
 
-PLATFORM: dict[str, Any] = {"format": "locoia-pat platform 1"}
-
-
-def test_what_stands_in_locoia_json_is_part_of_the_export(tmp_path: Path) -> None:
+def test_the_keys_of_locoia_json_are_part_of_the_export(tmp_path: Path) -> None:
     specs = one(tmp_path, {"v": {"title": "V", "type": "text"}}, {"body": ["{{ v }}"]})
-    more = PLATFORM | {
+    extra = {
         "connector": {"image_url": "acme.svg", "tags": ["crm"], "header": {"content_type": "text/plain"}, "own": 1},
         "actions": {"act": {"tag": "Keys", "order_rank": 7, "ui_form_schema": {"v": {"searchable": True}}}},
     }
-    (tmp_path / "locoia.json").write_text(json.dumps(more))
+    (tmp_path / "locoia.json").write_text(json.dumps(extra))
     found = exported(specs)
     base, act = found["connector.json"], found["actions/act.json"]
     assert (base["image_url"], base["tags"], base["header"]["content_type"]) == ("acme.svg", ["crm"], "text/plain")
@@ -324,50 +319,24 @@ def test_what_stands_in_locoia_json_is_part_of_the_export(tmp_path: Path) -> Non
     assert "**own** *(unverified)*" in found["GUIDE.md"]
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
-        ("[]", "format"),
-        ({"format": "locoia-pat platform 2"}, "format"),
-        (PLATFORM | {"connector": []}, "an object"),
-        (PLATFORM | {"actions": []}, "objects by their names"),
-        (PLATFORM | {"actions": {"act": 1}}, "objects by their names"),
-        (PLATFORM | {"steps": {}}, "objects by their names"),
-        (PLATFORM | {"actions": {"acts": {}}}, 'speaks of "acts", and there is no such action; did you mean act?'),
-        (PLATFORM | {"connector": {"name": "Acme"}}, 'says "name", which is for the specs'),
-        (PLATFORM | {"connector": {"header": {"encode": False}}}, 'says "encode"'),
-        (PLATFORM | {"connector": {"header": "x"}}, 'says "header"'),
-        (PLATFORM | {"actions": {"act": {"unverified": {}}}}, 'says "unverified"'),
-        (PLATFORM | {"connector": {"short_description": "a" * 161}}, "161 characters; Locoia takes 160"),
-    ],
-)
-def test_a_wrong_locoia_json_is_told(tmp_path: Path, text: Any, told: str) -> None:
+def test_an_invalid_locoia_json_is_refused(tmp_path: Path) -> None:
     specs = one(tmp_path, {}, {})
-    (tmp_path / "locoia.json").write_text(text if isinstance(text, str) else json.dumps(text))
-    with pytest.raises(InvalidError) as caught:
-        locoia.files(specs)
-    assert told in str(caught.value)
-
-
-# The difference that a sidecar holds
-
-
-@pytest.mark.parametrize(
-    ("made", "wanted"),
-    [
-        ({}, {}),
-        ({"a": 1}, {"a": 1}),
-        ({"a": 1}, {"a": True}),
-        ({"a": 1, "b": 2}, {"b": 2}),
-        ({"a": {"b": {"c": [1]}}}, {"a": {"b": {"c": [1, 2], "d~/": None}}}),
-        ({"a~1": {"b": 1}}, {"a~1": {}}),
-        ({"a": {"b": 1}}, {"a": [1]}),
-        ({"": 0}, {"": {"": 0}}),
-    ],
-)
-def test_a_difference_leads_from_one_value_to_the_other(made: dict[str, Any], wanted: dict[str, Any]) -> None:
-    before = json.dumps(made)
-    assert applied(made, list(difference(made, wanted))) == (wanted, [])
-    assert json.dumps(made) == before
+    for content, expected in (
+        ("{", "expected a JSON object"),
+        ("[" * 100_000, "expected a JSON object"),
+        ([], "expected a JSON object"),
+        ({"connector": []}, "expected a JSON object"),
+        ({"actions": []}, "expected a JSON object"),
+        ({"actions": {"act": 1}}, "expected a JSON object"),
+        ({"steps": {}}, "expected a JSON object"),
+        ({"actions": {"acts": {}}}, 'names "acts", but there is no such action; did you mean act?'),
+        ({"connector": {"name": "Acme"}}, 'sets "name", whose value comes from the specs'),
+        ({"connector": {"header": {"encode": False}}}, 'sets "encode"'),
+        ({"connector": {"header": "x"}}, '"header" is not an object'),
+        ({"actions": {"act": {"unverified": {}}}}, 'sets "unverified"'),
+        ({"connector": {"short_description": "a" * 161}}, "161 characters; Locoia allows 160"),
+    ):
+        (tmp_path / "locoia.json").write_text(content if isinstance(content, str) else json.dumps(content))
+        with pytest.raises(InvalidError) as caught:
+            locoia.files(specs)
+        assert expected in str(caught.value), content

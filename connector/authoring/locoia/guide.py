@@ -1,127 +1,169 @@
-"""``GUIDE.md``: what to copy, and into which field.
-
-Pure.
-"""
+"""``GUIDE.md``: what to copy into which field."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia import connection, forms, opening, steps, unverified
-from locoia_pat.authoring.locoia.lines import MARK, field_lines
-from locoia_pat.authoring.locoia.vocabulary import CONNECTOR, DIALOG, READ_ONLY
+from locoia_pat.authoring.locoia import action, base_connector, form, guide_safety, unverified
+from locoia_pat.authoring.locoia.fields import CONNECTOR, DIALOG, READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+MARK = " *(unverified)*"
+"""The mark after the label of a field that no page documents."""
 
-def text(
+
+def field_lines(label: str, value: Any) -> Iterator[str]:
+    """Yield the line for one field; a value of more than a word follows in a block to copy."""
+    if isinstance(value, bool):
+        yield f"- Set {label} to `{str(value).lower()}`."
+    elif value in (None, "", [], {}):
+        yield f"- Leave {label} empty."
+    elif isinstance(value, dict | list):
+        yield f"- Copy this into {label}:"
+        yield from _block("json", json.dumps(value, indent=2, ensure_ascii=False))
+    elif isinstance(value, str) and ("\n" in value or "`" in value or "{" in value):
+        yield f"- Copy this into {label}:"
+        yield from _block("text", value)
+    else:
+        yield f"- Copy `{value}` into {label}."
+
+
+def request_lines(parts: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines for the *parts* of a request, whose fields likely have these *labels*."""
+    for slot, label in labels.items():
+        if slot in parts:
+            yield from field_lines(f"**{label}**{MARK}", parts[slot])
+    if "form" in parts:
+        yield f"- Choose `application/x-www-form-urlencoded` as the type of the body{MARK}."
+
+
+def _block(language: str, value: str) -> Iterator[str]:
+    """Yield *value* as a code block below a list item, in a fence longer than any in it."""
+    fence = "```"
+    while fence in value:
+        fence += "`"
+    yield ""
+    yield f"  {fence}{language}"
+    yield from (f"  {line}".rstrip() for line in value.split("\n"))
+    yield f"  {fence}"
+    yield ""
+
+
+def guide(
     connector: Mapping[str, Any],
     base: Mapping[str, Any],
     specs: Mapping[str, Any],
     actions: Mapping[str, Any],
     supers: Mapping[str, Any],
 ) -> str:
-    """The guide to all files of an export."""
+    """Return the guide to the files of an export.
+
+    Args:
+        connector: the value of ``connector.yaml``.
+        base: its base connector.
+        specs: the value of each action's spec, by name.
+        actions: the file of each action, by name.
+        supers: the value of each super action's spec, by name.
+
+    """
     lines = [
         f"# {connector['title']} in Locoia",
         "",
-        f"How to enter this connector, version {connector['version']}, into Locoia: a line for each field.",
-        "What is marked *(unverified)* is in no page of Locoia's documentation that can be read: look twice there.",
+        f"How to enter this connector, version {connector['version']}, into Locoia, field by field.",
+        "Fields marked *(unverified)* are on no public page of Locoia's documentation: check them with care.",
         "Each action has a page in `rest-helper/` as well, for those who may not edit Connectors.",
         "",
-        *opening.lines(specs, supers),
+        *guide_safety.opening_lines(specs, supers),
         "## The Connector",
         "",
-        "Its JSON as a whole is [connector.json](connector.json); field by field:",
+        "The complete JSON is [connector.json](connector.json); field by field:",
         "",
         *(line for key in CONNECTOR for line in field_lines(f"**{key}**", base[key])),
         *(line for key in base if key not in CONNECTOR for line in field_lines(f"**{key}**{MARK}", base[key])),
         "",
-        *_paging(base, specs),
-        *_credential(connector, base),
+        *_pagination_lines(base, specs),
+        *_credential_lines(connector, base),
         "",
-        "Each Action that follows is made in the settings of the Connector, under **Actions**.",
+        "Create each of the following Actions in the settings of the Connector, under **Actions**.",
     ]
     for name, spec in specs.items():
-        lines += ["", f"## Action `{name}`", "", spec["summary"], "", *_action(spec, actions[name])]
-    lines += ["", *opening.beside(supers)] if supers else []
-    return "\n".join([*lines, "", *_trial(connector, base, actions), "", *_closing()]) + "\n"
+        lines += ["", f"## Action `{name}`", "", spec["summary"], "", *_action_lines(spec, actions[name])]
+    lines += ["", *guide_safety.super_action_lines(supers)] if supers else []
+    lines += ["", *_trial_lines(connector, base, actions)]
+    return "\n".join([*lines, "", "## What is not documented", "", unverified.NOTE, "", unverified.MORE]) + "\n"
 
 
-def _action(spec: Mapping[str, Any], action: Mapping[str, Any]) -> Iterator[str]:
+def _action_lines(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     yield f"Its file is [actions/{spec['action']}.json](actions/{spec['action']}.json)."
-    yield from opening.warnings(spec)
+    yield from guide_safety.warnings(spec)
     yield ""
     for key, (label, _) in DIALOG.items():
         if key in READ_ONLY:
             yield f"- Leave **{label}** as it is: Locoia fills it in."
         else:
-            yield from field_lines(f"**{label}**", action[key])
-    sent = action[unverified.KEY]
-    for slot, label in unverified.SLOTS.items():
-        if slot in sent:
-            yield from field_lines(f"**{label}**{MARK}", sent[slot])
-    if "form" in sent:
-        yield f"- Choose `application/x-www-form-urlencoded` as the type of the body{MARK}."
-    if sent.get(unverified.RETRIEVE_ALL):
+            yield from field_lines(f"**{label}**", values[key])
+    parts = values[unverified.KEY]
+    yield from request_lines(parts, unverified.SLOTS)
+    if parts.get(unverified.RETRIEVE_ALL):
         yield f'- Allow **Retrieve all data**{MARK}; it reads the pages as the Connector\'s "pagination_config" says.'
-    yield from _remarks(spec)
+    yield from _input_notes(spec.get("inputs", {}))
 
 
-def _remarks(spec: Mapping[str, Any]) -> Iterator[str]:
-    inputs = spec.get("inputs", {})
-    for remark in forms.remarks(forms.schema(inputs)):
+def _input_notes(inputs: Mapping[str, Any]) -> Iterator[str]:
+    for remark in form.undocumented_uses(form.to_form(inputs)):
         yield f"- Note: {remark}."
     for name, field in inputs.items():
         if field["type"] == "json":
             yield (
-                f"- Note: forms have no field for JSON. What is typed into `{name}` stands in the request as it is, so "
-                "give it JSON alone, or a reference with `| jsonify`."
+                f"- Note: forms have no field for JSON. The text in `{name}` is copied into the request unchanged, so "
+                "enter JSON only, or a reference with `| jsonify`."
             )
-        elif forms.is_empty(field) and field.get("nullable"):
-            yield f"- Note: `{name}` left empty is sent as `null`. {field.get('info', '')}".rstrip()
+        elif form.may_be_empty(field) and field.get("nullable"):
+            yield f"- Note: an empty `{name}` is sent as `null`. {field.get('info', '')}".rstrip()
 
 
-def _paging(base: Mapping[str, Any], specs: Mapping[str, Any]) -> Iterator[str]:
-    paged = {name: found for name, spec in specs.items() if (found := steps.pages(spec))}
-    if not paged:
+def _pagination_lines(base: Mapping[str, Any], specs: Mapping[str, Any]) -> Iterator[str]:
+    paginated = {name: pages for name, spec in specs.items() if (pages := action.pages_of(spec))}
+    if not paginated:
         return
     yield "### Pages"
     yield ""
     if base["pagination_config"] is not None:
         yield (
-            '"Retrieve all data" reads 100 pages at most. The first request is sent without the parts of the '
-            "pagination, and `page` is 1 then."
+            '"Retrieve all data" reads 100 pages at most. The first request is sent without the pagination parameters; '
+            "for the second one, `page` is 1."
         )
-    for name, found in paged.items():
-        if connection.pagination(found) is None:
+    for name, pages in paginated.items():
+        if base_connector.to_pagination(pages) is None:
             yield (
-                f"- `{name}` goes on by {found[0]['by']}, and no page of the documentation shows how to say that here: "
-                "its step reads the first page alone."
+                f"- `{name}` has pages by {pages[0]['by']}, and the documentation does not show how to declare them: "
+                "its step reads the first page only."
             )
         elif base["pagination_config"] is None:
-            yield f"- `{name}` has pages of another kind than other actions, and a Connector has one pagination."
+            yield f"- `{name}` has other pages than another action, and a Connector has one pagination."
     yield ""
 
 
-def _credential(connector: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[str]:
+def _credential_lines(connector: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[str]:
     info = connector.get("auth", {}).get("info", "")
     yield "## The Connector Auth"
     yield ""
-    yield f"A token of its own for this, stored once. {info}".rstrip()
+    yield f"Use a separate token for this; it is stored once. {info}".rstrip()
     yield ""
     yield f"- Choose `{base['name']}` under **Connector**."
-    yield "- Copy a name that says the environment, such as `production`, into **Name**."
+    yield "- Copy a name that includes the environment, such as `production`, into **Name**."
     yield "- Leave **API Endpoint** empty; it is for another host or version of the API."
-    yield "- Choose `basic_auth` under **Auth Type**: it stands for Basic, Bearer and API keys alike."
+    yield "- Choose `basic_auth` under **Auth Type**: it covers Basic, Bearer and API keys."
     if "identifier" in connector.get("auth", {}).get("token_format", ""):
         yield f"- Copy the user name into **Auth details**{MARK}."
-    yield "- Copy the token, and nothing before it, into **Auth token**: the header's template adds what belongs there."
+    yield "- Copy the token, without a prefix, into **Auth token**: the header's template adds the prefix."
     yield "- Set reading and updating it to private, or to those who need it."
 
 
-def _trial(connector: Mapping[str, Any], base: Mapping[str, Any], actions: Mapping[str, Any]) -> Iterator[str]:
+def _trial_lines(connector: Mapping[str, Any], base: Mapping[str, Any], actions: Mapping[str, Any]) -> Iterator[str]:
     yield "## Try it, then make it active"
     yield ""
     check = connector.get("check", "")
@@ -129,19 +171,9 @@ def _trial(connector: Mapping[str, Any], base: Mapping[str, Any], actions: Mappi
         url = f"{base['base_domain']}{actions[check][unverified.KEY]['endpoint']}"
         yield f"1. Run a flow of one step with the Connector, its Connector Auth and `{check}`, which only reads."
         yield f"   Its **Response Code** in the debugger should be 200, and its **Request URL** `{url}`."
-        yield "   A 401 or 403 speaks of the credential or of **header**."
-        yield f"   A 404 speaks of **base_domain** or **Endpoint**{MARK}."
+        yield "   A 401 or 403 points to the credential or to **header**."
+        yield f"   A 404 points to **base_domain** or **Endpoint**{MARK}."
     else:
-        yield "1. Run a flow of one step with an Action that only reads, and look at its **Response Code**."
-    yield "2. Run the Actions that write, each once, on something that nobody needs."
+        yield "1. Run a flow of one step with an Action that only reads, and check its **Response Code**."
+    yield "2. Run each of the Actions that write once, on something that no one needs."
     yield "3. Set the **status** of the Connector to `active`."
-
-
-def _closing() -> list[str]:
-    return [
-        "## What is not documented",
-        "",
-        unverified.NOTE,
-        "",
-        unverified.MORE,
-    ]

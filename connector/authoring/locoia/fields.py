@@ -1,13 +1,11 @@
-"""What Locoia's documentation says a Connector, an Action and a form are made of: names and empty values.
+"""The fields of a Connector, an Action and a form that Locoia documents: their names and default values.
 
-Pure.  Each table names its page; what no page says is in ``unverified``.
+Each table names its page.  What no page documents is in :mod:`locoia_pat.authoring.locoia.unverified`.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-DOCS = "https://docs.locoia.com"
 
 CONNECTOR: dict[str, Any] = {
     "name": "",
@@ -32,16 +30,16 @@ CONNECTOR: dict[str, Any] = {
     "order_rank": 1,
     "tags": [],
 }
-"""The base connector, as its empty template stands on ``/connectors/building-connectors/base-connector-setup``."""
+"""The empty base connector of ``/connectors/building-connectors/base-connector-setup``."""
 
-MOST = {"short_description": 160, "long_description": 2000}
-"""Characters that a text of the base connector may have."""
+MAX_LENGTHS = {"short_description": 160, "long_description": 2000}
+"""Maximum number of characters of a text of the base connector."""
 
 HEADER = ("encode", "token_in_header", "content_type", "header_key", "token_format", "token_prefix")
 """The keys of ``header`` (same page): a template in two stages."""
 
-AUTH_TYPES = ("basic_auth", "oauth2", "refreshable_token", "username_password")
-"""The keys of ``auth_config`` (``/connectors/authentication``); ``basic_auth`` covers Basic, Bearer and API keys."""
+PAGINATION = ("response_jsonpath", "query", "body", "header")
+"""The keys of ``pagination_config`` (``/connectors/building-connectors/pagination-automation``)."""
 
 DIALOG: dict[str, tuple[str, Any]] = {
     "id": ("ID", None),
@@ -59,28 +57,13 @@ DIALOG: dict[str, tuple[str, Any]] = {
     "on_delete_flow": ("On Delete Flow", None),
 }
 """The fields of an Action's dialog (``/connectors/building-connectors/building-connector-actions``), by the keys that
-our files give them: their labels and what they hold by default.  The API's own keys for them are not documented."""
+our files use: label and default.  The keys that Locoia's API uses are not documented."""
 
 READ_ONLY = ("id", "connector")
-"""What the dialog shows and Locoia fills in."""
-
-FIELD_TYPES = (
-    *("text", "email", "password", "number", "date", "daterange", "datetime"),
-    *("select", "switch", "nested_object"),
-)
-"""The types of a form's field (``/connectors/helpers/form-helper``)."""
+"""Fields of the dialog that Locoia fills in."""
 
 DESCRIPTOR = (
     *("title", "type", "required", "default", "placeholder", "info", "minLength", "maxLength", "rows"),
     *("min", "max", "step", "enum", "multiple", "allowCreate", "children", "pattern", "regexErrorMessage"),
 )
-"""The keys of a form's field; the last two are shown for ``auth_form`` alone."""
-
-SEARCH = ("response_fields", "endpoint", "query", "body", "type", "when")
-PAGINATION = ("response_jsonpath", "query", "body", "header")
-"""The keys of ``search_config`` and ``pagination_config`` (``/connectors/building-connectors``)."""
-
-
-def label(key: str) -> str:
-    """What the dialog calls *key*."""
-    return DIALOG[key][0]
+"""The keys of a form field (``/connectors/helpers/form-helper``); the last two are documented for ``auth_form``."""

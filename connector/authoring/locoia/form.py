@@ -1,0 +1,70 @@
+"""Convert the inputs of a spec to a UI Form Schema, and back.
+
+A form cannot say that ``null`` is a value: such an input is not required there, and its field is left empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.authoring.locoia.fields import DESCRIPTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_JSON_ROWS = 6
+"""Lines of a field that takes JSON."""
+_FREE_LIST = {"type": "select", "enum": [], "multiple": True, "allowCreate": True}
+"""A list of strings: only a ``select`` has ``multiple``, and ``allowCreate`` lets the user type its options."""
+_TEXT_KEYS = ("minLength", "maxLength", "rows", "pattern", "regexErrorMessage")
+
+
+def to_form(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the UI Form Schema of the *inputs* of a spec; it has documented keys only."""
+    return {name: _to_descriptor(field) for name, field in inputs.items()}
+
+
+def _to_descriptor(field: Mapping[str, Any]) -> dict[str, Any]:
+    descriptor = {key: field[key] for key in DESCRIPTOR if key in field}
+    if field.get("nullable"):
+        descriptor.pop("required", None)
+    if field["type"] == "json":
+        descriptor |= {"type": "text", "rows": field.get("rows", _JSON_ROWS)}
+        descriptor.pop("default", None)
+    if field.get("multiple") and field["type"] in ("text", "email"):
+        descriptor = {key: value for key, value in descriptor.items() if key not in _TEXT_KEYS} | _FREE_LIST
+    if "children" in descriptor:
+        descriptor["children"] = to_form(descriptor["children"])
+    return descriptor
+
+
+def to_inputs(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of a spec that a UI Form Schema declares; invalid values are left for the checker to report."""
+    return {name: _to_input(field) if isinstance(field, dict) else field for name, field in form.items()}
+
+
+def _to_input(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    field = {key: descriptor[key] for key in DESCRIPTOR if descriptor.get(key) not in (None, "")}
+    if field.get("type") == "select" and not field.get("enum") and field.get("multiple") and field.get("allowCreate"):
+        field = {key: value for key, value in field.items() if key not in _FREE_LIST}
+        field |= {"type": "text", "multiple": True}
+    if field.get("required"):
+        field.pop("default", None)  # in a spec, a required input has no default
+    if isinstance(field.get("children"), dict):
+        field["children"] = to_inputs(field["children"])
+    return field
+
+
+def may_be_empty(field: Mapping[str, Any]) -> bool:
+    """Return whether *field* may be left empty in a form."""
+    return not field.get("required") or bool(field.get("nullable"))
+
+
+def undocumented_uses(form: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield a remark on each key that *form* uses in a way no page of Locoia's documentation shows."""
+    for name, field in form.items():
+        if "pattern" in field:
+            yield f"`pattern` of `{prefix}{name}` is documented for the forms of credentials only *(unverified)*"
+        if field.get("multiple") and field["type"] != "select":
+            yield f"`multiple` of `{prefix}{name}` is documented for a `select` only *(unverified)*"
+        yield from undocumented_uses(field.get("children", {}), f"{prefix}{name}.")
