@@ -12,8 +12,8 @@ from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import MASK, Secret, load_json, redact
 from locoia_pat.spec import yaml as document
-from locoia_pat.testing.fields import Marks
 from locoia_pat.testing.lint import lint
+from locoia_pat.testing.secret_names import SecretNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -73,8 +73,8 @@ def recorded(
     }
     scrubbed = {key: _scrubbed(value, hidden) for key, value in whole.items()}
     names = {name for name, field in action.spec.inputs.items() if field.type == "password"}
-    marks = Marks(frozenset({*action.spec.sealed, *names}), harmless=frozenset(harmless))
-    for leak in lint(json.dumps(scrubbed), example.name, marks, live=hidden):
+    rules = SecretNames(frozenset({*action.spec.sealed, *names}), harmless=frozenset(harmless))
+    for leak in lint(json.dumps(scrubbed), example.name, rules, live=hidden):
         raise invalid(
             f"cannot be recorded, for it may hold a secret: {leak.message}",
             field=example.name,

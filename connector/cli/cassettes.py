@@ -10,8 +10,8 @@ import click
 from locoia_pat.cli.check import report
 from locoia_pat.cli.options import specs_option
 from locoia_pat.outcomes import invalid
-from locoia_pat.testing.fields import Marks
 from locoia_pat.testing.lint import lint
+from locoia_pat.testing.secret_names import SecretNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,9 @@ def lint_command(
     The specs tell which names are secret, beside those that everybody has.  No finding repeats what was found.  Exit
     code: 0 nothing was found, 1 something was.
     """
-    marks = Marks.of(specs, harmless)
+    rules = SecretNames.of(specs, harmless)
     findings = [
-        finding for path in paths for file in _files(Path(path)) for finding in lint(_text(file), str(file), marks)
+        finding for path in paths for file in _files(Path(path)) for finding in lint(_text(file), str(file), rules)
     ]
     return report(findings, "json" if as_json else form, exit_zero=exit_zero)
 

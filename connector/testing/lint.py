@@ -14,9 +14,9 @@ from locoia_pat.outcomes import Finding
 from locoia_pat.secrets.detect import known_forms, named_id, random_runs, suspects
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.yaml import leaves
-from locoia_pat.testing.fields import (
+from locoia_pat.testing.secret_names import (
     FOLLOWED,
-    Marks,
+    SecretNames,
     as_json,
     cookies_in,
     is_cookie,
@@ -37,13 +37,15 @@ _STRUCTURE = frozenset({"string", "body", "headers", "request", "response", "int
 """Names that a cassette has for its parts; they say nothing of what stands there."""
 
 
-def lint(text: str, name: str, marks: Marks | None = None, *, live: Collection[Secret] | None = None) -> list[Finding]:
+def lint(
+    text: str, name: str, rules: SecretNames | None = None, *, live: Collection[Secret] | None = None
+) -> list[Finding]:
     """The findings in the *text* of the file *name*.
 
     Args:
         text: YAML or JSON.
         name: the file's name, for the findings.
-        marks: names that specs mark as secret, or that are harmless.
+        rules: names that specs mark as secret, or that are harmless.
         live: secrets that must not be there in any form; where they are told, the text is a recorder's of ours, and
             only its own fakes pass as such.
 
@@ -52,7 +54,7 @@ def lint(text: str, name: str, marks: Marks | None = None, *, live: Collection[S
         texts = list(leaves(text))
     except ValueError:
         return [Finding(name, 1, 1, "not-text", "this is no YAML and no JSON, so nobody can tell what it holds")]
-    linter = _Linter(marks or Marks(), is_placeholder if live is None else is_fake)
+    linter = _Linter(rules or SecretNames(), is_placeholder if live is None else is_fake)
     called = {path[:-1]: value for path, value, _ in texts if path[-1:] in (("name",), ("key",)) and value}
     texts = [
         ((*path[:-1], called[path[:-1]]) if path[-1:] == ("value",) and path[:-1] in called else path, value, mark)
@@ -81,8 +83,8 @@ Leak = tuple[str, "LeakCode", str]
 
 
 class _Linter:
-    def __init__(self, marks: Marks, passes: Callable[[str], bool]) -> None:
-        self._marks = marks
+    def __init__(self, rules: SecretNames, passes: Callable[[str], bool]) -> None:
+        self._rules = rules
         self._passes = passes
         self._ids: set[str] = set()
 
@@ -102,10 +104,10 @@ class _Linter:
             yield from self._leaks(names, value)
 
     def _leaks(self, names: tuple[str, ...], value: str) -> Iterator[Leak]:
-        if self._passes(value) or value in names or (names and names[-1] in self._marks.harmless):
+        if self._passes(value) or value in names or (names and names[-1] in self._rules.harmless):
             return
         where = ".".join(names)
-        if names and self._marks.secret(names[-1], names[:-1], value):
+        if names and self._rules.is_secret(names[-1], names[:-1], value):
             cookies = cookies_in(value) if is_cookie(names[-1]) else []
             if not cookies or not all(map(self._passes, cookies)):
                 yield where, "secret-value", "a text by the name of a secret, and no fake"
@@ -115,7 +117,7 @@ class _Linter:
             yield where, "high-entropy", "it looks as if it was made by chance, and nothing says that it is harmless"
 
     def _may_be_random(self, names: tuple[str, ...]) -> bool:
-        return bool(names) and (named_id(names[-1]) or names[-1] in self._marks.harmless)
+        return bool(names) and (named_id(names[-1]) or names[-1] in self._rules.harmless)
 
     def _without_ids(self, text: str) -> str:
         for word in {*re.split(r"[/?&=#\s\"'`,;]", text)}:

@@ -19,7 +19,7 @@ from locoia_pat.testing import Cassettes
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from locoia_pat.testing.fields import Marks
+    from locoia_pat.testing.secret_names import SecretNames
 
 _PASSED = pytest.StashKey[bool]()
 _MATCH_ON = ("method", "same address", "same body")
@@ -67,20 +67,22 @@ def recording(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def _marks(cassettes: Cassettes) -> Marks:
+def _rules(cassettes: Cassettes) -> SecretNames:
     from locoia_pat.spec.load import SpecFolder  # noqa: PLC0415  # the plugin is loaded by every pytest there is
-    from locoia_pat.testing.fields import Marks  # noqa: PLC0415
+    from locoia_pat.testing.secret_names import SecretNames  # noqa: PLC0415
 
-    return Marks.of(SpecFolder(cassettes.specs), cassettes.harmless)
+    return SecretNames.of(SpecFolder(cassettes.specs), cassettes.harmless)
 
 
 @pytest.fixture
-def cassette(request: pytest.FixtureRequest, cassettes: Cassettes, recording: bool, _marks: Marks) -> Iterator[Any]:
+def cassette(
+    request: pytest.FixtureRequest, cassettes: Cassettes, recording: bool, _rules: SecretNames
+) -> Iterator[Any]:
     """The cassette of a test that has the mark; a vcrpy ``Cassette``."""
     path = _path(request, cassettes)
     if not recording and not path.is_file():
         pytest.fail(f"there is no cassette {path}; record it with --cassettes record", pytrace=False)
-    keeper = _Keeper(request.node, cassettes, _marks, path, recording=recording)
+    keeper = _Keeper(request.node, cassettes, _rules, path, recording=recording)
     mode = "all" if recording else "none"
     vcr = _vcr().VCR(record_mode=mode, match_on=_MATCH_ON, serializer="scrubbed", decode_compressed_response=True)
     vcr.register_serializer("scrubbed", keeper)
@@ -116,10 +118,12 @@ def _path(request: pytest.FixtureRequest, cassettes: Cassettes) -> Path:
 class _Keeper:
     """Reads and writes one cassette: vcrpy's serializer and persister in one."""
 
-    def __init__(self, item: pytest.Item, cassettes: Cassettes, marks: Marks, path: Path, *, recording: bool) -> None:
+    def __init__(
+        self, item: pytest.Item, cassettes: Cassettes, rules: SecretNames, path: Path, *, recording: bool
+    ) -> None:
         self._item = item
         self._cassettes = cassettes
-        self._marks = marks
+        self._rules = rules
         self._path = path
         self._recording = recording
 
@@ -140,10 +144,10 @@ class _Keeper:
         from locoia_pat.testing.lint import lint  # noqa: PLC0415
         from locoia_pat.testing.scrub import scrubbed  # noqa: PLC0415
 
-        interactions, secrets = scrubbed(cassette["interactions"], self._marks, self._cassettes.keep_headers)
+        interactions, secrets = scrubbed(cassette["interactions"], self._rules, self._cassettes.keep_headers)
         label = f"recorded_against: {json.dumps(self._cassettes.label)}\n" if self._cassettes.label else ""
         text: str = label + _vcr("serializers.yamlserializer").serialize({**cassette, "interactions": interactions})
-        findings = lint(text, self._path.name, self._marks, live=secrets)
+        findings = lint(text, self._path.name, self._rules, live=secrets)
         if findings:
             told = "\n".join(f"{finding.code}: {finding.message}" for finding in findings)
             hint = "What is none can be named in harmless=[…], in the fixture called cassettes."
@@ -153,13 +157,13 @@ class _Keeper:
     def same_body(self, sent: Any, recorded: Any) -> None:
         from locoia_pat.testing.scrub import comparable  # noqa: PLC0415
 
-        if comparable(sent.body, self._marks) != comparable(recorded.body, self._marks):
+        if comparable(sent.body, self._rules) != comparable(recorded.body, self._rules):
             raise AssertionError("the bodies differ, their secrets apart")
 
     def same_address(self, sent: Any, recorded: Any) -> None:
         from locoia_pat.testing.scrub import comparable_address  # noqa: PLC0415
 
-        if comparable_address(sent.uri, self._marks) != comparable_address(recorded.uri, self._marks):
+        if comparable_address(sent.uri, self._rules) != comparable_address(recorded.uri, self._rules):
             raise AssertionError("the addresses differ, their secrets apart")
 
 

@@ -1,6 +1,6 @@
 """Fakes in place of the secrets in recorded exchanges.
 
-Pure.  A secret is found where a spec marks it, where its name or its form tells it, and then by its value everywhere:
+Pure.  A secret is found where a spec names it, where its name or its form tells it, and then by its value everywhere:
 in any form, in every part of every exchange.  The same secret gets the same fake, so what was minted by one exchange
 and used by the next still fits together.
 """
@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
 from locoia_pat.secrets.detect import known_forms, named_secret
 from locoia_pat.secrets.secret import MASK, Secret
-from locoia_pat.testing.fields import (
+from locoia_pat.testing.secret_names import (
     FAKE,
     FOLLOWED,
-    Marks,
+    SecretNames,
     as_json,
     cookies_in,
     is_cookie,
@@ -40,50 +40,50 @@ _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')
 
 
 def scrubbed(
-    interactions: Sequence[Mapping[str, Any]], marks: Marks, keep_headers: Collection[str] = ()
+    interactions: Sequence[Mapping[str, Any]], rules: SecretNames, keep_headers: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], list[Secret]]:
     """*Interactions* as vcrpy tells them, with fakes in place of the secrets; and those secrets."""
     kept = KEPT_HEADERS | {name.lower() for name in keep_headers}
     secrets: list[Secret] = []
     for interaction in interactions:
-        for found in _secrets(interaction, marks):
+        for found in _secrets(interaction, rules):
             if not is_fake(found.reveal()) and found not in secrets:
                 secrets.append(found)
     fakes = _Fakes(secrets)
     return [
         {
-            "request": _request(interaction["request"], kept, marks, fakes),
-            "response": _response(interaction["response"], kept, marks, fakes),
+            "request": _request(interaction["request"], kept, rules, fakes),
+            "response": _response(interaction["response"], kept, rules, fakes),
         }
         for interaction in interactions
     ], secrets
 
 
-def _request(request: Mapping[str, Any], kept: frozenset[str], marks: Marks, fakes: _Fakes) -> dict[str, Any]:
+def _request(request: Mapping[str, Any], kept: frozenset[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
     return {
         **request,
         "uri": _address(request["uri"], fakes),
-        "headers": _headers(request["headers"], kept | marks.headers, marks, fakes),
+        "headers": _headers(request["headers"], kept | rules.headers, rules, fakes),
         "body": _body(request["body"], fakes),
     }
 
 
-def _response(response: Mapping[str, Any], kept: frozenset[str], marks: Marks, fakes: _Fakes) -> dict[str, Any]:
-    headers = _headers(response["headers"], kept, marks, fakes)
+def _response(response: Mapping[str, Any], kept: frozenset[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
+    headers = _headers(response["headers"], kept, rules, fakes)
     return {**response, "headers": headers, "body": {"string": _body(response["body"].get("string"), fakes)}}
 
 
-def comparable(body: Any, marks: Marks) -> str:
+def comparable(body: Any, rules: SecretNames) -> str:
     """A request's *body* for comparing: JSON by its value and types, and secrets as nothing but that."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
-    faked = FAKE.sub(MASK, _body(text, _Fakes(list(_in_body(text, marks)), mask=MASK)))
+    faked = FAKE.sub(MASK, _body(text, _Fakes(list(_in_body(text, rules)), mask=MASK)))
     value = as_json(faked)
     return unquote_plus(faked) if value is None else json.dumps(value, sort_keys=True)
 
 
-def comparable_address(address: str, marks: Marks) -> str:
+def comparable_address(address: str, rules: SecretNames) -> str:
     """A request's *address* for comparing, its secrets as nothing but that."""
-    return FAKE.sub(MASK, unquote_plus(_address(address, _Fakes(list(_in_address(address, marks)), mask=MASK))))
+    return FAKE.sub(MASK, unquote_plus(_address(address, _Fakes(list(_in_address(address, rules)), mask=MASK))))
 
 
 class _Fakes:
@@ -122,30 +122,30 @@ def _replaced(text: str, places: Callable[[Secret], list[tuple[int, int]]], fake
 # Where secrets are
 
 
-def _secrets(interaction: Mapping[str, Any], marks: Marks) -> Iterator[Secret]:
+def _secrets(interaction: Mapping[str, Any], rules: SecretNames) -> Iterator[Secret]:
     request, response = interaction["request"], interaction["response"]
     for name, values in [*request["headers"].items(), *response["headers"].items()]:
         for value in values if isinstance(values, list) else [values]:
-            yield from _in_header(name, str(value), marks)
-    yield from _in_address(request["uri"], marks)
+            yield from _in_header(name, str(value), rules)
+    yield from _in_address(request["uri"], rules)
     for body in (request["body"], response["body"].get("string")):
-        yield from _in_body(body, marks)
+        yield from _in_body(body, rules)
 
 
-def _is_credential(header: str, marks: Marks) -> bool:
-    return header.lower() in marks.headers or (named_secret(header) and header not in marks.harmless)
+def _is_credential(header: str, rules: SecretNames) -> bool:
+    return header.lower() in rules.headers or (named_secret(header) and header not in rules.harmless)
 
 
-def _in_header(name: str, value: str, marks: Marks) -> Iterator[Secret]:
+def _in_header(name: str, value: str, rules: SecretNames) -> Iterator[Secret]:
     if is_cookie(name):
         yield from (Secret(found) for found in cookies_in(value) if not is_placeholder(found))
-    elif _is_credential(name, marks):
+    elif _is_credential(name, rules):
         scheme, credential = _split(value)
         if scheme.lower() == "basic":
             yield from _in_basic(credential)
         yield Secret(credential)
     elif name.lower() in ("location", "link"):
-        yield from _in_address(value, marks)
+        yield from _in_address(value, rules)
     yield from _by_form(value)
 
 
@@ -163,26 +163,26 @@ def _in_basic(encoded: str) -> Iterator[Secret]:
     yield from (Secret(part) for part in (password, user) if len(part) >= FOLLOWED and not is_placeholder(part))
 
 
-def _in_address(address: str, marks: Marks) -> Iterator[Secret]:
+def _in_address(address: str, rules: SecretNames) -> Iterator[Secret]:
     for name, value in pairs_of(address):
-        if marks.secret(name, (), value):
+        if rules.is_secret(name, (), value):
             yield Secret(value)
     yield from _by_form(address)
 
 
-def _in_body(body: Any, marks: Marks) -> Iterator[Secret]:
+def _in_body(body: Any, rules: SecretNames) -> Iterator[Secret]:
     if not isinstance(body, str):
         return
     value = as_json(body)
     if value is None:
-        yield from (Secret(text) for name, text in parse_qsl(body) if is_form(body) and marks.secret(name, (), text))
-        yield from _in_address(body, marks)
+        yield from (Secret(text) for name, text in parse_qsl(body) if is_form(body) and rules.is_secret(name, (), text))
+        yield from _in_address(body, rules)
         return
     for names, text in texts_of(value):
-        if names and marks.secret(names[-1], names[:-1], text):
+        if names and rules.is_secret(names[-1], names[:-1], text):
             yield Secret(text)
-        elif not names or names[-1] not in marks.harmless:
-            yield from _in_address(text, marks)
+        elif not names or names[-1] not in rules.harmless:
+            yield from _in_address(text, rules)
 
 
 def _by_form(text: str) -> Iterator[Secret]:
@@ -194,16 +194,16 @@ def _by_form(text: str) -> Iterator[Secret]:
 # Where fakes go
 
 
-def _headers(headers: Mapping[str, Any], kept: Collection[str], marks: Marks, fakes: _Fakes) -> dict[str, Any]:
+def _headers(headers: Mapping[str, Any], kept: Collection[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
     return {
-        name: [_header(name, str(value), marks, fakes) for value in (values if isinstance(values, list) else [values])]
+        name: [_header(name, str(value), rules, fakes) for value in (values if isinstance(values, list) else [values])]
         for name, values in headers.items()
         if name.lower() in kept
     }
 
 
-def _header(name: str, value: str, marks: Marks, fakes: _Fakes) -> str:
-    if not _is_credential(name, marks):
+def _header(name: str, value: str, rules: SecretNames, fakes: _Fakes) -> str:
+    if not _is_credential(name, rules):
         return _address(value, fakes)
     scheme, credential = _split(value)
     return f"{scheme} {fakes.of(credential) or credential}".strip()

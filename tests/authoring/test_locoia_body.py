@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locoia_pat.authoring.locoia.body import BodyWriter
+from locoia_pat.authoring.locoia.body_writer import BodyWriter
 from locoia_pat.request.template.compiler import structure
 from tests.security.test_coercion import CONSTANTS, JSON, same
 from tests.support.locoia_export import one, rendered, request, sent

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.testing.fields import Marks
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.scrub import KEPT_HEADERS
+from locoia_pat.testing.secret_names import SecretNames
 from tests.replay.conftest import RECORDED
 
 ROOT = Path(__file__).parents[2] / "cassettes"
@@ -20,7 +20,7 @@ CASSETTES = sorted(ROOT.rglob("*.yaml"))
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
 def test_a_cassette_holds_no_secret(path: Path) -> None:
-    assert lint(path.read_text(), path.name, Marks.of(SpecFolder())) == []
+    assert lint(path.read_text(), path.name, SecretNames.of(SpecFolder())) == []
 
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.testing.fields import Marks
 from locoia_pat.testing.lint import lint
+from locoia_pat.testing.secret_names import SecretNames
 
 if TYPE_CHECKING:
     from locoia_pat.outcomes import Finding
@@ -87,13 +87,15 @@ def test_what_is_harmless_is_no_finding(text: str) -> None:
 
 
 def test_a_name_can_be_called_harmless() -> None:
-    assert found(f"cursor_x: {CHANCE}\nother: 1", marks=Marks(harmless=frozenset({"cursor_x"}))) == []
-    assert len(found(f"other: {CHANCE}", marks=Marks(harmless=frozenset({"cursor_x"})))) == 1
+    assert found(f"cursor_x: {CHANCE}\nother: 1", rules=SecretNames(harmless=frozenset({"cursor_x"}))) == []
+    assert len(found(f"other: {CHANCE}", rules=SecretNames(harmless=frozenset({"cursor_x"})))) == 1
 
 
 def test_the_marks_of_specs_tell_more_names() -> None:
     assert found("handle: abc") == []
-    assert [finding.code for finding in found("handle: abc", marks=Marks(frozenset({"handle"})))] == ["secret-value"]
+    assert [finding.code for finding in found("handle: abc", rules=SecretNames(frozenset({"handle"})))] == [
+        "secret-value"
+    ]
 
 
 def test_a_live_secret_is_found_in_any_form() -> None:

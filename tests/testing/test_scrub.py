@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.yaml import write
-from locoia_pat.testing.fields import Marks, is_placeholder
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.scrub import comparable, scrubbed
+from locoia_pat.testing.secret_names import SecretNames, is_placeholder
 from tests.security.test_credentials import forms
 from tests.support.spec_folders import action, connector, folder
 
-OURS = Marks.of(SpecFolder())
+OURS = SecretNames.of(SpecFolder())
 TOKEN = "lpat_sbx_Zq8vK3xY7wR5nB2mC4dF6gH8"
 ROW = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
@@ -52,9 +52,9 @@ def bearer(credential: str) -> dict[str, list[str]]:
     return {"authorization": [f"Bearer {credential}"]}
 
 
-def kept(*exchanges: dict[str, Any], marks: Marks = OURS) -> str:
+def kept(*exchanges: dict[str, Any], rules: SecretNames = OURS) -> str:
     """What would be written of *exchanges*."""
-    return json.dumps(scrubbed(exchanges, marks)[0])
+    return json.dumps(scrubbed(exchanges, rules)[0])
 
 
 SHAPES: dict[str, Any] = {
@@ -189,16 +189,16 @@ def test_a_spec_marks_what_no_name_tells(tmp_path: Any) -> None:
         },
         reply={"ok": [200], "output": {"made": {"type": "text", "secret": "once", "from": "shape.handy"}}},
     )
-    marks = Marks.of(SpecFolder(folder(tmp_path, connector(), spec)))
-    assert marks.names == {"handle", "handy", "X-Handle"}
-    assert marks.headers == {"authorization", "x-handle"}
+    rules = SecretNames.of(SpecFolder(folder(tmp_path, connector(), spec)))
+    assert rules.names == {"handle", "handy", "X-Handle"}
+    assert rules.headers == {"authorization", "x-handle"}
     (one,), _ = scrubbed(
         [
             exchange(
                 {"handle": "abcdefgh", "user": "anna"}, {"shape": {"handy": "ijklmnop"}}, headers={"X-Handle": ["qrst"]}
             )
         ],
-        marks,
+        rules,
     )
     assert "abcdefgh" not in one["request"]["body"]
     assert "ijklmnop" not in one["response"]["body"]["string"]
@@ -327,7 +327,7 @@ def test_what_is_harmless_is_not_touched_and_is_no_finding(body: Any) -> None:
 
 def test_a_name_that_is_called_harmless_is_not_touched() -> None:
     made = [exchange({"token": "page-2-of-7"})]
-    assert scrubbed(made, Marks(harmless=frozenset({"token"}))) == (made, [])
+    assert scrubbed(made, SecretNames(harmless=frozenset({"token"}))) == (made, [])
 
 
 def test_numbers_keep_their_digits_beside_a_secret() -> None:

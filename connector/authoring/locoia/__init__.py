@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia.action import pages_of, to_action
+from locoia_pat.authoring.locoia.action_file import pages_of, to_action
 from locoia_pat.authoring.locoia.base_connector import to_base_connector
+from locoia_pat.authoring.locoia.documented_fields import MAX_LENGTHS
 from locoia_pat.authoring.locoia.extra_keys import merge, read_extra_keys
-from locoia_pat.authoring.locoia.fields import MAX_LENGTHS
 from locoia_pat.authoring.locoia.guide import guide
 from locoia_pat.authoring.locoia.rest_helper import rest_helper_page
 from locoia_pat.engine.checker import check_specs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from locoia_pat.authoring.locoia import unverified
-from locoia_pat.authoring.locoia.fields import CONNECTOR
+from locoia_pat.authoring.locoia.documented_fields import CONNECTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

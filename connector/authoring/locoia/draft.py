@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia import base_connector, form
+from locoia_pat.authoring.locoia import base_connector, ui_form
+from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, HEADER, PAGINATION
 from locoia_pat.authoring.locoia.extra_keys import FILE
-from locoia_pat.authoring.locoia.fields import CONNECTOR, HEADER, PAGINATION
 from locoia_pat.messages import describe_value, join_names
 from locoia_pat.outcomes import invalid
 from locoia_pat.spec.load import CONNECTOR_FILE
@@ -80,8 +80,8 @@ def draft(texts: Mapping[str, str]) -> Draft:
             result.missing.append(Note(CONNECTOR_FILE, "", "the base connector: name, URL and credential"))
         else:
             _add_connector(result, connector)
-        for name, ui_form in sorted(forms.items()):
-            _add_action(result, name, ui_form)
+        for name, fields in sorted(forms.items()):
+            _add_action(result, name, fields)
     except (ValueError, RecursionError):
         raise invalid(
             "a value cannot be written in a spec",
@@ -210,12 +210,12 @@ def _extra_keys(base: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, A
     return extra | ({"header": header} if header else {})
 
 
-def _add_action(result: Draft, name: str, ui_form: Mapping[str, Any]) -> None:
+def _add_action(result: Draft, name: str, form: Mapping[str, Any]) -> None:
     spec = {
         "spec": 1,
         "action": name,
         "title": name.replace("_", " ").title(),
-        "inputs": form.to_inputs(ui_form),
+        "inputs": ui_form.to_inputs(form),
     }
     file = f"{name}.yaml"
     missing = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from locoia_pat.authoring.locoia import action, base_connector
+from locoia_pat.authoring.locoia import action_file, base_connector
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
 
@@ -54,7 +54,7 @@ def read_extra_keys(folder: SpecFolder) -> ExtraKeys:
                 f"{file} names {describe_value(name)}, but there is no such action{did_you_mean(name, folder.names)}",
                 field="specs",
             )
-        _reject_spec_keys(file, keys, action.FROM_SPEC)
+        _reject_spec_keys(file, keys, action_file.FROM_SPEC)
     header = extra.connector.get("header", {})
     if not isinstance(header, dict):
         raise invalid(f'{file}: "header" is not an object', field="specs")

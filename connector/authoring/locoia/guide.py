@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia import action, base_connector, form, guide_safety, unverified
-from locoia_pat.authoring.locoia.fields import CONNECTOR, DIALOG, READ_ONLY
+from locoia_pat.authoring.locoia import action_file, base_connector, guide_safety, ui_form, unverified
+from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, DIALOG, READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,7 +113,7 @@ def _action_lines(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterato
 
 
 def _input_notes(inputs: Mapping[str, Any]) -> Iterator[str]:
-    for remark in form.undocumented_uses(form.to_form(inputs)):
+    for remark in ui_form.undocumented_uses(ui_form.to_form(inputs)):
         yield f"- Note: {remark}."
     for name, field in inputs.items():
         if field["type"] == "json":
@@ -121,12 +121,12 @@ def _input_notes(inputs: Mapping[str, Any]) -> Iterator[str]:
                 f"- Note: forms have no field for JSON. The text in `{name}` is copied into the request unchanged, so "
                 "enter JSON only, or a reference with `| jsonify`."
             )
-        elif form.may_be_empty(field) and field.get("nullable"):
+        elif ui_form.may_be_empty(field) and field.get("nullable"):
             yield f"- Note: an empty `{name}` is sent as `null`. {field.get('info', '')}".rstrip()
 
 
 def _pagination_lines(base: Mapping[str, Any], specs: Mapping[str, Any]) -> Iterator[str]:
-    paginated = {name: pages for name, spec in specs.items() if (pages := action.pages_of(spec))}
+    paginated = {name: pages for name, spec in specs.items() if (pages := action_file.pages_of(spec))}
     if not paginated:
         return
     yield "### Pages"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia import action, base_connector, form, guide_safety, unverified
+from locoia_pat.authoring.locoia import action_file, base_connector, guide_safety, ui_form, unverified
 from locoia_pat.authoring.locoia.guide import MARK, field_lines, request_lines
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def rest_helper_page(connector: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
     """Return the page of the action *spec* of *connector*."""
-    parts = action.to_request(spec, f"{unverified.FORM}.")
+    parts = action_file.to_request(spec, f"{unverified.FORM}.")
     header = base_connector.to_base_connector(connector, [])["header"]
     url = connector["base_url"].rstrip("/") + "/" + parts.pop("endpoint")
-    ui_form = form.to_form(spec.get("inputs", {}))
+    fields = ui_form.to_form(spec.get("inputs", {}))
     lines = [
         f"# {spec['title']}, by a REST Helper",
         "",
@@ -29,17 +29,17 @@ def rest_helper_page(connector: Mapping[str, Any], spec: Mapping[str, Any]) -> s
         *guide_safety.warnings(spec),
         "",
     ]
-    if ui_form:
+    if fields:
         lines += [
             "## 1. A Form Helper step, for the inputs",
             "",
             f"- Copy `{unverified.FORM}` into the step's **reference**.",
-            *field_lines("**UI Form Schema**", ui_form),
+            *field_lines("**UI Form Schema**", fields),
             f"To use a value of an earlier step, replace `{unverified.FORM}.…` below with its reference.",
             "",
         ]
     lines += [
-        f"## {2 if ui_form else 1}. A REST Helper step",
+        f"## {2 if fields else 1}. A REST Helper step",
         "",
         _credential_line(header),
         *request_lines({"method": spec["request"]["method"], "url": url, **parts}, unverified.REST_LABELS),

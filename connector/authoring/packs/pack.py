@@ -23,8 +23,8 @@ from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
 from locoia_pat.spec.yaml import read
-from locoia_pat.testing.fields import Marks
 from locoia_pat.testing.lint import lint
+from locoia_pat.testing.secret_names import SecretNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -226,8 +226,8 @@ def _leaks(pack: Pack, folder: Path, harmless: tuple[str, ...]) -> Iterator[Find
 
     A spec names secrets without holding any, so a name alone tells nothing here.
     """
-    marks = Marks.of(pack.specs(), harmless)
+    rules = SecretNames.of(pack.specs(), harmless)
     for name, data in pack.files.items():
         if name.endswith(".yaml"):
-            found = lint(data.decode(), str(folder / name), marks)
+            found = lint(data.decode(), str(folder / name), rules)
             yield from (leak for leak in found if leak.code in ("secret-form", "high-entropy"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia.fields import DESCRIPTOR
+from locoia_pat.authoring.locoia.documented_fields import DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.locoia import base_connector, form, unverified
-from locoia_pat.authoring.locoia.body import BodyWriter
-from locoia_pat.authoring.locoia.fields import DIALOG
+from locoia_pat.authoring.locoia import base_connector, ui_form, unverified
+from locoia_pat.authoring.locoia.body_writer import BodyWriter
+from locoia_pat.authoring.locoia.documented_fields import DIALOG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def to_action(spec: Mapping[str, Any], connector: str, rank: int) -> dict[str, A
         "short_description": spec["summary"],
         "external_docs": spec.get("docs"),
         "method": spec["request"]["method"],
-        "ui_form_schema": form.to_form(spec.get("inputs", {})),
+        "ui_form_schema": ui_form.to_form(spec.get("inputs", {})),
         unverified.KEY: {"note": unverified.NOTE, **to_request(spec)},
     }
 

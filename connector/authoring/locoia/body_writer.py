@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from locoia_pat.authoring.locoia.form import may_be_empty
+from locoia_pat.authoring.locoia.ui_form import may_be_empty
 from locoia_pat.request.template.source import jinja
 
 if TYPE_CHECKING:

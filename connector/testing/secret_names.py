@@ -40,7 +40,7 @@ _COOKIE = re.compile(r"(?i)(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class SecretNames:
     """The names under which specs say that a text is secret, and the headers they send."""
 
     names: frozenset[str] = frozenset()
@@ -51,7 +51,7 @@ class Marks:
 
     @classmethod
     def of(cls, folder: SpecFolder, harmless: Collection[str] = ()) -> Self:
-        """The marks of all actions in *folder*.
+        """The rules of all actions in *folder*.
 
         Raises:
             InvalidError: a spec is wrong.
@@ -72,7 +72,7 @@ class Marks:
                         headers.add(name.lower())
         return cls(frozenset(names), frozenset(headers), frozenset(harmless))
 
-    def secret(self, name: str, inside: Sequence[str], text: str) -> bool:
+    def is_secret(self, name: str, inside: Sequence[str], text: str) -> bool:
         """Whether *text*, which stands under *name* *inside* of those, is a secret."""
         if name in self.harmless:
             return False
