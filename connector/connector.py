@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from locoia_pat.bulk import Bulk, Item, ItemResult, Journal
+    from locoia_pat.bulk import BulkRun, Item, ItemResult, JournalOptions
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.engine.exchange import Pace
     from locoia_pat.engine.request_plan import Plan
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 WAIT = 60.0
 """Seconds to wait for another process that works on the same name."""
-WIDTH = 8
-"""Items of a bulk run that are under way at a time."""
+CONCURRENCY = 8
+"""Items of a bulk run that run at a time."""
 
 
 class _Edge:
@@ -165,12 +165,12 @@ class Connector(_Edge):
         token_to: str | None = None,
         replace: bool = False,
         wait: float = WAIT,
-        width: int = WIDTH,
-        in_order: bool = False,
+        concurrency: int = CONCURRENCY,
+        ordered: bool = False,
         max_failures: int | None = None,
         rate: float | None = None,
-        journal: str | Journal | None = None,
-    ) -> Bulk:
+        journal: str | JournalOptions | None = None,
+    ) -> BulkRun:
         """Run the action once for each of *items*, several at a time; a result comes for every one.
 
         Items are taken as they are needed and results are not kept, so there may be millions.
@@ -182,8 +182,8 @@ class Connector(_Edge):
             token_to: the place of items that name none, such as ``"file:out/{name}.json"``, with fields of the item.
             replace: whether a place may hold another token, which becomes its previous one.
             wait: seconds to wait, in a super action, for another process that works on the same name.
-            width: how many are under way at a time.
-            in_order: whether results come in the order of the items, and not as they finish.
+            concurrency: how many items run at a time.
+            ordered: whether results come in the order of the items instead of as they finish.
             max_failures: after how many items that failed the run stops; items that are invalid do not count.
             rate: requests a second at most, of all together.
             journal: a name under which the run is journalled, so that the same call goes on with it after a kill and
@@ -198,10 +198,10 @@ class Connector(_Edge):
                 sent.
 
         """
-        from locoia_pat.bulk import Bulk, Terms  # noqa: PLC0415  # a single action needs none of it
+        from locoia_pat.bulk import BulkOptions, BulkRun  # noqa: PLC0415  # a single action needs none of it
 
-        terms = Terms(token_to, replace, wait, width, in_order, max_failures, rate, journal)
-        return Bulk(self._core, self._twin, action, items, terms)
+        options = BulkOptions(token_to, replace, wait, concurrency, ordered, max_failures, rate, journal)
+        return BulkRun(self._core, self._twin, action, items, options)
 
     def _twin(self, pace: Pace) -> Self:
         """The same connector with connections of its own, for one thread of a bulk run that keeps *pace*."""

@@ -1,8 +1,8 @@
-"""One action for many items: a result for each, no item lost, and no create repeated."""
+"""Bulk runs: one action for many items, with a result for each, no item lost and no create sent twice."""
 
 from __future__ import annotations
 
-from locoia_pat.bulk.items import Item, ItemResult, Journal, PlaceTemplate, Terms
-from locoia_pat.bulk.runner import Bulk
+from locoia_pat.bulk.items import BulkOptions, Item, ItemResult, JournalOptions, StoreTemplate
+from locoia_pat.bulk.runner import BulkRun
 
-__all__ = ["Bulk", "Item", "ItemResult", "Journal", "PlaceTemplate", "Terms"]
+__all__ = ["BulkOptions", "BulkRun", "Item", "ItemResult", "JournalOptions", "StoreTemplate"]

@@ -1,4 +1,4 @@
-"""What a bulk run is made of: items in, results out, and the place of each item's token."""
+"""Items of a bulk run, their results, and the token stores they name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from locoia_pat.outcomes import Problem, Result
     from locoia_pat.state.journal import State
 
-PLACE = "token_to"
-"""The field of an item that names the place of its token."""
-_NAME_BYTES = 200
-"""Bytes that a part of a file's name may have."""
+STORE_FIELD = "token_to"
+"""The field of an item that names the stores for its token."""
+MAX_CONCURRENCY = 100
+_MAX_PART_BYTES = 200
+"""Bytes that one field may add to a store reference: file systems allow 255 in a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,70 +30,69 @@ class Item:
     """One item as it was given."""
 
     number: int
-    """From 1; in a file its line."""
+    """Counts from 1; the line number where the item comes from a file."""
     fields: Mapping[str, Any]
     problem: Problem | None = None
-    """Why it is none: it could not be read."""
-    read: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
-    """Makes inputs of the fields, where they are not the inputs already; called when the item is run."""
-    position: int = 0
-    """How far the source was read with it, in bytes."""
+    """Why the item cannot be run, if it could not be read."""
+    parse: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """Turns the fields into inputs when the item is run; None where they are inputs already."""
+    offset: int = 0
+    """Bytes of the source that were read up to and including this item."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """How one item ended."""
+    """The result of one item."""
 
     number: int
-    """That of its item."""
     result: Result
     earlier: bool = False
-    """Whether an earlier run did it, of which the journal tells."""
-    position: int = 0
+    """Whether an earlier run finished the item, so that the result comes from the journal."""
+    offset: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The envelope of its result, with ``line`` for the number."""
+        """Return the envelope of the result, with the item's number as ``line``."""
         version, *rest = self.result.to_dict().items()
         earlier = {"earlier": True} if self.earlier else {}
         return dict([version, ("line", self.number), *rest]) | earlier
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
-    """How a run is journalled."""
+class JournalOptions:
+    """How a bulk run is journalled."""
 
     name: str
-    """By which the same run is known again."""
+    """Identifies the run: the same name resumes it."""
     state: State | None = None
-    """Where; by default the user's state."""
-    anew: bool = False
-    """Whether to forget what an earlier run of that name did."""
-    repeat_unknown: bool = False
-    """Whether items are run again of which nobody can tell whether an earlier run did them."""
+    """The state that keeps the journal; the user's own by default."""
+    restart: bool = False
+    """Whether to forget what earlier runs of this name did."""
+    retry_unknown: bool = False
+    """Whether to run items again whose outcome in an earlier run is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How a bulk is run."""
+class BulkOptions:
+    """The options of ``Connector.run_many``, which documents them."""
 
     token_to: str | None = None
     replace: bool = False
     wait: float = 60.0
-    width: int = 8
-    in_order: bool = False
+    concurrency: int = 8
+    ordered: bool = False
     max_failures: int | None = None
     rate: float | None = None
-    journal: str | Journal | None = None
+    journal: str | JournalOptions | None = None
 
     def check(self) -> None:
-        """Refuse what makes no sense.
+        """Check that the numbers are in range.
 
         Raises:
             InvalidError: a number is too small or too large.
 
         """
         for name, value, least, most in (
-            ("width", self.width, 1, MAX_WIDTH),
+            ("concurrency", self.concurrency, 1, MAX_CONCURRENCY),
             ("max_failures", self.max_failures, 1, None),
             ("rate", self.rate, 0.001, None),
         ):
@@ -101,90 +101,91 @@ class Terms:
                 raise invalid(f"{describe_value(value)} is not allowed", field=name, hint=f"Allowed: {allowed}.")
 
 
-MAX_WIDTH = 100
-
-
-class PlaceTemplate:
-    """A place with fields of the item in it, such as ``file:out/{name}.json``."""
+class StoreTemplate:
+    """A store reference with fields of the item in it, such as ``file:out/{name}.json``."""
 
     def __init__(self, text: str) -> None:
-        """Read *text*; ``{{`` and ``}}`` are braces.
+        """Parse *text*; ``{{`` and ``}}`` are literal braces.
 
         Raises:
-            InvalidError: it is no template: a brace alone, or more than a name between two of them.
+            InvalidError: a brace is unbalanced, or something other than a field name is between two of them.
 
         """
         try:
             parts = [(literal, name, form or conversion) for literal, name, form, conversion in Formatter().parse(text)]
         except ValueError:
             parts = [("", "", None)]
-        if any(name is not None and (not name.isidentifier() or more) for _, name, more in parts):
+        if any(name is not None and (not name.isidentifier() or extra) for _, name, extra in parts):
             raise invalid(
-                "this is no place with fields: between braces stands the name of a field",
-                field=PLACE,
-                hint="Write file:out/{name}.json, for example; {{ and }} are braces.",
+                "invalid token store template: only the name of a field may be between braces",
+                field=STORE_FIELD,
+                hint="Example: file:out/{name}.json. Write {{ and }} for literal braces.",
             )
         self._parts = [(literal, name) for literal, name, _ in parts]
         self.fields = frozenset(name for _, name in self._parts if name is not None)
-        """The names in it."""
+        """The field names in the template."""
 
-    def of(self, fields: Mapping[str, Any]) -> str:
-        """The place of the item with these *fields*.
+    def render(self, fields: Mapping[str, Any]) -> str:
+        """Return the store reference for an item with these *fields*.
 
         Raises:
-            InvalidError: one of them is missing, or its value cannot be a part of a place.
+            InvalidError: a field is missing, or its value is not allowed in a store reference.
 
         """
         return "".join(
-            literal + ("" if name is None else _part(name, fields.get(name))) for literal, name in self._parts
+            literal + ("" if name is None else _safe_part(name, fields.get(name))) for literal, name in self._parts
         )
 
 
-def _part(name: str, value: object) -> str:
-    """*Value* as a part of a place, that leads nowhere else and means nothing else there."""
+def _safe_part(name: str, value: object) -> str:
+    """Return *value* as a part of a store reference, if it can neither leave its folder nor add syntax."""
     if value is None or value == "":
-        raise invalid("is missing, and the place of the token is made of it", field=name)
+        raise invalid("is missing, and the token store is named after it", field=name)
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or text.startswith(".") or any(c in "/\\#:" or not c.isprintable() for c in text):
         raise invalid(
-            f"{describe_value(value)} cannot be a part of a place",
+            f"{describe_value(value)} is not allowed in the name of a token store",
             field=name,
-            hint='It is a text without "/", "\\", ":" and "#", and does not begin with a dot.',
+            hint='Use a string without "/", "\\", ":" and "#" that does not begin with a dot.',
         )
-    if len(text.encode("utf-8", "replace")) > _NAME_BYTES:
-        raise invalid(f"is longer than {_NAME_BYTES} bytes, and the place of the token is made of it", field=name)
+    if len(text.encode("utf-8", "replace")) > _MAX_PART_BYTES:
+        message = f"is longer than {_MAX_PART_BYTES} bytes, and the token store is named after it"
+        raise invalid(message, field=name)
     return text
 
 
-def numbered(items: Iterable[Mapping[str, Any] | Item]) -> Iterator[Item]:
-    """*Items*, of which those that are inputs alone are numbered from 1."""
+def number_items(items: Iterable[Mapping[str, Any] | Item]) -> Iterator[Item]:
+    """Yield *items* as :class:`Item`; plain inputs are numbered from 1."""
     for number, item in enumerate(items, 1):
         yield item if isinstance(item, Item) else Item(number, item)
 
 
-def places_of(item: Item, template: PlaceTemplate | None, *, own: bool) -> tuple[str, ...]:
-    """The places for the token of *item*: those that it names, else the one the *template* makes.
+def stores_of(item: Item, template: StoreTemplate | None, *, is_input: bool) -> tuple[str, ...]:
+    """Return the store references for the token of *item*: those it names, else the one from the *template*.
 
-    *own* says whether ``token_to`` is an input of the action, so that it names no place.
+    Args:
+        item: the item.
+        template: the template for items that name no store.
+        is_input: whether ``token_to`` is an input of the action, so that it names no store.
 
     Raises:
-        InvalidError: it names something else than places, or the template does not fit.
+        InvalidError: ``token_to`` is not a store reference or a list of them, or the template does not fit.
 
     """
-    given = None if own else item.fields.get(PLACE)
+    given = None if is_input else item.fields.get(STORE_FIELD)
     match given:
         case None | "" | []:
-            return (template.of(item.fields),) if template else ()
+            return (template.render(item.fields),) if template else ()
         case str():
             return (given,)
-        case list() | tuple() if all(isinstance(place, str) for place in given):
+        case list() | tuple() if all(isinstance(ref, str) for ref in given):
             return tuple(given)
         case _:
-            raise invalid(f"is {describe_value(given)}, where a place or a list of places is due", field=PLACE)
+            raise invalid(f"expected a token store or a list of them, got {describe_value(given)}", field=STORE_FIELD)
 
 
-def digest(item: Item, places: Iterable[str]) -> bytes:
-    """What tells an item again: all that it asks.  A secret does not count."""
+def item_digest(item: Item, refs: Iterable[str]) -> bytes:
+    """Return a digest of everything the item asks for, secrets left out: equal items have equal digests."""
     fields = sorted(((str(name), value) for name, value in item.fields.items()), key=lambda field: field[0])
-    asked = json.dumps([fields, list(places)], default=lambda _: MASK)
+    asked = json.dumps([fields, list(refs)], default=lambda _: MASK)
     return hashlib.blake2b(asked.encode(), digest_size=16).digest()

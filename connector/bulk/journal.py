@@ -1,7 +1,7 @@
-"""What a bulk run journals: how each of its lines stands.  No secret is in it.
+"""The journal of a bulk run: the state of each of its items.  It holds no secret.
 
-Each run has a file of its own beside the state, which is gone once nothing of the run is open any more.  While it is
-open nobody else can open it, so a run goes on in one process at a time; a process that was killed holds nothing.
+Each run has a database of its own in the state folder, which is deleted when nothing is left to resume.  It is locked
+while it is open, so one process at a time works on a run, and the lock ends with its process.
 """
 
 from __future__ import annotations
@@ -23,78 +23,78 @@ if TYPE_CHECKING:
 
     from locoia_pat.state.journal import State
 
+_TABLES = ("run", "items", "orphans")
 _SCHEMA = """
-CREATE TABLE run (began TEXT NOT NULL) STRICT;
-CREATE TABLE lines (digest BLOB NOT NULL, nth INTEGER NOT NULL, outcome TEXT, mark TEXT, places TEXT NOT NULL,
-                    told TEXT, PRIMARY KEY (digest, nth)) STRICT, WITHOUT ROWID;
-CREATE TABLE strays (mark TEXT PRIMARY KEY, places TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE run (started_at TEXT NOT NULL) STRICT;
+CREATE TABLE items (digest BLOB NOT NULL, ordinal INTEGER NOT NULL, outcome TEXT, mark TEXT, stores TEXT NOT NULL,
+                    envelope TEXT, PRIMARY KEY (digest, ordinal)) STRICT, WITHOUT ROWID;
+CREATE TABLE orphans (mark TEXT PRIMARY KEY, stores TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
-_SEEN = "CREATE TEMP TABLE seen (digest BLOB PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
+_COUNTS = "CREATE TEMP TABLE counts (digest BLOB PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
 _VERSION = 1
 
-Key = tuple[bytes, int]
-"""By which a line is known again, wherever it stands in its file: what it asks, and of equal ones the how manieth."""
+ItemKey = tuple[bytes, int]
+"""Identifies an item across runs: the digest of what it asks for, and its ordinal among equal items."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """How a line stands that an earlier run came to."""
+class ItemState:
+    """What an earlier run journalled about an item."""
 
     outcome: str | None
-    """How it ended; None where it was begun, and its end is not known."""
+    """How it ended; None if it was begun and its end is unknown."""
     mark: str | None
-    """What its row can be told by."""
-    places: tuple[str, ...]
-    """Where its token goes."""
-    told: dict[str, Any] | None
-    """The envelope of its result, where it is done."""
+    """The mark in the note of its row, if it was sent with one."""
+    stores: tuple[str, ...]
+    """References of the stores for its token."""
+    envelope: dict[str, Any] | None
+    """The envelope of its result, if it is ``done``."""
 
 
-class Lines:
-    """The journal of one bulk run, open."""
+class BulkJournal:
+    """The open journal of one bulk run."""
 
-    def __init__(self, state: State, name: str, *, anew: bool = False) -> None:
-        """Open the journal of the run *name*, a new one where there is none or one begins *anew*.
+    def __init__(self, state: State, name: str, *, restart: bool = False) -> None:
+        """Open the journal of the run *name*, or create it; with *restart*, forget what is in it.
 
         Raises:
-            NotDoneError: another process is at work on this run.
-            InvalidError: it cannot be written, or a newer version wrote it.
+            NotDoneError: another process is running it.
+            InvalidError: the file cannot be written, or was written by a newer version.
 
         """
         folder = state.folder / "bulk"
         self._path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.sqlite3"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._database = _held(self._path)
+            self._database = _open_exclusively(self._path)
         except sqlite3.OperationalError as error:
-            busy, words = "locked" in str(error), str(error)
+            busy, reason = "locked" in str(error), str(error)
         except (OSError, sqlite3.Error) as error:
-            busy, words = False, getattr(error, "strerror", None) or str(error)
+            busy, reason = False, getattr(error, "strerror", None) or str(error)
         else:
-            self._begin(anew=anew)
+            self._start(restart=restart)
             return
         if busy:
-            raise NotDoneError(Problem("busy", "another process is at work on this run", hint="Wait for its end."))
-        raise invalid(f"the journal {self._path} cannot be used: {words}", field="state")
+            raise NotDoneError(Problem("busy", "another process is running this bulk run", hint="Wait until it ends."))
+        raise invalid(f"the journal {self._path} cannot be used: {reason}", field="state")
 
-    def _begin(self, *, anew: bool) -> None:
-        with self.batch():
-            if anew:
-                for table in ("run", "lines", "strays"):
-                    self._database.execute(f"DELETE FROM {table}")  # noqa: S608  # the three names above
-            row = self._database.execute("SELECT began FROM run").fetchone()
+    def _start(self, *, restart: bool) -> None:
+        with self.transaction():
+            for table in _TABLES if restart else ():
+                self._database.execute(f"DELETE FROM {table}")  # noqa: S608  # one of the three names above
+            row = self._database.execute("SELECT started_at FROM run").fetchone()
             now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            self.began: str = row[0] if row else now
-            """When the run began first."""
+            self.started_at: str = row[0] if row else now
+            """When the run was first started, as RFC 3339."""
             self.resumed = row is not None
-            """Whether this goes on with an earlier run."""
+            """Whether an earlier run is being resumed."""
             if row is None:
                 self._database.execute("INSERT INTO run VALUES (?)", (now,))
-        self._database.execute(_SEEN)
+        self._database.execute(_COUNTS)
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
-        """All that is written within is on the disk when it ends; nothing of it where it fails."""
+    def transaction(self) -> Iterator[None]:
+        """Write everything inside to disk at the end, or nothing of it if an exception is raised."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -104,118 +104,115 @@ class Lines:
             raise
         self._database.execute("COMMIT")
 
-    def key(self, digest: bytes) -> Key:
-        """The key of the next line that asks for what *digest* says."""
-        insert = "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count"
+    def next_key(self, digest: bytes) -> ItemKey:
+        """Return the key of the next item with this *digest*."""
+        insert = "INSERT INTO counts VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count"
         (count,) = self._database.execute(insert, (digest,)).fetchone()
         return digest, count
 
-    def find(self, key: Key) -> Line | None:
-        """How a line stands that an earlier run came to; None where none did."""
-        select = "SELECT outcome, mark, places, told FROM lines WHERE digest = ? AND nth = ?"
+    def find(self, key: ItemKey) -> ItemState | None:
+        """Return what an earlier run journalled about an item, or None."""
+        select = "SELECT outcome, mark, stores, envelope FROM items WHERE digest = ? AND ordinal = ?"
         row = self._database.execute(select, key).fetchone()
-        return _line(*row) if row else None
+        return _item_state(*row) if row else None
 
-    def begin(self, key: Key, mark: str | None, places: Sequence[str]) -> None:
-        """A line is about to be run; what was known of it is over."""
-        values = (*key, mark, json.dumps(list(places)))
-        self._database.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, NULL, ?, ?, NULL)", values)
+    def begin(self, key: ItemKey, mark: str | None, stores: Sequence[str]) -> None:
+        """Record that an item is about to be sent; this replaces what was recorded about it."""
+        values = (*key, mark, json.dumps(list(stores)))
+        self._database.execute("INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?, ?, NULL)", values)
 
-    def end(self, key: Key, outcome: str, told: dict[str, Any] | None) -> None:
-        """It ended so; *told* is the envelope of its result, where it is done."""
-        text = json.dumps(told) if told is not None else None
+    def finish(self, key: ItemKey, outcome: str, envelope: dict[str, Any] | None) -> None:
+        """Record how an item ended, with the *envelope* of its result if it is ``done``."""
+        text = json.dumps(envelope) if envelope is not None else None
         self._database.execute(
-            "UPDATE lines SET outcome = ?, told = ? WHERE digest = ? AND nth = ?", (outcome, text, *key)
+            "UPDATE items SET outcome = ?, envelope = ? WHERE digest = ? AND ordinal = ?", (outcome, text, *key)
         )
 
-    def stray(self, mark: str, places: Sequence[str]) -> None:
-        """A row of that mark may still come, by a request from before."""
-        self._database.execute("INSERT OR REPLACE INTO strays VALUES (?, ?)", (mark, json.dumps(list(places))))
+    def add_orphan(self, mark: str, stores: Sequence[str]) -> None:
+        """Record that a row with this *mark* may still appear, from a request of an earlier run."""
+        self._database.execute("INSERT OR REPLACE INTO orphans VALUES (?, ?)", (mark, json.dumps(list(stores))))
 
-    def strays(self) -> dict[str, tuple[str, ...]]:
-        """The marks of such rows, with the places of their lines."""
-        return {mark: tuple(json.loads(places)) for mark, places in self._database.execute("SELECT * FROM strays")}
+    def orphans(self) -> dict[str, tuple[str, ...]]:
+        """Return the marks of such rows, with the stores of their items."""
+        return {mark: tuple(json.loads(stores)) for mark, stores in self._database.execute("SELECT * FROM orphans")}
 
-    def forget_strays(self) -> None:
-        """They were looked for, and so were the lines that are :meth:`left`."""
-        self._database.execute("DELETE FROM strays")
+    def forget_orphans(self) -> None:
+        """Forget them, after they were looked for."""
+        self._database.execute("DELETE FROM orphans")
 
-    def left(self) -> list[Line]:
-        """Lines without a known end that this run has not come to: they stand in its file no more."""
-        select = """SELECT outcome, mark, places, told FROM lines LEFT JOIN seen USING (digest)
-                    WHERE nth > coalesce(count, 0) AND (outcome IS NULL OR outcome = 'unknown')"""
-        return [_line(*row) for row in self._database.execute(select)]
+    def unfinished_missing(self) -> list[ItemState]:
+        """Return items without a known end that this run has not met: they are no longer in its source."""
+        select = """SELECT outcome, mark, stores, envelope FROM items LEFT JOIN counts USING (digest)
+                    WHERE ordinal > coalesce(count, 0) AND (outcome IS NULL OR outcome = 'unknown')"""
+        return [_item_state(*row) for row in self._database.execute(select)]
 
-    def close(self, *, over: bool = False) -> None:
-        """Close it; where the run is *over*, it is gone."""
-        if over:
-            with self.batch():
-                self._database.execute("DROP TABLE run")  # so that a file that cannot be removed says nothing
-            self._database.execute("PRAGMA journal_mode = DELETE")  # its log goes now, and none of that name later
+    def close(self, *, delete: bool = False) -> None:
+        """Close the journal, and *delete* it if nothing is left to resume."""
+        if delete:
+            with self.transaction():
+                self._database.execute("DROP TABLE run")  # so that a file that cannot be removed holds no run
+            self._database.execute("PRAGMA journal_mode = DELETE")  # removes the log now, so that none is left behind
             with suppress(OSError):
-                self._path.unlink(missing_ok=True)  # while nobody else can have it
+                self._path.unlink(missing_ok=True)  # before the lock is released
         self._database.close()
 
 
-class Distinct:
-    """Tells of many texts, in little memory, which one came before."""
+class DuplicateFinder:
+    """Finds duplicates among many strings, in a temporary table instead of memory."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)  # a file without a name, which is gone with it
-        self._database.execute("CREATE TABLE seen (text BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        self._database = sqlite3.connect("", isolation_level=None)  # a temporary file that is deleted on close
+        self._database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
         self._database.execute("BEGIN")
 
-    def before(self, text: str, number: int) -> int | None:
-        """The number with which *text* came before; None where it is new."""
+    def first_number(self, text: str, number: int) -> int | None:
+        """Return the number that *text* was first added with, or None if it is new and now has *number*."""
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (digest, number)).rowcount:
             return None
-        (found,) = self._database.execute("SELECT number FROM seen WHERE text = ?", (digest,)).fetchone()
-        return int(found)
+        (first,) = self._database.execute("SELECT number FROM seen WHERE digest = ?", (digest,)).fetchone()
+        return int(first)
 
     def close(self) -> None:
-        """Forget all."""
+        """Delete the table."""
         self._database.close()
 
 
-def _held(path: Path) -> sqlite3.Connection:
-    """The database at *path*, held by this process alone.
+def _open_exclusively(path: Path) -> sqlite3.Connection:
+    """Open the database at *path* for this process only.
 
     Raises:
-        sqlite3.OperationalError: it is locked: another process holds it, or did and removed it in this very moment.
+        sqlite3.OperationalError: another process has it open, or deleted it just now.
     """
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     before = path.lstat()
-    # The run may be closed by another thread than the one that went through it.
+    # Another thread than the one that runs the items may close it.
     database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("BEGIN EXCLUSIVE")
         database.execute("COMMIT")
         if not (path.exists() and os.path.samestat(before, path.lstat())):
-            raise sqlite3.OperationalError("it was locked, and is removed")  # noqa: TRY301  # closed below
-        _make_ready(database)
+            raise sqlite3.OperationalError("locked, and deleted")  # noqa: TRY301  # closed below
+        _create_tables(database)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _make_ready(database: sqlite3.Connection) -> None:
+def _create_tables(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    (made,) = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()
+    (exists,) = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()
     if version > _VERSION:
-        raise OSError(0, f"version {version} of a bulk run's journal is newer than this program")
-    if not made:
-        database.executescript(f"BEGIN IMMEDIATE; {_dropped()} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
+        raise OSError(0, f"version {version} of a bulk journal is newer than this program")
+    if not exists:
+        drop = " ".join(f"DROP TABLE IF EXISTS {table};" for table in _TABLES)
+        database.executescript(f"BEGIN IMMEDIATE; {drop} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
 
 
-def _dropped() -> str:
-    return " ".join(f"DROP TABLE IF EXISTS {table};" for table in ("lines", "strays"))
-
-
-def _line(outcome: str | None, mark: str | None, places: str, told: str | None) -> Line:
-    return Line(outcome, mark, tuple(json.loads(places)), json.loads(told) if told else None)
+def _item_state(outcome: str | None, mark: str | None, stores: str, envelope: str | None) -> ItemState:
+    return ItemState(outcome, mark, tuple(json.loads(stores)), json.loads(envelope) if envelope else None)

@@ -1,7 +1,7 @@
-"""Whose turn it is: what an API allows, shared by all that runs at a time.
+"""The rate limit of one bulk run, shared by all its threads.
 
-One 429 keeps all of them back until the time that the API asked for, and halves how many send at a time; each answer
-that is none lets that number grow again.
+After a 429 nobody sends until the time the API asked for, and half as many requests may be in flight. Each response
+without one raises that number again, up to the concurrency of the run.
 """
 
 from __future__ import annotations
@@ -20,102 +20,99 @@ if TYPE_CHECKING:
     from locoia_pat.engine.exchange import Exchange
     from locoia_pat.http.exchange_types import ResponseOrError
 
-PATIENCE = 900.0
-"""Seconds that an API may ask to wait; where it asks for longer, the run is better gone on with later."""
+MAX_RETRY_AFTER = 900.0
+"""Seconds an API may ask to wait. If it asks for more, the run stops, to be resumed later."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-"""Seconds to wait after a 429 that does not say how long: at first, and after many of them at most."""
-_LOOK_AGAIN = 60.0
-"""Seconds after which a thread that nobody woke looks again."""
-STOPPED = TransportError("the bulk run was stopped before it was sent", sent=False)
+"""Seconds to wait after a 429 without ``Retry-After``: the first time, and at most."""
+_RECHECK = 60.0
+"""Seconds after which a waiting thread checks again if no other thread woke it."""
+STOPPED = TransportError("the bulk run was stopped before this was sent", sent=False)
 
 
-class Pace:
-    """The turns of one bulk run."""
+class RateLimiter:
+    """Decides when each request of a bulk run may be sent."""
 
-    def __init__(self, width: int, rate: float | None = None) -> None:
-        """Let *width* requests be under way at a time, and *rate* a second begin at most."""
-        self._width = width
-        self._limit = float(width)
-        self._gap = 1 / rate if rate else 0.0
-        self._under_way = 0
-        self._turn = threading.Condition()
+    def __init__(self, concurrency: int, rate: float | None = None) -> None:
+        """Allow *concurrency* requests in flight, and at most *rate* new ones a second."""
+        self._concurrency = concurrency
+        self._limit = float(concurrency)
+        self._interval = 1 / rate if rate else 0.0
+        self._in_flight = 0
+        self._changed = threading.Condition()
         self._stopped = threading.Event()
-        self._until = 0.0
-        self._next = 0.0
-        self._streak = 0
-        self.asked: float | None = None
-        """Seconds that the API asked to wait, where that is more than there is patience for."""
+        self._paused_until = 0.0
+        self._next_start = 0.0
+        self._consecutive = 0
+        self.excessive_retry_after: float | None = None
+        """Seconds the API asked to wait, if that is more than :data:`MAX_RETRY_AFTER`."""
 
     def send(self, exchange: Exchange, send: Callable[..., ResponseOrError]) -> None:
-        """One try of *exchange* by *send*, when its turn has come; none where the run was stopped before."""
-        waited = self._taken()
+        """Try *exchange* once by *send* when the limit allows it; abort it if the run is stopped before."""
+        waited = self._acquire()
         if waited is None:
             exchange.give_up(STOPPED)
             return
         exchange.hold(waited)
-        answer: ResponseOrError | None = None
+        response: ResponseOrError | None = None
         try:
-            answer = send(*exchange.begin())
-            exchange.end(answer)
+            response = send(*exchange.begin())
+            exchange.end(response)
         finally:
-            self._given_back(answer)
+            self._release(response)
 
     def rest(self, seconds: float) -> None:
-        """Let that much time pass, or less where the run is stopped."""
+        """Sleep that long, or until the run is stopped."""
         self._stopped.wait(seconds)
 
     def stop(self) -> None:
-        """Let nobody wait any more."""
-        with self._turn:
+        """End all waiting."""
+        with self._changed:
             self._stopped.set()
-            self._turn.notify_all()
+            self._changed.notify_all()
 
     @property
-    def waiting(self) -> float:
-        """Seconds for which all are kept back."""
-        return max(0.0, self._until - time.monotonic())
+    def pause_left(self) -> float:
+        """Seconds until anything is sent again, after a 429."""
+        return max(0.0, self._paused_until - time.monotonic())
 
-    def _taken(self) -> float | None:
-        """Take a turn: the seconds that were waited for it, or None where the run was stopped."""
-        began = time.monotonic()
-        with self._turn:
-            while (seconds := self._due()) > 0:
+    def _acquire(self) -> float | None:
+        """Wait until a request may start; return the seconds waited, or None if the run was stopped."""
+        started = time.monotonic()
+        with self._changed:
+            while (delay := self._delay()) > 0:
                 if self._stopped.is_set():
                     return None
-                self._turn.wait(seconds)
-            self._under_way += 1
-            if self._gap:
-                self._next = max(time.monotonic(), self._next) + self._gap
-        return time.monotonic() - began
+                self._changed.wait(delay)
+            self._in_flight += 1
+            if self._interval:
+                self._next_start = max(time.monotonic(), self._next_start) + self._interval
+        return time.monotonic() - started
 
-    def _due(self) -> float:
-        if self._under_way >= self._limit:
-            return _LOOK_AGAIN
-        due = max(self._until, self._next)
-        return due - time.monotonic() if due else 0.0
+    def _delay(self) -> float:
+        if self._in_flight >= self._limit:
+            return _RECHECK
+        earliest = max(self._paused_until, self._next_start)
+        return earliest - time.monotonic() if earliest else 0.0
 
-    def _given_back(self, answer: ResponseOrError | None) -> None:
-        with self._turn:
-            self._under_way -= 1
-            asked = retry_after(answer.headers, now()) if isinstance(answer, Response) and _busy(answer) else None
-            if isinstance(answer, Response) and (answer.status == 429 or asked is not None):
-                self._keep_back(asked)
+    def _release(self, response: ResponseOrError | None) -> None:
+        with self._changed:
+            self._in_flight -= 1
+            limited = isinstance(response, Response) and response.status in (429, 503)
+            seconds = retry_after(response.headers, now()) if limited and isinstance(response, Response) else None
+            if isinstance(response, Response) and (response.status == 429 or seconds is not None):
+                self._pause_all(seconds)
             else:
-                self._streak = 0
-                self._limit = min(float(self._width), self._limit + 1 / self._limit)
-            self._turn.notify_all()
+                self._consecutive = 0
+                self._limit = min(float(self._concurrency), self._limit + 1 / self._limit)
+            self._changed.notify_all()
 
-    def _keep_back(self, asked: float | None) -> None:
-        """Nobody sends for a while; those that were under way already count as one."""
-        if asked is not None and asked > PATIENCE:
-            self.asked = asked
+    def _pause_all(self, seconds: float | None) -> None:
+        """Pause all threads; responses to requests that were in flight already count as one."""
+        if seconds is not None and seconds > MAX_RETRY_AFTER:
+            self.excessive_retry_after = seconds
             return
-        if self.waiting == 0:
+        if self.pause_left == 0:
             self._limit = max(1.0, self._limit / 2)
-            self._streak += 1
-        pause = asked if asked is not None else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._streak - 1))
-        self._until = max(self._until, time.monotonic() + pause)
-
-
-def _busy(reply: Response) -> bool:
-    return reply.status in (429, 503)
+            self._consecutive += 1
+        pause = seconds if seconds is not None else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._consecutive - 1))
+        self._paused_until = max(self._paused_until, time.monotonic() + pause)

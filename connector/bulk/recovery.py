@@ -1,8 +1,8 @@
-"""What an earlier run may have done: a line that was begun, and whose end nobody has told.
+"""What earlier runs of a bulk run did, and how it is resumed.
 
-What may simply be repeated is.  A create is not: its row is looked for by the mark that was sent with it.  Where the
-place holds the token of that row, the line is done; else the row is made useless, for nobody holds its secret, and the
-line is free to be run.
+An item that was begun and whose end is unknown may simply run again if running it twice does no harm. A create may not:
+its row is looked up by the mark that was sent in its note. If one of the item's stores holds the token of that row, the
+item is done. Otherwise nobody has the row's secret: the row is revoked, and the item runs again.
 """
 
 from __future__ import annotations
@@ -11,29 +11,40 @@ import base64
 import re
 import secrets
 import threading
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from locoia_pat.bulk.stored_tokens import Standing
-from locoia_pat.outcomes import Outcome, Problem, Result
+from locoia_pat.bulk.items import item_digest
+from locoia_pat.bulk.journal import BulkJournal
+from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result
+from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from locoia_pat.bulk.journal import Line
+    from locoia_pat.bulk.items import JournalOptions
+    from locoia_pat.bulk.journal import ItemState
+    from locoia_pat.bulk.workers import Task
     from locoia_pat.engine.engine import Engine
+    from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import ActionSpec
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import Entry, Sink
 
 _MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
-ROOM = len(" ~lpb/") + 16
-"""Characters that a mark takes, behind the text it stands behind."""
+MARK_LENGTH = len(" ~lpb/") + 16
+"""Characters that a mark adds to a text."""
+_FINGERPRINT = "fingerprint"
+"""Key in the journalled envelope: identifies the token in a store that keeps no row id."""
+_FINAL = (Outcome.DONE, Outcome.REFUSED, Outcome.INVALID)
+"""Outcomes that would be the same if the item ran again."""
 
 Row = dict[str, Any]
 
 
-class Runner(Protocol):
-    """A connector, as a bulk run uses it."""
+class Runnable(Protocol):
+    """What a bulk run needs of a connector."""
 
     def run(
         self,
@@ -48,108 +59,262 @@ class Runner(Protocol):
         ...
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         ...
 
 
 def new_mark() -> str:
-    """80 random bits, so that no other row has it."""
+    """Return a mark of 80 random bits, so that no other row has it."""
     return base64.b32encode(secrets.token_bytes(10)).decode()
 
 
-def marked(text: str, mark: str) -> str:
-    """*Text* with *mark* behind it."""
+def add_mark(text: str, mark: str) -> str:
+    """Return *text* with *mark* at its end."""
     return f"{text} ~lpb/{mark}".strip()
 
 
-def mark_in(text: object) -> str | None:
-    """The mark behind *text*; None where there is none."""
-    found = _MARK.search(text) if isinstance(text, str) else None
-    return found[1] if found else None
+def find_mark(text: object) -> str | None:
+    """Return the mark at the end of *text*, or None."""
+    match = _MARK.search(text) if isinstance(text, str) else None
+    return match[1] if match else None
+
+
+class _StoredTokens:
+    """Reads the stores of items; a store that cannot be opened or read counts as empty."""
+
+    def __init__(self, open_store: Callable[[str], Sink]) -> None:
+        self._open_store = open_store
+
+    def ref_if_holding(self, ref: str, row_id: object, *, assume_ours: bool) -> str | None:
+        """Return the absolute reference of the store if it holds the token of that row, else None.
+
+        *assume_ours* decides for a store that keeps no row ids.
+        """
+        store, current = self._read(ref)
+        if store is None or current is None:
+            return None
+        return store.ref if (current.id == row_id if store.keeps == "record" else assume_ours) else None
+
+    def still_holds(self, ref: str, row_id: object, is_same: Callable[[Secret], bool]) -> bool:
+        """Return whether the store still holds the token of that row; *is_same* compares where no ids are kept.
+
+        A write-only store was given the token once and is assumed to keep it.
+        """
+        store, current = self._read(ref)
+        if store is None or current is None:
+            return store is not None and store.keeps == "nothing"
+        return current.id == row_id if store.keeps == "record" else is_same(current.token)
+
+    def _read(self, ref: str) -> tuple[Sink | None, Entry | None]:
+        try:
+            store = self._open_store(ref)
+            return store, store.record().current
+        except (ConnectorError, OSError, ValueError):
+            return None, None
 
 
 @dataclass(frozen=True, slots=True)
-class Free:
-    """The line may be run."""
+class MayRun:
+    """The item may run again."""
 
     warnings: tuple[str, ...] = ()
-    """What was done about the run before."""
-    late: bool = False
-    """Whether what the run before sent may still come."""
+    """What was done about its earlier row."""
+    may_appear_late: bool = False
+    """Whether an earlier request may still create a row."""
 
 
 class Recovery:
-    """Settles the lines of one action."""
+    """Decides for one action what becomes of items that an earlier run left unfinished."""
 
-    def __init__(self, core: Engine, spec: ActionSpec, *, replace: bool, repeat_unknown: bool) -> None:
-        self._core = core
+    def __init__(self, engine: Engine, spec: ActionSpec, *, replace: bool, retry_unknown: bool) -> None:
+        self._engine = engine
         self._spec = spec
         self._replace = replace
-        self._standing = Standing(core.open_place)
-        self._repeat_unknown = repeat_unknown
+        self._stored = _StoredTokens(engine.open_place)
+        self._retry_unknown = retry_unknown
         self._rows: dict[str, Row] | Result | None = None
-        self._looking = threading.Lock()
+        self._listing = threading.Lock()
 
-    def settle(self, runner: Runner, line: Line) -> Free | Result:
-        """Whether *line* may be run; else how it ended, or why that cannot be told."""
-        if self._repeat_unknown or self._repeatable() or (line.outcome == Outcome.NOT_STORED and line.mark is None):
-            return Free()
-        if line.mark is None:
-            return self._nobody_knows()
-        with self._looking:  # once, for all of them
-            self._rows = self._rows if self._rows is not None else self.look(runner)
+    def settle(self, runner: Runnable, before: ItemState) -> MayRun | Result:
+        """Return whether the item may run again; otherwise its result, or why that is unknown."""
+        if (
+            self._retry_unknown
+            or self._is_repeatable()
+            or (before.outcome == Outcome.NOT_STORED and before.mark is None)
+        ):
+            return MayRun()
+        if before.mark is None:
+            return self._unknown()
+        with self._listing:  # one list for all items
+            if self._rows is None:
+                self._rows = self.list_marked_rows(runner)
             rows = self._rows
-        return rows if isinstance(rows, Result) else self.settle_row(runner, rows.get(line.mark), line.places)
+        return rows if isinstance(rows, Result) else self.settle_row(runner, rows.get(before.mark), before.stores)
 
-    def look(self, runner: Runner) -> dict[str, Row] | Result:
-        """The rows that carry marks, by these; or the result that does not show them."""
+    def list_marked_rows(self, runner: Runnable) -> dict[str, Row] | Result:
+        """Return the rows that carry a mark, by mark; or the failed result of listing them."""
         spec = self._spec
         result = runner.run(spec.look or "")
         if result.problem is not None:
-            message = f"it is not known whether an earlier run did it, and {spec.look} failed: {result.problem.message}"
+            message = f"whether an earlier run did it is unknown, because {spec.look} failed: {result.problem.message}"
             return replace(result, action=spec.action, problem=replace(result.problem, message=message))
         rows: list[Row] = next(iter((result.data or {}).values()))
-        return {mark: row for row in rows if (mark := mark_in(row.get(spec.mark or "")))}
+        return {mark: row for row in rows if (mark := find_mark(row.get(spec.mark or "")))}
 
     def settle_row(
-        self, runner: Runner, row: Row | None, places: Sequence[str], *, repeated: bool = False
-    ) -> Free | Result:
-        """Make the *row* of a line useless, unless one of its *places* holds the token.
+        self, runner: Runnable, row: Row | None, stores: Sequence[str], *, was_retried: bool = False
+    ) -> MayRun | Result:
+        """Revoke the *row* of an item, unless one of its *stores* holds the token.
 
-        A place that keeps no ids was vacant when the line was sent, so what stands there came of it: unless it was to
-        be replaced, or the line was *repeated* since.
+        A store without row ids was empty when the item was sent, so the token in it is the item's own, unless the item
+        replaces tokens or was retried since.
         """
         if row is None:
-            return Free(late=True)
-        bare = not (repeated or self._replace)
-        refs = tuple(ref for place in places if (ref := self._standing.ref(place, row.get("id"), bare=bare)))
+            return MayRun(may_appear_late=True)
+        assume_ours = not (was_retried or self._replace)
+        refs = tuple(
+            ref
+            for store in stores
+            if (ref := self._stored.ref_if_holding(store, row.get("id"), assume_ours=assume_ours))
+        )
         if refs:
-            return self._made(row, refs)
-        inputs = self._core.action(self._spec.action).revoke_inputs(row)
+            return self._done_before(row, refs)
+        inputs = self._engine.action(self._spec.action).revoke_inputs(row)
         if inputs is None or self._spec.revoke is None:
-            return self._nobody_knows()
+            return self._unknown()
         result = runner.run(self._spec.revoke.action, inputs)
         if result.outcome is Outcome.DONE or (result.problem is not None and result.problem.code == "not_found"):
-            return Free((f"an earlier run made the row {row.get('id')} for it and was ended; it was made useless",))
+            return MayRun((f"row {row.get('id')}, created by an interrupted run, was revoked",))
         return replace(result, action=self._spec.action, data=None, secrets={})
 
-    def _repeatable(self) -> bool:
-        """Whether doing it twice leaves what doing it once does: by what HTTP means, and for a row's new secret."""
+    def _is_repeatable(self) -> bool:
+        """Return whether running it twice has the effect of running it once: PUT, DELETE, or a new secret for a row."""
         return self._spec.effect == "rotate" or self._spec.request.method in ("PUT", "DELETE")
 
-    def _made(self, row: Row, refs: tuple[str, ...]) -> Result:
+    def _done_before(self, row: Row, refs: tuple[str, ...]) -> Result:
         outputs = self._spec.reply.output
         data = {name: row.get(name) for name, output in outputs.items() if not output.secret}
-        warning = "an earlier run did it and was ended before it could tell; this is what its row shows"
-        return Result(self._spec.action, Outcome.DONE, self._core.base_url, 0, (warning,), data, token_refs=refs)
+        warning = "an earlier run did it but was interrupted before reporting it; the data is from its row"
+        return Result(self._spec.action, Outcome.DONE, self._engine.base_url, 0, (warning,), data, token_refs=refs)
 
-    def _nobody_knows(self) -> Result:
-        look = self._spec.look
-        hint = "Look whether it did. If it did, take the line out; if it did not, --repeat-unknown runs it again."
+    def _unknown(self) -> Result:
         problem = Problem(
             "unknown",
-            "an earlier run began it, and its end is not known; it was not repeated",
-            hint=hint,
-            next=f"locoia-pat run {look}" if look else None,
+            "an earlier run began this item and its outcome is unknown; it was not retried",
+            hint="Check whether it succeeded. If so, remove the item; otherwise pass --retry-unknown.",
+            next=f"locoia-pat run {self._spec.look}" if self._spec.look else None,
         )
-        return Result(self._spec.action, Outcome.UNKNOWN, self._core.base_url, problem=problem)
+        return Result(self._spec.action, Outcome.UNKNOWN, self._engine.base_url, problem=problem)
+
+
+class RunJournal:
+    """Records the tasks of a run in its journal, and recalls what earlier runs recorded."""
+
+    def __init__(self, spec: ActionSpec, api: str, options: JournalOptions, open_store: Callable[[str], Sink]) -> None:
+        """Open the journal.
+
+        Raises:
+            NotDoneError: another process is running it.
+            InvalidError: the state cannot be used.
+
+        """
+        self._spec = spec
+        self._stored = _StoredTokens(open_store)
+        self._state = options.state or State()
+        self._journal = BulkJournal(self._state, f"{spec.action}\n{api}\n{options.name}", restart=options.restart)
+        self._unfinished = False
+
+    @property
+    def resumed_from(self) -> str | None:
+        """When the run that is being resumed was started; None if this is a new run."""
+        return self._journal.started_at if self._journal.resumed else None
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Write everything inside to disk at the end."""
+        return self._journal.transaction()
+
+    def recall(self, task: Task) -> None:
+        """Set the task's result if an earlier run finished it, or what it left unfinished."""
+        task.key = self._journal.next_key(item_digest(task.item, task.stores))
+        before = self._journal.find(task.key)
+        if before is None:
+            return
+        if before.outcome == Outcome.DONE and before.envelope is not None:
+            row_id = (before.envelope.get("data") or {}).get("id")
+            fingerprint = before.envelope.get(_FINGERPRINT)
+
+            def is_same(token: Secret) -> bool:
+                return self._state.fingerprint(token) == fingerprint
+
+            if not task.stores or any(self._stored.still_holds(ref, row_id, is_same) for ref in task.stores):
+                task.result, task.earlier = _result_of(before.envelope), True
+        elif before.outcome in (None, Outcome.UNKNOWN, Outcome.NOT_STORED):
+            task.before = before
+
+    def begin(self, task: Task) -> None:
+        """Record that the task is about to be sent."""
+        assert task.key is not None  # noqa: S101  # recall() set it
+        task.mark = new_mark() if self._spec.mark else None
+        self._journal.begin(task.key, task.mark, task.stores)
+
+    def release(self, task: Task) -> None:
+        """Forget what an earlier run left unfinished: it is settled, and the task may run."""
+        if task.may_appear_late and task.before is not None and task.before.mark is not None:
+            self._journal.add_orphan(task.before.mark, task.stores)
+        task.before = None
+
+    def finish(self, task: Task) -> None:
+        """Record the result of a task."""
+        result = task.result
+        if result is None:
+            return
+        # While an item of a create is not done, keep the journal, so that those that are done are not created twice.
+        final = (Outcome.DONE,) if self._spec.effect == "create" else _FINAL
+        self._unfinished = self._unfinished or result.outcome not in final
+        if task.key is not None and not task.keep_record and not task.earlier:
+            envelope = result.to_dict() if result.outcome is Outcome.DONE else None
+            if envelope is not None and result.token is not None:
+                envelope[_FINGERPRINT] = self._state.fingerprint(result.token)
+            self._journal.finish(task.key, result.outcome.value, envelope)
+
+    def revoke_orphans(self, recovery: Recovery, runner: Callable[[], Runnable]) -> list[str]:
+        """Look once more for rows that requests of earlier runs have created late; return notes about it."""
+        missing = self._journal.unfinished_missing()
+        retried = self._journal.orphans()
+        orphans = retried | {item.mark: item.stores for item in missing if item.mark is not None}
+        notes: list[str] = []
+        if unknown := sum(item.mark is None for item in missing):
+            notes.append(f"{unknown} items that an earlier run began are no longer listed; their outcome is unknown")
+        if not orphans:
+            return notes
+        with closing(runner()) as sender:
+            rows = recovery.list_marked_rows(sender)
+            late = {} if isinstance(rows, Result) else {mark: row for mark, row in rows.items() if mark in orphans}
+            settled = [
+                recovery.settle_row(sender, row, orphans[mark], was_retried=mark in retried)
+                for mark, row in late.items()
+            ]
+        if isinstance(rows, Result) or any(isinstance(one, Result) and one.problem for one in settled):
+            self._unfinished = True
+            return [*notes, "whether an earlier run left rows could not be checked; run the same command again"]
+        with self._journal.transaction():
+            self._journal.forget_orphans()
+        return notes + [warning for one in settled if isinstance(one, MayRun) for warning in one.warnings]
+
+    def close(self, *, complete: bool) -> None:
+        """Close the journal; delete it if the run is *complete* and every item ended for good."""
+        self._journal.close(delete=complete and not self._unfinished)
+
+
+def _result_of(envelope: Mapping[str, Any]) -> Result:
+    """Return the ``done`` result with that journalled *envelope*."""
+    refs = envelope.get("token_refs") or ([envelope["token_ref"]] if "token_ref" in envelope else [])
+    return Result(
+        envelope["action"],
+        Outcome.DONE,
+        envelope["api"],
+        envelope["attempts"],
+        tuple(envelope["warnings"]),
+        envelope.get("data"),
+        token_refs=tuple(refs),
+    )

@@ -1,7 +1,7 @@
-"""``Bulk``: takes items as they are needed, has them run, and gives a result for each.
+"""``BulkRun``: reads items as they are needed, runs them, and yields a result for each.
 
-The thread of the caller reads the items, journals and tells; the crew sends.  What is under way is bounded, so a slow
-reader of results slows the sending, and neither items nor results pile up.
+The caller's thread reads the items, writes the journal and reports; the worker threads send. The number of items in
+progress is bounded, so a slow reader of results slows the sending down, and neither items nor results pile up.
 """
 
 from __future__ import annotations
@@ -9,65 +9,64 @@ from __future__ import annotations
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
-from locoia_pat.bulk.items import PLACE, Item, ItemResult, Journal, PlaceTemplate, numbered, places_of
+from locoia_pat.bulk.items import STORE_FIELD, Item, ItemResult, JournalOptions, StoreTemplate, number_items, stores_of
 from locoia_pat.bulk.recovery import Recovery
-from locoia_pat.bulk.task import Work
-from locoia_pat.bulk.workers import Crew
+from locoia_pat.bulk.workers import Task, WorkerPool
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from locoia_pat.bulk.items import Terms
-    from locoia_pat.bulk.rate_limit import Pace
-    from locoia_pat.bulk.recovery import Runner
-    from locoia_pat.bulk.run_journal import Ledger
+    from locoia_pat.bulk.items import BulkOptions
+    from locoia_pat.bulk.rate_limit import RateLimiter
+    from locoia_pat.bulk.recovery import RunJournal, Runnable
     from locoia_pat.engine.engine import Engine
     from locoia_pat.spec.model import ActionSpec
 
-_GATHER = 0.01
-"""Seconds for which results gather, so that one write to the disk journals many; more work waits for the crew."""
+_LINGER = 0.01
+"""Seconds to collect more results, so that one write to the disk journals many; the workers have tasks meanwhile."""
 
 
-class Bulk:
+class BulkRun:
     """One bulk run: an iterator over the :class:`ItemResult` of each item."""
 
     def __init__(
         self,
-        core: Engine,
-        twin: Callable[[Pace], Runner],
+        engine: Engine,
+        clone: Callable[[RateLimiter], Runnable],
         action: str,
         items: Iterable[Mapping[str, Any] | Item],
-        terms: Terms,
+        options: BulkOptions,
     ) -> None:
-        """Look at all that can be known before; nothing is sent yet.  See ``Connector.run_many``."""
-        terms.check()
-        self._terms = terms
-        self._spec = core.specs.spec(action)
-        self._api = core.base_url
-        self._open_place = core.open_place
-        self._template = PlaceTemplate(terms.token_to) if terms.token_to is not None else None
-        single: ActionSpec | None = None if isinstance(self._spec, SuperSpec) else core.action(action).spec
+        """Check everything that can be checked before anything is sent.  See ``Connector.run_many``."""
+        options.check()
+        self._options = options
+        self._spec = engine.specs.spec(action)
+        self._api = engine.base_url
+        self._open_store = engine.open_place
+        self._template = StoreTemplate(options.token_to) if options.token_to is not None else None
+        single: ActionSpec | None = None if isinstance(self._spec, SuperSpec) else engine.action(action).spec
         self._single = single
-        self._journal: Journal | None = None
+        self._journal_options: JournalOptions | None = None
         self._recovery: Recovery | None = None
-        if terms.journal is not None and single is not None and single.effect != "read":
-            self._journal = Journal(terms.journal) if isinstance(terms.journal, str) else terms.journal
-            self._recovery = Recovery(core, single, replace=terms.replace, repeat_unknown=self._journal.repeat_unknown)
-        self._crew = Crew(
-            self._spec, self._api, twin=twin, terms=terms, template=self._template, recovery=self._recovery
+        if options.journal is not None and single is not None and single.effect != "read":
+            journal = JournalOptions(options.journal) if isinstance(options.journal, str) else options.journal
+            self._journal_options = journal
+            self._recovery = Recovery(engine, single, replace=options.replace, retry_unknown=journal.retry_unknown)
+        self._pool = WorkerPool(
+            self._spec, self._api, clone=clone, options=options, template=self._template, recovery=self._recovery
         )
         if self._spec.effect != "read":
             items = items if iter(items) is not items else list(items)
-            self._refuse_twins(items)
-        self._items = numbered(items)
-        self._window = 2 * terms.width + 8
-        self._taken = self._told = 0
+            self._refuse_shared_stores(items)
+        self._items = number_items(items)
+        self._max_in_progress = 2 * options.concurrency + 8
+        self._read = self._reported = 0
         self._exhausted = False
-        self._waiting: dict[int, Work] = {}
+        self._out_of_turn: dict[int, Task] = {}
         self.notes: list[str] = []
-        """What is to be known about the run as a whole."""
+        """Messages about the run as a whole."""
         self._results = self._run()
 
     def __iter__(self) -> Self:
@@ -83,162 +82,162 @@ class Bulk:
         self.close()
 
     def close(self) -> None:
-        """Begin no more items, wait for those that are being sent, and close what is open."""
-        if not self._over:
-            self._crew.stop("it was closed", told=False)
+        """Start no more items, wait for requests in flight, and close all connections."""
+        if not self._ended:
+            self._pool.stop("it was closed", report_skipped=False)
         self._results.close()
 
     @property
-    def _over(self) -> bool:
-        return self._exhausted and self._told == self._taken
+    def _ended(self) -> bool:
+        return self._exhausted and self._reported == self._read
 
-    def stop(self, why: str) -> None:
-        """Begin no more items.  Those that are being sent have their results, and the others none."""
-        self._crew.stop(why, told=False)
+    def stop(self, reason: str) -> None:
+        """Start no more items. Those in progress get their results, the others none."""
+        self._pool.stop(reason, report_skipped=False)
 
     @property
     def stopped(self) -> str | None:
-        """Why it was stopped before its end; None where it was not."""
-        return self._crew.stopped
+        """Why the run was stopped before its end; None if it was not."""
+        return self._pool.stopped
 
     @property
-    def waiting(self) -> float:
-        """Seconds for which nothing is sent, because the API asked for it."""
-        return self._crew.pace.waiting
+    def pause_left(self) -> float:
+        """Seconds until anything is sent again, after a 429."""
+        return self._pool.rate_limiter.pause_left
 
-    def _refuse_twins(self, items: Iterable[Mapping[str, Any] | Item]) -> None:
-        """Refuse two items with the same place."""
-        from locoia_pat.bulk.journal import Distinct  # noqa: PLC0415  # as above
-        from locoia_pat.stores import spot  # noqa: PLC0415  # a read has no places
+    def _refuse_shared_stores(self, items: Iterable[Mapping[str, Any] | Item]) -> None:
+        """Refuse two items with the same store."""
+        from locoia_pat.bulk.journal import DuplicateFinder  # noqa: PLC0415  # a read needs no SQLite
+        from locoia_pat.stores import spot  # noqa: PLC0415  # a read has no stores
 
-        with closing(Distinct()) as known:
-            for item in numbered(items):
+        with closing(DuplicateFinder()) as finder:
+            for item in number_items(items):
                 try:
-                    refs = [self._open_place(place).ref for place in self._places(item)] if item.problem is None else []
+                    refs = [self._open_store(ref).ref for ref in self._stores(item)] if item.problem is None else []
                 except InvalidError:
-                    continue  # the item is told so when its turn comes
+                    continue  # the result of the item will say so
                 for ref in refs:
-                    if (before := known.before(spot(ref), item.number)) is not None:
+                    if (first := finder.first_number(spot(ref), item.number)) is not None:
                         raise invalid(
-                            f"the items {before} and {item.number} have the same place, {ref}",
-                            field=PLACE,
-                            hint="Each token has a place of its own; nothing was sent.",
+                            f"items {first} and {item.number} have the same token store, {ref}",
+                            field=STORE_FIELD,
+                            hint="Each token needs a store of its own; nothing was sent.",
                         )
 
-    def _places(self, item: Item) -> tuple[str, ...]:
-        return places_of(item, self._template, own=PLACE in self._spec.inputs)
+    def _stores(self, item: Item) -> tuple[str, ...]:
+        return stores_of(item, self._template, is_input=STORE_FIELD in self._spec.inputs)
 
     def _run(self) -> Generator[ItemResult, None, None]:
-        ledger = self._opened()
-        whole, patient = False, True
+        journal = self._open_journal()
+        complete, wait = False, True
         try:
-            self._crew.begin()
-            done: list[Work] = []
-            while not self._over:
-                with ledger.batch() if ledger else nullcontext():
-                    fresh, told = self._sorted(ledger, done)
-                    self._filled(ledger, fresh, told)
-                for work in fresh:
-                    self._crew.give(work)
-                if (error := next((work.error for work in done if work.error is not None), None)) is not None:
+            self._pool.start()
+            finished: list[Task] = []
+            while not self._ended:
+                with journal.transaction() if journal else nullcontext():
+                    runnable, reportable = self._sort(journal, finished)
+                    self._read_items(journal, runnable, reportable)
+                for task in runnable:
+                    self._pool.submit(task)
+                if (error := next((task.error for task in finished if task.error is not None), None)) is not None:
                     raise error
-                yield from map(_told, self._in_turn(told))
-                done = self._crew.take(gather=_GATHER if ledger and self._terms.width > 1 else 0)
-            whole = self.stopped is None
-            if whole and ledger and self._recovery:
-                self.notes += ledger.sweep(self._recovery, self._crew.runner)
+                yield from map(_item_result, self._in_turn(reportable))
+                finished = self._pool.collect(linger=_LINGER if journal and self._options.concurrency > 1 else 0)
+            complete = self.stopped is None
+            if complete and journal and self._recovery:
+                self.notes += journal.revoke_orphans(self._recovery, self._pool.new_runner)
         except KeyboardInterrupt:
-            patient = False
+            wait = False
             raise
         finally:
             stopped = self.stopped
-            late = self._crew.end(patient=patient)
-            self._crew.stopped = stopped  # that it came to its end is no reason
-            if ledger:
-                with ledger.batch():
-                    for work in late:
-                        ledger.end(work)
-                ledger.close(whole=whole)
+            late = self._pool.close(wait=wait)
+            self._pool.stopped = stopped  # closing it is not the reason
+            if journal:
+                with journal.transaction():
+                    for task in late:
+                        journal.finish(task)
+                journal.close(complete=complete)
 
-    def _opened(self) -> Ledger | None:
-        if self._journal is None or self._single is None:
+    def _open_journal(self) -> RunJournal | None:
+        if self._journal_options is None or self._single is None:
             return None
-        from locoia_pat.bulk.run_journal import Ledger  # noqa: PLC0415  # only a journalled run needs it
+        from locoia_pat.bulk.recovery import RunJournal  # noqa: PLC0415  # only here is it needed at run time
 
-        ledger = Ledger(self._single, self._api, self._journal, self._open_place)
-        if ledger.resumes is not None:
-            self.notes.append(f"this goes on with the run that began {ledger.resumes}")
-        return ledger
+        journal = RunJournal(self._single, self._api, self._journal_options, self._open_store)
+        if journal.resumed_from is not None:
+            self.notes.append(f"resuming the run that was started at {journal.resumed_from}")
+        return journal
 
-    def _sorted(self, ledger: Ledger | None, done: list[Work]) -> tuple[list[Work], list[Work]]:
-        """Of what was *done*, that which may be run now, and that which ended; both are journalled."""
-        fresh: list[Work] = []
-        told: list[Work] = []
-        for work in done:
-            if work.error is not None:
+    def _sort(self, journal: RunJournal | None, finished: list[Task]) -> tuple[list[Task], list[Task]]:
+        """Split *finished* tasks into those that may run now and those to report; journal both."""
+        runnable: list[Task] = []
+        reportable: list[Task] = []
+        for task in finished:
+            if task.error is not None:
                 continue
-            if work.free and ledger is not None:
-                ledger.free(work)
+            if task.released and journal is not None:
+                journal.release(task)
                 if self.stopped is None:
-                    ledger.begin(work)
-                    fresh.append(work)
+                    journal.begin(task)
+                    runnable.append(task)
                     continue
-                work.result, work.kept = self._crew.not_run(), True
-            if ledger is not None:
-                ledger.end(work)
-            told.append(work)
-        return fresh, told
+                task.result, task.keep_record = self._pool.skipped(), True
+            if journal is not None:
+                journal.finish(task)
+            reportable.append(task)
+        return runnable, reportable
 
-    def _filled(self, ledger: Ledger | None, fresh: list[Work], told: list[Work]) -> None:
-        """Take as many items as there is room for: *fresh* are to be run, *told* have their results."""
-        while self._taken - self._told < self._window and not self._exhausted:
-            silent = self.stopped is not None and not self._crew.told
-            item = None if silent else next(self._items, None)
+    def _read_items(self, journal: RunJournal | None, runnable: list[Task], reportable: list[Task]) -> None:
+        """Read as many items as may be in progress; add each to *runnable*, or to *reportable* if it has a result."""
+        while self._read - self._reported < self._max_in_progress and not self._exhausted:
+            skip_silently = self.stopped is not None and not self._pool.report_skipped
+            item = None if skip_silently else next(self._items, None)
             if item is None:
                 self._exhausted = True
                 return
-            work = Work(self._taken, item)
-            self._taken += 1
-            self._prepare(ledger, work)
-            (told if work.result is not None else fresh).append(work)
+            task = Task(self._read, item)
+            self._read += 1
+            self._prepare(journal, task)
+            (reportable if task.result is not None else runnable).append(task)
 
-    def _prepare(self, ledger: Ledger | None, work: Work) -> None:
-        """Know what there is to do for it, and journal that it is about to be done."""
-        problem = work.item.problem
+    def _prepare(self, journal: RunJournal | None, task: Task) -> None:
+        """Find out what is to be done for a task, and journal that it is about to be done."""
+        problem = task.item.problem
         try:
-            work.places = self._places(work.item) if problem is None else ()
+            task.stores = self._stores(task.item) if problem is None else ()
         except InvalidError as error:
             problem = error.problem
-        if problem is None and ledger and self._single and self._single.secrets and not work.places:
+        if problem is None and journal and self._single and self._single.secrets and not task.stores:
             problem = Problem(
                 "validation",
-                "there is no place for the token, which is shown once",
-                field=PLACE,
-                hint="Name one beside its inputs, or for all of them, such as file:out/{name}.json.",
+                "no token store was given, and the token is shown only once",
+                field=STORE_FIELD,
+                hint="Name one in the item, or one for all items, such as file:out/{name}.json.",
             )
         if problem is not None:
-            work.result = self._crew.failed(Outcome.INVALID, problem)
-        elif ledger:
-            ledger.recall(work)
-        if work.result is None and self.stopped is not None:
-            work.result, work.kept = self._crew.not_run(), True
-        if work.result is not None and ledger:
-            ledger.end(work)
-        elif work.before is None and ledger:
-            ledger.begin(work)
+            task.result = self._pool.failed(Outcome.INVALID, problem)
+        elif journal:
+            journal.recall(task)
+        if task.result is None and self.stopped is not None:
+            task.result, task.keep_record = self._pool.skipped(), True
+        if task.result is not None and journal:
+            journal.finish(task)
+        elif task.before is None and journal:
+            journal.begin(task)
 
-    def _in_turn(self, works: list[Work]) -> Iterator[Work]:
-        """Those of *works*, and of those that waited, whose turn it is to be told."""
-        if not self._terms.in_order:
-            self._told += len(works)
-            yield from works
+    def _in_turn(self, tasks: list[Task]) -> Iterator[Task]:
+        """Yield the tasks to report now: all of them, or in the order of the items if that was asked for."""
+        if not self._options.ordered:
+            self._reported += len(tasks)
+            yield from tasks
             return
-        self._waiting.update({work.turn: work for work in works})
-        while (following := self._waiting.pop(self._told, None)) is not None:
-            self._told += 1
+        self._out_of_turn.update({task.index: task for task in tasks})
+        while (following := self._out_of_turn.pop(self._reported, None)) is not None:
+            self._reported += 1
             yield following
 
 
-def _told(work: Work) -> ItemResult:
-    assert work.result is not None  # noqa: S101  # it ended
-    return ItemResult(work.item.number, work.result, work.earlier, work.item.position)
+def _item_result(task: Task) -> ItemResult:
+    assert task.result is not None  # noqa: S101  # it has ended
+    return ItemResult(task.item.number, task.result, task.earlier, task.item.offset)

@@ -1,184 +1,220 @@
-"""The threads of a bulk run: each sends for one item at a time, over connections of its own."""
+"""The worker threads of a bulk run: each runs one task at a time, over its own connections."""
 
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.bulk.items import PLACE
-from locoia_pat.bulk.rate_limit import PATIENCE, Pace
-from locoia_pat.bulk.recovery import ROOM, Free, marked
+from locoia_pat.bulk.items import STORE_FIELD
+from locoia_pat.bulk.rate_limit import MAX_RETRY_AFTER, RateLimiter
+from locoia_pat.bulk.recovery import MARK_LENGTH, MayRun, add_mark
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from locoia_pat.bulk.items import PlaceTemplate, Terms
-    from locoia_pat.bulk.recovery import Recovery, Runner
-    from locoia_pat.bulk.task import Work
+    from locoia_pat.bulk.items import BulkOptions, Item, StoreTemplate
+    from locoia_pat.bulk.journal import ItemKey, ItemState
+    from locoia_pat.bulk.recovery import Recovery, Runnable
     from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 
-class Crew:
-    """Does the work that is given to it, in no order."""
+@dataclass(slots=True)
+class Task:
+    """One item on its way through a bulk run, from reading to result."""
+
+    index: int
+    """Counts from 0, in the order of the items."""
+    item: Item
+    stores: tuple[str, ...] = ()
+    """References of the stores for its token."""
+    key: ItemKey | None = None
+    """Identifies the item in the journal."""
+    mark: str | None = None
+    """The mark that is added to its note."""
+    before: ItemState | None = None
+    """What an earlier run left unfinished, to be settled first."""
+    warnings: tuple[str, ...] = ()
+    result: Result | None = None
+    earlier: bool = False
+    """Whether the result comes from the journal."""
+    keep_record: bool = False
+    """Whether the journal keeps what it says of the item."""
+    released: bool = False
+    """Whether ``before`` was settled, so that the item may run."""
+    may_appear_late: bool = False
+    """Whether an earlier request may still create a row."""
+    error: BaseException | None = None
+    """A bug that ended it."""
+
+
+class WorkerPool:
+    """Runs tasks in threads, in any order."""
 
     def __init__(
         self,
         spec: ActionSpec | SuperSpec,
         api: str,
         *,
-        twin: Callable[[Pace], Runner],
-        terms: Terms,
-        template: PlaceTemplate | None,
+        clone: Callable[[RateLimiter], Runnable],
+        options: BulkOptions,
+        template: StoreTemplate | None,
         recovery: Recovery | None,
     ) -> None:
-        self.pace = Pace(terms.width, terms.rate)
-        self._spec, self._api, self._terms, self._recovery = spec, api, terms, recovery
-        self._twin = twin
-        self._others = frozenset(template.fields if template else ()) | {PLACE}
-        """Fields of an item that are no inputs, unless the action has one of that name."""
-        self._todo: SimpleQueue[Work | None] = SimpleQueue()
-        self._done: SimpleQueue[Work] = SimpleQueue()
+        self.rate_limiter = RateLimiter(options.concurrency, options.rate)
+        self._spec, self._api, self._options, self._recovery = spec, api, options, recovery
+        self._clone = clone
+        self._not_inputs = frozenset(template.fields if template else ()) | {STORE_FIELD}
+        """Fields of an item that are not inputs, unless the action has an input of that name."""
+        self._submitted: SimpleQueue[Task | None] = SimpleQueue()
+        self._finished: SimpleQueue[Task] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._out = 0
+        self._pending = 0
         self._failures = 0
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
         self.stopped: str | None = None
-        """Why no more work is begun; None while it is."""
-        self.told = True
-        """Whether those that are not begun have results."""
+        """Why no more tasks are started; None while they are."""
+        self.report_skipped = True
+        """Whether tasks that are not started because of that still get a result."""
 
-    def begin(self) -> None:
-        """Let the threads begin."""
-        for number in range(self._terms.width):
-            # Not waited for where the process is to end at once.
+    def start(self) -> None:
+        """Start the threads."""
+        for number in range(self._options.concurrency):
+            # Daemons: a process that must end at once does not wait for them.
             thread = threading.Thread(target=self._work, name=f"locoia-pat-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def give(self, work: Work) -> None:
-        """Have *work* done."""
-        self._out += 1
-        self._todo.put(work)
+    def submit(self, task: Task) -> None:
+        """Have *task* run."""
+        self._pending += 1
+        self._submitted.put(task)
 
-    def take(self, *, gather: float = 0) -> list[Work]:
-        """All work that is done; waits for one, if any is under way, and *gather* seconds more for others."""
-        done = [self._done.get()] if self._out else []
-        if gather and self._out > len(done):
-            time.sleep(gather)
-        done += self._ready()
-        self._out -= len(done)
-        return done
+    def collect(self, *, linger: float = 0) -> list[Task]:
+        """Return finished tasks; wait for one if any is running, and *linger* seconds more for others."""
+        tasks = [self._finished.get()] if self._pending else []
+        if linger and self._pending > len(tasks):
+            time.sleep(linger)
+        tasks += self._finished_now()
+        self._pending -= len(tasks)
+        return tasks
 
-    def _ready(self) -> Iterator[Work]:
+    def _finished_now(self) -> Iterator[Task]:
         while True:
             try:
-                yield self._done.get_nowait()
+                yield self._finished.get_nowait()
             except Empty:
                 return
 
-    def stop(self, why: str, *, told: bool) -> None:
-        """Begin no more work, and wait for nothing; what is being sent ends."""
-        with self._counting:
+    def stop(self, reason: str, *, report_skipped: bool) -> None:
+        """Start no more tasks and end all waiting; requests in flight complete."""
+        with self._lock:
             if self.stopped is None:
-                self.stopped, self.told = why, told
-        self.pace.stop()
+                self.stopped, self.report_skipped = reason, report_skipped
+        self.rate_limiter.stop()
 
-    def end(self, *, patient: bool) -> list[Work]:
-        """End the threads, and wait for what is under way, unless somebody is not *patient*; what was done since."""
-        self.stop("it was closed", told=False)
+    def close(self, *, wait: bool) -> list[Task]:
+        """Stop the threads and return the tasks that finished since; with *wait*, let running ones complete."""
+        self.stop("it was closed", report_skipped=False)
         for _ in self._threads:
-            self._todo.put(None)
-        for thread in self._threads if patient else ():
+            self._submitted.put(None)
+        for thread in self._threads if wait else ():
             thread.join()
-        return list(self._ready())
+        return list(self._finished_now())
 
-    def runner(self) -> Runner:
-        """A connector that keeps the pace of the others."""
-        return self._twin(self.pace)
+    def new_runner(self) -> Runnable:
+        """Return a connector under the same rate limit."""
+        return self._clone(self.rate_limiter)
 
     def failed(self, outcome: Outcome, problem: Problem) -> Result:
-        """A result for which nothing was sent."""
+        """Return a result for which nothing was sent."""
         return Result(self._spec.action, outcome, self._api, problem=problem)
 
-    def not_run(self) -> Result:
-        """The result of an item that was not begun."""
-        message = f"not run: the run was stopped, for {self.stopped}"
-        return self.failed(Outcome.NOT_DONE, Problem("unavailable", message, hint="It is safe to repeat."))
+    def skipped(self) -> Result:
+        """Return the result of a task that was not started."""
+        message = f"not run, because the run was stopped: {self.stopped}"
+        return self.failed(Outcome.NOT_DONE, Problem("unavailable", message, hint="It is safe to retry."))
 
     def _work(self) -> None:
-        with closing(self.runner()) as runner:
-            while (work := self._todo.get()) is not None:
+        with closing(self.new_runner()) as runner:
+            while (task := self._submitted.get()) is not None:
                 try:
-                    self._do(runner, work)
-                except BaseException as error:  # noqa: BLE001  # a bug is raised where the results are read
-                    work.error = error
-                self._done.put(work)
+                    self._run(runner, task)
+                except BaseException as error:  # noqa: BLE001  # a bug is raised in the thread that reads the results
+                    task.error = error
+                self._finished.put(task)
 
-    def _do(self, runner: Runner, work: Work) -> None:
-        work.free = False
+    def _run(self, runner: Runnable, task: Task) -> None:
+        task.released = False
         if self.stopped is not None:
-            work.result, work.kept = self.not_run(), work.before is not None
-        elif work.before is not None and self._recovery is not None:
-            settled = self._recovery.settle(runner, work.before)
-            if isinstance(settled, Free):
-                work.free, work.warnings, work.late = True, settled.warnings, settled.late
+            task.result, task.keep_record = self.skipped(), task.before is not None
+        elif task.before is not None and self._recovery is not None:
+            settled = self._recovery.settle(runner, task.before)
+            if isinstance(settled, MayRun):
+                task.released, task.warnings, task.may_appear_late = True, settled.warnings, settled.may_appear_late
             else:
-                work.result, work.kept = settled, settled.problem is not None
-                self._count(settled)
+                task.result, task.keep_record = settled, settled.problem is not None
+                self._count_failure(settled)
         else:
-            work.result = self._sent(runner, work).with_warnings(*work.warnings)
-            self._count(work.result)
+            task.result = self._send(runner, task).with_warnings(*task.warnings)
+            self._count_failure(task.result)
 
-    def _sent(self, runner: Runner, work: Work) -> Result:
-        """Run it, and again after the pause where all that the API said was to come later."""
+    def _send(self, runner: Runnable, task: Task) -> Result:
+        """Run the action, and again after the pause while the API only asks to come back later."""
         try:
-            inputs = self._inputs(work)
+            inputs = self._inputs(task)
         except InvalidError as error:
             return self.failed(Outcome.INVALID, error.problem)
-        options: dict[str, Any] = {"token_to": work.places, "replace": self._terms.replace, "wait": self._terms.wait}
-        until = time.monotonic() + PATIENCE
+        options: dict[str, Any] = {
+            "token_to": task.stores,
+            "replace": self._options.replace,
+            "wait": self._options.wait,
+        }
+        deadline = time.monotonic() + MAX_RETRY_AFTER
         attempts = 0
         while True:
             result = runner.run(self._spec.action, inputs, **options)
             attempts += result.attempts
-            if self.pace.asked is not None:
-                self.stop(f"the API asks to wait {self.pace.asked:.0f} s", told=True)
+            if (seconds := self.rate_limiter.excessive_retry_after) is not None:
+                self.stop(f"the API asks to wait {seconds:.0f} s", report_skipped=True)
             limited = result.problem is not None and result.problem.code == "rate_limited"
-            if not limited or self.stopped is not None or time.monotonic() > until:
+            if not limited or self.stopped is not None or time.monotonic() > deadline:
                 return replace(result, attempts=attempts)
 
-    def _inputs(self, work: Work) -> Mapping[str, Any]:
-        item, known = work.item, self._spec.inputs
-        fields = {name: value for name, value in item.fields.items() if name in known or name not in self._others}
-        inputs = item.read(fields) if item.read else fields
-        if work.mark is None:
+    def _inputs(self, task: Task) -> Mapping[str, Any]:
+        """Return the inputs of a task, with its mark."""
+        item, declared = task.item, self._spec.inputs
+        fields = {
+            name: value for name, value in item.fields.items() if name in declared or name not in self._not_inputs
+        }
+        inputs = item.parse(fields) if item.parse else fields
+        if task.mark is None:
             return inputs
         name: str = getattr(self._spec, "mark", "")
-        text, most = inputs.get(name), known[name].max_length
+        text, limit = inputs.get(name), declared[name].max_length
         if not isinstance(text, str):
-            return inputs  # it is wrong, and told so
-        if most is not None and most - ROOM < len(text) <= most:
+            return inputs  # validation will refuse it
+        if limit is not None and limit - MARK_LENGTH < len(text) <= limit:
             raise invalid(
-                f"is longer than {most - ROOM} characters, which is the room beside the mark of a bulk run",
+                f"is longer than {limit - MARK_LENGTH} characters, which leaves no room for the mark of a bulk run",
                 field=name,
-                hint="By its mark a run that was killed finds what it made; without a journal there is none.",
+                hint="An interrupted run finds the rows it created by their marks; --no-journal sends none.",
             )
-        return {**inputs, name: marked(text, work.mark)}
+        return {**inputs, name: add_mark(text, task.mark)}
 
-    def _count(self, result: Result) -> None:
-        """Stop where a result says that going on is of no use."""
+    def _count_failure(self, result: Result) -> None:
+        """Stop if the result says that continuing is pointless, or if there were too many failures."""
         problem = result.problem
         if problem is None or result.outcome is Outcome.INVALID:
             return
         if problem.code == "unauthorized":
-            self.stop("the credential was not accepted", told=True)
-        with self._counting:
+            self.stop("the credential was not accepted", report_skipped=True)
+        with self._lock:
             self._failures += 1
             failures = self._failures
-        if self._terms.max_failures is not None and failures >= self._terms.max_failures:
-            self.stop(f"{failures} items failed", told=True)
+        if self._options.max_failures is not None and failures >= self._options.max_failures:
+            self.stop(f"{failures} items failed", report_skipped=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locoia_pat.bulk import Journal
+from locoia_pat.bulk import JournalOptions
 from locoia_pat.cli import output
 from locoia_pat.cli.arguments import inputs_of
 from locoia_pat.cli.exits import INTERRUPTED
@@ -23,7 +23,7 @@ from locoia_pat.spec.model import SuperSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locoia_pat.bulk import Bulk, ItemResult
+    from locoia_pat.bulk import BulkRun, ItemResult
     from locoia_pat.cli.interrupts import Signals
     from locoia_pat.spec.load import SpecFolder
 
@@ -64,15 +64,15 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
         lines = Lines(file, options["each"], spec.inputs, given)
         if spec.effect != "read" and not options["yes"] and sys.stdin.isatty():
             _ask(f"{spec.title} at {connector.base_url}, for each line of {options['each']}")
-        journal = Journal(source, anew=options["anew"], repeat_unknown=options["repeat_unknown"])
+        journal = JournalOptions(source, restart=options["restart"], retry_unknown=options["retry_unknown"])
         bulk = connector.run_many(
             action,
             lines,
             token_to=template,
             replace=options["replace"],
             wait=options["wait"],
-            width=options["width"],
-            in_order=options["in_order"],
+            concurrency=options["concurrency"],
+            ordered=options["ordered"],
             max_failures=options["max_failures"],
             rate=options["rate"],
             journal=None if options["no_journal"] else journal,
@@ -82,7 +82,7 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
             with bulk:
                 return _tell(bulk, lines.size, quiet=quiet)
         except KeyboardInterrupt:
-            output.say("interrupted; the same call goes on with what is left")
+            output.say("interrupted; run the same command again to resume")
             return INTERRUPTED
 
 
@@ -101,7 +101,7 @@ def _ask(question: str) -> None:
         raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
 
 
-def _stopping(bulk: Bulk, connector: Connector) -> Callable[[], bool]:
+def _stopping(bulk: BulkRun, connector: Connector) -> Callable[[], bool]:
     """What a signal does: the first one has what is being sent end, the next one does not wait for it."""
 
     def wait() -> bool:
@@ -112,7 +112,7 @@ def _stopping(bulk: Bulk, connector: Connector) -> Callable[[], bool]:
     return wait
 
 
-def _tell(bulk: Bulk, size: int, *, quiet: bool) -> int:
+def _tell(bulk: BulkRun, size: int, *, quiet: bool) -> int:
     """Print each result as it comes, and at the end how many there were of each kind; returns the exit code."""
     outcomes: Counter[Outcome] = Counter()
     told = 0
@@ -130,12 +130,14 @@ def _tell(bulk: Bulk, size: int, *, quiet: bool) -> int:
         counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
         output.say(f"{outcomes.total()} items: {counts or 'none'}")
         if bulk.stopped is not None:
-            output.say(f"stopped: {bulk.stopped}; the same call goes on with what is left")
+            output.say(f"stopped: {bulk.stopped}; run the same command again to resume")
     return max((outcome.exit_code for outcome in outcomes), default=0)
 
 
 @contextmanager
-def _bar(size: int, bulk: Bulk, outcomes: Counter[Outcome], *, quiet: bool) -> Iterator[Callable[[ItemResult], None]]:
+def _bar(
+    size: int, bulk: BulkRun, outcomes: Counter[Outcome], *, quiet: bool
+) -> Iterator[Callable[[ItemResult], None]]:
     """A progress bar on a terminal, where the results go elsewhere."""
     if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
         yield lambda _: None
@@ -143,7 +145,7 @@ def _bar(size: int, bulk: Bulk, outcomes: Counter[Outcome], *, quiet: bool) -> I
 
     def shown(_: object) -> str:
         failed = outcomes.total() - outcomes[Outcome.DONE]
-        waits = f", waits {bulk.waiting:.0f} s" if bulk.waiting else ""
+        waits = f", waits {bulk.pause_left:.0f} s" if bulk.pause_left else ""
         return f"{outcomes[Outcome.DONE]} done, {failed} not{waits}"
 
     furthest = 0
@@ -153,8 +155,8 @@ def _bar(size: int, bulk: Bulk, outcomes: Counter[Outcome], *, quiet: bool) -> I
         def moved(done: ItemResult) -> None:
             nonlocal furthest
             with drawing:
-                bar.update(max(0, done.position - furthest), done)
-            furthest = max(furthest, done.position)
+                bar.update(max(0, done.offset - furthest), done)
+            furthest = max(furthest, done.offset)
 
         def told() -> None:
             while not ended.wait(_TICK):  # while all wait nothing moves

@@ -74,9 +74,9 @@ class Lines:
                 continue
             found = _too_long() if len(line) > MAX_LINE else _object(line)
             if isinstance(found, Problem):
-                yield Item(number, {}, found, position=position)
+                yield Item(number, {}, found, offset=position)
             else:
-                yield Item(number, {**found, **self._given}, read=self._of_json, position=position)
+                yield Item(number, {**found, **self._given}, parse=self._of_json, offset=position)
 
     def _csv(self, text: io.TextIOWrapper, header: list[str]) -> Iterator[Item]:
         counted = _Counted(text)
@@ -87,7 +87,7 @@ class Lines:
             try:
                 row = next(rows, None)
             except (csv.Error, _LongError) as error:
-                yield Item(number, {}, _wrong(f"is no line of a CSV file: {error}"), position=counted.characters)
+                yield Item(number, {}, _wrong(f"is no line of a CSV file: {error}"), offset=counted.characters)
                 continue
             if row is None:
                 return
@@ -95,12 +95,12 @@ class Lines:
                 continue
             if len(row) != len(header):
                 told = f"has {len(row)} cells, where the first line has {len(header)}"
-                yield Item(number, {}, _wrong(told), position=counted.characters)
+                yield Item(number, {}, _wrong(told), offset=counted.characters)
             elif any("\udc80" <= c <= "\udcff" for cell in row for c in cell):
-                yield Item(number, {}, _wrong("is no UTF-8 text"), position=counted.characters)
+                yield Item(number, {}, _wrong("is no UTF-8 text"), offset=counted.characters)
             else:
                 cells = {name: cell for name, cell in zip(header, row, strict=True) if cell}
-                yield Item(number, {**cells, **self._given}, read=self._of_csv, position=counted.characters)
+                yield Item(number, {**cells, **self._given}, parse=self._of_csv, offset=counted.characters)
 
     def _read_header(self) -> list[str]:
         text = self._text()

@@ -16,7 +16,7 @@ from locoia_pat.cli.exits import INTERRUPTED
 from locoia_pat.cli.interrupts import Signals
 from locoia_pat.cli.naming import named
 from locoia_pat.cli.options import action_argument, auth_of, located, specs_option
-from locoia_pat.connector import WAIT, WIDTH, Connector
+from locoia_pat.connector import CONCURRENCY, WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
 from locoia_pat.spec.model import SuperSpec
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec
 
 
-FOR_EACH = ("width", "rate", "max_failures", "in_order", "anew", "repeat_unknown", "no_journal")
+FOR_EACH = ("concurrency", "rate", "max_failures", "ordered", "restart", "retry_unknown", "no_journal")
 """Options of ``--each``."""
 
 
@@ -45,15 +45,17 @@ FOR_EACH = ("width", "rate", "max_failures", "in_order", "anew", "repeat_unknown
 @click.option("--reveal", is_flag=True, help="Print a new token in the envelope, as data.token.")
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
 @click.option("--each", metavar="FILE", help="Run it for each line of a file, JSON lines or CSV; - is standard input.")
-@click.option("--width", type=click.IntRange(1, 100), default=WIDTH, show_default=True, metavar="N",
-              help="With --each, how many are under way at a time.")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(1, 100), default=CONCURRENCY, show_default=True, metavar="N",
+              help="With --each, how many items run at a time.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N",
               help="With --each, requests a second at most.")  # fmt: skip
 @click.option("--max-failures", type=click.IntRange(1), metavar="N", help="With --each, stop after so many failures.")
-@click.option("--in-order", is_flag=True, help="With --each, print results in the order of the lines.")
-@click.option("--anew", is_flag=True, help="With --each, forget what an earlier run of the same call did.")
-@click.option("--repeat-unknown", is_flag=True, help="With --each, repeat what an earlier run may have done.")
-@click.option("--no-journal", is_flag=True, help="With --each, keep no journal: a killed run cannot be gone on with.")
+@click.option("--ordered", is_flag=True, help="With --each, print results in the order of the lines.")
+@click.option("--restart", is_flag=True, help="With --each, forget what earlier runs of this command did.")
+@click.option(
+    "--retry-unknown", is_flag=True, help="With --each, retry items whose outcome in an earlier run is unknown."
+)
+@click.option("--no-journal", is_flag=True, help="With --each, keep no journal: an interrupted run cannot be resumed.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEFAULT_TIMEOUT, show_default=True,
               metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
 @click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",

@@ -58,7 +58,7 @@ def lines(out: str) -> list[Any]:
 
 def test_each_line_of_a_file_has_a_line_of_the_output(shop: Shop, call: Callable[..., Done]) -> None:
     write([wish("n1"), {"note": "x"}, "what", wish("n4")])
-    done = call(*CREATE, "--in-order", "--width", "2")
+    done = call(*CREATE, "--ordered", "--concurrency", "2")
     told = lines(done.out)
     assert [(line["line"], line["outcome"]) for line in told] == [
         (1, "done"),
@@ -82,7 +82,7 @@ def test_a_second_call_goes_on_with_what_is_left(shop: Shop, call: Callable[...,
         True,
         False,
     ]
-    assert "this goes on with the run that began" in done.err
+    assert "resuming the run that was started at" in done.err
     assert done.code == 0
     assert "already" in call(*CREATE).out
     assert call(*CREATE, "--replace").code == 0
@@ -97,7 +97,7 @@ def test_anew_and_no_journal(shop: Shop, call: Callable[..., Done]) -> None:
     assert call(*CREATE, "--replace").code == 2
     assert shop.journals() == 1
     assert len(shop.rows()) == 2
-    assert call(*CREATE, "--replace", "--anew").code == 2
+    assert call(*CREATE, "--replace", "--restart").code == 2
     assert len(shop.rows()) == 3
 
 
@@ -107,7 +107,7 @@ def test_what_may_have_been_done_is_repeated_where_that_is_asked_for(shop: Shop,
     create = ("run", "create_connector_auth", "--each", "in.jsonl")
     assert call(*create).code == 5
     assert call(*create).code == 5
-    assert call(*create, "--repeat-unknown").code == 0
+    assert call(*create, "--retry-unknown").code == 0
 
 
 def test_what_is_to_be_known_about_the_run_as_a_whole_is_told_at_its_end(shop: Shop, call: Callable[..., Done]) -> None:
@@ -117,7 +117,7 @@ def test_what_is_to_be_known_about_the_run_as_a_whole_is_told_at_its_end(shop: S
     write([wish("n2")])
     done = call(*CREATE)
     assert done.code == 0
-    assert "an earlier run made the row" in done.err
+    assert "created by an interrupted run" in done.err
     assert len(shop.live()) == 1
 
 
@@ -165,13 +165,13 @@ def test_super_actions_run_for_each_line(shop: Shop, call: Callable[..., Done]) 
         (("--table", *TO), "--table is for one run"),
         (("--inputs", "x.json", *TO), "--inputs is for one run"),
         ((*TO, *TO), "one place for each line"),
-        (("--token-to", "file:{a b}"), "no place with fields"),
-        (("--token-to", "file:out/x.json"), "have the same place"),
+        (("--token-to", "file:{a b}"), "invalid token store template"),
+        (("--token-to", "file:out/x.json"), "have the same token store"),
         (("--each", "nowhere.jsonl"), "cannot be read"),
         (("--each", "out"), "cannot be read"),
         (("--each", "list.json"), "one JSON list"),
         (("--each", "-", "--auth", "-"), "standard input"),
-        (("--width", "0"), "width"),
+        (("--concurrency", "0"), "concurrency"),
     ],
 )
 def test_a_call_that_is_wrong_sends_nothing(
@@ -208,10 +208,12 @@ def test_where_another_process_is_at_work_on_it_nothing_is_done(shop: Shop, call
 
 def test_a_stopped_run_says_so_and_tells_of_each_line(shop: Shop, call: Callable[..., Done]) -> None:
     write([{"token_id": f"t{number}", "expiration": 1, "token_to": f"file:out/{number}.json"} for number in range(20)])
-    done = call("run", "regenerate_pat", "--each", "in.jsonl", "--max-failures", "1", "--width", "1", "--rate", "100")
+    done = call(
+        "run", "regenerate_pat", "--each", "in.jsonl", "--max-failures", "1", "--concurrency", "1", "--rate", "100"
+    )
     assert len(lines(done.out)) == 20
     assert done.code == 4
-    assert "20 items: 1 refused, 19 not_done\nstopped: 1 items failed; the same call goes on" in done.err
+    assert "20 items: 1 refused, 19 not_done\nstopped: 1 items failed; run the same command again" in done.err
     assert shop.rows() == []
 
 
@@ -272,7 +274,7 @@ def test_a_terminal_shows_that_it_waits() -> None:
     with serving(*[answer(200, [])] * 3, *[limited] * 2, answer(200, [])) as server:
         write([{}] * 30, "reads.jsonl")
         os.environ.update({"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL})
-        code, out, err = with_bar("run", "list_pats", "--each", "reads.jsonl", "--width", "2")
+        code, out, err = with_bar("run", "list_pats", "--each", "reads.jsonl", "--concurrency", "2")
     assert (code, len(lines(out))) == (0, 30)
     assert "waits" in err
 
@@ -285,7 +287,7 @@ def test_an_interrupt_lets_what_is_being_sent_end(number: signal.Signals) -> Non
         return bool(answer(404, {"message": "no"})(connection))
 
     write([{"token_id": f"t{index}", "expiration": 1, "token_to": f"file:{index}.json"} for index in range(50)])
-    regenerate = ("run", "regenerate_pat", "--each", "in.jsonl", "--width", "2")
+    regenerate = ("run", "regenerate_pat", "--each", "in.jsonl", "--concurrency", "2")
     with serving(slow) as server, spawn(*regenerate, LOCOIA_BASE_URL=server.url, LOCOIA_TOKEN=CREDENTIAL) as process:
         until = time.monotonic() + 20
         while len(server.got) < 2 and time.monotonic() < until:
@@ -296,7 +298,7 @@ def test_an_interrupt_lets_what_is_being_sent_end(number: signal.Signals) -> Non
     told = lines(out)
     assert 2 <= len(told) <= 20  # of all that were taken there is a result
     assert 2 <= sum(line["attempts"] for line in told) == len(server.got) <= 6
-    assert "stopped: it was interrupted; the same call goes on" in err
+    assert "stopped: it was interrupted; run the same command again" in err
 
 
 @pytest.mark.usefixtures("working_folder")
@@ -318,4 +320,4 @@ def test_a_second_interrupt_waits_for_nothing() -> None:
         _, err = process.communicate(timeout=20)
         assert time.monotonic() - began < 5
     assert process.returncode == 130
-    assert "interrupted; the same call goes on with what is left" in err
+    assert "interrupted; run the same command again to resume" in err

@@ -35,12 +35,12 @@ def read(text: str | bytes, name: str = "items", known: Mapping[str, Input] = FI
     assert lines.size == len(data)
     told: list[Any] = []
     for item in first:
-        assert 0 < item.position <= len(data)
+        assert 0 < item.offset <= len(data)
         if item.problem is not None:
             told.append((item.number, item.problem.message))
         else:
-            assert item.read is not None
-            told.append((item.number, item.read(item.fields)))
+            assert item.parse is not None
+            told.append((item.number, item.parse(item.fields)))
     return told
 
 

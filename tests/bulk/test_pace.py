@@ -45,7 +45,7 @@ class Limited:
 def test_one_429_keeps_all_back_until_the_time_that_was_asked_for() -> None:
     script = Limited({10}, {"Retry-After": "1"})
     with serving(script) as server, calling(server.url) as connector:
-        assert outcomes(connector.run_many("list_pats", [{}] * 40, width=4)) == all_done(40)
+        assert outcomes(connector.run_many("list_pats", [{}] * 40, concurrency=4)) == all_done(40)
     gaps = [later - before for before, later in zip(script.at, script.at[1:], strict=False)]
     longest = max(range(len(gaps)), key=gaps.__getitem__)
     assert gaps[longest] > 0.9
@@ -64,7 +64,7 @@ def test_an_item_that_was_told_to_come_later_again_and_again_is_done_in_the_end(
 def test_a_429_that_says_no_time_keeps_all_back_as_well() -> None:
     script = Limited({3, 4})
     with serving(script) as server, calling(server.url) as connector:
-        assert outcomes(connector.run_many("list_pats", [{}] * 12, width=2)) == all_done(12)
+        assert outcomes(connector.run_many("list_pats", [{}] * 12, concurrency=2)) == all_done(12)
     assert max(later - before for before, later in zip(script.at, script.at[1:], strict=False)) > 0.4
 
 
@@ -73,14 +73,14 @@ def test_a_503_that_asks_for_time_has_it_and_another_does_not() -> None:
         script = Limited({2}, headers, status=503)
         with serving(script) as server, calling(server.url) as connector:
             began = time.monotonic()
-            assert outcomes(connector.run_many("list_pats", [{}] * 8, width=2)) == all_done(8)
+            assert outcomes(connector.run_many("list_pats", [{}] * 8, concurrency=2)) == all_done(8)
         assert least <= time.monotonic() - began < least + 0.9
 
 
 def test_a_wait_beyond_all_patience_stops_the_run() -> None:
     script = Limited(set(range(1, 1000)), {"Retry-After": "86400"})
     with serving(script) as server, calling(server.url) as connector:
-        bulk = connector.run_many("list_pats", [{}] * 20, width=2)
+        bulk = connector.run_many("list_pats", [{}] * 20, concurrency=2)
         told = outcomes(bulk)
     assert list(told.values()).count("not_done") >= 17
     assert len(told) == 20
@@ -91,11 +91,11 @@ def test_a_wait_beyond_all_patience_stops_the_run() -> None:
 def test_who_waits_is_told_and_does_not_wait_any_more_once_it_is_stopped() -> None:
     script = Limited(set(range(1, 1000)), {"Retry-After": "30"})
     with serving(script) as server, calling(server.url) as connector:
-        bulk = connector.run_many("list_pats", [{}] * 20, width=2)
-        assert bulk.waiting == 0
+        bulk = connector.run_many("list_pats", [{}] * 20, concurrency=2)
+        assert bulk.pause_left == 0
         assert next(bulk).result.outcome == "done"
         began = time.monotonic()
-        while not bulk.waiting:
+        while not bulk.pause_left:
             time.sleep(0.01)
         bulk.stop("enough")
         rest = list(bulk)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import InvalidError, NotDoneError
-from locoia_pat.bulk import Item, Journal
-from locoia_pat.bulk.items import digest
-from locoia_pat.bulk.journal import Lines
-from locoia_pat.bulk.recovery import mark_in, marked, new_mark
+from locoia_pat.bulk import Item, JournalOptions
+from locoia_pat.bulk.items import item_digest
+from locoia_pat.bulk.journal import BulkJournal
+from locoia_pat.bulk.recovery import add_mark, find_mark, new_mark
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_ref
 from tests.support.bulk_shop import Shop, all_done, calling, outcomes, wish, wishes
@@ -48,10 +48,10 @@ def test_a_run_of_which_all_is_done_is_over(shop: Shop) -> None:
 def test_what_is_done_is_told_again_and_not_done_again(shop: Shop) -> None:
     items = wishes(5)
     broken = [*items[:4], wish("n5", expiration=0)]
-    first = shop.run(broken, in_order=True)
+    first = shop.run(broken, ordered=True)
     assert [one.result.outcome.value for one in first] == ["done"] * 4 + ["invalid"]
     assert shop.journals() == 1
-    again = shop.run(items, in_order=True)
+    again = shop.run(items, ordered=True)
     assert [one.earlier for one in again] == [True] * 4 + [False]
     assert [one.to_dict() for one in again[:4]] == [{**one.to_dict(), "earlier": True} for one in first[:4]]
     assert outcomes(again) == all_done(5)
@@ -70,14 +70,14 @@ def test_lines_are_known_again_wherever_they_stand(shop: Shop) -> None:
 def test_a_token_that_is_gone_from_its_place_is_made_again(shop: Shop) -> None:
     shop.run([*wishes(2), wish("n3", expiration=0)])
     (shop.folder / "out" / "n1.json").unlink()
-    again = shop.run(wishes(2), in_order=True)
+    again = shop.run(wishes(2), ordered=True)
     assert [one.earlier for one in again] == [False, True]
     shop.holds("n1")
 
 
 def test_anew_forgets_the_run_before(shop: Shop) -> None:
     shop.run([*wishes(2), wish("n3", expiration=0)])
-    assert outcomes(shop.run(wishes(2), journal=Journal("run", anew=True))) == {1: "invalid", 2: "invalid"}
+    assert outcomes(shop.run(wishes(2), journal=JournalOptions("run", restart=True))) == {1: "invalid", 2: "invalid"}
     assert len(shop.rows()) == 2
 
 
@@ -89,7 +89,7 @@ def test_a_create_whose_answer_was_lost_is_found_by_its_mark(shop: Shop) -> None
     }
     again = shop.run(wishes(4))
     assert outcomes(again) == all_done(4)
-    assert told(again) == [f"an earlier run made the row {lost} for it and was ended; it was made useless"]
+    assert told(again) == [f"row {lost}, created by an interrupted run, was revoked"]
     assert shop.live() == {shop.holds(f"n{number}") for number in range(1, 5)}
     assert len(shop.rows()) == 5
     assert shop.journals() == 0
@@ -103,7 +103,7 @@ def test_a_create_that_did_not_arrive_is_sent_again(shop: Shop) -> None:
     assert shop.journals() == 0
 
 
-def test_a_create_that_arrives_late_is_made_useless_at_the_end(shop: Shop) -> None:
+def test_a_create_that_arrives_late_is_revoked_at_the_end(shop: Shop) -> None:
     shop.fail("late", seconds=0.4)
     shop.run(wishes(1))
     shop.fail("slow", seconds=0.8)
@@ -112,12 +112,12 @@ def test_a_create_that_arrives_late_is_made_useless_at_the_end(shop: Shop) -> No
         assert outcomes(bulk) == all_done(1)
     assert len(shop.rows()) == 2
     assert shop.live() == {shop.holds("n1")}
-    assert "it was made useless" in bulk.notes[-1]
+    assert "created by an interrupted run, was revoked" in bulk.notes[-1]
 
 
 def test_a_line_that_was_taken_out_leaves_no_live_row(shop: Shop) -> None:
     shop.fail("lost", times=2)
-    shop.run(wishes(2), width=1)
+    shop.run(wishes(2), concurrency=1)
     assert len(shop.live()) == 2
     assert outcomes(shop.run([wish("n9")])) == all_done(1)
     assert shop.live() == {shop.holds("n9")}
@@ -127,11 +127,11 @@ def test_a_line_that_was_taken_out_leaves_no_live_row(shop: Shop) -> None:
 def test_a_token_that_was_stored_before_the_end_was_known_is_kept(shop: Shop) -> None:
     mark, item = new_mark(), wish("n1")
     with shop.connector() as connector:
-        inputs = {"expiration": 30, "scopes": ["embed"], "note": marked("Note n1", mark)}
+        inputs = {"expiration": 30, "scopes": ["embed"], "note": add_mark("Note n1", mark)}
         assert connector.run("create_pat", inputs, token_to=["file:out/n1.json"]).problem is None
     places = ("file:out/n1.json",)
-    with closing(Lines(State(), f"create_pat\n{shop.url}\nrun")) as lines, lines.batch():
-        lines.begin(lines.key(digest(Item(1, item), places)), mark, places)
+    with closing(BulkJournal(State(), f"create_pat\n{shop.url}\nrun")) as journal, journal.transaction():
+        journal.begin(journal.next_key(item_digest(Item(1, item), places)), mark, places)
     (done,) = shop.run([item])
     assert done.result.outcome == "done"
     assert done.result.attempts == 0
@@ -171,7 +171,7 @@ def test_where_the_end_cannot_be_swept_the_same_call_does_it(shop: Shop) -> None
     with shop.connector() as connector:
         bulk = connector.run_many("create_pat", [wish("n9")], token_to="file:out/{name}.json", journal="run")
         assert outcomes(bulk) == all_done(1)
-    assert "the same call looks again" in bulk.notes[-1]
+    assert "run the same command again" in bulk.notes[-1]
     assert len(shop.live()) == 2
     assert outcomes(shop.run([wish("n9")])) == all_done(1)
     assert shop.live() == {shop.holds("n9")}
@@ -180,15 +180,15 @@ def test_where_the_end_cannot_be_swept_the_same_call_does_it(shop: Shop) -> None
 
 def test_what_carries_no_mark_is_not_repeated_until_somebody_says_so(shop: Shop) -> None:
     shop.fail("lost")
-    first = shop.run(auths(3), "create_connector_auth", width=1)
+    first = shop.run(auths(3), "create_connector_auth", concurrency=1)
     assert sorted(outcomes(first).values()) == ["done", "done", "unknown"]
     again = shop.run(auths(3), "create_connector_auth")
     (open_,) = [one for one in again if not one.earlier]
     assert open_.result.problem is not None
     assert (open_.result.outcome, open_.result.attempts) == ("unknown", 0)
-    assert "--repeat-unknown" in (open_.result.problem.hint or "")
+    assert "--retry-unknown" in (open_.result.problem.hint or "")
     assert open_.result.problem.next == "locoia-pat run list_connector_auths"
-    journal = Journal("run", repeat_unknown=True)
+    journal = JournalOptions("run", retry_unknown=True)
     assert outcomes(shop.run(auths(3), "create_connector_auth", journal=journal)) == all_done(3)
     assert shop.journals() == 0
 
@@ -199,7 +199,7 @@ def test_what_carries_no_mark_and_is_not_there_any_more_is_told(shop: Shop) -> N
     with shop.connector() as connector:
         bulk = connector.run_many("create_connector_auth", [{**AUTH, "name": "b"}], journal="run")
         assert outcomes(bulk) == all_done(1)
-    assert "how they ended is not known" in bulk.notes[-1]
+    assert "their outcome is unknown" in bulk.notes[-1]
 
 
 def test_equal_lines_are_two(shop: Shop) -> None:
@@ -250,16 +250,20 @@ def test_what_was_not_stored_is_made_anew(shop: Shop) -> None:
 
 def test_a_run_goes_on_in_one_process_at_a_time(shop: Shop) -> None:
     with shop.connector() as connector:
-        bulk = connector.run_many("create_pat", wishes(3), token_to="file:out/{name}.json", journal="run", width=1)
+        bulk = connector.run_many(
+            "create_pat", wishes(3), token_to="file:out/{name}.json", journal="run", concurrency=1
+        )
         next(bulk)
-        with pytest.raises(NotDoneError, match="another process is at work on this run"):
+        with pytest.raises(NotDoneError, match="another process is running this bulk run"):
             shop.run(wishes(3))
         assert len(list(bulk)) == 2
 
 
 def test_a_stopped_run_is_gone_on_with(shop: Shop) -> None:
     with shop.connector() as connector:
-        bulk = connector.run_many("create_pat", wishes(60), token_to="file:out/{name}.json", journal="run", width=2)
+        bulk = connector.run_many(
+            "create_pat", wishes(60), token_to="file:out/{name}.json", journal="run", concurrency=2
+        )
         first = [next(bulk)]
         bulk.stop("enough")
         first += bulk
@@ -272,18 +276,18 @@ def test_a_stopped_run_is_gone_on_with(shop: Shop) -> None:
 
 def test_a_run_that_stops_by_itself_while_it_recovers_is_gone_on_with(shop: Shop) -> None:
     shop.fail("lost", times=6)
-    shop.run(wishes(6), width=1)
+    shop.run(wishes(6), concurrency=1)
     shop.fail("status", method="GET", status=401)
-    assert set(outcomes(shop.run(wishes(6), width=2)).values()) == {"refused", "not_done"}
+    assert set(outcomes(shop.run(wishes(6), concurrency=2)).values()) == {"refused", "not_done"}
     shop.fail("status", status=403)
-    assert "not_done" in outcomes(shop.run(wishes(6), width=2, max_failures=1)).values()
+    assert "not_done" in outcomes(shop.run(wishes(6), concurrency=2, max_failures=1)).values()
     assert outcomes(shop.run(wishes(6))) == all_done(6)
     assert shop.live() == {shop.holds(f"n{number}") for number in range(1, 7)}
 
 
 def test_what_was_settled_when_a_run_is_closed_is_settled_again(shop: Shop) -> None:
     shop.fail("lost", times=3)
-    shop.run([*wishes(3), wish("n4")], width=1)
+    shop.run([*wishes(3), wish("n4")], concurrency=1)
     with shop.connector() as connector:
         items = [wish("n4"), *wishes(3)]
         bulk = connector.run_many("create_pat", items, token_to="file:out/{name}.json", journal="run")
@@ -323,7 +327,7 @@ def test_a_place_that_holds_something_else_now_is_left_alone(shop: Shop) -> None
 def test_a_note_leaves_room_for_the_mark(shop: Shop) -> None:
     longest = wish("n1", note="x" * 233)
     long, missing = wish("n2", note="x" * 234), {key: value for key, value in wish("n3").items() if key != "note"}
-    done = shop.run([longest, long, missing, wish("n4", note="x" * 256)], in_order=True)
+    done = shop.run([longest, long, missing, wish("n4", note="x" * 256)], ordered=True)
     assert [one.result.outcome.value for one in done] == ["done", "invalid", "invalid", "invalid"]
     problems = [one.result.problem for one in done[1:]]
     assert [problem.field for problem in problems if problem] == ["note"] * 3
@@ -333,11 +337,11 @@ def test_a_note_leaves_room_for_the_mark(shop: Shop) -> None:
 
 def test_marks_are_told_from_other_texts() -> None:
     mark = new_mark()
-    assert mark_in(marked("CI", mark)) == mark
-    assert mark_in(marked("", mark)) == mark
-    assert mark_in(f"{marked('CI', mark)} and more") is None
-    assert mark_in("CI ~lp1/ci/a/GEZDGNBVGY3TQOJQ/k7q2aaaa") is None
-    assert mark_in(None) is None
+    assert find_mark(add_mark("CI", mark)) == mark
+    assert find_mark(add_mark("", mark)) == mark
+    assert find_mark(f"{add_mark('CI', mark)} and more") is None
+    assert find_mark("CI ~lp1/ci/a/GEZDGNBVGY3TQOJQ/k7q2aaaa") is None
+    assert find_mark(None) is None
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(shop: Shop) -> None:
@@ -364,13 +368,13 @@ def test_a_journal_that_cannot_be_written_is_told_before_anything_is_sent(shop: 
 
 
 def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with closing(Lines(State(tmp_path), "x")) as lines:
-        key = lines.key(b"k")
-        batch = lines.batch()
+    with closing(BulkJournal(State(tmp_path), "x")) as journal:
+        key = journal.next_key(b"k")
+        batch = journal.transaction()
         batch.__enter__()
-        lines.begin(key, None, ())
+        journal.begin(key, None, ())
         assert not batch.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-        assert lines.find(key) is None
+        assert journal.find(key) is None
 
 
 def test_no_secret_stands_in_a_journal(shop: Shop) -> None:
@@ -431,7 +435,7 @@ def test_a_journal_that_is_removed_while_it_is_opened_is_not_written(
         return database
 
     monkeypatch.setattr(sqlite3, "connect", late)
-    with pytest.raises(NotDoneError, match="another process is at work on this run"):
+    with pytest.raises(NotDoneError, match="another process is running this bulk run"):
         shop.run(wishes(2))
     monkeypatch.undo()
     assert len(shop.rows()) == 1
@@ -456,7 +460,7 @@ def test_a_program_that_was_given_a_token_is_not_given_another_one(shop: Shop) -
     given = [shop.folder / "given1", shop.folder / "given2"]
     items = [*(at(f"command:sh -c 'cat >> {file}'") for file in given), at("command:cat", expiration=0)]
     for earlier in (False, True, True):
-        told = shop.run(items, token_to=None, in_order=True)
+        told = shop.run(items, token_to=None, ordered=True)
         assert [one.earlier for one in told] == [earlier, earlier, False]
     assert len(shop.rows()) == 2
     assert [len(file.read_text().split()) for file in given] == [1, 1]
@@ -467,7 +471,7 @@ def test_a_connector_auth_that_was_given_a_token_is_not_given_another_one(shop: 
         made = connector.run("create_connector_auth", {**AUTH, "name": "a"})
     to = f"connector-auth:{(made.data or {})['id']}"
     items = [at(to), at("command:cat", expiration=0)]
-    assert [shop.run(items, token_to=None, in_order=True)[0].earlier for _ in range(3)] == [False, True, True]
+    assert [shop.run(items, token_to=None, ordered=True)[0].earlier for _ in range(3)] == [False, True, True]
     assert len(shop.rows()) == 1
 
 
@@ -477,8 +481,8 @@ def test_a_bare_token_is_known_again_and_one_that_another_took_the_place_of_is_n
     kind: str, replace: bool, shop: Shop
 ) -> None:
     items = [*wishes(2), wish("n3", expiration=0)]
-    assert [one.earlier for one in shop.run(items, token_to=kind, in_order=True)] == [False, False, False]
-    again = shop.run(items, token_to=kind, in_order=True, replace=replace)
+    assert [one.earlier for one in shop.run(items, token_to=kind, ordered=True)] == [False, False, False]
+    again = shop.run(items, token_to=kind, ordered=True, replace=replace)
     assert [one.earlier for one in again] == [True, True, False]
     assert len(shop.rows()) == 2
     with shop.connector() as connector:
@@ -487,7 +491,7 @@ def test_a_bare_token_is_known_again_and_one_that_another_took_the_place_of_is_n
         inputs = {name: other[name] for name in ("expiration", "scopes", "note")}
         place = kind.format(name="n1")
         assert connector.run("create_pat", inputs, token_to=[place], replace=True).problem is None
-    again = shop.run(items, token_to=kind, in_order=True, replace=replace)
+    again = shop.run(items, token_to=kind, ordered=True, replace=replace)
     assert [one.earlier for one in again] == [False, True, False]
     assert again[0].result.outcome.value == ("done" if replace else "invalid")
 
@@ -498,11 +502,11 @@ def test_a_bare_token_that_was_stored_before_the_end_was_known_is_kept_unless_it
 ) -> None:
     mark, item = new_mark(), wish("n1")
     with shop.connector() as connector:
-        inputs = {"expiration": 30, "scopes": ["embed"], "note": marked("Note n1", mark)}
+        inputs = {"expiration": 30, "scopes": ["embed"], "note": add_mark("Note n1", mark)}
         assert connector.run("create_pat", inputs, token_to=["text:out/n1"]).problem is None
     places = ("text:out/n1",)
-    with closing(Lines(State(), f"create_pat\n{shop.url}\nrun")) as lines, lines.batch():
-        lines.begin(lines.key(digest(Item(1, item), places)), mark, places)
+    with closing(BulkJournal(State(), f"create_pat\n{shop.url}\nrun")) as journal, journal.transaction():
+        journal.begin(journal.next_key(item_digest(Item(1, item), places)), mark, places)
     (done,) = shop.run([item], token_to="text:out/{name}", replace=replace)
     assert done.result.outcome == "done"
     assert shop.store.authenticate(read_ref("text:out/n1")) is not None

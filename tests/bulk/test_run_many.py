@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import AsyncConnector, ConnectorAuth, InvalidError
-from locoia_pat.bulk import Item, PlaceTemplate
+from locoia_pat.bulk import Item, StoreTemplate
 from tests.support.bulk_shop import BUG, CREDENTIAL, TO, Shop, all_done, calling, outcomes, wish, wishes
 from tests.support.loopback import answer, created, serving
 
@@ -28,7 +28,7 @@ def test_each_item_has_a_result_and_its_token_stands_in_its_place(shop: Shop) ->
 def test_an_item_that_is_wrong_stops_nobody_else(shop: Shop) -> None:
     wrong = {"expiration": "soon", "name": "n2"}, {"name": ""}, {"token_to": 7}, {"colour": "red"}, {"token_to": "x"}
     items = [wish("n1"), *(wish("n", **one) for one in wrong), wish("n7")]
-    done = shop.run(items, in_order=True)
+    done = shop.run(items, ordered=True)
     assert [one.result.outcome for one in done] == ["done", *["invalid"] * 5, "done"]
     assert [one.result.problem.field for one in done if one.result.problem] == [
         "expiration", "name", "token_to", "colour", "token_to",
@@ -42,7 +42,7 @@ def test_results_come_in_order_where_that_is_asked_for() -> None:
         return bool(answer(200, [])(connection))
 
     with serving(slow, answer(200, [])) as server, calling(server.url) as connector:
-        numbers = [done.number for done in connector.run_many("list_pats", [{}] * 40, in_order=True, width=4)]
+        numbers = [done.number for done in connector.run_many("list_pats", [{}] * 40, ordered=True, concurrency=4)]
     assert numbers == list(range(1, 41))
 
 
@@ -52,7 +52,7 @@ def test_results_come_as_they_finish_otherwise() -> None:
         return bool(answer(200, [])(connection))
 
     with serving(slow, answer(200, [])) as server, calling(server.url) as connector:
-        numbers = [done.number for done in connector.run_many("list_pats", [{}] * 6, width=2)]
+        numbers = [done.number for done in connector.run_many("list_pats", [{}] * 6, concurrency=2)]
     assert sorted(numbers) == list(range(1, 7))
     assert numbers != sorted(numbers)
 
@@ -70,7 +70,7 @@ def test_two_items_with_the_same_place_are_refused_before_anything_is_sent(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with serving(answer(201, created())) as server, calling(server.url) as connector:
-        with pytest.raises(InvalidError, match=r"(?s)have the same place, file:/.*nothing was sent"):
+        with pytest.raises(InvalidError, match=r"(?s)have the same token store, file:/.*nothing was sent"):
             connector.run_many("create_pat", items, token_to=TO)
         assert server.got == []
 
@@ -91,7 +91,7 @@ def test_one_place_is_known_by_whatever_way_it_is_named(
     Path("real").mkdir()
     Path("link").symlink_to("real")
     with serving(answer(201, created())) as server, calling(server.url) as connector:
-        with pytest.raises(InvalidError, match="have the same place"):
+        with pytest.raises(InvalidError, match="have the same token store"):
             connector.run_many("create_pat", [wish("n", token_to=place) for place in places])
         assert server.got == []
 
@@ -133,7 +133,7 @@ def test_items_are_taken_as_they_are_needed() -> None:
     with (
         serving(answer(200, [])) as server,
         calling(server.url) as connector,
-        connector.run_many("list_pats", items(), width=2) as bulk,
+        connector.run_many("list_pats", items(), concurrency=2) as bulk,
     ):
         told = sum(1 for _ in zip(range(50), bulk, strict=False))
         assert told == 50
@@ -165,7 +165,7 @@ def test_one_that_is_closed_before_it_begins_sends_nothing() -> None:
 def test_after_so_many_failures_it_stops_and_tells_so_for_each_item_that_is_left(status: int) -> None:
     with serving(answer(status, {"message": "no"})) as server, calling(server.url) as connector:
         items = [{"token_id": f"t{number}", "expiration": 1} for number in range(50)]
-        bulk = connector.run_many("regenerate_pat", items, max_failures=3, width=2)
+        bulk = connector.run_many("regenerate_pat", items, max_failures=3, concurrency=2)
         done = list(bulk)
     assert sorted(one.number for one in done) == list(range(1, 51))
     left = [one for one in done if one.result.attempts == 0]
@@ -177,7 +177,7 @@ def test_after_so_many_failures_it_stops_and_tells_so_for_each_item_that_is_left
 
 def test_a_credential_that_is_not_accepted_stops_all() -> None:
     with serving(answer(401, {"message": "expired"})) as server, calling(server.url) as connector:
-        done = list(connector.run_many("list_pats", [{}] * 30, width=3))
+        done = list(connector.run_many("list_pats", [{}] * 30, concurrency=3))
     assert len(done) == 30
     assert len(server.got) <= 6
     assert {one.result.outcome.value for one in done} == {"refused", "not_done"}
@@ -194,7 +194,7 @@ def test_invalid_items_do_not_count_as_failures(shop: Shop) -> None:
 def test_no_more_requests_are_sent_than_a_rate_allows() -> None:
     with serving(answer(200, [])) as server, calling(server.url) as connector:
         began = time.monotonic()
-        assert outcomes(connector.run_many("list_pats", [{}] * 9, width=4, rate=20)) == all_done(9)
+        assert outcomes(connector.run_many("list_pats", [{}] * 9, concurrency=4, rate=20)) == all_done(9)
         assert time.monotonic() - began >= 8 / 20
 
 
@@ -221,7 +221,7 @@ def test_async_code_has_the_same(shop: Shop) -> None:
 def test_async_code_may_leave_before_the_end() -> None:
     async def run(url: str) -> int:
         async with AsyncConnector(ConnectorAuth(CREDENTIAL), base_url=url) as connector:
-            results = connector.run_many("list_pats", [{}] * 1000, width=2)
+            results = connector.run_many("list_pats", [{}] * 1000, concurrency=2)
             async for done in results:
                 await results.aclose()
                 return done.number
@@ -236,11 +236,11 @@ def test_a_bug_is_not_hidden(shop: Shop) -> None:
     def fail(_: object) -> dict[str, Any]:
         raise ZeroDivisionError(BUG)
 
-    items = [Item(1, wish("n1")), Item(2, wish("n2"), read=fail), Item(3, wish("n3"))]
+    items = [Item(1, wish("n1")), Item(2, wish("n2"), parse=fail), Item(3, wish("n3"))]
     with pytest.raises(ZeroDivisionError, match=BUG):
         shop.run(items)
     with pytest.raises(ZeroDivisionError, match=BUG):
-        shop.run([Item(1, {}, read=fail)], "list_pats")
+        shop.run([Item(1, {}, parse=fail)], "list_pats")
     assert outcomes(shop.run([wish("n1"), wish("n2"), wish("n3")])) == all_done(3)
     assert len(shop.live()) == 3
 
@@ -248,8 +248,8 @@ def test_a_bug_is_not_hidden(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"width": 0}, "width"),
-        ({"width": 1000}, "width"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": 1000}, "concurrency"),
         ({"max_failures": 0}, "max_failures"),
         ({"rate": 0}, "rate"),
         ({"token_to": "file:{name.__class__}"}, "token_to"),
@@ -294,11 +294,11 @@ WRONG = (
 @pytest.mark.parametrize("value", WRONG)
 def test_a_value_leads_to_no_other_place(value: object) -> None:
     with pytest.raises(InvalidError) as error:
-        PlaceTemplate("file:out/{name}.json").of({"name": value})
+        StoreTemplate("file:out/{name}.json").render({"name": value})
     assert error.value.problem.field == "name"
 
 
 def test_a_template_may_have_several_fields_and_braces() -> None:
-    template = PlaceTemplate("file:{{out}}/{team}-{number}.json")
+    template = StoreTemplate("file:{{out}}/{team}-{number}.json")
     assert template.fields == {"team", "number"}
-    assert template.of({"team": "sales é", "number": 7}) == "file:{out}/sales é-7.json"
+    assert template.render({"team": "sales é", "number": 7}) == "file:{out}/sales é-7.json"

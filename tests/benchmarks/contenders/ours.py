@@ -24,7 +24,7 @@ def read() -> None:
 
 def reads(order: dict[str, Any]) -> None:
     """Many reads, several at a time."""
-    for done in connector.run_many("list_pats", ({} for _ in range(order["times"])), width=order["width"]):
+    for done in connector.run_many("list_pats", ({} for _ in range(order["times"])), concurrency=order["width"]):
         done.result.raise_for_outcome()
 
 
@@ -34,17 +34,17 @@ def stored(order: dict[str, Any], journal: Any = None) -> None:
     folder.mkdir()
     items = [{**INPUTS, "note": f"n{number}"} for number in range(order["times"])]
     place = f"file:{folder}/{{note}}.json"
-    with connector.run_many("create_pat", items, token_to=place, width=order["width"], journal=journal) as run:
+    with connector.run_many("create_pat", items, token_to=place, concurrency=order["width"], journal=journal) as run:
         for done in run:
             done.result.raise_for_outcome()
 
 
 def kept(order: dict[str, Any]) -> None:
     """The same, with a journal that a killed run resumes from."""
-    from locoia_pat.bulk import Journal  # noqa: PLC0415  # an action in a fresh process needs none of it
+    from locoia_pat.bulk import JournalOptions  # noqa: PLC0415  # an action in a fresh process needs none of it
     from locoia_pat.state.journal import State  # noqa: PLC0415  # as above
 
-    stored(order, Journal("benchmark", state=State(Path(order["folder"], "state"))))
+    stored(order, JournalOptions("benchmark", state=State(Path(order["folder"], "state"))))
 
 
 def render(order: dict[str, Any]) -> None:
