@@ -16,7 +16,7 @@ from locoia_pat import Connector, InvalidError
 from locoia_pat.authoring.packs.install_plan import change
 from locoia_pat.authoring.packs.pack import opened
 from locoia_pat.authoring.packs.registry import Packs
-from tests.cli.conftest import on_terminal, spawn
+from tests.support.command import on_terminal, spawn
 from tests.support.packs import CONNECTOR, LIST, PURGE, built, changed, hash_of, installed, written
 
 if TYPE_CHECKING:
