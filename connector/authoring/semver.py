@@ -1,7 +1,4 @@
-"""Semantic versions, of which a connector has the three numbers (https://semver.org).
-
-Pure.
-"""
+"""Semantic versions of three numbers (https://semver.org), without pre-releases and build metadata."""
 
 from __future__ import annotations
 
@@ -12,40 +9,40 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 
 Bump = Literal["none", "patch", "minor", "major"]
-"""How much a change asks of the next version, from least to most."""
+"""The part of the version that a change raises, from the least to the most."""
 
-_FORM = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
+_PATTERN = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 
 
 class Version(NamedTuple):
-    """A version; versions are in their order."""
+    """A version; versions compare in their order."""
 
     major: int
     minor: int
     patch: int
 
     @classmethod
-    def of(cls, text: str) -> Self:
-        """The version that *text* says.
+    def parse(cls, text: str) -> Self:
+        """Return the version in *text*.
 
         Raises:
-            InvalidError: it says none: three numbers without zeros in front.
+            InvalidError: it is not three numbers without leading zeros.
 
         """
-        found = _FORM.fullmatch(text)
-        if found is None:
+        match = _PATTERN.fullmatch(text)
+        if match is None:
             raise invalid(
-                f"{describe_value(text)} is no semantic version", field="version", hint="Write one such as 1.4.0."
+                f"{describe_value(text)} is not a semantic version", field="version", hint="Write one such as 1.4.0."
             )
-        return cls(*map(int, found.groups()))
+        return cls(*map(int, match.groups()))
 
-    def after(self, bump: Bump) -> Version:
-        """The next version for a change of that kind.
+    def bump(self, part: Bump) -> Version:
+        """Return the next version after a change that raises *part*.
 
-        Before 1.0.0 everything may change; as package managers agree, the minor number then says that something
-        breaks, and the patch number that it does not.
+        Before 1.0.0 a breaking change raises the minor number and any other change the patch number, as package
+        managers read such versions.
         """
-        match bump, self.major:
+        match part, self.major:
             case "none", _:
                 return self
             case "major", 0:
@@ -58,5 +55,5 @@ class Version(NamedTuple):
                 return self._replace(patch=self.patch + 1)
 
     def __str__(self) -> str:
-        """The version as it is written."""
+        """Return the version as it is written."""
         return ".".join(map(str, self))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.command import call
+from tests.cli.conftest import call
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -400,8 +400,8 @@ def test_folders_archives_and_installed_packs_are_compared(call: Call, tmp_path:
         ("old", "wrong/list_keys.yaml", "bad-value"),
         ("old", "wrong", "bad-value"),
         ("old", "pack:nobody", "there is no pack"),
-        ("old", "old/README.md", "no whole zip archive"),
-        ("zero", "old", "is no semantic version"),
+        ("old", "old/README.md", "not a complete zip archive"),
+        ("zero", "old", "is not a semantic version"),
         ("odd.yaml", "old", "yaml-feature"),
     ],
 )
@@ -437,22 +437,22 @@ def test_what_cannot_be_compared_is_told(
     ],
 )
 def test_the_next_version(version: str, bump: Bump, after: str) -> None:
-    assert str(Version.of(version).after(bump)) == after
+    assert str(Version.parse(version).bump(bump)) == after
 
 
 @pytest.mark.parametrize(
     "text", ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.02.3", "1.2.-3", "1.2.3-a", "v1.2.3", "1.2.\uff13"]
 )
 def test_what_is_no_version(text: str) -> None:
-    with pytest.raises(InvalidError, match="no semantic version"):
-        Version.of(text)
+    with pytest.raises(InvalidError, match="not a semantic version"):
+        Version.parse(text)
 
 
 @given(one=st.tuples(*[st.integers(0, 30)] * 3), bump=st.sampled_from(["patch", "minor", "major"]))
 def test_a_next_version_is_a_later_one(one: tuple[int, int, int], bump: Bump) -> None:
     version = Version(*one)
-    assert version.after(bump) > version
-    assert Version.of(str(version)) == version
+    assert version.bump(bump) > version
+    assert Version.parse(str(version)) == version
 
 
 @given(st.data())

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.authoring.packs.content import gathered
-from locoia_pat.authoring.packs.in_memory import Held
-from locoia_pat.authoring.packs.pack import build, opened
+from locoia_pat.authoring.packs.content import collect_files
+from locoia_pat.authoring.packs.pack import build_pack, open_pack
+from locoia_pat.authoring.recipes import texts
 from locoia_pat.outcomes import InvalidError
 from tests.support.connectors import GITLAB, TWILIO
 from tests.support.packs import CONNECTOR, LIST, PURGE, SUPER, built, changed, files_of, hash_of, written
@@ -47,15 +47,15 @@ def test_a_pack_that_is_built_twice_is_the_same_bytes(call: Call, tmp_path: Path
 
 def test_a_pack_is_the_same_bytes_on_every_computer(tmp_path: Path) -> None:
     """A hash that was published must be right for all who build the pack, by any Python."""
-    pack, _ = build(written(tmp_path / "acme", pages={"README.md": "# Acme\n"}))
-    assert pack.hash == "sha256:97d7e3e7df29c2f80c3ea1a0a0e22baa1a1502e5c1ddecce19224cb6df427025"
+    pack, _ = build_pack(written(tmp_path / "acme", pages={"README.md": "# Acme\n"}))
+    assert pack.hash == "sha256:9c458caaac1ff31f6f9b19b83df051557e261a9dd82d1f6012e0f8d25121b6ec"
 
 
 @pytest.mark.parametrize("folder", [GITLAB, TWILIO], ids=lambda folder: folder.name)
 def test_the_connectors_shown_in_the_documentation_make_packs(folder: Path, tmp_path: Path) -> None:
-    pack, left_out = build(folder)
+    pack, left_out = build_pack(folder)
     (tmp_path / "pack.zip").write_bytes(pack.archive)
-    assert opened(tmp_path / "pack.zip") == pack
+    assert open_pack(tmp_path / "pack.zip") == pack
     assert left_out == ()
     assert {f"{name}.yaml" for name in pack.manifest.actions} | {"connector.yaml"} == {*pack.files}
 
@@ -106,7 +106,7 @@ def test_the_manifest_says_what_the_specs_do(tmp_path: Path) -> None:
             }
         ],
     }
-    pack, _ = build(written(tmp_path / "acme", LIST, PURGE, create, connector=connector))
+    pack, _ = build_pack(written(tmp_path / "acme", LIST, PURGE, create, connector=connector))
     said = json.loads(files_of(pack.archive)["manifest.json"])
     files = said.pop("files")
     assert said == {
@@ -114,7 +114,7 @@ def test_the_manifest_says_what_the_specs_do(tmp_path: Path) -> None:
         "name": "acme",
         "version": "1.2.0",
         "title": "Acme",
-        "address": "https://api.acme.example/v1",
+        "base_url": "https://api.acme.example/v1",
         "hosts": ["api.acme.example"],
         "header": "Authorization",
         "variables": ["ACME_BASE_URL", "ACME_TOKEN", "ACME_TOKEN_FILE", "ACME_USER"],
@@ -127,7 +127,7 @@ def test_the_manifest_says_what_the_specs_do(tmp_path: Path) -> None:
                 "method": "POST",
                 "path": "/keys",
                 "summary": "List the keys there are.",
-                "gives": ["token"],
+                "secret_outputs": ["token"],
             },
             "list_keys": {
                 "effect": "read",
@@ -142,12 +142,12 @@ def test_the_manifest_says_what_the_specs_do(tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Spec, Spec | None, str]] = {
-    "no example": (changed(LIST, "examples", ...), None, "has an example, and this has none"),
+    "no example": (changed(LIST, "examples", ...), None, "needs an example"),
     "half an example": (LIST | {"examples": [{"name": "one"}]}, None, "bad-example this example has no request"),
     "what check finds": (changed(LIST, "request.path", "/keys/{{ id }}"), None, "unknown-name"),
     "a super action": (SUPER, changed(CONNECTOR, "check", ...), "a super action is code"),
     "our name": (LIST, CONNECTOR | {"connector": "locoia_x", "env": {"token": "LOCOIA_X_TOKEN"}}, "begins with"),
-    "no semantic version": (LIST, changed(CONNECTOR, "version", "1.02.0"), "no semantic version"),
+    "no semantic version": (LIST, changed(CONNECTOR, "version", "1.02.0"), "not a semantic version"),
     "what looks like a token": (
         changed(LIST, "examples", [LIST["examples"][0] | {"reply": {"status": 200, "body": [
             {"id": "k1", "note": "see 9f8Xc2LmQ7vB4nTz6RkW1yHs"}]}}]),
@@ -216,20 +216,9 @@ def test_the_pack_is_written_where_the_author_stands(
 
 def test_a_folder_that_goes_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="nowhere cannot be read"):
-        gathered(tmp_path / "nowhere")
+        collect_files(tmp_path / "nowhere")
 
 
-def test_files_in_memory_are_a_folder() -> None:
-    held = Held({"a.md": b"A", "docs/b.md": b"B"}, "place")
-    assert [entry.name for entry in held.iterdir()] == ["a.md"]
-    assert (held.is_dir(), held.is_file(), str(held)) == (True, False, "place")
-    inner = held / "docs" / "b.md"
-    assert (inner.name, inner.is_dir(), inner.is_file(), str(inner)) == ("b.md", False, True, "place/docs/b.md")
-    assert (inner.read_text(), inner.read_bytes(), inner.open().read(), inner.open("rb").read()) == (
-        "B",
-        b"B",
-        "B",
-        b"B",
-    )
-    with pytest.raises(FileNotFoundError):
-        (held / "c.md").open("rb")
+def test_the_recipes_of_a_pack_can_be_read_from_memory(tmp_path: Path) -> None:
+    pack, _ = build_pack(written(tmp_path / "acme", pages=ALL))
+    assert [*texts(pack.specs(), ".md")] == ["recipes/weekly.md"]

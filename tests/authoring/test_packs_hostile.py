@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat.authoring.packs import archive
-from locoia_pat.authoring.packs.pack import build, verified
+from locoia_pat.authoring.packs.pack import build_pack, verify_pack
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.spec.yaml import write
 from tests.support.packs import CONNECTOR, LIST, SUPER, changed, files_of, hash_of, sealed, written
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support.command import Done
+    from tests.cli.conftest import Done
 
 Files = dict[str, bytes]
 
@@ -57,14 +57,14 @@ def patched(data: bytes, old: bytes, new: bytes, *, count: int) -> bytes:
 
 def encrypted(files: Files) -> bytes:
     """The flags of the first entry in the directory at the end, set to encrypted."""
-    data = bytearray(archive.packed(files))
+    data = bytearray(archive.write_archive(files))
     data[data.index(b"PK\x01\x02") + 8] |= 1
     return bytes(data)
 
 
 def overlapping(files: Files) -> bytes:
     """Many entries over the bytes of one: small to send, and large once it is unpacked."""
-    data = archive.packed({**files, "docs/aaa.md": b"a" * 200_000})
+    data = archive.write_archive({**files, "docs/aaa.md": b"a" * 200_000})
     start, end = data.rindex(b"PK\x01\x02", 0, data.index(b"PK\x05\x06")), data.index(b"PK\x05\x06")
     begin = data.index(b"PK\x01\x02")
     directory = data[begin:end]
@@ -81,7 +81,7 @@ def overlapping(files: Files) -> bytes:
 
 def other_head(files: Files) -> bytes:
     """A name before the bytes of a file that is not the one in the directory."""
-    data = archive.packed(files)
+    data = archive.write_archive(files)
     at = data.index(b"README.md")
     return data[:at] + b"README.sh" + data[at + 9 :]
 
@@ -94,7 +94,7 @@ def with_extra(files: Files) -> bytes:
 
 
 def manifest(files: Files, text: bytes) -> bytes:
-    return archive.packed({**files, "manifest.json": text})
+    return archive.write_archive({**files, "manifest.json": text})
 
 
 def spec(files: Files, name: str, value: dict[str, Any] | bytes) -> bytes:
@@ -111,91 +111,124 @@ BOMB = b"a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n"
 
 HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     # names
-    "it climbs out": (lambda f: forged(f, ("../evil.yaml", b"")), "no name within a pack"),
-    "it climbs out from within": (lambda f: forged(f, ("docs/../../evil.md", b"")), "no name within a pack"),
-    "it begins at the root": (lambda f: forged(f, ("/etc/cron.d/evil", b"")), "no name within a pack"),
-    "it names a drive": (lambda f: forged(f, ("C:/evil.yaml", b"")), "no name within a pack"),
-    "it climbs out by backslashes": (lambda f: forged(f, ("docs\\..\\evil.md", b"")), "no name within a pack"),
-    "it has a control character": (lambda f: forged(f, ("docs/\x1b[2Jevil.md", b"")), "not all of which can be seen"),
+    "it climbs out": (lambda f: forged(f, ("../evil.yaml", b"")), "with an invalid name"),
+    "it climbs out from within": (lambda f: forged(f, ("docs/../../evil.md", b"")), "with an invalid name"),
+    "it begins at the root": (lambda f: forged(f, ("/etc/cron.d/evil", b"")), "with an invalid name"),
+    "it names a drive": (lambda f: forged(f, ("C:/evil.yaml", b"")), "with an invalid name"),
+    "it climbs out by backslashes": (lambda f: forged(f, ("docs\\..\\evil.md", b"")), "with an invalid name"),
+    "it has a control character": (lambda f: forged(f, ("docs/\x1b[2Jevil.md", b"")), "some not printable"),
     "it has a zero byte": (
         lambda f: patched(forged(f, ("docs/aXevil.md", b"")), b"aXevil", b"a\0evil", count=2),
-        "not all of which can be seen",
+        "some not printable",
     ),
-    "its letters are none of ours": (lambda f: forged(f, ("docs/\u0430cme.md", b"")), "no name within a pack"),
+    "its letters are none of ours": (lambda f: forged(f, ("docs/\u0430cme.md", b"")), "with an invalid name"),
     "it is there twice": (lambda f: forged(f, ("README.md", b"evil")), "holds README.md twice"),
     "it differs by capitals": (lambda f: forged(f, ("readme.MD", b"evil")), "one file on some computers"),
     "it is a device of Windows": (lambda f: spec(f, "docs/CON.md", b"x"), "a device on Windows"),
     # kinds of entries
     "it is a link": (lambda f: forged(f, (entry("docs/a.md", stat.S_IFLNK | 0o777), b"/etc/passwd")), "is a link"),
-    "it is a pipe": (lambda f: forged(f, (entry("docs/a.md", stat.S_IFIFO | 0o644), b"")), "is no file"),
-    "it is a folder": (lambda f: forged(f, ("docs/", b"")), "no name within a pack"),
-    "it may be run": (lambda f: forged(f, (entry("docs/a.md", stat.S_IFREG | 0o755), b"")), "marked as a program"),
+    "it is a pipe": (lambda f: forged(f, (entry("docs/a.md", stat.S_IFIFO | 0o644), b"")), "is not a regular file"),
+    "it is a folder": (lambda f: forged(f, ("docs/", b"")), "with an invalid name"),
+    "it may be run": (lambda f: forged(f, (entry("docs/a.md", stat.S_IFREG | 0o755), b"")), "marked as executable"),
     "it is encrypted": (encrypted, "is encrypted"),
     # sizes
     "it is compressed": (
         lambda f: forged(f, ("docs/a.md", bytes(5_000_000)), compression=zipfile.ZIP_DEFLATED),
         "is compressed",
     ),
-    "its files lie over each other": (overlapping, "larger than all of it"),
+    "its files lie over each other": (overlapping, "larger than the archive"),
     "it has too many files": (lambda f: forged(f, *((f"docs/{n}.md", b"") for n in range(301))), "at most 300"),
     "it has a large file": (lambda f: forged(f, ("docs/a.md", bytes(300_000))), "more than 262144 bytes"),
     "it is large": (lambda f: forged(f, *((f"docs/{n}.md", bytes(260_000)) for n in range(18))), "bytes"),
     "its manifest is large": (lambda f: manifest(f, b" " * 300_000 + f["manifest.json"]), "more than 262144 bytes"),
     # what lies between and behind
-    "something stands before it": (lambda f: b"#!/bin/sh\n" + archive.packed(f), "something beside its files"),
-    "something stands behind it": (lambda f: archive.packed(f) + b"evil", "zip"),
-    "it has a comment": (lambda f: forged(f, comment=b"evil"), "something beside its files"),
-    "it has hidden fields": (with_extra, "something beside its files"),
+    "something stands before it": (lambda f: b"#!/bin/sh\n" + archive.write_archive(f), "something besides its files"),
+    "something stands behind it": (lambda f: archive.write_archive(f) + b"evil", "zip"),
+    "it has a comment": (lambda f: forged(f, comment=b"evil"), "something besides its files"),
+    "it has hidden fields": (with_extra, "something besides its files"),
     "its heads say other names": (other_head, "zip"),
-    "it is cut": (lambda f: archive.packed(f)[:-30], "no whole zip archive"),
+    "it is cut": (lambda f: archive.write_archive(f)[:-30], "not a complete zip archive"),
     "its bytes are changed": (
-        lambda f: patched(archive.packed(f), b"Read me", b"Read us", count=1),
-        "no whole zip archive",
+        lambda f: patched(archive.write_archive(f), b"Read me", b"Read us", count=1),
+        "not a complete zip archive",
     ),
-    "it is no archive": (lambda _: b"\x7fELF" + bytes(1000), "no whole zip archive"),
-    "it is empty": (lambda _: b"", "no whole zip archive"),
+    "it is no archive": (lambda _: b"\x7fELF" + bytes(1000), "not a complete zip archive"),
+    "it is empty": (lambda _: b"", "not a complete zip archive"),
     # the manifest
     "it has no manifest": (
-        lambda f: archive.packed({n: d for n, d in f.items() if n != "manifest.json"}),
+        lambda f: archive.write_archive({n: d for n, d in f.items() if n != "manifest.json"}),
         "has no manifest.json",
     ),
-    "its manifest is no JSON": (lambda f: manifest(f, b"{"), "no JSON"),
-    "its manifest is deep": (lambda f: manifest(f, b"[" * 200_000), "no JSON"),
-    "its manifest is a list": (lambda f: manifest(f, b"[]"), "does not say"),
-    "its manifest is newer": (lambda f: sealed(f, pack=2), "version 2 of packs"),
-    "its manifest is of no version": (lambda f: sealed(f, pack="1"), "of packs, and this program reads version 1"),
-    "its manifest has more": (lambda f: sealed(f, hooks=["setup.py"]), "too much: hooks"),
-    "its manifest hides a host": (lambda f: sealed(f, hosts=[]), "says another hosts than its specs"),
-    "its manifest hides effects": (lambda f: sealed(f, effects=[], actions={}), "another actions, effects than"),
-    "its manifest hides a variable": (lambda f: sealed(f, variables=["ACME_TOKEN"]), "another variables than"),
-    "its manifest says another name": (lambda f: sealed(f, name="github"), "another name than"),
-    "its manifest says nothing of files": (lambda f: sealed(f, files=None), "the checksum of README.md"),
+    "its manifest is no JSON": (lambda f: manifest(f, b"{"), "not valid JSON"),
+    "its manifest is deep": (lambda f: manifest(f, b"[" * 200_000), "not valid JSON"),
+    "its manifest is a list": (lambda f: manifest(f, b"[]"), "without the version of the format"),
+    "its manifest is newer": (lambda f: sealed(f, pack=2), "version 2 of the pack format"),
+    "its manifest is of no version": (
+        lambda f: sealed(f, pack="1"),
+        "this program reads version 1",
+    ),
+    "its manifest has more": (lambda f: sealed(f, hooks=["setup.py"]), "missing, unknown or invalid keys: hooks"),
+    "its manifest hides a host": (lambda f: sealed(f, hosts=[]), "differs from its specs: hosts"),
+    "its manifest hides effects": (
+        lambda f: sealed(f, effects=[], actions={}),
+        "its specs: actions, effects",
+    ),
+    "its manifest hides a variable": (
+        lambda f: sealed(f, variables=["ACME_TOKEN"]),
+        "its specs: variables",
+    ),
+    "its manifest says another name": (lambda f: sealed(f, name="github"), "differs from its specs: name"),
+    "its manifest says nothing of files": (lambda f: sealed(f, files=None), "missing, unknown or invalid keys: files"),
     "its manifest says a key twice": (
         lambda f: manifest(f, f["manifest.json"].replace(b'"name"', b'"name": "evil",\n "name"')),
-        "not written as in a pack",
+        "not formatted as packs have it",
     ),
     "its checksum is another": (
-        lambda f: archive.packed({**f, "README.md": b"evil"}),
-        "the checksum of README.md",
+        lambda f: archive.write_archive({**f, "README.md": b"evil"}),
+        "match the checksums in manifest.json: README.md",
     ),
-    "a file is not in its manifest": (lambda f: archive.packed({**f, "docs/a.md": b""}), "checksum of docs/a.md"),
+    "a file is not in its manifest": (
+        lambda f: archive.write_archive({**f, "docs/a.md": b""}),
+        "match the checksums in manifest.json: docs/a.md",
+    ),
     "a file of its manifest is not there": (
-        lambda f: archive.packed({n: d for n, d in f.items() if n != "README.md"}),
-        "the checksum of README.md",
+        lambda f: archive.write_archive({n: d for n, d in f.items() if n != "README.md"}),
+        "match the checksums in manifest.json: README.md",
     ),
     # what the files are
-    "it holds code": (lambda f: spec(f, "setup.py", b"import os"), "no part of a pack"),
-    "it holds an archive": (lambda f: spec(f, "docs/more.zip", b"PK"), "no part of a pack"),
+    "it holds code": (lambda f: spec(f, "setup.py", b"import os"), "which a pack may not hold"),
+    "it holds an archive": (lambda f: spec(f, "docs/more.zip", b"PK"), "which a pack may not hold"),
     "its page is a program": (lambda f: spec(f, "docs/a.md", b"#!/bin/sh\nevil"), "begins as a program"),
-    "its page is no text": (lambda f: spec(f, "docs/a.md", b"\xff\xfe"), "no UTF-8 text"),
-    "its page commands the terminal": (lambda f: spec(f, "docs/a.md", b"\x1b]0;evil\a"), "nobody sees (U+001B)"),
-    "its page turns its letters round": (lambda f: spec(f, "docs/a.md", "a\u202eb".encode()), "nobody sees (U+202E)"),
+    "its page is no text": (lambda f: spec(f, "docs/a.md", b"\xff\xfe"), "not UTF-8 text"),
+    "its page commands the terminal": (
+        lambda f: spec(f, "docs/a.md", b"\x1b]0;evil\a"),
+        "in line 1 (U+001B)",
+    ),
+    "its page turns its letters round": (
+        lambda f: spec(f, "docs/a.md", "a\u202eb".encode()),
+        "in line 1 (U+202E)",
+    ),
     "its recipe is a bomb": (lambda f: spec(f, "recipes/a.yaml", BOMB), "which cannot be read, line 1"),
-    "its recipe fetches elsewhere": (lambda f: spec(f, "recipes/a.yaml", arazzo("https://evil.example/x")), "no host"),
-    "its recipe reads other files": (lambda f: spec(f, "recipes/a.yaml", arazzo("../../etc/passwd")), "no file beside"),
-    "its recipe reads a root": (lambda f: spec(f, "recipes/a.yaml", arazzo("/etc/passwd")), "no file beside"),
-    "its recipe reads by another way": (lambda f: spec(f, "recipes/a.yaml", arazzo("file:///etc/passwd")), "no file"),
-    "its recipe's address is none": (lambda f: spec(f, "recipes/a.yaml", arazzo("https://[")), "no file beside"),
+    "its recipe fetches elsewhere": (
+        lambda f: spec(f, "recipes/a.yaml", arazzo("https://evil.example/x")),
+        "neither a file next to it nor at a host",
+    ),
+    "its recipe reads other files": (
+        lambda f: spec(f, "recipes/a.yaml", arazzo("../../etc/passwd")),
+        "neither a file next to it nor",
+    ),
+    "its recipe reads a root": (
+        lambda f: spec(f, "recipes/a.yaml", arazzo("/etc/passwd")),
+        "neither a file next to it nor",
+    ),
+    "its recipe reads by another way": (
+        lambda f: spec(f, "recipes/a.yaml", arazzo("file:///etc/passwd")),
+        "neither a file next to it nor",
+    ),
+    "its recipe's address is none": (
+        lambda f: spec(f, "recipes/a.yaml", arazzo("https://[")),
+        "neither a file next to it nor",
+    ),
     "its spec is a bomb": (lambda f: spec(f, "list_keys.yaml", BOMB), "yaml-feature"),
     "its spec is wrong": (lambda f: spec(f, "list_keys.yaml", changed(LIST, "effect", "evil")), "bad-value"),
     "its spec writes to the terminal": (
@@ -203,7 +236,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
         'unknown key "?[2J"',
     ),
     "its spec is newer": (lambda f: spec(f, "connector.yaml", changed(CONNECTOR, "spec", 2)), "bad-value"),
-    "an action has no example": (lambda f: spec(f, "list_keys.yaml", NO_EXAMPLE), "and this has none"),
+    "an action has no example": (lambda f: spec(f, "list_keys.yaml", NO_EXAMPLE), "needs an example"),
     "it runs our code": (lambda f: spec(f, "rotate_pat.yaml", SUPER), "code of locoia-pat"),
     "it reads our variable": (
         lambda f: spec(f, "connector.yaml", changed(CONNECTOR, "env.token", "LOCOIA_TOKEN")),
@@ -232,7 +265,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
         lambda f: spec(
             {n: d for n, d in f.items() if n != "list_keys.yaml"}, "connector.yaml", changed(CONNECTOR, "check", ...)
         ),
-        "a pack has an action at least",
+        "at least one action",
     ),
 }
 
@@ -241,7 +274,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
 def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A pack that nothing is wrong with."""
     folder = written(tmp_path_factory.mktemp("good") / "acme", pages={"README.md": "# Read me\n"})
-    return build(folder)[0].archive
+    return build_pack(folder)[0].archive
 
 
 def test_there_are_enough_of_them() -> None:
@@ -275,8 +308,8 @@ def test_a_hostile_pack_is_refused_and_nothing_is_written(
 
 
 def test_the_pack_that_they_were_made_of_is_right(good: bytes) -> None:
-    assert verified(good, "good.zip").archive == good
-    assert verified(sealed(files_of(good)), "good.zip").archive == good
+    assert verify_pack(good, "good.zip").archive == good
+    assert verify_pack(sealed(files_of(good)), "good.zip").archive == good
 
 
 def test_no_byte_of_a_pack_can_be_another(good: bytes) -> None:
@@ -285,7 +318,7 @@ def test_no_byte_of_a_pack_can_be_another(good: bytes) -> None:
         data = bytearray(good)
         data[at] ^= 0x20
         with pytest.raises(InvalidError):
-            verified(bytes(data), "changed.zip")
+            verify_pack(bytes(data), "changed.zip")
 
 
 @given(data=st.data())
@@ -295,7 +328,7 @@ def test_no_bytes_bring_the_reader_down(good: bytes, data: st.DataObject) -> Non
     changed_ = good[:start] + data.draw(st.binary(max_size=60)) + good[end:]
     if changed_ != good:
         with pytest.raises(InvalidError):
-            verified(changed_, "changed.zip")
+            verify_pack(changed_, "changed.zip")
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "nothing"])
@@ -310,7 +343,7 @@ def test_a_file_that_is_none_is_refused(kind: str, call: Callable[..., Done], tm
             os.mkfifo(place)
     done = call("pack", "verify", str(place))
     assert (done.code, done.out) == (2, "")
-    assert "cannot be read" in done.err or "is no file" in done.err
+    assert "cannot be read" in done.err or "is not a regular file" in done.err
 
 
 def test_json_says_what_a_pack_is(good: bytes, call: Callable[..., Done], tmp_path: Path) -> None:
@@ -321,7 +354,7 @@ def test_json_says_what_a_pack_is(good: bytes, call: Callable[..., Done], tmp_pa
     assert told["hash"] == hash_of(tmp_path / "good.zip")
     assert told["may"] == [
         {"kind": "host", "value": "api.acme.example"},
-        {"kind": "address", "value": "https://api.acme.example/v1"},
+        {"kind": "base_url", "value": "https://api.acme.example/v1"},
         {"kind": "header", "value": "Authorization"},
         {"kind": "variable", "value": "ACME_BASE_URL"},
         {"kind": "variable", "value": "ACME_TOKEN"},

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Connector, InvalidError
-from locoia_pat.authoring.packs.install_plan import change
-from locoia_pat.authoring.packs.pack import opened
+from locoia_pat.authoring.packs.pack import open_pack
 from locoia_pat.authoring.packs.registry import Packs
-from tests.support.command import on_terminal, spawn
+from tests.cli.conftest import on_terminal, spawn
 from tests.support.packs import CONNECTOR, LIST, PURGE, built, changed, hash_of, installed, written
 
 if TYPE_CHECKING:
@@ -123,9 +122,9 @@ UPGRADES: dict[str, tuple[tuple[Spec, ...], Spec, list[str]]] = {
     "an address": (
         (LIST,),
         {"base_url": "https://api.acme.example/v2"},
-        ["+ at first to https://api.acme.example/v2", "- at first to https://api.acme.example/v1"],
+        ["+ by default to https://api.acme.example/v2", "- by default to https://api.acme.example/v1"],
     ),
-    "an effect": ((LIST, PURGE), {}, ["+ does delete by purge_keys", "+ sends DELETE"]),
+    "an effect": ((LIST, PURGE), {}, ["+ does delete by purge_keys", "+ uses DELETE"]),
     "a variable": (
         (LIST,),
         {"env": {**CONNECTOR["env"], "identifier": "ACME_USER"}},
@@ -139,7 +138,7 @@ UPGRADES: dict[str, tuple[tuple[Spec, ...], Spec, list[str]]] = {
     "another header": (
         (LIST,),
         {"auth": {"header_key": "X-Key"}},
-        ["+ the credential as X-Key", "- the credential as Authorization"],
+        ["+ sends the credential as X-Key", "- sends the credential as Authorization"],
     ),
 }
 
@@ -185,7 +184,7 @@ def test_an_older_version_is_a_downgrade(call: Call, make: Callable[..., Path]) 
     old = make("old", connector=version("1.9.0"))
     assert installed(call, make("new", connector=version("1.10.0"))).code == 0
     done = installed(call, old, "upgrade")
-    assert (done.code, "acme 1.9.0 is older than 1.10.0" in done.err) == (2, True)
+    assert (done.code, "acme 1.9.0 is older than the installed version 1.10.0" in done.err) == (2, True)
     assert installed(call, old, "upgrade", "--downgrade").code == 0
     assert call("pack", "list", "--json").envelope["packs"][0]["version"] == "1.9.0"
 
@@ -211,7 +210,7 @@ def test_a_version_has_one_content_even_once_it_is_gone(call: Call, make: Callab
     assert installed(call, one).code == 0
     for verb in ("install", "upgrade"):
         done = installed(call, other, verb)
-        assert (done.code, f"{hash_of(one)}, and now {hash_of(other)}" in done.err) == (2, True)
+        assert (done.code, f"{hash_of(one)}, now {hash_of(other)}" in done.err) == (2, True)
     assert call("pack", "remove", "acme").out == "acme 1.2.0 is removed\n"
     assert state(packs) == ["lock.json"]
     assert (installed(call, other).code, installed(call, one).code) == (2, 0)
@@ -377,23 +376,23 @@ def test_two_processes_install_one_after_the_other(make: Callable[..., Path], ca
 
 
 def test_what_another_process_changed_since_is_not_written_over(make: Callable[..., Path]) -> None:
-    one, two = (opened(make(name, connector=version(number))) for name, number in (("a", "1.0.0"), ("b", "2.0.0")))
+    one, two = (open_pack(make(name, connector=version(number))) for name, number in (("a", "1.0.0"), ("b", "2.0.0")))
     packs = Packs()
-    found = change(packs, one)
-    packs.put(two, change(packs, two))
+    plan = packs.plan(one)
+    packs.install(two, packs.plan(two))
     with pytest.raises(InvalidError, match="changed by another process"):
-        packs.put(one, found)
+        packs.install(one, plan)
     assert packs.lock().packs["acme"].version == "2.0.0"
 
 
 def test_a_reader_that_an_upgrade_overtakes_reads_the_new_version(
     make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two = (opened(make(name, connector=version(number))) for name, number in (("a", "1.0.0"), ("b", "2.0.0")))
+    one, two = (open_pack(make(name, connector=version(number))) for name, number in (("a", "1.0.0"), ("b", "2.0.0")))
     packs = Packs()
-    packs.put(one, change(packs, one))
+    packs.install(one, packs.plan(one))
     late = packs.lock()
-    packs.put(two, change(packs, two, upgrade=True))
+    packs.install(two, packs.plan(two, upgrade=True))
     now = packs.lock()
     locks = iter([late, now])
     monkeypatch.setattr(packs, "lock", lambda: next(locks))  # the moment between two reads, which no test can hit

@@ -14,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.authoring import recipes
-from locoia_pat.authoring.packs.pack import build
+from locoia_pat.authoring.packs.pack import build_pack
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
@@ -302,7 +302,7 @@ def test_a_pack_takes_the_recipes(tmp_path: Path) -> None:
     (tmp_path / "recipes").mkdir()
     for name, text in texts.items():
         (tmp_path / name).write_text(text.replace("LOCOIA_", "ACME_"))
-    made, _ = build(tmp_path)
+    made, _ = build_pack(tmp_path)
     assert {name for name in made.files if name.startswith("recipes/")} == {
         name for name in texts if name.startswith("recipes/")
     }

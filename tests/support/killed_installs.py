@@ -13,19 +13,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from locoia_pat.authoring.packs.install_plan import change
-from locoia_pat.authoring.packs.pack import Pack, opened
+from locoia_pat.authoring.packs.pack import Pack, open_pack
 from locoia_pat.authoring.packs.registry import Packs
 
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir", "shutil.rmtree")
 
 
 def put(packs: Packs, pack: Pack) -> None:
-    found = change(packs, pack, upgrade=bool(packs.lock().packs))
-    if found.is_none:
-        packs.tidy()
+    plan = packs.plan(pack, upgrade=bool(packs.lock().packs))
+    if plan.is_empty:
+        packs.clean_up()
     else:
-        packs.put(pack, found)
+        packs.install(pack, plan)
 
 
 def killed(packs: Packs, pack: Pack, step: int) -> bool:
@@ -49,7 +48,7 @@ def killed(packs: Packs, pack: Pack, step: int) -> bool:
 
 def main(*files: str) -> None:
     """Kill at the first step, at the second, and so on until nothing is left to kill."""
-    *before, last = [opened(Path(file)) for file in files]
+    *before, last = [open_pack(Path(file)) for file in files]
     for step in range(1, 1000):
         with tempfile.TemporaryDirectory() as folder:
             packs = Packs(Path(folder, "packs"))
@@ -57,7 +56,7 @@ def main(*files: str) -> None:
                 put(packs, pack)
             ended = not killed(packs, last, step)
             lock = packs.lock()
-            found = {name: [pin.version, packs.whole(name) is not None] for name, pin in lock.packs.items()}
+            found = {name: [pin.version, packs.get_intact(name) is not None] for name, pin in lock.packs.items()}
             put(packs, last)
             left = sorted(path.name for path in packs.folder.iterdir())
             print(json.dumps({"step": step, "found": found, "left": left, "ended": ended}))

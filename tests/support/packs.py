@@ -9,14 +9,14 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.packs.archive import packed
+from locoia_pat.authoring.packs.archive import write_archive
 from locoia_pat.spec.yaml import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tests.support.command import Done
+    from tests.cli.conftest import Done
 
     Call = Callable[..., Done]
 
@@ -136,4 +136,4 @@ def sealed(files: dict[str, bytes], /, **said: Any) -> bytes:
     }
     manifest |= said
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    return packed({**files, "manifest.json": text.encode()})
+    return write_archive({**files, "manifest.json": text.encode()})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.command import Done, call
+from tests.cli.conftest import Done, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

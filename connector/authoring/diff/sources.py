@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locoia_pat.authoring.diff.compare_specs import Side
-from locoia_pat.authoring.packs import content
-from locoia_pat.authoring.packs.pack import opened
+from locoia_pat.authoring.packs.content import collect_files
+from locoia_pat.authoring.packs.pack import open_pack
 from locoia_pat.authoring.packs.registry import Packs
 from locoia_pat.outcomes import invalid
 from locoia_pat.spec import yaml as document
@@ -30,13 +30,13 @@ def side(word: str) -> Side:
     """
     if word.startswith(PACK):
         specs = Packs().specs(word.removeprefix(PACK))
-        return of_folder(specs, content.gathered(specs.place).files)
+        return of_folder(specs, collect_files(specs.path).files)
     path = Path(word)
     if path.is_dir():
-        return of_folder(SpecFolder(path), content.gathered(path).files)
+        return of_folder(SpecFolder(path), collect_files(path).files)
     if path.suffix == ".yaml":
         return _of_file(path)
-    pack = opened(path)
+    pack = open_pack(path)
     return of_folder(pack.specs(), pack.files)
 
 

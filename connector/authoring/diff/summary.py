@@ -41,7 +41,7 @@ class Comparison(NamedTuple):
     @property
     def proposed(self) -> Version | None:
         """The least version that tells of these changes."""
-        return self.old.after(self.bump) if self.old else None
+        return self.old.bump(self.bump) if self.old else None
 
     @property
     def is_enough(self) -> bool:
@@ -81,7 +81,7 @@ def compare(old: Side, new: Side) -> Comparison:
     """
     found = changes(old, new)
     bumps: list[Bump] = ["none", *(change.bump for change in found)]
-    sides = [Version.of(side.connector.version) if side.connector else None for side in (old, new)]
+    sides = [Version.parse(side.connector.version) if side.connector else None for side in (old, new)]
     return Comparison(found, max(bumps, key=_ORDER.index), *sides)
 
 

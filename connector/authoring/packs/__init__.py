@@ -1,6 +1,6 @@
-"""Packs: connectors as archives that strangers can share, for they hold data and say what they may do.
+"""Packs: connectors as archives that can be shared, because they hold data and declare what they may do.
 
-``archive`` is the bytes, ``content`` what may stand in them, ``manifest`` what they say of themselves, ``pack`` the
-whole, made or verified, ``permissions`` what a pack may do and what a new version may do beside it, ``installed`` the
-packs on this computer and ``lock`` the file that pins them.
+``archive`` reads and writes the bytes, ``content`` says which files a pack may hold, ``manifest`` what a pack declares,
+``permissions`` what it may do, ``pack`` builds and verifies one, ``registry`` installs
+packs and ``lock_file`` pins them.
 """

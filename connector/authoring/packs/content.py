@@ -1,7 +1,4 @@
-"""What a pack may hold: specs, recipes and pages, as text.  All else is no part of one.
-
-Pure but for :func:`gathered`, which reads a folder.
-"""
+"""The files that a pack may hold: specs, recipes and pages, as text."""
 
 from __future__ import annotations
 
@@ -20,14 +17,12 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 MAX_FILES = 300
-MAX_FILE = 256 * 1024
-"""Bytes that a file may have."""
-MAX_ALL = 4 * 1024 * 1024
-"""Bytes that all files may have together."""
+MAX_FILE_SIZE = 256 * 1024
+"""Maximum size of a file in bytes."""
+MAX_TOTAL_SIZE = 4 * 1024 * 1024
+"""Maximum size of all files together in bytes."""
 
-HOLDS = "connector.yaml, actions as *.yaml, recipes/*.md and *.yaml, docs/*.md, README.md, CHANGELOG.md, LICENSE"
-"""What a pack holds, in words."""
-
+_ALLOWED = "connector.yaml, actions as *.yaml, recipes/*.md and *.yaml, docs/*.md, README.md, CHANGELOG.md, LICENSE"
 _NAMES = re.compile(
     r"[a-z][a-z0-9_]{0,63}\.yaml"
     r"|recipes/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.(?:md|yaml)"
@@ -35,27 +30,27 @@ _NAMES = re.compile(
     r"|README\.md|CHANGELOG\.md|LICENSE(?:\.md|\.txt)?"
 )
 _FOLDERS = ("", "recipes", "docs")
-_SILENT = re.compile(r"\..*|__pycache__|(?:action|connector|super)\.schema\.json")
-"""What stands beside specs as a matter of course: hidden files, and the schemas for editors."""
-# Windows takes these for devices, whatever ending they have.
+_IGNORED = re.compile(r"\..*|__pycache__|(?:action|connector|super)\.schema\.json|manifest\.json")
+"""Files that are often next to specs and are left out without a word: hidden files, and the schemas for editors."""
+# Windows takes these names as devices, with any extension.
 _DEVICES = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])")
-# Controls, and marks that turn the direction of writing, so that a text reads otherwise than it is.
+# Control characters, and marks that change the direction of writing and so the way a text reads.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-class Gathered(NamedTuple):
-    """What a folder gives to a pack."""
+class CollectedFiles(NamedTuple):
+    """The files of a folder that go into a pack."""
 
     files: dict[str, bytes]
     left_out: tuple[str, ...]
-    """What stands there and is no part of a pack."""
+    """Names of files that a pack cannot hold."""
 
 
-def gathered(folder: Path) -> Gathered:
-    """The files of a pack that *folder* holds, with lines that end as everywhere.
+def collect_files(folder: Path) -> CollectedFiles:
+    r"""Return the files of *folder* that a pack may hold, with ``\n`` as line end.
 
     Raises:
-        InvalidError: one is a link or no file, or cannot be read.
+        InvalidError: one is a link or not a regular file, or cannot be read.
 
     """
     files: dict[str, bytes] = {}
@@ -63,68 +58,69 @@ def gathered(folder: Path) -> Gathered:
     try:
         for name, entry in _entries(folder):
             if not _NAMES.fullmatch(name):
-                left_out += [] if _SILENT.fullmatch(entry.name) or entry.name == MANIFEST else [name]
+                left_out += [] if _IGNORED.fullmatch(entry.name) else [name]
             elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                raise invalid(f"{name} is a link, or no file", field="path", hint="A pack holds files alone.")
+                raise invalid(f"{name} is a link, or not a regular file", field="path")
             else:
                 with open(entry.path, "rb") as file:  # noqa: PTH123  # an entry is no Path
-                    files[name] = file.read(MAX_FILE + 1).replace(b"\r\n", b"\n")
+                    files[name] = file.read(MAX_FILE_SIZE + 1).replace(b"\r\n", b"\n")
     except OSError as error:
         raise invalid(f"{error.filename or folder} cannot be read: {error.strerror}", field="path") from None
-    return Gathered(files, tuple(left_out))
+    return CollectedFiles(files, tuple(left_out))
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """What stands in *folder* and in the folders of a pack, sorted, each with its name in a pack."""
+    """Yield the entries of *folder* and of the folders of a pack, sorted, each with its name in a pack."""
     for inner in _FOLDERS:
-        place = folder / inner
-        if inner and (place.is_symlink() or not place.is_dir()):
+        path = folder / inner
+        if inner and (path.is_symlink() or not path.is_dir()):
             continue
-        with os.scandir(place) as entries:
+        with os.scandir(path) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 name = f"{inner}/{entry.name}" if inner else entry.name
                 if name not in _FOLDERS or entry.is_symlink() or not entry.is_dir():
                     yield name, entry
 
 
-def refuse(files: Mapping[str, bytes]) -> None:
-    """Refuse *files* that are no content of a pack.
+def check_content(files: Mapping[str, bytes]) -> None:
+    """Check that a pack may hold *files*.
 
     Raises:
-        InvalidError: for the first of them; it says why.
+        InvalidError: it may not; the message names the first file and the reason.
 
     """
     if len(files) > MAX_FILES:
-        raise invalid(f"has {len(files)} files, and a pack at most {MAX_FILES}", field="pack")
-    if sum(map(len, files.values())) > MAX_ALL:
-        raise invalid(f"has more than {MAX_ALL} bytes", field="pack")
-    seen: dict[str, str] = {}
+        raise invalid(f"has {len(files)} files; a pack has at most {MAX_FILES}", field="pack")
+    if sum(map(len, files.values())) > MAX_TOTAL_SIZE:
+        raise invalid(f"has more than {MAX_TOTAL_SIZE} bytes", field="pack")
+    names: dict[str, str] = {}
     for name, data in files.items():
         if not _NAMES.fullmatch(name):
             raise invalid(
-                f"holds {describe_value(name)}, which is no part of a pack", field="pack", hint=f"It holds {HOLDS}."
+                f"holds {describe_value(name)}, which a pack may not hold",
+                field="pack",
+                hint=f"A pack holds {_ALLOWED}.",
             )
         if _DEVICES.fullmatch(name.rpartition("/")[2].partition(".")[0]):
-            raise invalid(f"holds {name}, which is a device on Windows", field="pack", hint="Give it another name.")
-        if (other := seen.setdefault(name.casefold(), name)) != name:
+            raise invalid(f"holds {name}, which is a device on Windows", field="pack", hint="Rename the file.")
+        if (other := names.setdefault(name.casefold(), name)) != name:
             raise invalid(f"holds {other} and {name}, which are one file on some computers", field="pack")
-        if why := _mistake(name, data):
-            raise invalid(f"holds {name}, which {why}", field="pack")
+        if reason := _why_refused(name, data):
+            raise invalid(f"holds {name}, which {reason}", field="pack")
 
 
-def _mistake(name: str, data: bytes) -> str | None:
-    """What is wrong with the text of a file; None where nothing is."""
-    if len(data) > MAX_FILE:
-        return f"has more than {MAX_FILE} bytes"
+def _why_refused(name: str, data: bytes) -> str | None:
+    if len(data) > MAX_FILE_SIZE:
+        return f"has more than {MAX_FILE_SIZE} bytes"
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return "is no UTF-8 text"
-    if found := _HIDDEN.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        return f"has a character in line {line} that nobody sees (U+{ord(found[0]):04X})"
+        return "is not UTF-8 text"
+    if match := _HIDDEN.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        return f"has an invisible character in line {line} (U+{ord(match[0]):04X})"
     if text.startswith("#!"):
-        return "begins as a program does, and a pack holds none"
+        return "begins as a program does"
     if name.startswith("recipes/") and name.endswith(".yaml"):
         try:
             read(text, name)

@@ -1,108 +1,83 @@
-"""The lock file: which packs are installed, in which version, and by which hash; and every hash that was ever seen.
-
-Pure: text in, values out.
-"""
+"""The lock file: the installed packs with version and hash, and every hash that was ever installed."""
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from locoia_pat.outcomes import invalid
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 FORMAT = 1
-_HASH = re.compile(r"sha256:[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}")
+# Names, versions and hashes become parts of paths, so each has a strict form.
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+_Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")]
+_Hash = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """One pack, as it was accepted."""
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    version: str
-    hash: str
+
+class Pin(_Model):
+    """A version of a pack, as it was accepted."""
+
+    version: _Version
+    hash: _Hash
 
     def folder(self, name: str) -> str:
-        """The name of the folder in which the pack *name* stands."""
+        """Return the name of the folder that holds the pack *name*."""
         return f"{name}-{self.version}-{self.hash.removeprefix('sha256:')[:16]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """What is pinned."""
+class LockFile(_Model):
+    """The content of the lock file."""
 
-    packs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
-    seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
-    """By name and version, the hash that was first installed: it stays the only one."""
+    lock: Literal[1] = 1
+    packs: dict[_Name, Pin] = {}
+    """The installed packs, by name."""
+    seen: dict[_Name, dict[_Version, _Hash]] = {}
+    """By name and version, the hash that was installed first; no other is accepted for that version."""
 
     @classmethod
     def parse(cls, text: str, file: str) -> Self:
-        """The lock that the *text* of *file* is.
+        """Return the lock file in *text*.
 
         Raises:
-            InvalidError: it is none, or that of a newer version.
+            InvalidError: the text is not a lock file, or one of a newer version.
 
         """
         try:
             value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        version = value.get("lock") if isinstance(value, dict) else None
-        if isinstance(version, int) and version > FORMAT:
-            raise invalid(f"{file} is of a newer version of locoia-pat", field="packs", hint="Upgrade it.")
-        try:
-            return cls._of(value)
-        except (KeyError, TypeError, AttributeError, ValueError):
+            version = value.get("lock") if isinstance(value, dict) else None
+            if isinstance(version, int) and version > FORMAT:
+                raise invalid(
+                    f"{file} was written by a newer version of locoia-pat", field="packs", hint="Upgrade locoia-pat."
+                )
+            if isinstance(value, dict) and {"lock", "packs", "seen"} <= value.keys():
+                return cls.model_validate(value)
+        except (ValueError, RecursionError):  # pydantic's error is a ValueError
             pass
-        hint = "Restore it, or remove it and install your packs again."
-        raise invalid(f"{file} is no lock file", field="packs", hint=hint)
-
-    @classmethod
-    def _of(cls, value: Any) -> Self:
-        """The lock that the JSON *value* is, or any error."""
-        packs = {_like(_NAME, name): _pin(pin["version"], pin["hash"]) for name, pin in value["packs"].items()}
-        seen = {
-            _like(_NAME, name): {_like(_VERSION, version): _like(_HASH, one) for version, one in hashes.items()}
-            for name, hashes in value["seen"].items()
-        }
-        if value["lock"] != FORMAT:
-            raise ValueError("another version")
-        return cls(packs, seen)
+        raise invalid(
+            f"{file} is not a lock file", field="packs", hint="Restore it, or remove it and install your packs again."
+        )
 
     def text(self) -> str:
-        """The lock as its file holds it."""
-        packs = {name: {"version": pin.version, "hash": pin.hash} for name, pin in self.packs.items()}
-        value = {"lock": FORMAT, "packs": packs, "seen": {name: dict(hashes) for name, hashes in self.seen.items()}}
-        return json.dumps(value, indent=1, sort_keys=True) + "\n"
+        """Return the text of the file."""
+        return json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n"
 
-    def first(self, name: str, version: str) -> str | None:
-        """The hash by which that version of the pack *name* was first installed."""
+    def first_hash(self, name: str, version: str) -> str | None:
+        """Return the hash with which *version* of the pack *name* was first installed."""
         return self.seen.get(name, {}).get(version)
 
-    def having(self, name: str, pin: Pin) -> Lock:
-        """This lock with the pack *name* at *pin*."""
-        seen = {**self.seen.get(name, {}), pin.version: pin.hash}
-        return Lock({**self.packs, name: pin}, {**self.seen, name: seen})
+    def with_pack(self, name: str, pin: Pin) -> LockFile:
+        """Return a copy with the pack *name* at *pin*."""
+        hashes = {**self.seen.get(name, {}), pin.version: pin.hash}
+        return LockFile(packs={**self.packs, name: pin}, seen={**self.seen, name: hashes})
 
-    def without(self, name: str, *, forget: bool) -> Lock:
-        """This lock without the pack *name*; its hashes are kept, unless they are to be forgotten."""
+    def without_pack(self, name: str, *, forget: bool) -> LockFile:
+        """Return a copy without the pack *name*; with *forget*, without its hashes as well."""
         packs = {other: pin for other, pin in self.packs.items() if other != name}
         seen = {other: hashes for other, hashes in self.seen.items() if other != name or not forget}
-        return replace(self, packs=packs, seen=seen)
-
-
-def _pin(version: object, hash_: object) -> Pin:
-    return Pin(_like(_VERSION, version), _like(_HASH, hash_))
-
-
-def _like(pattern: re.Pattern[str], value: object) -> str:
-    """*Value*, which becomes part of a path, if it has its form."""
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError("another form")
-    return value
+        return LockFile(packs=packs, seen=seen)

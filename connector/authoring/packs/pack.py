@@ -1,4 +1,4 @@
-"""``Pack``: a connector to give away, made from a folder or opened from an archive, and checked either way."""
+"""``Pack``: a connector as an archive, built from a folder or read from a file, and checked either way."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from locoia_pat.authoring.packs import content
-from locoia_pat.authoring.packs.archive import MAX_ARCHIVE, packed, unpacked
-from locoia_pat.authoring.packs.content import MANIFEST
-from locoia_pat.authoring.packs.in_memory import Held
+from locoia_pat.authoring.packs.archive import MAX_ARCHIVE_SIZE, folder_in_memory, read_archive, write_archive
+from locoia_pat.authoring.packs.content import MANIFEST, check_content, collect_files
 from locoia_pat.authoring.packs.manifest import Manifest, checksum
 from locoia_pat.authoring.semver import Version
 from locoia_pat.engine.checker import check_specs
@@ -30,172 +28,174 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-RESERVED = "locoia"
-"""Names that are this, or begin so, are ours: their variables begin as those of Locoia's credential do."""
+_RESERVED = "locoia"
+"""Connector names that are this, or begin with it and an underscore: their variables would be those of Locoia's
+credential."""
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack that was checked: its specs are right, their examples come true, and its manifest is that of its files."""
+    """A pack that was checked: its specs are valid, their examples pass, and its manifest matches its files."""
 
     manifest: Manifest
     files: Mapping[str, bytes]
-    """All but the manifest."""
+    """All files but the manifest."""
 
     @cached_property
     def archive(self) -> bytes:
-        """The pack as bytes, the same for the same files."""
-        return packed({MANIFEST: self.manifest.text(), **self.files})
+        """The bytes of the archive; the same files give the same bytes."""
+        return write_archive({MANIFEST: self.manifest.text(), **self.files})
 
     @cached_property
     def hash(self) -> str:
-        """What tells it from every other pack: ``sha256:`` and what ``sha256sum`` says of the archive."""
+        """``sha256:`` and the digest that ``sha256sum`` prints for the archive."""
         return checksum(self.archive)
 
     @property
     def version(self) -> Version:
-        """Its version."""
-        return Version.of(self.manifest.version)
+        """The version of the pack."""
+        return Version.parse(self.manifest.version)
 
     def specs(self) -> SpecFolder:
-        """Its specs, as any folder of them."""
-        return SpecFolder(Held(self.files, f"{self.manifest.name}-{self.manifest.version}"))
+        """Return the specs of the pack."""
+        return SpecFolder(folder_in_memory(self.files, f"{self.manifest.name}-{self.manifest.version}"))
 
 
-def build(folder: Path, *, harmless: tuple[str, ...] = ()) -> tuple[Pack, tuple[str, ...]]:
-    """The pack of the connector in *folder*, and what stands there and is left out.
+def build_pack(folder: Path, *, harmless: tuple[str, ...] = ()) -> tuple[Pack, tuple[str, ...]]:
+    """Build the pack of the connector in *folder*.
 
     Args:
-        folder: a folder of specs, with what a pack holds beside them.
-        harmless: names of texts that look random and are no secrets.
+        folder: a folder of specs, with recipes and pages.
+        harmless: names of strings that look random and are not secrets.
+
+    Returns:
+        The pack, and the names of the files that are left out.
 
     Raises:
-        SpecError: a spec is wrong, an action has no whole example, or an example holds what looks like a secret.
-        InvalidError: a file cannot be part of a pack.
+        SpecError: a spec is invalid, an action has no complete example, or an example holds what looks like a secret.
+        InvalidError: a pack may not hold a file.
 
     """
-    _ = SpecFolder(folder).names  # a folder that is none says so
-    files, left_out = content.gathered(folder)
-    with _told_of(folder):
-        pack = _checked(files, str(folder))
-    if leaks := list(_leaks(pack, folder, harmless)):
+    _ = SpecFolder(folder).names  # raises if it is not a folder of specs
+    files, left_out = collect_files(folder)
+    with _errors_about(folder):
+        pack = _check_pack(files, str(folder))
+    if leaks := list(_find_leaks(pack, folder, harmless)):
         raise SpecError(leaks)
     return pack, left_out
 
 
-def opened(path: Path) -> Pack:
-    """The pack in the archive at *path*.
+def open_pack(path: Path) -> Pack:
+    """Read and verify the pack in the archive at *path*.
 
     Raises:
-        InvalidError: it is none, or not what it says of itself.
+        InvalidError: it is not a pack, or its manifest is not that of its specs.
 
     """
-    return verified(_bytes(path), str(path))
+    return verify_pack(_read_file(path), str(path))
 
 
-def verified(data: bytes, name: str) -> Pack:
-    """The pack that the archive *data* holds; messages call it *name*.
+def verify_pack(data: bytes, name: str) -> Pack:
+    """Return the pack in the archive *data*; messages call it *name*.
 
-    Nothing that it says of itself is believed: its manifest is made anew from its specs, and must be the same.
+    The manifest in the archive is not trusted: it is derived again from the specs, and must be the same.
 
     Raises:
-        InvalidError: it is none, or not what it says of itself.
+        InvalidError: it is not a pack, or its manifest is not that of its specs.
 
     """
-    with _told_of(name, "It is damaged, no pack, or was changed since it was built: get it from its author again."):
-        files = unpacked(data)
+    with _errors_about(name, "It is damaged, not a pack, or was changed since it was built: get it again."):
+        files = read_archive(data)
         if MANIFEST not in files:
-            raise invalid(f"has no {MANIFEST}", field="pack", hint="locoia-pat pack build writes packs.")
-        said = Manifest.parse(files.pop(MANIFEST))
-        if wrong := said.changed(files):
-            raise invalid(f"holds other files than {MANIFEST} says: the checksum of {join_names(wrong)}", field="pack")
-        pack = _checked(files, name)
-        if wrong := pack.manifest.differs(said):
-            raise invalid(f"has a {MANIFEST} that says another {join_names(wrong)} than its specs", field="pack")
+            raise invalid(f"has no {MANIFEST}", field="pack", hint="Packs are written by locoia-pat pack build.")
+        declared = Manifest.parse(files.pop(MANIFEST))
+        declared.check_files(files)
+        pack = _check_pack(files, name)
+        if wrong := pack.manifest.differing_keys(declared):
+            raise invalid(f"has a {MANIFEST} that differs from its specs: {join_names(wrong)}", field="pack")
         if pack.archive != data:
-            raise invalid(f"has a {MANIFEST} that is not written as in a pack", field="pack")
+            raise invalid(f"has a {MANIFEST} that is not formatted as packs have it", field="pack")
     return pack
 
 
 @contextmanager
-def _told_of(place: object, hint: str | None = None) -> Iterator[None]:
-    """Have errors say what they are about; a stranger's words in them are shown as far as they can be seen."""
-    told: InvalidError | None = None
+def _errors_about(subject: object, hint: str | None = None) -> Iterator[None]:
+    """Begin errors with *subject*, and make a pack's own words in them printable."""
+    rewritten: InvalidError | None = None
     try:
         yield
     except SpecError as error:
-        told = SpecError(replace(found, message=_visible(found.message)) for found in error.findings)
+        rewritten = SpecError(replace(finding, message=_printable(finding.message)) for finding in error.findings)
     except InvalidError as error:
         problem = error.problem
-        told = invalid(f"{place} {problem.message}", field=problem.field, hint=problem.hint or hint)
-    if told is not None:  # raised here, it does not carry the other one
-        raise told
+        rewritten = invalid(f"{subject} {problem.message}", field=problem.field, hint=problem.hint or hint)
+    if rewritten is not None:  # raised here, it does not carry the original error
+        raise rewritten
 
 
-def _visible(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _bytes(path: Path) -> bytes:
-    """What stands in the file at *path*; no more is read than a pack may have."""
+def _read_file(path: Path) -> bytes:
+    """Return the bytes of the file at *path*, at most one more than an archive may have."""
     try:
-        # A pipe or a device must not keep us waiting.
+        # Opening a pipe or a device must not block.
         descriptor = os.open(path.expanduser(), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor is no path
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise invalid(f"{path} is no file", field="path", hint="A pack is a zip archive.")
-            return file.read(MAX_ARCHIVE + 1)
+                raise invalid(f"{path} is not a regular file", field="path", hint="A pack is a zip archive.")
+            return file.read(MAX_ARCHIVE_SIZE + 1)
     except (OSError, RuntimeError, ValueError) as error:
-        words = getattr(error, "strerror", None) or "there is no such place"
-        raise invalid(f"{path} cannot be read: {words}", field="path") from None
+        reason = getattr(error, "strerror", None) or "invalid path"
+        raise invalid(f"{path} cannot be read: {reason}", field="path") from None
 
 
-def _checked(files: dict[str, bytes], place: str) -> Pack:
-    """The pack that *files* are.
+def _check_pack(files: Mapping[str, bytes], name: str) -> Pack:
+    """Return the pack of *files*, after all checks.
 
     Raises:
-        InvalidError: they are none.
+        InvalidError: a file, a spec or an example is not valid in a pack.
 
     """
     if CONNECTOR_FILE not in files:
         raise invalid(f"has no {CONNECTOR_FILE}", field="pack")
-    content.refuse(files)
-    folder = SpecFolder(Held(files, place))
+    check_content(files)
+    folder = SpecFolder(folder_in_memory(files, name))
     if findings := check_specs(folder, whole=True):
         raise SpecError(findings)
     connector = folder.connector
-    actions = {name: folder.spec(name) for name in folder.names}
-    plain = {name: spec for name, spec in actions.items() if isinstance(spec, ActionSpec)}
-    findings = list(_findings(folder, actions))
-    if findings:
+    specs = {spec_name: folder.spec(spec_name) for spec_name in folder.names}
+    actions = {spec_name: spec for spec_name, spec in specs.items() if isinstance(spec, ActionSpec)}
+    if findings := list(_find_unsuitable(folder, specs)):
         raise SpecError(findings)
-    _refuse_sources(files, connector.hosts)
-    return Pack(Manifest.of(connector, plain, files), files)
+    _check_recipe_sources(files, connector.hosts)
+    return Pack(Manifest.from_specs(connector, actions, files), files)
 
 
-def _findings(folder: SpecFolder, actions: Mapping[str, ActionSpec | SuperSpec]) -> Iterator[Finding]:
-    """What a connector may be, and a pack may not."""
+def _find_unsuitable(folder: SpecFolder, specs: Mapping[str, ActionSpec | SuperSpec]) -> Iterator[Finding]:
+    """Yield findings on what a connector may have and a pack may not."""
     connector = folder.connector
-    at = connector.document.finding
-    if connector.connector.partition("_")[0] == RESERVED:
-        message = f'"{connector.connector}" begins with "{RESERVED}", whose names are those of locoia-pat itself'
-        yield at("bad-value", ("connector",), f"{message}; give the connector, and its variables, a name of its own")
+    finding = connector.document.finding
+    if connector.connector.partition("_")[0] == _RESERVED:
+        message = f'"{connector.connector}" begins with "{_RESERVED}", which is reserved for locoia-pat itself'
+        yield finding("bad-value", ("connector",), f"{message}; choose another name, for its variables as well")
     try:
-        Version.of(connector.version)
+        Version.parse(connector.version)
     except InvalidError as error:
-        yield at("bad-value", ("version",), error.problem.message)
-    if not actions:
-        yield at("missing-key", (), "a pack has an action at least, and there is none")
-    for spec in actions.values():
-        here = spec.document.finding
+        yield finding("bad-value", ("version",), error.problem.message)
+    if not specs:
+        yield finding("missing-key", (), "a pack needs at least one action")
+    for spec in specs.values():
         if isinstance(spec, SuperSpec):
-            yield here("contradiction", ("super",), "a super action is code of locoia-pat, which a pack has not")
+            message = "a super action is code of locoia-pat, which a pack cannot hold"
+            yield spec.document.finding("contradiction", ("super",), message)
         elif not spec.examples:
-            yield here("bad-example", (), "an action of a pack has an example, and this has none")
+            yield spec.document.finding("bad-example", (), "an action of a pack needs an example")
 
 
-def _refuse_sources(files: Mapping[str, bytes], hosts: list[str]) -> None:
-    """Refuse recipes that have a runner fetch descriptions, or send, where the pack's specs do not."""
+def _check_recipe_sources(files: Mapping[str, bytes], hosts: list[str]) -> None:
+    """Refuse recipes that make a runner fetch descriptions from, or send to, other places than the pack's specs do."""
     for name, data in files.items():
         if not (name.startswith("recipes/") and name.endswith(".yaml")):
             continue
@@ -205,7 +205,7 @@ def _refuse_sources(files: Mapping[str, bytes], hosts: list[str]) -> None:
             url = source.get("url") if isinstance(source, dict) else None
             if not isinstance(url, str) or not _is_within(url, hosts):
                 raise invalid(
-                    f"{name} has a source that is no file beside it, and of no host of the connector",
+                    f"{name} has a source that is neither a file next to it nor at a host of the connector",
                     field="pack",
                     hint=f"Its hosts: {', '.join(hosts)}.",
                 )
@@ -221,13 +221,13 @@ def _is_within(url: str, hosts: list[str]) -> bool:
     return parts.scheme == "https" and (parts.hostname in hosts or is_loopback(parts.hostname))
 
 
-def _leaks(pack: Pack, folder: Path, harmless: tuple[str, ...]) -> Iterator[Finding]:
-    """What looks like a secret in the files of a pack.
+def _find_leaks(pack: Pack, folder: Path, harmless: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield findings on strings that look like secrets.
 
-    A spec names secrets without holding any, so a name alone tells nothing here.
+    A spec names secrets without holding any, so the name of a key is no sign here.
     """
     rules = SecretNames.of(pack.specs(), harmless)
     for name, data in pack.files.items():
         if name.endswith(".yaml"):
-            found = lint(data.decode(), str(folder / name), rules)
-            yield from (leak for leak in found if leak.code in ("secret-form", "high-entropy"))
+            findings = lint(data.decode(), str(folder / name), rules)
+            yield from (finding for finding in findings if finding.code in ("secret-form", "high-entropy"))

@@ -1,7 +1,4 @@
-"""What a pack may do, piece by piece, and what a new version may do beside it.
-
-Pure.
-"""
+"""What a pack may do, piece by piece, and how two versions differ."""
 
 from __future__ import annotations
 
@@ -14,15 +11,15 @@ if TYPE_CHECKING:
 
 KINDS = {
     "host": "sends to",
-    "address": "at first to",
-    "header": "the credential as",
+    "base_url": "by default to",
+    "header": "sends the credential as",
     "variable": "reads",
     "secret_input": "asks for",
     "effect": "does",
-    "token": "gets secrets by",
-    "method": "sends",
+    "token": "receives secrets by",
+    "method": "uses",
 }
-"""The kinds of permissions, each with what it lets a pack do, in words."""
+"""The kinds of permissions, each with a phrase that says what it lets a pack do."""
 
 
 class Permission(NamedTuple):
@@ -32,17 +29,17 @@ class Permission(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        """The permission in words."""
+        """Return the permission as a phrase."""
         return f"{KINDS[self.kind]} {self.value}"
 
 
 def permissions(manifest: Manifest) -> list[Permission]:
-    """All that the pack of *manifest* may do, by kind."""
-    return sorted({*_all(manifest)}, key=lambda found: (list(KINDS).index(found.kind), found.value))
+    """Return what the pack of *manifest* may do, ordered by kind."""
+    return sorted({*_all(manifest)}, key=lambda one: (list(KINDS).index(one.kind), one.value))
 
 
 def _all(manifest: Manifest) -> Iterator[Permission]:
-    yield Permission("address", manifest.address)
+    yield Permission("base_url", manifest.base_url)
     yield Permission("header", manifest.header)
     for kind, values in (
         ("host", manifest.hosts),
@@ -52,12 +49,12 @@ def _all(manifest: Manifest) -> Iterator[Permission]:
     ):
         yield from (Permission(kind, value) for value in values)
     for name, action in manifest.actions.items():
-        yield Permission("effect", "read" if action["effect"] == "read" else f"{action['effect']} by {name}")
-        if action.get("gives"):
+        yield Permission("effect", "read" if action.effect == "read" else f"{action.effect} by {name}")
+        if action.secret_outputs:
             yield Permission("token", name)
 
 
-def compared(old: Manifest, new: Manifest) -> tuple[list[Permission], list[Permission]]:
-    """What *new* may do and *old* may not, and the other way round."""
+def compare_permissions(old: Manifest, new: Manifest) -> tuple[list[Permission], list[Permission]]:
+    """Return the permissions that *new* has and *old* has not, and the other way round."""
     before, after = permissions(old), permissions(new)
     return [one for one in after if one not in before], [one for one in before if one not in after]
