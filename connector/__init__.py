@@ -17,7 +17,8 @@ if __name__ != "locoia_pat":
     raise ImportError(f"this folder is installed as locoia_pat: import that, not {__name__}")
 
 if TYPE_CHECKING:
-    from locoia_pat.connector import AsyncConnector, Connector
+    from locoia_pat.async_connector import AsyncConnector
+    from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.outcomes import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from locoia_pat.version import VERSION as __version__  # noqa: N811  # its name in Python
 
 _HOMES = {
-    "AsyncConnector": "connector",
+    "AsyncConnector": "async_connector",
     "Connector": "connector",
     "ConnectorAuth": "engine.auth",
     "ConnectorError": "outcomes",

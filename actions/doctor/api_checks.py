@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from locoia_pat import Outcome
 from locoia_pat.actions.doctor.findings import Finding
 from locoia_pat.http.exchange_types import Response
-from locoia_pat.http.retry import http_date
+from locoia_pat.http.retry import parse_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def _answered(reply: Response, outcome: Outcome, problem: Problem | None, source
 
 
 def _clock(reply: Response, now: dt.datetime) -> Finding:
-    date = http_date(reply.headers.get("date", ""))
+    date = parse_http_date(reply.headers.get("date", ""))
     if date is None:
         return Finding("clock", "note", "the API tells no time, so this computer's is used")
     away = round((now - date).total_seconds())

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locoia_pat.actions.lifecycle.capabilities import UNKNOWN
-from locoia_pat.http.retry import http_date
+from locoia_pat.http.retry import parse_http_date
 from locoia_pat.response.outputs import get_path
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _time(raw: object) -> dt.datetime | None:
     if not isinstance(raw, str):
         return None
     try:
-        return dt.datetime.fromisoformat(raw.strip()) if _ISO.fullmatch(raw.strip()) else http_date(raw)
+        return dt.datetime.fromisoformat(raw.strip()) if _ISO.fullmatch(raw.strip()) else parse_http_date(raw)
     except ValueError:
         return None
 

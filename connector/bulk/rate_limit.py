@@ -11,13 +11,10 @@ import time
 from typing import TYPE_CHECKING
 
 from locoia_pat.engine.exchange import now
-from locoia_pat.http.exchange_types import Response, TransportError
+from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from locoia_pat.engine.exchange import Exchange
     from locoia_pat.http.exchange_types import ResponseOrError
 
 MAX_RETRY_AFTER = 900.0
@@ -26,7 +23,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds to wait after a 429 without ``Retry-After``: the first time, and at most."""
 _RECHECK = 60.0
 """Seconds after which a waiting thread checks again if no other thread woke it."""
-STOPPED = TransportError("the bulk run was stopped before this was sent", sent=False)
 
 
 class RateLimiter:
@@ -46,21 +42,7 @@ class RateLimiter:
         self.excessive_retry_after: float | None = None
         """Seconds the API asked to wait, if that is more than :data:`MAX_RETRY_AFTER`."""
 
-    def send(self, exchange: Exchange, send: Callable[..., ResponseOrError]) -> None:
-        """Try *exchange* once by *send* when the limit allows it; abort it if the run is stopped before."""
-        waited = self._acquire()
-        if waited is None:
-            exchange.give_up(STOPPED)
-            return
-        exchange.hold(waited)
-        response: ResponseOrError | None = None
-        try:
-            response = send(*exchange.begin())
-            exchange.end(response)
-        finally:
-            self._release(response)
-
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Sleep that long, or until the run is stopped."""
         self._stopped.wait(seconds)
 
@@ -75,7 +57,7 @@ class RateLimiter:
         """Seconds until anything is sent again, after a 429."""
         return max(0.0, self._paused_until - time.monotonic())
 
-    def _acquire(self) -> float | None:
+    def acquire(self) -> float | None:
         """Wait until a request may start; return the seconds waited, or None if the run was stopped."""
         started = time.monotonic()
         with self._changed:
@@ -94,7 +76,8 @@ class RateLimiter:
         earliest = max(self._paused_until, self._next_start)
         return earliest - time.monotonic() if earliest else 0.0
 
-    def _release(self, response: ResponseOrError | None) -> None:
+    def release(self, response: ResponseOrError | None) -> None:
+        """Count a request as finished; a 429 pauses all threads."""
         with self._changed:
             self._in_flight -= 1
             limited = isinstance(response, Response) and response.status in (429, 503)

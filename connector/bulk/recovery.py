@@ -130,7 +130,7 @@ class Recovery:
         self._engine = engine
         self._spec = spec
         self._replace = replace
-        self._stored = _StoredTokens(engine.open_place)
+        self._stored = _StoredTokens(engine.open_store)
         self._retry_unknown = retry_unknown
         self._rows: dict[str, Row] | Result | None = None
         self._listing = threading.Lock()

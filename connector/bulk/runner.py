@@ -44,7 +44,7 @@ class BulkRun:
         self._options = options
         self._spec = engine.specs.spec(action)
         self._api = engine.base_url
-        self._open_store = engine.open_place
+        self._open_store = engine.open_store
         self._template = StoreTemplate(options.token_to) if options.token_to is not None else None
         single: ActionSpec | None = None if isinstance(self._spec, SuperSpec) else engine.action(action).spec
         self._single = single

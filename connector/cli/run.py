@@ -22,6 +22,7 @@ from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, 
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
+    from locoia_pat.engine.engine import PreparedRun
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.spec.model import ActionSpec
 
@@ -151,7 +152,7 @@ def _run(
     ) as connector:
         if isinstance(spec, SuperSpec):
             return _run_super(connector, spec, inputs, token_to, wait=wait, ask=not yes and sys.stdin.isatty())
-        plan = connector.plan(action, inputs)
+        prepared = connector.prepare(action, inputs)
         if spec.secrets and not token_to and not reveal:
             raise invalid(
                 "there is no place for the token, which is shown once",
@@ -159,12 +160,12 @@ def _run(
                 hint="Name one with --token-to file:PATH, or print it with --reveal.",
             )
         if verbose and not quiet:
-            output.say(f"{plan.method} {plan.url}")
+            output.say(f"{prepared.request.method} {prepared.request.url}")
         if spec.effect != "read" and not yes and sys.stdin.isatty():
-            _ask(connector, spec, inputs, plan.url)
+            _ask(connector, spec, prepared)
         signals.wait_while = lambda: connector.storing
         try:
-            return connector.run(action, inputs, token_to=token_to, replace=replace)
+            return connector.execute(prepared, token_to=token_to, replace=replace)
         except KeyboardInterrupt:
             interrupted = _interrupted(spec, connector)
     raise _InterruptError(interrupted)
@@ -197,12 +198,12 @@ def _interrupted(spec: ActionSpec, connector: Connector) -> Result:
     return Result(spec.action, Outcome.UNKNOWN, api, problem=Problem("unknown", "interrupted", hint=hint, next=command))
 
 
-def _ask(connector: Connector, spec: ActionSpec, inputs: dict[str, Any], url: str) -> None:
-    """Ask before a token is minted or killed: at which host, and which row."""
-    question = f"{spec.title} at {urlsplit(url).netloc}"
+def _ask(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> None:
+    """Ask before a token is minted or revoked: at which host, and which row."""
+    question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
     if spec.replaces and spec.look:
         rows = (connector.run(spec.look).data or {}).values()
-        wanted = inputs[spec.replaces]
+        wanted = prepared.inputs[spec.replaces]
         row: dict[str, Any] = next((row for found in rows for row in found if row.get("id") == wanted), {})
         note, used = row.get("note"), row.get("last_used")
         question += f'\nThis kills the token {wanted}, note "{note or "-"}", last used {used or "never, or not known"}'

@@ -1,44 +1,59 @@
-"""One run of one action, as steps that somebody else performs.
-
-The order of things is decided here, once: check the inputs, read the credential, probe the places, send, judge, store.
-It is a generator that yields what touches the outside, an :class:`Exchange` with the API or a :class:`Local` piece of
-work on this computer, and receives what came of it, so that the sync and the async connector are thin.
-"""
+"""One run of one action, from its inputs to its result."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import replace
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
-from locoia_pat.engine.exchange import Exchange, Local, Steps, now
+from locoia_pat.engine.exchange import Exchange, now
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
 from locoia_pat.request.validation import Inputs
-from locoia_pat.secrets.secret import Secret, held, redact, redacted
+from locoia_pat.secrets.secret import held, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.spec.rules import header_findings
-from locoia_pat.stores import Credential, Entry
+from locoia_pat.stores import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
-    from locoia_pat.stores import Sink
+    from locoia_pat.secrets.secret import Secret
+    from locoia_pat.stores import Credential, Sink
+
+
+class Sender(Protocol):
+    """What sends the requests of a run: a connector."""
+
+    def send(self, exchange: Exchange, request: Request) -> ResponseOrError:
+        """Send *request* with the retries of *exchange*, and return the last response."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A run whose inputs are checked and whose request is composed; nothing was read or sent."""
+
+    action: CompiledAction
+    inputs: Mapping[str, Any]
+    """Complete and typed."""
+    request: Request
 
 
 class Engine:
-    """What a connector knows: its specs, its base address and its credential."""
+    """Runs the actions of one folder of specs, at one base URL, with one credential."""
 
     def __init__(
         self,
@@ -48,44 +63,44 @@ class Engine:
         base_url: str | None,
         timeout: float,
         any_option: Collection[str],
-        open_place: Callable[[str], Sink],
+        open_store: Callable[[str], Sink],
     ) -> None:
         self.specs = specs if isinstance(specs, SpecFolder) else SpecFolder(specs)
         self.auth = auth or ConnectorAuth.from_env()
-        self._given_url = base_url
+        self.open_store = open_store
+        """Opens the token store that a REF names."""
+        self._base_url = base_url
         self._timeout = timeout
         self._any_option = any_option
-        self.open_place = open_place
-        """Opens the place that a REF names."""
         self._actions: dict[str, CompiledAction] = {}
-        self._stores: set[object] = set()
+        self._storing: set[object] = set()
 
     @property
     def storing(self) -> bool:
-        """Whether a token is minted and on its way into its places: a bad moment to be interrupted."""
-        return bool(self._stores)
+        """Whether a minted token is being stored: a bad moment for an interrupt."""
+        return bool(self._storing)
 
     @cached_property
     def base_url(self) -> str:
-        """The base address: as given, else from the connector's variable, else the connector's own.
+        """The base URL: the one given, else that of the connector's variable, else the connector's own.
 
         Raises:
-            InvalidError: it may not be called with this connector's credential.
+            InvalidError: it is not a URL that this connector's credential may be sent to.
 
         """
         spec = self.specs.connector
         variable = spec.env.base_url
-        if self._given_url is not None:
-            return validate_base_url(self._given_url, spec.hosts, source="base_url")
-        if variable and (found := os.environ.get(variable)):
-            return validate_base_url(found, spec.hosts, source=variable)
+        if self._base_url is not None:
+            return validate_base_url(self._base_url, spec.hosts, source="base_url")
+        if variable and (url := os.environ.get(variable)):
+            return validate_base_url(url, spec.hosts, source=variable)
         return validate_base_url(spec.base_url, spec.hosts, source="base_url")
 
     def action(self, name: str) -> CompiledAction:
-        """The action *name*, compiled once.
+        """Return the action *name*, compiled once.
 
         Raises:
-            InvalidError: there is none, or its spec is wrong.
+            InvalidError: there is no such action, or its spec is wrong.
 
         """
         if name not in self._actions:
@@ -95,196 +110,222 @@ class Engine:
             self._actions[name] = CompiledAction(spec, any_option=self._any_option)
         return self._actions[name]
 
-    def super_action(self, name: str, inputs: Mapping[str, Any]) -> Callable[..., Result] | None:
-        """What runs the super action *name* with *inputs*, given a connector and places; None where it is none.
+    def prepare(self, name: str, inputs: Mapping[str, Any]) -> PreparedRun:
+        """Check the inputs of the action *name* and compose its request.
 
-        What it is told is a result too, where the inputs are wrong.
+        Raises:
+            InvalidError: the inputs or the spec are wrong.
+
         """
-        try:
-            spec = self.specs.spec(name)
-            if not isinstance(spec, SuperSpec):
-                return None
-            checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
-            work = _load_super_action(spec.super_)
-        except InvalidError as error:
-            wrong = Result.from_error(name if self._knows(name) else None, error, api=self._api())
-            return lambda *_, **__: wrong
-
-        def run(connector: object, **options: Any) -> Result:
-            try:
-                return work(connector, checked, **options)
-            except InvalidError as error:
-                return Result.from_error(name, error, api=self._api())
-
-        return run
-
-    @cached_property
-    def _authorization(self) -> AuthHeader:
-        return AuthHeader(self.specs.connector)
+        action = self.action(name)
+        checked = action.check(inputs, today=now().date())
+        return PreparedRun(action, checked, action.request(checked, self.base_url))
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
-        """What a run would send."""
-        action = self.action(name)
-        checked = action.check(inputs, today=now().date())
-        request = action.request(checked, self.base_url)
-        return Plan.of(action, request, self._authorization.header_key, held(checked))
+        """Return what a run would send.
 
-    def run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], replace_: bool) -> Steps:
-        """Run the action *name*; returns a result for every outcome."""
-        try:
-            return (yield from self._run(name, inputs, token_to, replace_=replace_))
-        except InvalidError as error:
-            return Result.from_error(name if self._knows(name) else None, error, api=self._api())
+        Raises:
+            InvalidError: the inputs or the spec are wrong.
 
-    def _run(self, name: str, inputs: Mapping[str, Any], token_to: Sequence[str | Sink], *, replace_: bool) -> Steps:
-        action = self.action(name)
-        checked = action.check(inputs, today=now().date())
-        request = action.request(checked, self.base_url)
-        token, api = yield from _local(partial(self.auth.credential, self.specs.connector))
-        _meant_for(api, self.base_url)
-        header = self._header(token)
-        _without(token, checked)
-        dead = checked[action.spec.replaces] if action.spec.replaces else None
-        sinks = yield from self._probed(action, dead, token_to, replace_=replace_)
-
-        exchange = Exchange(action, request, header, self._timeout)
-        answer = yield exchange
-        tries = exchange.tries
-        if getattr(answer, "status", None) == 401 and self.auth.can_change:
-            fresh = yield Local(partial(self.auth.credential, self.specs.connector))
-            if isinstance(fresh, Credential) and fresh.token != token and fresh.api in (None, api):
-                token, header = fresh.token, self._header(fresh.token)
-                exchange = Exchange(action, request, header, exchange.left())
-                answer = yield exchange
-                tries += exchange.tries
-        verdict = action.classify(answer, checked, now())
-        if (pages := action.paginator(request)) is not None:
-            while (following := pages.advance(answer, verdict)) is not None:
-                exchange = Exchange(action, following, header, exchange.left())
-                answer = yield exchange
-                tries += exchange.tries
-                verdict = action.classify(answer, checked, now())
-            verdict = pages.parsed()
-        result = _result(action, verdict, api=self.base_url, tries=tries, sent=[token, *held(checked)])
-        result = result.with_warnings(*action.input_warnings(checked))
-        if result.outcome is Outcome.DONE and sinks:
-            self._stores.add(exchange)  # of several threads, each has its own
-            try:
-                result = yield from self._stored(action, result, sinks, dead, header)
-            finally:
-                self._stores.discard(exchange)
-        return result
-
-    def _probed(
-        self, action: CompiledAction, dead: str | None, token_to: Sequence[str | Sink], *, replace_: bool
-    ) -> Generator[Local, Any, list[Sink]]:
-        """The places, each proven to take a token, and free for it: vacant, or holding that of the row *dead*.
-
-        One that can only be written comes last: what it is given cannot be taken back.
         """
-        if token_to and not action.spec.secrets:
-            raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
-        sinks: list[Sink] = []
-        for place in [token_to] if isinstance(token_to, str) else token_to:
-            sink = self.open_place(place) if isinstance(place, str) else place
-            if any(sink.ref == other.ref for other in sinks):
-                raise invalid(f"{sink.ref} is named twice", field="token_to")
-            sinks.append(sink)
-            there: Entry | None = yield from _local(sink.probe)
-            if there is not None and (dead is None or there.id != dead) and not replace_:
-                holds = f"the token {describe_value(there.id)}" if there.id else "a token"
-                becomes = "becomes #previous" if sink.keeps == "record" else "is lost"
-                raise invalid(
-                    f"{sink.ref} holds {holds}" + (f", not {describe_value(dead)}" if dead is not None else " already"),
-                    field="token_to",
-                    hint=f"Name another place, or give --replace: what stands there then {becomes}.",
-                )
-        return sorted(sinks, key=lambda sink: sink.keeps == "nothing")
+        run = self.prepare(name, inputs)
+        return Plan.of(run.action, run.request, self._auth_header.header_key, held(run.inputs))
 
-    def _stored(
+    def run(
         self,
+        connector: Sender,
+        name: str,
+        inputs: Mapping[str, Any],
+        *,
+        token_to: Sequence[str | Sink],
+        replace_current: bool,
+        wait: float,
+    ) -> Result:
+        """Run the action or super action *name*, and return a result for every outcome."""
+        try:
+            if name not in self._actions and isinstance(spec := self.specs.spec(name), SuperSpec):
+                return self._run_super_action(connector, spec, inputs, token_to=token_to, wait=wait)
+            return self.execute(
+                connector, self.prepare(name, inputs), token_to=token_to, replace_current=replace_current
+            )
+        except InvalidError as error:
+            return self.invalid_result(name, error)
+
+    def execute(
+        self, sender: Sender, run: PreparedRun, *, token_to: Sequence[str | Sink], replace_current: bool
+    ) -> Result:
+        """Send the request of *run*, and store the token it mints.
+
+        Raises:
+            InvalidError: the credential or a token store is wrong; nothing was sent.
+
+        """
+        action, inputs = run.action, run.inputs
+        credential = self.auth.credential(self.specs.connector)
+        _check_token_host(credential.api, self.base_url)
+        exchange = Exchange(action.spec, self._header(credential), self._timeout)
+        _reject_credential_in_inputs(credential.token, inputs)
+        replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
+        stores = self._probe_stores(action, replaced_id, token_to, replace_current=replace_current)
+
+        response = sender.send(exchange, run.request)
+        if getattr(response, "status", None) == 401 and (fresh := self._read_rotated(credential)) is not None:
+            credential = fresh
+            exchange.header = self._header(credential)
+            response = sender.send(exchange, run.request)
+        parsed = action.classify(response, inputs, now())
+        if (paginator := action.paginator(run.request)) is not None:
+            while (request := paginator.advance(response, parsed)) is not None:
+                response = sender.send(exchange, request)
+                parsed = action.classify(response, inputs, now())
+            parsed = paginator.parsed()
+        result = _result(action, parsed, self.base_url, exchange.attempts, [credential.token, *held(inputs)])
+        result = result.with_warnings(*action.input_warnings(inputs))
+        if result.outcome is not Outcome.DONE or not stores:
+            return result
+        self._storing.add(exchange)  # one for each thread
+        try:
+            return self._store_token(
+                sender, action, result, stores=stores, replaced_id=replaced_id, header=exchange.header
+            )
+        finally:
+            self._storing.discard(exchange)
+
+    def invalid_result(self, name: str, error: InvalidError) -> Result:
+        """Return the result of a run of *name* that was *invalid*."""
+        try:
+            is_action = name in self.specs.names
+        except InvalidError:
+            is_action = False
+        try:
+            api = self.base_url
+        except ConnectorError:
+            api = None
+        return Result.from_error(name if is_action else None, error, api=api)  # another name may be a misplaced secret
+
+    def _run_super_action(
+        self, connector: Sender, spec: SuperSpec, inputs: Mapping[str, Any], **options: Any
+    ) -> Result:
+        checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
+        if spec.super_ not in SUPER_ACTIONS:
+            raise invalid(
+                f"this package has no super action {spec.super_}",
+                field="super",
+                hint=f"It has {', '.join(SUPER_ACTIONS)}.",
+            )
+        run: Callable[..., Result] = resolve_name(SUPER_ACTIONS[spec.super_])
+        return run(connector, checked, **options)
+
+    def _read_rotated(self, rejected: Credential) -> Credential | None:
+        """Read the credential again after a 401; None unless it was rotated in the meantime."""
+        if not self.auth.can_change:
+            return None
+        try:
+            fresh = self.auth.credential(self.specs.connector)
+        except Exception:  # noqa: BLE001  # whatever is wrong with it now, the 401 is the result
+            return None
+        return fresh if fresh.token != rejected.token and fresh.api in (None, rejected.api) else None
+
+    def _probe_stores(
+        self, action: CompiledAction, replaced_id: str | None, refs: Sequence[str | Sink], *, replace_current: bool
+    ) -> list[Sink]:
+        """Open and probe the stores of *refs*: each must be writable, and empty or holding the row *replaced_id*.
+
+        A store that can only be written comes last, for a token given to it cannot be taken back.
+        """
+        if refs and not action.spec.secrets:
+            raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
+        stores: list[Sink] = []
+        for ref in [refs] if isinstance(refs, str) else refs:
+            store = self.open_store(ref) if isinstance(ref, str) else ref
+            if any(store.ref == other.ref for other in stores):
+                raise invalid(f"{store.ref} is named twice", field="token_to")
+            stores.append(store)
+            current = store.probe()
+            if current is not None and (replaced_id is None or current.id != replaced_id) and not replace_current:
+                held_token = f"the token {describe_value(current.id)}" if current.id else "a token"
+                expected = f", not {describe_value(replaced_id)}" if replaced_id is not None else " already"
+                consequence = "keep its token as #previous" if store.keeps == "record" else "lose its token"
+                raise invalid(
+                    f"{store.ref} holds {held_token}{expected}",
+                    field="token_to",
+                    hint=f"Choose another store, or pass --replace to {consequence}.",
+                )
+        return sorted(stores, key=lambda store: store.keeps == "nothing")
+
+    def _store_token(
+        self,
+        sender: Sender,
         action: CompiledAction,
         result: Result,
-        sinks: Sequence[Sink],
-        dead: str | None,
+        *,
+        stores: Sequence[Sink],
+        replaced_id: str | None,
         header: tuple[str, Secret],
-    ) -> Steps:
-        """Put the minted token into all *sinks*; where none takes it, make it useless."""
-        (token,) = result.secrets.values()  # what gives a place a token is done with one
+    ) -> Result:
+        """Store the minted token in all *stores*; if none accepts it, revoke it."""
+        (token,) = result.secrets.values()  # an action that mints has one secret output
         data = result.data or {}
         entry = Entry(token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep})
         refs: list[str] = []
         warnings: list[str] = []
-        taken = 0
-        for sink in sinks:
-            told = yield Local(partial(sink.store, entry, api=self.base_url, dead=dead))
-            if isinstance(told, Exception):
-                warnings.append(f"{sink.ref} did not take the token: {redact(str(told), [token])}")
+        stored = 0
+        for store in stores:
+            try:
+                warnings += store.store(entry, api=self.base_url, dead=replaced_id)
+            except Exception as error:  # noqa: BLE001  # whatever a store does wrong, the token must not be lost
+                warnings.append(f"{store.ref} did not store the token: {redact(str(error), [token])}")
                 continue
-            taken += 1
-            warnings += told
-            refs += [sink.ref] if sink.keeps != "nothing" else []
-        if taken and (dead is None or taken == len(sinks)):
+            stored += 1
+            if store.keeps != "nothing":
+                refs.append(store.ref)
+        if stored and (replaced_id is None or stored == len(stores)):
             return replace(result.with_warnings(*warnings), token_refs=tuple(refs))
-        if taken:  # what stands in the others died with this call
-            hint = "It is current where the others are: put it there from one of them, or run this again."
+        if stored:  # the token that the other stores hold was replaced by this call
+            hint = "It is current in the other stores: copy it from one of them, or run this again."
             problem = Problem("not_stored", "; ".join(warnings), hint=hint)
             return replace(result, outcome=Outcome.NOT_STORED, problem=problem, token_refs=tuple(refs))
-        return (yield from self._lost(action, result, "; ".join(warnings), header))
+        return self._revoke_unstored(sender, action, result, "; ".join(warnings), header)
 
-    def _lost(self, action: CompiledAction, result: Result, why: str, header: tuple[str, Secret]) -> Steps:
+    def _revoke_unstored(
+        self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret]
+    ) -> Result:
+        """Return the ``not_stored`` result of a token that no store accepted, and revoke it where the spec says how."""
         data = result.data or {}
         inputs = action.revoke_inputs(data)
-        revoked = inputs is not None and (yield from self._revoked(action, inputs, header))
+        revoked = inputs is not None and self._revoke(sender, action, inputs, header)
         row = describe_value(data.get("id"))
         hint = (
-            f"The token was made useless at once; its row {row} stays listed until it expires."
+            f"The new token was revoked immediately; row {row} stays listed until it expires."
             if revoked
-            else f"The token was thrown away; its row {row} is live, and nobody holds its secret."
+            else f"The token was discarded, but row {row} is still active and its secret is lost."
         )
-        problem = Problem("not_stored", why, hint=hint, next=_command(action, inputs, revoked=revoked))
+        command = None if revoked else _revoke_command(action, inputs)
+        problem = Problem("not_stored", reason, hint=hint, next=command)
         return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
 
-    def _revoked(
-        self, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret]
-    ) -> Generator[Exchange, Any, bool]:
-        """Run what the spec says makes a token useless, and throw its answer away."""
+    def _revoke(
+        self, sender: Sender, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret]
+    ) -> bool:
+        """Run the action that the spec names under ``revoke``, and discard the token it may mint."""
         try:
-            undo = self.action(action.spec.revoke.action) if action.spec.revoke else action
-            checked = undo.check(inputs)
-            answer = yield Exchange(undo, undo.request(checked, self.base_url), header, self._timeout)
+            revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
+            checked = revoking.check(inputs)
+            request = revoking.request(checked, self.base_url)
         except InvalidError:
-            return False  # the spec is wrong; that must not hide that a token was minted
-        return undo.classify(answer, checked, now()).outcome is Outcome.DONE
+            return False  # the spec is wrong, which must not hide that a token was minted
+        response = sender.send(Exchange(revoking.spec, header, self._timeout), request)
+        return revoking.classify(response, checked, now()).outcome is Outcome.DONE
 
-    def _header(self, token: Secret) -> tuple[str, Secret]:
-        return self._authorization.header(token, self.auth.identifier(self.specs.connector))
+    @cached_property
+    def _auth_header(self) -> AuthHeader:
+        return AuthHeader(self.specs.connector)
 
-    def _knows(self, name: str) -> bool:
-        """Whether *name* is an action's; any other may be a secret in the wrong place."""
-        try:
-            return name in self.specs.names
-        except InvalidError:
-            return False
-
-    def _api(self) -> str | None:
-        try:
-            return self.base_url
-        except ConnectorError:
-            return None
+    def _header(self, credential: Credential) -> tuple[str, Secret]:
+        return self._auth_header.header(credential.token, self.auth.identifier(self.specs.connector))
 
 
-def _load_super_action(name: str) -> Callable[..., Result]:
-    """Import the function that runs the super action *name*."""
-    if name not in SUPER_ACTIONS:
-        raise invalid(
-            f"this package has no super action {name}", field="super", hint=f"It has {', '.join(SUPER_ACTIONS)}."
-        )
-    run: Callable[..., Result] = resolve_name(SUPER_ACTIONS[name])
-    return run
-
-
-def _meant_for(api: str | None, base_url: str) -> None:
+def _check_token_host(api: str | None, base_url: str) -> None:
     """Refuse to send a token to another host than the one it was minted at."""
     if api is None or api == base_url:
         return
@@ -293,42 +334,34 @@ def _meant_for(api: str | None, base_url: str) -> None:
         raise invalid(
             f"this token is of {api}, and would be sent to {base_url}",
             field="auth",
-            hint="Set the base address that the token is for, or name another credential.",
+            hint="Set the base URL that the token is for, or name another credential.",
         )
 
 
-def _without(token: Secret, inputs: Mapping[str, Any]) -> None:
-    """Refuse inputs that hold the credential: it goes into its header, and nowhere else."""
+def _reject_credential_in_inputs(token: Secret, inputs: Mapping[str, Any]) -> None:
+    """Refuse inputs that contain the credential: it is sent in its header, and nowhere else."""
     for name, value in inputs.items() if redacted(inputs, [token]) is not inputs else ():
         if redacted(value, [token]) is not value:
-            raise invalid("holds the credential itself, which is sent in its header alone", field=name)
+            raise invalid("contains the credential itself, which is sent in its header only", field=name)
 
 
-def _local(work: Callable[[], Any]) -> Generator[Local, Any, Any]:
-    """Do *work*; a refusal is raised here."""
-    done = yield Local(work)
-    if isinstance(done, Exception):
-        raise done
-    return done
-
-
-def _result(action: CompiledAction, verdict: ParsedResponse, *, api: str, tries: int, sent: list[Secret]) -> Result:
-    """The result of *verdict*, in which nothing repeats a secret: one that was *sent*, or one that came."""
-    secrets = [*sent, *verdict.secrets.values()]
-    problem = verdict.problem
+def _result(action: CompiledAction, parsed: ParsedResponse, api: str, attempts: int, sent: list[Secret]) -> Result:
+    """Return the result of *parsed*, with the secrets that were *sent* or received redacted everywhere else."""
+    secrets = [*sent, *parsed.secrets.values()]
+    problem = parsed.problem
     if problem is not None:
         problem = replace(problem, message=redact(problem.message, secrets))
-    data = None if verdict.data is None else redacted(verdict.data, sent)
-    warnings = tuple(redact(warning, secrets) for warning in verdict.warnings)
+    data = None if parsed.data is None else redacted(parsed.data, sent)
+    warnings = tuple(redact(warning, secrets) for warning in parsed.warnings)
     return Result(
-        action.spec.action, verdict.outcome, api, tries, warnings, data, problem, (), verdict.secrets, verdict.at
+        action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at
     )
 
 
-def _command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, revoked: bool) -> str | None:
-    if revoked or inputs is None or action.spec.revoke is None:
+def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None) -> str | None:
+    if inputs is None or action.spec.revoke is None:
         return None
-    words = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]
-    if not all(map(str.isprintable, words)):
-        return None  # what no shell shows, nobody is told to run
-    return shlex.join(["locoia-pat", "run", action.spec.revoke.action, *words, "--token-to", "file:token.json"])
+    arguments = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]
+    if not all(map(str.isprintable, arguments)):
+        return None  # a command that a shell cannot show is not suggested
+    return shlex.join(["locoia-pat", "run", action.spec.revoke.action, *arguments, "--token-to", "file:token.json"])

@@ -1,7 +1,4 @@
-"""What a run asks its connector to do: work on this computer, or an exchange with the API.
-
-A step says what, never how: the sync and the async connector each perform it in their own way.
-"""
+"""Sending with retries."""
 
 from __future__ import annotations
 
@@ -9,103 +6,112 @@ import datetime as dt
 import logging
 import random
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
-from locoia_pat.http import retry
+from locoia_pat.http.exchange_types import TransportError
+from locoia_pat.http.retry import seconds_until_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
-    from locoia_pat.engine.action import CompiledAction
     from locoia_pat.http.exchange_types import Request, ResponseOrError
-    from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
+    from locoia_pat.spec.model import ActionSpec
 
 _log = logging.getLogger("locoia_pat")
+_STOPPED = TransportError("the bulk run was stopped before this was sent", sent=False)
 
-Steps: TypeAlias = "Generator[Exchange | Local, Any, Result]"
 
+class RateLimiter(Protocol):
+    """Decides when each attempt may begin, where several runs share an API's rate limit."""
 
-@dataclass(slots=True)
-class Local:
-    """Blocking work on this computer; what it returns, or the error it raises, is sent back."""
+    def acquire(self) -> float | None:
+        """Wait for a turn to send.
 
-    work: Callable[[], Any]
+        Returns:
+            The seconds waited; None if the bulk run was stopped and nothing may be sent.
 
-    def done(self) -> Any:
-        """Do it.  A refusal is a value here, for it must not end the run."""
-        try:
-            return self.work()
-        except Exception as error:  # noqa: BLE001  # whatever a place does wrong, a minted token must not go with it
-            return error
+        """
+        ...
+
+    def release(self, response: ResponseOrError | None) -> None:
+        """Give the turn back, with the *response* of the attempt; None if it was interrupted."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before a retry, or until the bulk run is stopped."""
+        ...
 
 
 class Exchange:
-    """One request and its tries; the answer of the last one is sent back."""
+    """The requests of one run: they share its deadline, its credential and its count of attempts."""
 
-    def __init__(self, action: CompiledAction, request: Request, header: tuple[str, Secret], deadline: float) -> None:
-        self._action = action
-        self.request = request
-        self._header = header
-        self._deadline = deadline
-        self._began = time.monotonic()
-        self.tries = 0
-        self.answer: ResponseOrError | None = None
-        self.wait: float | None = None
-        """Seconds until the next try; None when there is none."""
+    def __init__(self, spec: ActionSpec, header: tuple[str, Secret], timeout: float) -> None:
+        """Begin the time of a run of *spec*.
 
-    def begin(self) -> tuple[Request, tuple[str, Secret], float]:
-        """Begin a try: the request, its credential header and the seconds it may take."""
-        self.tries += 1
-        return self.request, self._header, self.left()
+        Args:
+            spec: the action; its effect and method decide what may be retried.
+            header: the name and value of the credential's header.
+            timeout: seconds for all requests and retries together.
 
-    def end(self, answer: ResponseOrError) -> None:
-        """End it with *answer*."""
-        self.answer = answer
-        spec = self._action.spec
-        if _log.isEnabledFor(logging.DEBUG):
-            told = getattr(answer, "status", None) or "no whole answer"
-            _log.debug("%s %s: %s, try %d", self.request.method, self.request.url, told, self.tries)
-        self.wait = retry.seconds_until_retry(
-            spec.effect,
-            spec.request.method,
-            answer,
-            tries=self.tries,
-            spent=self._spent(),
-            deadline=self._deadline,
-            now=now(),
-            jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
-        )
+        """
+        self.header = header
+        self.attempts = 0
+        """Attempts begun, over all requests."""
+        self._spec = spec
+        self._timeout = timeout
+        self._started = time.monotonic()
 
-    def hold(self, seconds: float) -> None:
-        """Leave the *seconds* that it was kept waiting for its turn out of its time."""
-        self._began += seconds
+    def send(
+        self,
+        request: Request,
+        send: Callable[[Request, tuple[str, Secret], float], ResponseOrError],
+        limiter: RateLimiter | None = None,
+    ) -> ResponseOrError:
+        """Send *request*, retry it as far as that is safe, and return the last response.
 
-    def give_up(self, answer: ResponseOrError) -> None:
-        """End it with *answer*, though nothing was sent and nothing will be."""
-        self.answer, self.wait = answer, None
+        Args:
+            request: what to send.
+            send: makes one attempt, given the request, the credential header and the seconds that are left.
+            limiter: decides when each attempt may begin.
 
-    def left(self) -> float:
-        """Seconds that are left of its time."""
-        return self._deadline - self._spent()
+        """
+        attempts = 0
+        while True:
+            if limiter is not None:
+                waited = limiter.acquire()
+                if waited is None:
+                    return _STOPPED
+                self._started += waited  # waiting for a turn does not use up the run's time
+            attempts += 1
+            self.attempts += 1
+            response: ResponseOrError | None = None
+            try:
+                response = send(request, self.header, self._timeout - self._elapsed())
+            finally:
+                if limiter is not None:
+                    limiter.release(response)
+            if _log.isEnabledFor(logging.DEBUG):
+                status = getattr(response, "status", None) or "no complete response"
+                _log.debug("%s %s: %s, attempt %d", request.method, request.url, status, attempts)
+            seconds = seconds_until_retry(
+                self._spec.effect,
+                self._spec.request.method,
+                response,
+                attempts=attempts,
+                elapsed=self._elapsed(),
+                timeout=self._timeout,
+                now=now(),
+                jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
+            )
+            if seconds is None:
+                return response
+            (limiter.sleep if limiter is not None else time.sleep)(seconds)
 
-    def _spent(self) -> float:
-        return time.monotonic() - self._began
-
-
-class Pace(Protocol):
-    """Whose turn it is to send, where several runs share what an API allows."""
-
-    def send(self, exchange: Exchange, send: Callable[..., ResponseOrError]) -> None:
-        """One try of *exchange* by *send*, when its turn has come."""
-        ...
-
-    def rest(self, seconds: float) -> None:
-        """Let that much time pass before the next try."""
-        ...
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
 
 
 def now() -> dt.datetime:
-    """This computer's time."""
+    """Return the current UTC time."""
     return dt.datetime.now(dt.UTC)

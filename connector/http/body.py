@@ -1,4 +1,4 @@
-"""An answer while it comes: gathered within a limit of size, and unpacked no further than that.
+"""Reads the body of a response: within a size limit, and decompressed no further than that.
 
 Pure.
 """
@@ -15,52 +15,52 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-"""Bytes an answer may have, unpacked."""
+"""The largest body that is read, counted after decompression."""
 CONTENT_ENCODINGS = ("gzip", "deflate")
-"""How an answer may be packed, as ``Accept-Encoding`` says it."""
+"""The compressions that ``Accept-Encoding`` asks for."""
 _ANY_HEADER = 47  # zlib's and gzip's alike
 
 
 class BodyReader:
-    """Gathers one answer."""
+    """Gathers one response."""
 
     def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """An answer whose *status* and *headers* came."""
+        """Begin a response with this *status* and these *headers*."""
         self._status = status
-        self._headers = _plain(headers)
-        self._chunks = bytearray()
-        self._cut: str | None = None
-        packed = self._headers.get("content-encoding", "identity").strip().lower()
-        self._unpacking = zlib.decompressobj(_ANY_HEADER) if packed in (*CONTENT_ENCODINGS, "x-gzip") else None
-        if self._unpacking is None and packed != "identity":
-            self._cut = "the answer is packed in a way that was not asked for"
+        self._headers = _decode_headers(headers)
+        self._body = bytearray()
+        self._error: str | None = None
+        encoding = self._headers.get("content-encoding", "identity").strip().lower()
+        self._decompressor = zlib.decompressobj(_ANY_HEADER) if encoding in (*CONTENT_ENCODINGS, "x-gzip") else None
+        if self._decompressor is None and encoding != "identity":
+            self._error = "the response has a content encoding that was not asked for"
 
     def feed(self, chunk: bytes) -> bool:
-        """Whether, with *chunk*, more of it is to be read."""
-        if self._cut:
+        """Add *chunk*, and return whether more of the body is to be read."""
+        if self._error:
             return False
         try:
-            room = MAX_RESPONSE_BYTES + 1 - len(self._chunks)
-            self._chunks += self._unpacking.decompress(chunk, room) if self._unpacking else chunk
+            room = MAX_RESPONSE_BYTES + 1 - len(self._body)
+            self._body += self._decompressor.decompress(chunk, room) if self._decompressor else chunk
         except zlib.error:
-            self._cut = "the answer cannot be unpacked"
-        if len(self._chunks) > MAX_RESPONSE_BYTES:
-            self._cut = f"the answer is larger than {MAX_RESPONSE_BYTES} bytes"
-        return self._cut is None
+            self._error = "the response cannot be decompressed"
+        if len(self._body) > MAX_RESPONSE_BYTES:
+            self._error = f"the response is larger than {MAX_RESPONSE_BYTES} bytes"
+        return self._error is None
 
     def result(self) -> ResponseOrError:
-        """What came: all of it, or why not."""
-        if self._unpacking and not self._cut and self._chunks and not self._unpacking.eof:
-            self._cut = "the answer ends before its end"
-        if self._cut:
-            return TransportError(self._cut, sent=True)
-        return Response(self._status, self._headers, Secret(self._chunks.decode("utf-8", "replace")))
+        """Return the response, or the reason why it is incomplete."""
+        if self._decompressor and not self._error and self._body and not self._decompressor.eof:
+            self._error = "the response is truncated"
+        if self._error:
+            return TransportError(self._error, sent=True)
+        return Response(self._status, self._headers, Secret(self._body.decode("utf-8", "replace")))
 
 
-def _plain(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """*Headers* by their names in small letters; of several of one name, the values follow each other."""
-    plain: dict[str, str] = {}
+def _decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return *headers* by lower-case name; the values of a repeated header are joined with commas."""
+    decoded: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
-        plain[name] = f"{plain[name]}, {value}" if name in plain else value
-    return plain
+        decoded[name] = f"{decoded[name]}, {value}" if name in decoded else value
+    return decoded

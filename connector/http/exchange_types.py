@@ -1,7 +1,4 @@
-"""What crosses the network border, as plain values: no type of an HTTP library comes further in.
-
-Pure: no input or output.
-"""
+"""Requests and responses as plain values: no type of an HTTP library is used outside :mod:`locoia_pat.http`."""
 
 from __future__ import annotations
 
@@ -16,33 +13,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request without its credential, which only the executor adds."""
+    """One HTTP request without its credential, which is added when it is sent."""
 
     method: str
     url: str
     headers: tuple[tuple[str, str | Secret], ...] = ()
     content: Secret | None = None
-    """The body: inputs that are secret stand in it."""
+    """The body; secret inputs are part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One whole HTTP answer."""
+    """One complete HTTP response."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    """By lower-case name; one that nobody asked for may hold a secret."""
+    """By lower-case name; any of them may hold a secret."""
     text: Secret
-    """The body: it may hold a fresh token, so it is one secret until it is read."""
+    """The body, which may hold a fresh token: it is a secret until it is parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransportError:
-    """No whole answer came."""
+    """No complete response was received."""
 
     reason: str
     sent: bool
-    """Whether the server may have acted: False only where the request provably never left."""
+    """Whether the server may have acted: False only if the request provably never left."""
 
 
 ResponseOrError = Response | TransportError

@@ -1,7 +1,7 @@
-"""The network edge: httpx lives here and nowhere else.
+"""``HttpTransport``: the only module that uses httpx.
 
-One try in, one ``Reply`` or ``Failure`` of :mod:`locoia_pat.http.messages` out.  Nothing of httpx leaves:
-a request holds the credential and an answer may hold a fresh token, and httpx's exceptions hold both.
+Each attempt returns a ``Response`` or a ``TransportError`` and nothing of httpx: its exceptions hold the request with
+the credential, and the response, which may hold a fresh token.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import truststore
 
 from locoia_pat.http.body import CONTENT_ENCODINGS, BodyReader
-from locoia_pat.http.deadline import AsyncDeadlineBackend, DeadlineBackend, deadline
+from locoia_pat.http.deadline import DeadlineBackend, deadline
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
 from locoia_pat.http.url import is_loopback
 from locoia_pat.secrets.secret import revealed
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from locoia_pat.secrets.secret import Secret
 
 _CONNECT_SECONDS = 10.0
 _HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(CONTENT_ENCODINGS)}
 _BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
-"""Where a message of h11 begins to repeat what came or went."""
+"""Where an error message of h11 begins to quote the bytes that were sent or received."""
 
-# httpx says with these that the request did not leave; everything else may have reached the server.
+# With these httpx says that the request did not leave; after any other the server may have received it.
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -49,12 +49,11 @@ _NOT_SENT = (
 _FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 
 
-_Transport = TypeVar("_Transport", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
-_url = lru_cache(maxsize=128)(httpx.URL)  # they hold no secret, and are most of what a request costs to make
+_url = lru_cache(maxsize=128)(httpx.URL)  # URLs hold no secret, and parsing them is most of the cost of a request
 
 
 class _Silence(logging.Filter):
-    """Keeps back what httpx and httpcore log of our exchanges: addresses, and the headers of answers as they are."""
+    """Drops what httpx and httpcore log of our exchanges: URLs, and response headers in clear."""
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  # logging's signature
         return deadline.get() is None
@@ -66,27 +65,27 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
 
 
 class HttpTransport:
-    """Sends requests to one API over connections that are kept."""
+    """Sends requests to one API and keeps its connections open.  Safe to share between threads."""
 
     def __init__(self, base_url: str) -> None:
-        self._ways = _Ways(_way, base_url)
+        self._pool = _TransportPool(base_url)
 
     def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
-        """One try, with the credential *header*, that takes *seconds* at most."""
-        before = deadline.set(time.monotonic() + seconds)
+        """Make one attempt, with the credential *header*, that takes at most *seconds*."""
+        outer = deadline.set(time.monotonic() + seconds)
         try:
-            return self._try(request, header, seconds)
+            return self._attempt(request, header, seconds)
         except _FAILURES as error:
-            return _failure(error)
+            return _transport_error(error)
         except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
             interrupt = error
         finally:
-            deadline.reset(before)
-        raise _bare(interrupt)
+            deadline.reset(outer)
+        raise _without_context(interrupt)
 
-    def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
-        with _built(request, header, seconds) as built:
-            response = self._ways.to(built.url).handle_request(built)
+    def _attempt(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
+        with _httpx_request(request, header, seconds) as sent:
+            response = self._pool.for_url(sent.url).handle_request(sent)
             try:
                 body = BodyReader(response.status_code, response.headers.raw)
                 for chunk in response.iter_raw():
@@ -98,110 +97,64 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close all connections."""
-        for transport in self._ways:
+        self._pool.close()
+
+
+class _TransportPool:
+    """One httpx transport for each host of an API, direct or through a proxy.
+
+    There is no httpx client around them: it would follow redirects, keep cookies and log, none of which may happen,
+    and would double the time of a call.  A connection is reused for five seconds, httpx's default, and never once the
+    server has closed it: a POST on it would look as if its response was lost.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._verify = _tls_context(base_url)
+        self._transports: dict[bytes, httpx.HTTPTransport] = {}
+        self._lock = threading.Lock()
+
+    def for_url(self, url: httpx.URL) -> httpx.HTTPTransport:
+        """Return the transport for the host of *url*, created on first use."""
+        host = url.netloc
+        with self._lock:
+            if host not in self._transports:
+                self._transports[host] = _new_transport(self._verify, _proxy(url))
+            return self._transports[host]
+
+    def close(self) -> None:
+        for transport in self._transports.values():
             transport.close()
 
 
-class AsyncHttpTransport:
-    """The same for async code."""
-
-    def __init__(self, base_url: str) -> None:
-        self._ways = _Ways(_async_way, base_url)
-
-    async def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
-        """One try, with the credential *header*, that takes *seconds* at most."""
-        before = deadline.set(time.monotonic() + seconds)
-        try:
-            return await self._try(request, header, seconds)
-        except _FAILURES as error:
-            return _failure(error)
-        except BaseException as error:  # noqa: BLE001  # raised again below, without its frames
-            interrupt = error
-        finally:
-            deadline.reset(before)
-        raise _bare(interrupt)
-
-    async def _try(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
-        with _built(request, header, seconds) as built:
-            response = await self._ways.to(built.url).handle_async_request(built)
-            try:
-                body = BodyReader(response.status_code, response.headers.raw)
-                async for chunk in response.aiter_raw():
-                    if not body.feed(chunk):
-                        break
-                return body.result()
-            finally:
-                await response.aclose()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        for transport in self._ways:
-            await transport.aclose()
-
-
-class _Ways(Generic[_Transport]):
-    """The ways to an API's hosts, directly or through a proxy, each with its own connections.
-
-    They are httpx's transports without a client around them: it would follow redirects, keep cookies and log, none of
-    which may happen here, and takes as long as all that is done here.  A connection is used again for five seconds,
-    httpx's default, and not once the server has closed it: else a POST on it would look as if its answer was lost.
-    """
-
-    def __init__(self, make: Callable[[ssl.SSLContext, str | None], _Transport], base_url: str) -> None:
-        self._make: Callable[[ssl.SSLContext, str | None], _Transport] = make
-        self._verify = _tls(base_url)
-        self._found: dict[bytes, _Transport] = {}
-        self._finding = threading.Lock()
-
-    def __iter__(self) -> Iterator[_Transport]:
-        return iter(self._found.values())
-
-    def to(self, url: httpx.URL) -> _Transport:
-        """The way to the host of *url*, which is looked for once."""
-        origin = url.netloc
-        with self._finding:
-            if origin not in self._found:
-                self._found[origin] = self._made(_proxy(url))
-            return self._found[origin]
-
-    def _made(self, proxy: str | None) -> _Transport:
-        try:
-            return self._make(self._verify, proxy)
-        except (ValueError, ImportError, httpx.InvalidURL):  # their words may hold the proxy's password
-            wrong = "the proxy of the environment is no http or https address, or needs httpx[socks]"
-        raise httpx.ProxyError(wrong)
-
-
-def _way(verify: ssl.SSLContext, proxy: str | None) -> httpx.HTTPTransport:
-    made = httpx.HTTPTransport(verify=verify, proxy=proxy)
-    made._pool._network_backend = DeadlineBackend()  # noqa: SLF001  # httpx hands none on to its pool
-    return made
-
-
-def _async_way(verify: ssl.SSLContext, proxy: str | None) -> httpx.AsyncHTTPTransport:
-    made = httpx.AsyncHTTPTransport(verify=verify, proxy=proxy)
-    made._pool._network_backend = AsyncDeadlineBackend()  # noqa: SLF001  # as above
-    return made
+def _new_transport(verify: ssl.SSLContext, proxy: str | None) -> httpx.HTTPTransport:
+    try:
+        transport = httpx.HTTPTransport(verify=verify, proxy=proxy)
+    except (ValueError, ImportError, httpx.InvalidURL):  # their messages may hold the proxy's password
+        message = "the proxy in the environment is not an http or https URL, or needs httpx[socks]"
+    else:
+        transport._pool._network_backend = DeadlineBackend()  # noqa: SLF001  # httpx has no option for it
+        return transport
+    raise httpx.ProxyError(message)
 
 
 def _proxy(url: httpx.URL) -> str | None:
-    """The proxy that the environment or the system names for *url*; this computer is never reached through one."""
+    """Return the proxy that the environment or the system names for *url*; a loopback host has none."""
     if is_loopback(url.host) or proxy_bypass(url.netloc.decode()):
         return None
     proxies = getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return found if not found or "://" in found else f"http://{found}"
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
-def _tls(base_url: str) -> ssl.SSLContext:
+def _tls_context(base_url: str) -> ssl.SSLContext:
     if base_url.startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody, and costs no reading of files
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it trusts nobody and reads no files
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @contextmanager
-def _built(request: Request, header: tuple[str, Secret], seconds: float) -> Iterator[httpx.Request]:
-    """*Request* for httpx; the credential is on it for its flight alone, so that what is left of it shows no token."""
+def _httpx_request(request: Request, header: tuple[str, Secret], seconds: float) -> Iterator[httpx.Request]:
+    """Yield *request* for httpx, with the credential on it only while it is sent."""
     seconds = max(seconds, 0.001)
     built = httpx.Request(
         request.method,
@@ -220,14 +173,14 @@ def _built(request: Request, header: tuple[str, Secret], seconds: float) -> Iter
         del built.headers[name]
 
 
-def _failure(error: Exception) -> TransportError:
+def _transport_error(error: Exception) -> TransportError:
     kind = type(error).__name__
-    late = isinstance(error, httpx.TimeoutException)
-    words = "it took too long" if late else " ".join(_BYTES.split(str(error))[0].split())[:300]
-    return TransportError(f"{kind}: {words}" if words else kind, sent=not isinstance(error, _NOT_SENT))
+    timed_out = isinstance(error, httpx.TimeoutException)
+    message = "it took too long" if timed_out else " ".join(_BYTES.split(str(error))[0].split())[:300]
+    return TransportError(f"{kind}: {message}" if message else kind, sent=not isinstance(error, _NOT_SENT))
 
 
-def _bare(error: BaseException) -> BaseException:
-    """*Error* without the frames and the other errors it carries, which hold the request and the answer."""
+def _without_context(error: BaseException) -> BaseException:
+    """Return *error* without its frames and chained errors, which hold the request and the response."""
     error.__context__ = error.__cause__ = None
     return error.with_traceback(None)

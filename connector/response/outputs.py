@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.http.retry import http_date
+from locoia_pat.http.retry import parse_http_date
 from locoia_pat.secrets.secret import MASK, Secret, redacted, usable
 from locoia_pat.spec.pattern import parts
 
@@ -179,7 +179,7 @@ def _time(value: object) -> dt.datetime | None:
     except OverflowError:  # at the very end of the calendar
         return None
     except ValueError:
-        return http_date(value)  # as Python's web frameworks write times in JSON by default
+        return parse_http_date(value)  # as Python's web frameworks write times in JSON by default
 
 
 def _rfc3339(time: dt.datetime) -> str:

@@ -224,7 +224,7 @@ def test_a_token_that_no_place_takes_is_revoked(
         result = owner.run(action, inputs, token_to=[Full()])
     assert (result.outcome, dict(result.secrets)) == (Outcome.NOT_STORED, {})
     assert result.problem is not None
-    why = f"full:1 did not take the token: no room for row 4 of {gitlab.url} in place of {replaced}"
+    why = f"full:1 did not store the token: no room for row 4 of {gitlab.url} in place of {replaced}"
     assert result.problem.message == why
     assert gitlab.calls[-1] == ("DELETE", "/api/v4/personal_access_tokens/4", None)
     assert [number for number, row in gitlab.rows.items() if row.revoked] == ([3, 4] if replaced else [4])

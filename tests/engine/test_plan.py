@@ -23,7 +23,7 @@ def test_a_plan_is_the_request_with_its_credential_masked() -> None:
         "url": "https://api.locoia.com/v1/personal-access-tokens/7/regenerate",
         "headers": {"accept": "application/json", "content-type": "application/json", "authorization": MASK},
         "body": {"expiration": None},
-        "retry": "sent once; up to 3 tries only where it provably never left, or after 429",
+        "retry": "sent once; up to 3 attempts only if the request provably never left, or after 429",
         "fills": [
             {
                 "place": "path",
@@ -45,7 +45,7 @@ def test_a_plan_of_a_request_without_a_body_has_none() -> None:
     action = CompiledAction(FOLDER.action("list_pats"))
     plan = Plan.of(action, action.request({}, "https://api.locoia.com/v1"), "X-Key", [])
     assert plan.body is None
-    assert plan.retry == "up to 3 tries: after a lost answer, 408, 429 and 5xx"
+    assert plan.retry == "up to 3 attempts: after a lost response, 408, 429 and 5xx"
     assert plan.fills == ()
     assert plan.curl == (
         f"curl --request GET --header 'accept: application/json' --header 'x-key: {MASK}'"

@@ -137,7 +137,7 @@ def test_one_place_is_enough_and_the_other_is_a_warning(tmp_path: Path) -> None:
         result = api.run("create_pat", CREATE, token_to=[f"file:{tmp_path}/doomed/a", f"file:{tmp_path}/b"])
     assert result.outcome is Outcome.DONE
     assert result.token_refs == (f"file:{tmp_path}/b#current",)
-    assert "did not take the token" in result.warnings[0]
+    assert "did not store the token" in result.warnings[0]
 
 
 def test_a_place_that_is_left_with_a_dead_secret_is_no_success(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_place_that_is_left_with_a_dead_secret_is_no_success(tmp_path: Path) -
         assert len(server.got) == 2  # the new one is not made useless
     assert (result.outcome, result.token_refs) == (Outcome.NOT_STORED, (f"file:{tmp_path}/b#current",))
     assert result.problem is not None
-    assert "doomed/a#current did not take the token" in result.problem.message
+    assert "doomed/a#current did not store the token" in result.problem.message
     assert read_ref(refs[1]) == result.token
 
 
@@ -176,7 +176,7 @@ def test_a_token_that_no_place_took_is_revoked_at_once(tmp_path: Path) -> None:
     assert [got.path for got in server.got][1:] == [f"/v1/personal-access-tokens/{ID}/regenerate"]
     assert server.got[1].json == {"expiration": 1}
     assert result.problem is not None
-    assert "made useless" in (result.problem.hint or "")
+    assert "revoked immediately" in (result.problem.hint or "")
     assert result.problem.next is None
     assert TOKEN not in str(result)
     with pytest.raises(NotStoredError) as raised:
@@ -196,7 +196,7 @@ def test_a_lost_token_whose_row_is_unknown_is_said_to_live(tmp_path: Path) -> No
     result, server = lost(tmp_path, minted=created(id=None))
     assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 1)
     assert result.problem is not None
-    assert "is live" in (result.problem.hint or "")
+    assert "is still active" in (result.problem.hint or "")
     assert result.problem.next is None
 
 

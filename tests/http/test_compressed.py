@@ -45,10 +45,10 @@ def test_a_packed_answer_is_read(content: bytes, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("content", "encoding", "told"),
     [
-        (gzip.compress(ROWS)[:-9], "gzip", "the answer ends before its end"),
-        (b"no gzip", "gzip", "the answer cannot be unpacked"),
-        (gzip.compress(gzip.compress(ROWS)), "gzip, gzip", "packed in a way that was not asked for"),
-        (ROWS, "br", "packed in a way that was not asked for"),
+        (gzip.compress(ROWS)[:-9], "gzip", "the response is truncated"),
+        (b"no gzip", "gzip", "the response cannot be decompressed"),
+        (gzip.compress(gzip.compress(ROWS)), "gzip, gzip", "a content encoding that was not asked for"),
+        (ROWS, "br", "a content encoding that was not asked for"),
         (gzip.compress(b" " * (MAX_RESPONSE_BYTES + 1)), "gzip", f"larger than {MAX_RESPONSE_BYTES} bytes"),
     ],
     ids=["cut", "no gzip", "twice", "another", "bomb"],

@@ -145,7 +145,7 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(wrong: str) ->
     with connector("https://api.locoia.com/v1") as api:
         result = api.run("create_pat", CREATE)
     assert result.outcome is Outcome.NOT_DONE
-    assert "the proxy of the environment is no http or https address" in str(result.problem)
+    assert "the proxy in the environment is not an http or https URL" in str(result.problem)
     assert "secret" not in str(result.to_dict())
 
 
@@ -205,7 +205,7 @@ def test_a_plan_needs_no_credential_and_shows_none() -> None:
             "authorization": "«secret»",
         },
         "body": CREATE,
-        "retry": "sent once; up to 3 tries only where it provably never left, or after 429",
+        "retry": "sent once; up to 3 attempts only if the request provably never left, or after 429",
         "fills": [
             {"place": f"body.{name}", "template": f"{{{{ {name} }}}}", "inputs": [name]}
             for name in ("expiration", "scopes", "note")

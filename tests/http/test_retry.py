@@ -1,4 +1,4 @@
-"""When to try again: the effect and the answer decide, the deadline rules."""
+"""When to try again: the effect and the answer decide, the timeout rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportE
 from locoia_pat.http.retry import (
     DEFAULT_TIMEOUT,
     MAX_ATTEMPTS,
-    http_date,
+    parse_http_date,
     retry_after,
     seconds_until_retry,
     server_time,
@@ -42,13 +42,13 @@ def _wait(
     method: Method,
     answer: ResponseOrError,
     *,
-    tries: int = 1,
-    spent: float = 0.0,
-    deadline: float = DEFAULT_TIMEOUT,
+    attempts: int = 1,
+    elapsed: float = 0.0,
+    timeout: float = DEFAULT_TIMEOUT,
     jitter: float = 0.0,
 ) -> float | None:
     return seconds_until_retry(
-        effect, method, answer, tries=tries, spent=spent, deadline=deadline, now=NOW, jitter=jitter
+        effect, method, answer, attempts=attempts, elapsed=elapsed, timeout=timeout, now=NOW, jitter=jitter
     )
 
 
@@ -95,12 +95,17 @@ def test_an_answer_that_would_come_again_does_not_repeat(effect: Effect, method:
 
 
 def test_there_are_three_tries() -> None:
-    assert [_wait("read", "GET", UNSENT, tries=tries) is None for tries in (1, 2, 3, 4)] == [False, False, True, True]
+    assert [_wait("read", "GET", UNSENT, attempts=attempts) is None for attempts in (1, 2, 3, 4)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert MAX_ATTEMPTS == 3
 
 
 def test_waits_double_and_chance_adds_up_to_as_much_again() -> None:
-    first, second = (_wait("read", "GET", LOST, tries=tries) for tries in (1, 2))
+    first, second = (_wait("read", "GET", LOST, attempts=attempts) for attempts in (1, 2))
     assert first == pytest.approx(0.2)
     assert second == pytest.approx(0.4)
     assert _wait("read", "GET", LOST, jitter=1.0) == pytest.approx(0.4)
@@ -116,39 +121,46 @@ def test_a_server_is_waited_for_as_long_as_it_asks_or_not_at_all(asked: str, wai
 
 def test_the_time_spent_counts_against_the_deadline() -> None:
     answer = _reply(429, {"retry-after": "10"})
-    assert _wait("create", "POST", answer, spent=49.0) == 10.0
-    assert _wait("create", "POST", answer, spent=50.0) is None
+    assert _wait("create", "POST", answer, elapsed=49.0) == 10.0
+    assert _wait("create", "POST", answer, elapsed=50.0) is None
 
 
 @given(
     effect=st.sampled_from(EFFECTS),
     method=st.sampled_from(METHODS),
     answer=any_answer,
-    tries=st.integers(1, 5),
-    spent=st.floats(0, 120),
-    deadline=st.floats(0, 100),
+    attempts=st.integers(1, 5),
+    elapsed=st.floats(0, 120),
+    timeout=st.floats(0, 100),
     jitter=st.floats(0, 1),
 )
 def test_no_wait_passes_the_deadline(
-    *, effect: Effect, method: Method, answer: ResponseOrError, tries: int, spent: float, deadline: float, jitter: float
+    *,
+    effect: Effect,
+    method: Method,
+    answer: ResponseOrError,
+    attempts: int,
+    elapsed: float,
+    timeout: float,
+    jitter: float,
 ) -> None:
-    seconds = _wait(effect, method, answer, tries=tries, spent=spent, deadline=deadline, jitter=jitter)
+    seconds = _wait(effect, method, answer, attempts=attempts, elapsed=elapsed, timeout=timeout, jitter=jitter)
     if seconds is not None:
         assert seconds >= 0
-        assert spent + seconds < deadline
-        assert tries < MAX_ATTEMPTS
+        assert elapsed + seconds < timeout
+        assert attempts < MAX_ATTEMPTS
 
 
 @given(
     effect=st.sampled_from([effect for effect in EFFECTS if effect != "read"]),
     method=st.sampled_from(["POST", "PATCH"]),
     answer=any_answer,
-    tries=st.integers(1, 5),
+    attempts=st.integers(1, 5),
 )
 def test_a_post_that_may_have_arrived_is_never_repeated(
-    effect: Effect, method: Method, answer: ResponseOrError, tries: int
+    effect: Effect, method: Method, answer: ResponseOrError, attempts: int
 ) -> None:
-    if _wait(effect, method, answer, tries=tries) is not None:
+    if _wait(effect, method, answer, attempts=attempts) is not None:
         match answer:
             case TransportError(sent=sent):
                 assert not sent
@@ -212,7 +224,7 @@ def test_the_time_is_the_servers_else_ours() -> None:
     ids=ascii,
 )
 def test_a_date_of_http_is_a_time_in_utc(text: str, time: dt.datetime | None) -> None:
-    found = http_date(text)
+    found = parse_http_date(text)
     assert found == time
     assert found is None or found.utcoffset() == dt.timedelta(0)
 
@@ -230,9 +242,9 @@ def in_tokyo() -> Iterator[None]:
 @pytest.mark.usefixtures("in_tokyo")
 @pytest.mark.parametrize("zone", ["", " GMT", " -0000", " +0000"])
 def test_a_date_without_a_zone_is_utc_wherever_this_computer_stands(zone: str) -> None:
-    assert http_date(f"Wed, 21 Oct 2015 07:28:00{zone}") == dt.datetime(2015, 10, 21, 7, 28, tzinfo=dt.UTC)
+    assert parse_http_date(f"Wed, 21 Oct 2015 07:28:00{zone}") == dt.datetime(2015, 10, 21, 7, 28, tzinfo=dt.UTC)
 
 
 @given(times)
 def test_every_date_of_http_is_read_back(time: dt.datetime) -> None:
-    assert http_date(format_datetime(time)) == time
+    assert parse_http_date(format_datetime(time)) == time

@@ -251,7 +251,7 @@ def test_a_place_that_another_step_has_filled_meanwhile_keeps_what_it_has(
     assert (fast.outcome, late.outcome) == (Outcome.DONE, Outcome.NOT_STORED)
     assert late.problem is not None
     assert "another token was put there since it was looked at" in late.problem.message
-    assert "made useless at once" in (late.problem.hint or "")
+    assert "revoked immediately" in (late.problem.hint or "")
     assert accepted(place, read_ref(refs[kind]))
 
 

@@ -14,7 +14,7 @@ import pytest
 from locoia_pat import InvalidError, Secret, SpecError
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.http.exchange_types import Response
-from locoia_pat.http.retry import http_date
+from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import validate_base_url
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Outcome
@@ -73,7 +73,7 @@ SECRET_OUTPUT = {"token": {"type": "text", "secret": "once"}, "ends": {"type": "
     ],
 )
 def test_a_date_that_no_calendar_holds_costs_no_token(date: str) -> None:
-    assert http_date(date) is None
+    assert parse_http_date(date) is None
     verdict = judged(SECRET_OUTPUT, {"token": TOKEN}, {"date": date})
     assert verdict.secrets["token"] == Secret(TOKEN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import traceback
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from locoia_pat import AsyncConnector, Connector, Outcome, Secret
+from locoia_pat import Connector, Outcome, Secret
 from locoia_pat.http import transport as executor_module
 from locoia_pat.http.exchange_types import Request
-from locoia_pat.http.transport import AsyncHttpTransport, HttpTransport
+from locoia_pat.http.transport import HttpTransport
 from tests.support.canaries import CREATE, ODD, auth_of, leaks, minted
 from tests.support.loopback import answer, drop, serving
 
@@ -46,31 +45,6 @@ def test_a_request_that_was_kept_holds_no_token_any_more(name: str, monkeypatch:
     assert leaks(kept(held)) == []
 
 
-@pytest.mark.parametrize("name", ENDS)
-def test_a_request_that_was_kept_in_async_code_holds_no_token_any_more(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script, outcome = ENDS[name]
-    held: list[Any] = []
-    handle = httpx.AsyncHTTPTransport.handle_async_request
-
-    async def listening(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        held.append(request)
-        response = await handle(transport, request)
-        held.append(response)
-        return response
-
-    async def main(url: str) -> Outcome:
-        async with AsyncConnector(auth_of(ODD), base_url=url) as api:
-            return (await api.run("create_pat", CREATE)).outcome
-
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", listening)
-    with serving(script) as server:
-        assert asyncio.run(main(server.url)) is outcome
-    assert held != []
-    assert leaks(kept(held)) == []
-
-
 def interrupting(*_: object, **__: object) -> object:
     """A network library in which somebody presses Ctrl-C while it holds an answer."""
     body = ODD.minted
@@ -93,20 +67,3 @@ def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkey
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
     assert {*frames(caught.value)} <= {__file__, executor_module.__file__}
     assert not any(frame.name == "interrupting" for frame in traceback.extract_tb(caught.value.__traceback__))
-
-
-def test_an_interrupt_leaves_the_async_executor_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def main() -> BaseException:
-        executor = AsyncHttpTransport("http://127.0.0.1:1/v1")
-        try:
-            await executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
-        except KeyboardInterrupt as error:
-            return error
-        finally:
-            await executor.close()
-        raise AssertionError("nothing was raised")
-
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", interrupting)
-    error = asyncio.run(main())
-    assert (error.__context__, error.__cause__) == (None, None)
-    assert not any(frame.name == "interrupting" for frame in traceback.extract_tb(error.__traceback__))

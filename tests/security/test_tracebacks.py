@@ -189,11 +189,12 @@ def test_ctrl_c_while_an_answer_is_read_shows_no_token(
     assert list(tmp_path.iterdir()) == []
 
 
-async def of_task(url: str, auth: ConnectorAuth, ready: asyncio.Event) -> BaseException:
+async def of_task(url: str, auth: ConnectorAuth, ready: asyncio.Event, cancelled: Callable[[], None]) -> BaseException:
     async with AsyncConnector(auth, base_url=url) as api:
         task = asyncio.create_task(api.run("create_pat", CREATE))
         await ready.wait()
         task.cancel()
+        cancelled()
         try:
             await task
         except BaseException as error:  # noqa: BLE001  # as above
@@ -208,7 +209,7 @@ def test_a_task_that_is_cancelled_while_an_answer_is_read_shows_no_token(pair: C
         half = Half(pair, lambda: loop.call_soon_threadsafe(ready.set))
         with serving(half) as server:
             try:
-                return await of_task(server.url, auth_of(pair), ready)
+                return await of_task(server.url, auth_of(pair), ready, half.over.set)
             finally:
                 half.over.set()
 
@@ -218,20 +219,28 @@ def test_a_task_that_is_cancelled_while_an_answer_is_read_shows_no_token(pair: C
     assert leaks(log.text) == []
 
 
-def test_a_time_limit_around_async_code_shows_no_token() -> None:
-    async def limited(url: str, auth: ConnectorAuth) -> BaseException:
-        try:
-            async with AsyncConnector(auth, base_url=url) as api, asyncio.timeout(0.2):
-                await api.run("create_pat", CREATE)
-        except TimeoutError as error:
-            return error
-        raise AssertionError("nothing was raised")
+async def of_limit(url: str, auth: ConnectorAuth, limit: asyncio.Timeout) -> BaseException:
+    try:
+        async with AsyncConnector(auth, base_url=url) as api, limit:
+            await api.run("create_pat", CREATE)
+    except TimeoutError as error:
+        return error
+    raise AssertionError("nothing was raised")
 
-    half = Half(ODD, lambda: None)
-    with serving(half) as server:
-        error = asyncio.run(limited(server.url, auth_of(ODD)))
-        half.over.set()
-    assert leaks(answers(error)) == []
+
+def test_a_time_limit_around_async_code_shows_no_token() -> None:
+    async def main() -> BaseException:
+        limit, loop = asyncio.timeout(None), asyncio.get_running_loop()
+
+        def expire() -> None:
+            limit.reschedule(loop.time())
+            loop.call_soon(half.over.set)  # after the task was cancelled
+
+        half = Half(ODD, lambda: loop.call_soon_threadsafe(expire))
+        with serving(half) as server:
+            return await of_limit(server.url, auth_of(ODD), limit)
+
+    assert leaks(answers(asyncio.run(main()))) == []
 
 
 def spaced() -> Secret:
