@@ -1,6 +1,8 @@
 """What a Personal Access Token is: typed functions over the specs, and the API page's tables.
 
 >>> from locoia_pat.actions import create_pat, list_pats, regenerate_pat
+
+Names are loaded when they are first used (PEP 562), so importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -8,17 +10,24 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.actions.create_pat import create_pat
-from locoia_pat.actions.list_pats import list_pats
-from locoia_pat.actions.regenerate_pat import regenerate_pat
-
 if TYPE_CHECKING:
-    from locoia_pat.actions.audit_pats import audit_pats
-    from locoia_pat.actions.ensure_pat import ensure_pat
+    from locoia_pat.actions.managed import ensure_pat, retire_pat, rotate_pat
     from locoia_pat.actions.models import ManagedToken, MintedToken, PersonalAccessToken
-    from locoia_pat.actions.retire_pat import retire_pat
-    from locoia_pat.actions.revoke_pat import revoke_pat
-    from locoia_pat.actions.rotate_pat import rotate_pat
+    from locoia_pat.actions.tokens import audit_pats, create_pat, list_pats, regenerate_pat, revoke_pat
+
+_MODULES = {
+    "ManagedToken": "models",
+    "MintedToken": "models",
+    "PersonalAccessToken": "models",
+    "audit_pats": "tokens",
+    "create_pat": "tokens",
+    "ensure_pat": "managed",
+    "list_pats": "tokens",
+    "regenerate_pat": "tokens",
+    "retire_pat": "managed",
+    "revoke_pat": "tokens",
+    "rotate_pat": "managed",
+}
 
 __all__ = [
     "ManagedToken",
@@ -34,12 +43,9 @@ __all__ = [
     "rotate_pat",
 ]
 
-_MODELS = ("ManagedToken", "MintedToken", "PersonalAccessToken")
-
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{'models' if name in _MODELS else name}", __name__), name)
-    globals()[name] = value  # an action has the name of its module, which an import would leave here
+    value = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
     return value

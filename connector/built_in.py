@@ -6,11 +6,11 @@ The engine knows no token API, so it names this code as strings and imports it w
 from __future__ import annotations
 
 SUPER_ACTIONS = {
-    "ensure_pat": "locoia_pat.actions.ensure_pat:run",
-    "rotate_pat": "locoia_pat.actions.rotate_pat:run",
-    "retire_pat": "locoia_pat.actions.retire_pat:run",
-    "revoke_pat": "locoia_pat.actions.revoke_pat:run",
-    "audit_pats": "locoia_pat.actions.audit_pats:run",
+    "ensure_pat": "locoia_pat.actions.managed:run_ensure_pat",
+    "rotate_pat": "locoia_pat.actions.managed:run_rotate_pat",
+    "retire_pat": "locoia_pat.actions.managed:run_retire_pat",
+    "revoke_pat": "locoia_pat.actions.tokens:run_revoke_pat",
+    "audit_pats": "locoia_pat.actions.tokens:run_audit_pats",
 }
 """By the name in a spec's ``super``: a function of a connector and checked inputs that returns a Result."""
 

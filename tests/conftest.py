@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,14 @@ settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
-def clean_environment() -> Iterator[None]:
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No variable of the machine reaches a test, and none of a test reaches the next."""
     before = dict(os.environ)
     for name in list(os.environ):
         if name.startswith("LOCOIA_") or name.upper().endswith("_PROXY"):
             del os.environ[name]
     os.environ["LOCOIA_PAT_PACKS"] = "/nowhere/packs"  # what is installed on the machine is no test's
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.getbasetemp() / "state" / secrets.token_hex(8))
     yield
     os.environ.clear()
     os.environ.update(before)

@@ -13,15 +13,15 @@ from locoia_pat.actions.doctor import local_checks as here
 from locoia_pat.actions.doctor.api_checks import api
 from locoia_pat.actions.doctor.findings import Finding
 from locoia_pat.actions.lifecycle.capabilities import LATER, UNKNOWN, CapabilityFile
-from locoia_pat.actions.lifecycle.driver import managed_of
-from locoia_pat.state.inspect import look as look_at_state
+from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.state.inspect import inspect_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locoia_pat.actions.lifecycle.capabilities import ApiFacts
     from locoia_pat.connector import RecordingConnector
-    from locoia_pat.state.inspect import Look
+    from locoia_pat.state.inspect import StateReport
 
 OLD = dt.timedelta(days=180)
 """After which what was measured may be true no more."""
@@ -54,45 +54,43 @@ def look(connector: RecordingConnector, source: str, *, check: str | None, addre
     if base_url is not None:
         yield Finding("address", "ok", base_url)
         yield from api(connector, source, check)
-    seen = look_at_state()
+    seen = inspect_state()
     yield from state(seen)
     yield from places(seen, connector.auth_ref)
     if base_url is not None and seen.trouble is None:
         yield from capabilities(seen.folder, base_url)
 
 
-def state(seen: Look) -> Iterator[Finding]:
+def state(seen: StateReport) -> Iterator[Finding]:
     """The folder, what is under way in it, and who is at work."""
     if seen.trouble is not None:
         hint = "name a folder that you may write to by LOCOIA_PAT_STATE"
         yield Finding("state", "problem", f"{seen.folder}: {seen.trouble}", hint)
     else:
         yield Finding("state", "ok", str(seen.folder) if seen.exists else f"{seen.folder}, made when it is needed")
-    for path, mode in seen.open:
+    for path, mode in seen.open_to_others:
         yield here.permissions(path, mode)
     now = dt.datetime.now(dt.UTC)
     for base_url, name, found in seen.names:
         yield _name(base_url, name, found, now)
     for held in seen.leases:
-        until = dt.datetime.fromtimestamp(held.until, dt.UTC).strftime("%H:%M:%SZ")
-        told = "its process is gone, so it is free" if held.gone else f"until {until}"
-        yield Finding("lease", "note", f"{held.name}: by process {held.process}; {told}")
+        yield Finding("lease", "note", f"{held.name}: held by {held.process}, since {held.since}")
 
 
 def _name(base_url: str, name: str, found: Mapping[str, Any], now: dt.datetime) -> Finding:
-    managed = managed_of(dict(found))
+    entry = JournalEntry.from_json(found)
     what = f"name {name}"
-    if managed.doing is not None:
-        return Finding(what, "problem", f"{managed.doing} is not finished, at {base_url}", _RECONCILE)
-    overdue = [row for row in managed.retire if row.due <= now]
+    if entry.operation is not None:
+        return Finding(what, "problem", f"{entry.operation} is not finished, at {base_url}", _RECONCILE)
+    overdue = [row for row in entry.retirements if row.due <= now]
     if overdue:
         return Finding(what, "problem", f"{len(overdue)} old tokens are due to be retired, at {base_url}", _RECONCILE)
-    return Finding(what, "ok", f"{'ended' if managed.ended else 'nothing under way'}, at {base_url}")
+    return Finding(what, "ok", f"{'ended' if entry.ended else 'nothing under way'}, at {base_url}")
 
 
-def places(seen: Look, auth_ref: str | None) -> Iterator[Finding]:
+def places(seen: StateReport, auth_ref: str | None) -> Iterator[Finding]:
     """The files that hold tokens: those of managed names, and the credential's own."""
-    refs: list[str] = [ref for _, _, found in seen.names if not found["ended"] for ref in found["places"]]
+    refs: list[str] = [ref for _, _, found in seen.names if not found["ended"] for ref in found["stores"]]
     for ref in dict.fromkeys(refs + [ref for ref in [auth_ref] if ref]):
         scheme, _, rest = ref.partition(":")
         if scheme not in _PATHS:

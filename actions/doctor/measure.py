@@ -117,12 +117,13 @@ class Measurement:
 
     def _alone(self, work: Callable[[Bench], Result | None]) -> Result:
         """Do *work* while no other measurement does; what was left by one that was killed is cleared up before."""
-        if not self._lease.take(self._wait):
-            problem = Problem("busy", "another measurement is under way", hint="It is safe to repeat.")
+        if not self._lease.acquire(self._wait):
+            message = f"another measurement is in progress: {self._lease.describe_holder()}"
+            problem = Problem("busy", message, hint="It is safe to retry.")
             return Result("doctor", Outcome.NOT_DONE, self._api, problem=problem)
         run = MeasurementRun(base64.b32encode(secrets.token_bytes(10)).decode(), rfc3339(self._now()))
         options: dict[str, Any] = {"scopes": self._scopes, "patience": self._patience, "now": self._now}
-        bench = Bench(self._connector, run, self._journal, self._lease, **options)
+        bench = Bench(self._connector, run, self._journal, **options)
         try:
             self._known = self._kept.read(self._api)  # another one may have ended meanwhile
             self._sweep(bench)
@@ -130,7 +131,7 @@ class Measurement:
             self._attempts = bench.attempts
         finally:
             bench.close()
-            self._lease.give_back()
+            self._lease.release()
         return self._told(stopped)
 
     def _measured(self, bench: Bench) -> Result | None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import ConnectorAuth, Outcome, Problem, Result
+from locoia_pat import ConnectorAuth, Outcome, Result
 from locoia_pat.actions.doctor.probe_call import Came, Throwaway
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from locoia_pat import Secret
     from locoia_pat.actions.lifecycle.capabilities import MeasurementRun
     from locoia_pat.connector import RecordingConnector
-    from locoia_pat.state.lease import Lease
 
 DAYS = 1
 """How long a throw-away row lives: the least the API page allows."""
@@ -43,7 +42,6 @@ class Bench:
         connector: RecordingConnector,
         run: MeasurementRun,
         keep: Callable[[MeasurementRun], None],
-        lease: Lease,
         *,
         scopes: Sequence[str],
         patience: float,
@@ -55,7 +53,6 @@ class Bench:
             connector: what calls the API.
             run: the operation; it is journalled before the first row is made.
             keep: journals how it stands.
-            lease: held while it goes on.
             scopes: what rows are made for.
             patience: seconds to wait for something to show up in the list.
             now: this computer's time.
@@ -74,7 +71,6 @@ class Bench:
         """The rows that were listed before."""
         self._connector = connector
         self._keep = keep
-        self._lease = lease
         self._now = now
         self._others: list[tuple[Secret, RecordingConnector]] = []
         self._made = 0
@@ -138,9 +134,6 @@ class Bench:
             pause = min(pause * 1.25, 2.0)
 
     def _call(self, action: str, inputs: dict[str, Any], by: Secret | None) -> Came:
-        if not self._lease.hold():
-            problem = Problem("busy", "the lease was lost to another process", hint="It is safe to repeat.")
-            raise StoppedError(Result("doctor", Outcome.NOT_DONE, self._connector.base_url, problem=problem))
         connector = self._connector if by is None else self._as(by)
         connector.exchanges.clear()
         before, self.uncertain = self.uncertain, True  # for the case that it is interrupted

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions.fleet.waves import Stop, waves
-from locoia_pat.actions.lifecycle import machine
-from locoia_pat.actions.lifecycle.run import tended
+from locoia_pat.actions.lifecycle.driver import run_protocol
+from locoia_pat.actions.lifecycle.rotation import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,8 +67,9 @@ def _ensured(lookout: Lookout, token: Token, **options: Any) -> Result:
     owner = lookout.owner(token)
     if owner.problem is not None and not owner.rows:
         return Result("ensure_pat", Outcome.NOT_DONE, problem=owner.problem)
-    wanted = lookout.fleet.wanted(token)
-    return tended("ensure_pat", machine.ensure, owner.connector, wanted, token.to, state=lookout.state, **options)
+    desired = lookout.fleet.wanted(token)
+    stores = token.to
+    return run_protocol("ensure_pat", ensure, owner.connector, desired, stores, state=lookout.state, **options)
 
 
 def _skipped(why: str) -> Result:

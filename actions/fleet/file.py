@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from locoia_pat.actions.fleet.waves import lifetime
-from locoia_pat.actions.lifecycle.desired import wanted_of
+from locoia_pat.actions.lifecycle.desired import parse_desired
 from locoia_pat.actions.scopes import ALL
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError
@@ -22,7 +22,7 @@ from locoia_pat.spec.parse import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locoia_pat.actions.lifecycle.tending import Wanted
+    from locoia_pat.actions.lifecycle.desired import DesiredToken
 
 TIMES = 64
 """So many times a spec's limits: some ten thousand tokens."""
@@ -74,7 +74,7 @@ class Fleet(Located):
         """Where the credential of *token* stands; None for that of the command."""
         return token.auth or self.defaults.auth
 
-    def wanted(self, token: Token) -> Wanted:
+    def wanted(self, token: Token) -> DesiredToken:
         """What is asked of *token*.
 
         Raises:
@@ -84,7 +84,7 @@ class Fleet(Located):
         defaults = self.defaults
         days = lifetime(token.name, token.expiration or defaults.expiration)
         within = defaults.renew_within if token.renew_within is None else token.renew_within
-        return wanted_of(
+        return parse_desired(
             name=token.name,
             scopes=token.scopes,
             note=token.note,

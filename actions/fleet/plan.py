@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
 from locoia_pat.actions.fleet.waves import Turn
-from locoia_pat.actions.lifecycle.driver import managed_of
-from locoia_pat.actions.lifecycle.effects import Managed
-from locoia_pat.actions.lifecycle.replicas import Places
-from locoia_pat.actions.lifecycle.rows import own_row
-from locoia_pat.actions.lifecycle.tending import is_replaced
-from locoia_pat.actions.lifecycle.upkeep import is_due, strangers
+from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.known_rows import credential_row_id
+from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_due, is_replaced
+from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.stores import spot
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ class Owner:
         listed = self.connector.run("list_pats")
         self.problem = listed.problem
         self.now = listed.at or self.now
-        self.id = own_row(self.connector) if listed.problem is None else None
+        self.id = credential_row_id(self.connector) if listed.problem is None else None
         self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
         return self
 
@@ -147,11 +145,11 @@ class Lookout:
     def _seen(self, token: Token, owner: Owner) -> Seen:
         api = owner.connector.base_url
         known = self.state.load(api, token.name)
-        managed = managed_of(known) if known else Managed(token.name, self.state.owner)
+        journal = JournalEntry.from_json(known) if known else JournalEntry(token.name, self.state.owner)
         try:
-            places = Places([owner.connector.open_sink(ref) for ref in token.to], self.state, api, token.name)
-            current = places.look(managed, take_over=token.take_over).current
-            left = places.left(known["places"] if known else (), owner.connector.open_sink)
+            replicas = TokenReplicas([owner.connector.open_sink(ref) for ref in token.to], self.state, api, token.name)
+            current = replicas.read_latest(journal, take_over=token.take_over).current
+            left = replicas.find_abandoned(known["stores"] if known else (), owner.connector.open_sink)
         except (ConnectorError, OSError, ValueError) as error:
             why = error.problem.message if isinstance(error, ConnectorError) else str(error)
             return Seen(token.name, owner.name, "blocked", why)
@@ -159,27 +157,27 @@ class Lookout:
             return Seen(token.name, owner.name, "blocked", f"it stands at {left}, which is not named here")
         id_ = current.id if current else None
         row = owner.rows.get(id_ or "", {})
-        due = min((retire.due for retire in managed.retire), default=None)
-        step, why = self._step(token, owner, managed, current)
+        due = min((row.due for row in journal.retirements), default=None)
+        step, why = self._step(token, owner, journal, current)
         if step == "none" and not row:
             why = "its row is not listed"
         return Seen(token.name, owner.name, step, why, id_, row.get("expires_in_days"), due)
 
-    def _step(self, token: Token, owner: Owner, managed: Managed, current: Entry | None) -> tuple[Step, str]:
+    def _step(self, token: Token, owner: Owner, journal: JournalEntry, current: Entry | None) -> tuple[Step, str]:
         """What :func:`ensure_pat` would do."""
-        if managed.doing is not None:
-            return "finish", f"{managed.doing} was begun"
-        others = strangers(owner.rows.values(), managed)
-        strange = current is not None and not managed.knows(current)
+        if journal.operation is not None:
+            return "finish", f"{journal.operation} was begun"
+        others = foreign_rows(owner.rows.values(), journal)
+        strange = current is not None and not journal.owns(current)
         if (strange or others) and not token.take_over:
             return "blocked", " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
         if current is None or strange:
             return "create", "it is taken over" if strange or others else ""
-        if {*token.scopes} != {*managed.scopes}:
-            return ("rescope" if token.change_scopes else "blocked"), f"it has {', '.join(managed.scopes)}"
+        if {*token.scopes} != {*journal.scopes}:
+            return ("rescope" if token.change_scopes else "blocked"), f"it has {', '.join(journal.scopes)}"
         row = owner.rows.get(current.id or "", {})
         if is_replaced(current, row):
             return "renew", "its secret was replaced"
         if is_due(current, row, self.fleet.wanted(token), owner.now):
             return "renew", ""
-        return ("retire" if any(retire.due <= owner.now for retire in managed.retire) else "none"), ""
+        return ("retire" if any(row.due <= owner.now for row in journal.retirements) else "none"), ""

@@ -1,47 +1,71 @@
-"""What a caller asks of a managed name, checked before anything is sent."""
+"""The desired state of a managed token: what a caller asks for, checked before anything is sent."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from locoia_pat.actions.lifecycle.marker import NAME, room
-from locoia_pat.actions.lifecycle.tending import Wanted
+from locoia_pat.actions.lifecycle.marker import NAME, max_text_length
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def wanted_of(**inputs: Any) -> Wanted:
-    """The wishes in *inputs*.
+
+@dataclass(frozen=True, slots=True)
+class DesiredToken:
+    """What a caller asks for under a name."""
+
+    name: str
+    scopes: Sequence[str] = ()
+    expiration: int = 30
+    """Days."""
+    note: str = ""
+    renew_within: float | None = None
+    """Days left at which a token is renewed; a third of its lifetime by default."""
+    overlap: float = 24
+    """Hours for which the previous token keeps working."""
+    change_scopes: bool = False
+    take_over: bool = False
+    replaces: str | None = None
+    """The id of a row, created by hand, that the managed token replaces."""
+    self_rotating: bool = False
+    """Whether the managed token itself is the rotator."""
+
+
+def parse_desired(**inputs: Any) -> DesiredToken:
+    """Check *inputs* and return them as the desired token.
 
     Raises:
-        InvalidError: the name is none, the note does not fit beside its marker, or the token would never expire.
+        InvalidError: the name is invalid, the note leaves no room for its marker, or the token would never expire.
 
     """
     name = inputs["name"]
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise invalid(
-            f"{describe_value(name)} is no name of a managed token",
+            f"{describe_value(name)} is not a valid name for a managed token",
             field="name",
-            hint="It has up to 64 small letters, digits, dots, hyphens and underscores, and begins and ends with a "
-            "letter or a digit.",
+            hint="Use up to 64 lowercase letters, digits, dots, hyphens and underscores; begin and end with a letter "
+            "or a digit.",
         )
     if "expiration" in inputs and inputs["expiration"] is None:
         raise invalid(
-            "a managed token expires: its expiry shows whether a lost renewal happened",
+            "a managed token must expire: its expiry shows whether a renewal with a lost response took effect",
             field="expiration",
-            hint="Give days, such as 30; it is renewed in time.",
+            hint="Give days, such as 30; the token is renewed in time.",
         )
-    if len(inputs.get("note") or "") > room(name):
+    if len(inputs.get("note") or "") > max_text_length(name):
         raise invalid(
-            f"is longer than {room(name)} characters, which is the room beside the marker in the note",
+            f"is longer than {max_text_length(name)} characters, the room that the marker leaves in the note",
             field="note",
-            hint="A marker with name, slot, operation and owner stands behind it.",
+            hint="A marker with name, slot, operation and owner is appended to it.",
         )
     within = inputs.get("renew_within")
     if within is not None and within >= inputs["expiration"]:
         raise invalid(
-            f"is {within} days, and the token lives for {inputs['expiration']}: it would be renewed by every call",
+            f"is {within} days, but the token lives for {inputs['expiration']}: every call would renew it",
             field="renew_within",
-            hint="Give fewer days than its lifetime, or leave it out: a third of it is the default.",
+            hint="Give fewer days than its lifetime, or leave it out: the default is a third of it.",
         )
-    return Wanted(**{key: value for key, value in inputs.items() if value is not None})
+    return DesiredToken(**{key: value for key, value in inputs.items() if value is not None})

@@ -1,6 +1,6 @@
-"""What the machines of :mod:`.protocols` ask for, done for real: the API, the places, the journal, the lease.
+"""Performs the effects of a protocol for real: API, token stores, journal and lease; and reports how it ended.
 
-The one driver: it knows nothing of what a rotation is.
+The driver knows nothing of what a rotation is.
 """
 
 from __future__ import annotations
@@ -10,54 +10,99 @@ import datetime as dt
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Problem, Result
+from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.actions.lifecycle.capabilities import Capabilities, CapabilityFile
 from locoia_pat.actions.lifecycle.effects import (
     UNREADABLE,
-    Call,
-    Done,
-    Keep,
-    Load,
-    Managed,
-    Retire,
+    AcquireLease,
+    CallApi,
+    Finished,
+    JournalEntry,
+    LoadState,
     Snapshot,
-    Take,
-    Write,
+    StoreRecord,
+    WaitInFlight,
+    WriteJournal,
 )
-from locoia_pat.actions.lifecycle.replicas import Places
+from locoia_pat.actions.lifecycle.known_rows import credential_row_id
+from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.outcomes import invalid
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
-    from locoia_pat.actions.lifecycle.effects import Effect, Machine
+    from locoia_pat.actions.lifecycle.desired import DesiredToken
+    from locoia_pat.actions.lifecycle.effects import Effect, StopReason
+    from locoia_pat.actions.lifecycle.rotation import Protocol
+    from locoia_pat.outcomes import Code
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.stores import Sink
     from locoia_pat.stores.record import Record
 
 SETTLE = 2.0
-"""Seconds for a request whose answer was lost to arrive; the answers themselves were waited for before."""
+"""Seconds to wait for a request whose response was lost; the response itself was waited for before."""
+
+_PROBLEMS: dict[StopReason, tuple[Outcome, Code, str]] = {
+    "busy": (Outcome.NOT_DONE, "busy", "It is safe to retry."),
+    "not_stored": (
+        Outcome.NOT_STORED,
+        "not_stored",
+        "Run it again: the new token is replaced, and no working token is lost.",
+    ),
+    "unsafe": (Outcome.INVALID, "unsafe", "Rotate without in_place, or name another credential."),
+    "unmarked": (Outcome.INVALID, "unsafe", "Use create_pat. If the API has changed: locoia-pat doctor --measure."),
+    "not_found": (Outcome.INVALID, "not_found", "ensure_pat creates it."),
+    "nothing_to_replace": (Outcome.INVALID, "not_found", "locoia-pat run list_pats lists the rows."),
+    "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
+    "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true creates new rows with these scopes."),
+    "journal": (Outcome.NOT_DONE, "unavailable", "Nothing was sent; it is safe to retry."),
+    "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was started."),
+}
+_SAME_STORE = "Read it from the store that is written: give --auth and --token-to the same one."
 
 
-_SAME_PLACE = "Read it from the place that is written: --auth and --token-to name the same place."
+def run_protocol(
+    action: str,
+    protocol: Protocol,
+    connector: Connector,
+    desired: DesiredToken,
+    stores: Sequence[str | Sink],
+    **options: Any,
+) -> Result:
+    """Run *protocol* for a name and return how it ended as the result of *action*.
 
+    Args:
+        action: the name that the result carries.
+        protocol: one of :mod:`.rotation`.
+        connector: the rotator.
+        desired: the desired token.
+        stores: the token stores of the name.
+        options: ``state``, ``wait``, ``settle`` and ``ending`` of :class:`Driver`.
 
-class BusyError(Exception):
-    """The lease was lost: somebody else works on the name."""
+    """
+    try:
+        driver = Driver(connector, desired.name, stores, take_over=desired.take_over, **options)
+        desired = replace(desired, self_rotating=connector.auth_ref in driver.replicas.refs)
+        if desired.replaces is not None and desired.replaces == credential_row_id(connector):
+            raise credential_would_expire("the token of that row", "Name another credential.", field="replaces")
+    except ConnectorError as error:
+        return Result(action, error.outcome, problem=error.problem)
+    return driver.to_result(action, driver.run(under_lease(protocol, desired)))
 
 
 class Driver:
-    """Runs machines for one name."""
+    """Runs protocols for one name."""
 
     def __init__(
         self,
         connector: Connector,
         name: str,
-        places: Sequence[str | Sink],
+        stores: Sequence[str | Sink],
         *,
         state: State | None = None,
         wait: float = 60,
@@ -65,25 +110,25 @@ class Driver:
         take_over: bool = False,
         ending: bool = False,
     ) -> None:
-        """Work on *name* with the credential of *connector* and the tokens in *places*.
+        """Work on *name* with the credential of *connector* and the tokens in *stores*.
 
         Args:
             connector: the rotator.
-            name: the name.
-            places: where its token is stored, each with the same record.
+            name: the managed name.
+            stores: the token stores of the name; each holds the same record.
             state: the journal and the leases; by default the user's.
             wait: seconds to wait for the lease.
-            settle: seconds a request whose answer was lost gets to arrive.
-            take_over: whether a place may hold a token that is not known to be of this name.
-            ending: whether the name is to end, so that places are only emptied.
+            settle: seconds to wait for a request whose response was lost.
+            take_over: whether a store may hold a token that is not known to be of this name.
+            ending: whether the name is to end, so that stores are only emptied.
 
         Raises:
-            InvalidError: a place or the state cannot be used.
+            InvalidError: a store or the state folder cannot be used.
 
         """
-        if not places:
+        if not stores:
             raise invalid(
-                "there is no place for the token of this name",
+                "no token store is given for this name",
                 field="token_to",
                 hint="Name one with --token-to file:PATH; the token is read from there.",
             )
@@ -91,154 +136,165 @@ class Driver:
         self._name = name
         self._state = state or State()
         self._api = connector.base_url
-        sinks = [connector.open_sink(place) if isinstance(place, str) else place for place in places]
-        self.places = Places(sinks, self._state, self._api, name)
+        opened = [connector.open_sink(ref) if isinstance(ref, str) else ref for ref in stores]
+        self.replicas = TokenReplicas(opened, self._state, self._api, name)
         self._lease = self._state.lease(self._api, name)
         self._wait = wait
         self._settle = settle
         self._take_over, self._ending = take_over, ending
-        self._others: list[Connector] = []
-        self.attempts = 0
-        self.warnings: list[str] = []
+        self._other_connectors: list[Connector] = []
+        self._attempts = 0
+        self._warnings: list[str] = []
 
-    def run(self, machine: Machine) -> Done:
-        """Run *machine* to its end."""
-        answer: Any = None
+    def run(self, protocol: Generator[Effect, Any, Finished]) -> Finished:
+        """Perform the effects of *protocol* until it ends."""
+        result: Any = None
         try:
             while True:
                 try:
-                    effect = machine.send(answer)
+                    effect = protocol.send(result)
                 except StopIteration as end:
-                    done: Done = end.value
-                    return done
-                answer = self._done(effect)
-        except BusyError:
-            return Done(problem="busy", message="the lease was lost to another process")
+                    finished: Finished = end.value
+                    return finished
+                result = self._perform(effect)
         except ConnectorError as error:
-            return Done(result=Result(None, error.outcome, self._api, problem=error.problem))
+            return Finished(result=Result(None, error.outcome, self._api, problem=error.problem))
         except OSError as error:
-            return Done(problem="unknown" if self.attempts else "journal", message=str(error))
+            return Finished(problem="unknown" if self._attempts else "journal", message=str(error))
         finally:
-            with suppress(OSError):
-                self._lease.give_back()
-            for other in self._others:
-                other.close()
+            self._lease.release()
+            for connector in self._other_connectors:
+                connector.close()
 
-    def write_receipt(self, done: Done) -> None:
-        """Journal what was done: without a secret, but with its fingerprint, which tells it again."""
-        current = done.record.current if done.record else None
-        if done.change == "none":
-            return
+    def to_result(self, action: str, finished: Finished) -> Result:
+        """Return how a protocol ended as the result of *action*; a change is recorded in a receipt."""
+        warnings = (*self._warnings, *self.replicas.warnings, *finished.warnings)
+        if finished.result is not None:
+            outcome, problem = finished.result.outcome, finished.result.problem
+            return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
+        if finished.problem is not None:
+            outcome, code, hint = _PROBLEMS[finished.problem]
+            problem = Problem(code, finished.message, hint=hint)
+            return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
+        if finished.change != "none":
+            self._write_receipt(finished)
+        current = finished.record.current if finished.record else None
+        due = finished.retire_due
+        data = {
+            "name": self._name,
+            "change": finished.change,
+            "id": current.id if current else None,
+            "expiration": current.beside.get("expiration") if current else None,
+            "scopes": current.beside.get("scopes") if current else None,
+            "retire_due": due.strftime("%Y-%m-%dT%H:%M:%SZ") if due else None,
+        }
+        refs = self.replicas.current_refs if current else ()
+        return Result(action, Outcome.DONE, self._api, self._attempts, warnings, data, token_refs=refs)
+
+    def _write_receipt(self, finished: Finished) -> None:
+        """Journal what was done, without the secret but with its fingerprint, by which it can be recognised."""
+        current = finished.record.current if finished.record else None
         readable = current is not None and current.token is not UNREADABLE
         receipt = {
-            "change": done.change,
+            "change": finished.change,
             "id": current.id if current else None,
             "fingerprint": self._state.fingerprint(current.token) if current and readable else None,
-            "places": self.places.refs,
+            "stores": self.replicas.refs,
         }
         with suppress(OSError):  # it is done, whether it can be written down or not
             self._state.write_receipt(self._api, self._name, receipt)
 
-    def _done(self, effect: Effect) -> Any:
-        if isinstance(effect, Take):
-            return self._lease.take(self._wait)
-        if not self._lease.hold():
-            raise BusyError
+    # Effects
+
+    def _perform(self, effect: Effect) -> Any:
         match effect:
-            case Load():
+            case AcquireLease():
+                if self._lease.acquire(self._wait):
+                    return None
+                return f"another process is working on this name: {self._lease.describe_holder()}"
+            case LoadState():
                 return self._load()
-            case Call():
+            case CallApi():
                 return self._call(effect)
-            case Keep(record):
-                return self.places.keep(record)
-            case Write(managed):
-                return self._state.save(self._api, self._name, {**plain(managed), "places": self.places.refs})
-            case _:
-                return time.sleep(max(self._settle, effect.least))
+            case StoreRecord(record):
+                return self.replicas.write(record)
+            case WriteJournal(entry):
+                return self._state.save(self._api, self._name, {**entry.to_json(), "stores": self.replicas.refs})
+            case WaitInFlight(at_least):
+                return time.sleep(max(self._settle, at_least))
 
     def _load(self) -> Snapshot:
-        known = self._state.load(self._api, self._name)
-        managed = managed_of(known) if known else Managed(self._name, self._state.owner)
-        self.places.ready(ending=self._ending)
-        record = self.places.look(managed, take_over=self._take_over)
-        left = self.places.left(known["places"] if known else (), self._connector.open_sink)
-        if left is not None:
+        journalled = self._state.load(self._api, self._name)
+        journal = JournalEntry.from_json(journalled) if journalled else JournalEntry(self._name, self._state.owner)
+        self.replicas.probe(ending=self._ending)
+        record = self.replicas.read_latest(journal, take_over=self._take_over)
+        known_refs = journalled["stores"] if journalled else ()
+        abandoned = self.replicas.find_abandoned(known_refs, self._connector.open_sink)
+        if abandoned is not None:
             raise invalid(
-                f"the token of this name stands at {left}, which is not named",
+                f"the token of this name is also stored in {abandoned}, which is not given",
                 field="token_to",
-                hint="Name all its places; one that is not needed any more is to be emptied, or removed, first.",
+                hint="Name all its stores. Empty or remove one that is no longer needed.",
             )
-        self._itself(record)
-        self.places.level(record, managed)
-        self._not_earlier(record)
-        return Snapshot(record, managed, dt.datetime.now(dt.UTC), _operation(), self._measured())
+        self._check_self_rotation(record)
+        self.replicas.synchronize(record, journal)
+        self._reject_superseded_credential(record)
+        return Snapshot(record, journal, dt.datetime.now(dt.UTC), _new_operation_id(), self._capabilities())
 
-    def _measured(self) -> Capabilities:
-        """What was measured of the API; nothing, where what is kept of it cannot be read."""
+    def _capabilities(self) -> Capabilities:
+        """Return what was measured of the API; nothing if the file cannot be read."""
         try:
-            known = CapabilityFile(self._state.folder).read(self._api)
+            api = CapabilityFile(self._state.folder).read(self._api)
         except InvalidError as error:
-            self.warnings.append(f"{error.problem.message}; what was measured of the API is not used")
+            self._warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()
-        return Capabilities.from_facts({name: fact.get("value") for name, fact in known.facts.items()})
+        return Capabilities.from_facts({name: fact.get("value") for name, fact in api.facts.items()})
 
-    def _itself(self, record: Record) -> None:
-        """Refuse what would kill the credential that is used, unless it is read from the place that is written.
+    def _check_self_rotation(self, record: Record) -> None:
+        """Refuse to revoke the credential in use, unless it is read from a store that is written.
 
-        It then also needs a place that keeps the token before: the way back, should a late request kill the new one.
+        It then also needs a store that keeps the previous token: the way back if a late request revokes the new one.
         """
-        if self._connector.auth_ref not in self.places.refs:
+        if self._connector.auth_ref not in self.replicas.refs:
             if record.current is not None and record.current.token == self._connector.credential():
-                raise would_expire("the token of this name", f"{_SAME_PLACE} Or name another credential.")
-            self._not_earlier(record)
-        elif record.current is not None and not self.places.staged:
-            message = "a token that renews itself needs a place that keeps the one before it, too"
+                hint = f"{_SAME_STORE} Or name another credential."
+                raise credential_would_expire("the token of this name", hint)
+            self._reject_superseded_credential(record)
+        elif record.current is not None and not self.replicas.keeps_previous:
+            message = "a token that rotates itself needs a store that also keeps the previous one"
             hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
             raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
 
-    def _not_earlier(self, record: Record) -> None:
-        """Refuse an earlier token of the name as the credential; that of a place which was behind is none any more.
+    def _reject_superseded_credential(self, record: Record) -> None:
+        """Refuse an earlier token of the name as the credential.
 
-        Some places hold the current token alone, so those before it are told by the journal.
+        Some stores hold only the current token, so earlier ones are also looked up in the journal.
         """
         credential, current = self._connector.credential(), record.current
         if current is None or current.token == credential:
             return
-        known = self._state.known(self._api, self._name, self._state.fingerprint(credential))
-        if known or any(entry.token == credential for entry in record.entries):
-            raise would_expire("an earlier token of this name", "Name another credential.")
+        journalled = self._state.token_metadata(self._api, self._name, self._state.fingerprint(credential))
+        if journalled or any(entry.token == credential for entry in record.entries):
+            raise credential_would_expire("an earlier token of this name", "Name another credential.")
 
-    def _call(self, call: Call) -> Result:
-        by = None if call.by is UNREADABLE else call.by  # nobody can prove it; the rotator tells what there is
-        connector = self._connector if by is None else self._as(by)
+    def _call(self, call: CallApi) -> Result:
+        by = None if call.by is UNREADABLE else call.by
+        connector = self._connector if by is None else self._connector_with(by)
         result = connector.run(call.action, dict(call.inputs))
-        self.attempts += result.attempts
+        self._attempts += result.attempts
         return result
 
-    def _as(self, token: Secret) -> Connector:
-        """A connector whose credential is *token*."""
-        other = self._connector.with_auth(ConnectorAuth(token))
-        self._others.append(other)
-        return other
+    def _connector_with(self, token: Secret) -> Connector:
+        connector = self._connector.with_auth(ConnectorAuth(token))
+        self._other_connectors.append(connector)
+        return connector
 
 
-def would_expire(which: str, hint: str, *, field: str = "auth") -> InvalidError:
-    """The refusal of what would kill the credential that is used."""
-    message = f"the credential is {which}, and would die with it"
+def credential_would_expire(which: str, hint: str, *, field: str = "auth") -> InvalidError:
+    """Return the error for a call that would revoke its own credential."""
+    message = f"the credential is {which}, and would be revoked with it"
     return InvalidError(Problem("credential_would_expire", message, field=field, hint=hint))
 
 
-def _operation() -> str:
+def _new_operation_id() -> str:
     return base64.b32encode(secrets.token_bytes(10)).decode()
-
-
-def plain(managed: Managed) -> dict[str, Any]:
-    """*Managed* as JSON values."""
-    return {**asdict(managed), "retire": [[row.id, row.due.isoformat()] for row in managed.retire]}
-
-
-def managed_of(known: dict[str, Any]) -> Managed:
-    """What :func:`plain` wrote."""
-    known = {key: value for key, value in known.items() if key != "places"}
-    retire = tuple(Retire(id_, dt.datetime.fromisoformat(due)) for id_, due in known["retire"])
-    return Managed(**{**known, "retire": retire, "dead": tuple(known["dead"]), "scopes": tuple(known["scopes"])})

@@ -1,146 +1,195 @@
-"""What a machine asks for, and what it knows.
+"""What a protocol asks for, what it receives, and how it ends.
 
-Pure.
+A protocol (:mod:`.rotation`) is a generator: it yields one of the effects below and is sent the result.  The driver
+performs effects for real; the model in ``tests/properties`` performs them in memory and injects faults.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from locoia_pat import Secret
 from locoia_pat.actions.lifecycle.capabilities import Capabilities
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from locoia_pat import Result
     from locoia_pat.stores import Entry
     from locoia_pat.stores.record import Record
 
+Change = Literal["created", "adopted", "rotated", "retired", "none"]
+"""What a protocol did to the token of a name."""
+
+StopReason = Literal[
+    "busy",
+    "not_stored",
+    "unsafe",
+    "unmarked",
+    "not_found",
+    "nothing_to_replace",
+    "managed_elsewhere",
+    "scopes_differ",
+    "journal",
+    "unknown",
+]
 
 UNREADABLE = Secret("")
-"""Stands for a token that was given to a place which cannot be read: a call by it is made by the rotator instead."""
+"""Stands for a token that was delivered to a store that cannot be read; the rotator makes the calls meant for it."""
+
+
+# Effects
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An action of the API; its :class:`Result` is sent back."""
+class AcquireLease:
+    """Acquire the lease of the name.  Returns None, or a message that says who holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadState:
+    """Read the token stores and the journal.  Returns a :class:`Snapshot`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallApi:
+    """Run an action of the API.  Returns its :class:`Result`."""
 
     action: Literal["list_pats", "create_pat", "regenerate_pat"]
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     by: Secret | None = None
-    """The token that authorises it; None for the rotator, the credential of the connector."""
+    """The token that authorises the call; None for the rotator, which is the credential of the connector."""
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """The lease of the name; whether it was got is sent back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What is stored and journalled now; a :class:`Snapshot` is sent back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """The record, into every place; None, or the error that kept it out of one, is sent back."""
+class StoreRecord:
+    """Write the record to every token store.  Returns None, or the error of the first store that failed."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """The state of the name, into the journal, for good before anything else happens."""
+class WriteJournal:
+    """Write the journal entry of the name durably, before anything else happens.  Returns None."""
 
-    managed: Managed
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """Time for a request that may be on its way to arrive."""
-
-    least: float = 0
-    """Seconds that are known to be needed until a list tells of it."""
-
-
-Effect: TypeAlias = Call | Take | Load | Keep | Write | Settle
-Machine: TypeAlias = Generator[Effect, Any, "Done"]
+    entry: JournalEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
-    """A row whose secret has to go."""
+class WaitInFlight:
+    """Wait until a request whose response was lost has arrived or failed.  Returns None."""
+
+    at_least: float = 0
+    """Seconds after which a list is known to show a new row."""
+
+
+Effect: TypeAlias = AcquireLease | LoadState | CallApi | StoreRecord | WriteJournal | WaitInFlight
+
+_T = TypeVar("_T")
+Steps: TypeAlias = Generator[Effect, Any, _T]
+"""A part of a protocol: yields effects and returns a value."""
+
+
+# Data
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A row whose secret is to be revoked once it is due."""
 
     id: str
     due: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Managed:
-    """What the journal knows of a name; it holds no secret."""
+class JournalEntry:
+    """What the journal holds of a name.  It holds no secret."""
 
     name: str
     owner: str
-    """The state that manages it."""
-    op: str | None = None
-    """The operation under way; None where none is."""
-    doing: Literal["create", "rotate", "in_place", "retire"] | None = None
+    """The state folder that manages the name."""
+    operation: Literal["create", "rotate", "in_place", "retire"] | None = None
+    """The operation in progress, or None."""
+    operation_id: str | None = None
+    """The id of the operation in progress; the markers of the rows it creates carry it."""
     scopes: tuple[str, ...] = ()
-    """What its tokens may do."""
     note: str = ""
-    """What they are for: the text of the note, before the marker."""
+    """The text of the note, without the marker."""
     days: int = 30
-    """How long they live."""
+    """The lifetime of its tokens."""
     slot: str = "a"
-    """The slot that the operation works on; else the one of the current token."""
+    """The slot that the operation works on; without one, the slot of the current token."""
     rows: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The row of each slot."""
-    retire: tuple[Retire, ...] = ()
-    dead: tuple[str, ...] = ()
-    """Rows that were made useless on purpose, and stay listed until they expire."""
+    """The row id of each slot."""
+    retirements: tuple[Retirement, ...] = ()
+    """Rows to be revoked when they are due."""
+    revoked: tuple[str, ...] = ()
+    """The ids of rows that were revoked on purpose and stay listed until they expire."""
     ended: bool = False
+    """Whether the name was retired."""
 
-    def knows(self, entry: Entry) -> bool:
-        """Whether *entry* is a token of this name: of a row of it, or made by the operation under way."""
-        waiting = (row.id for row in self.retire)
-        ours = self.op is not None and entry.beside.get("op") == self.op
-        return ours or entry.id in {*self.rows.values(), *self.dead, *waiting}
+    def owns(self, entry: Entry) -> bool:
+        """Whether *entry* is a token of this name: of one of its rows, or created by the operation in progress."""
+        waiting = (row.id for row in self.retirements)
+        created_now = self.operation_id is not None and entry.beside.get("op") == self.operation_id
+        return created_now or entry.id in {*self.rows.values(), *self.revoked, *waiting}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as JSON values."""
+        return {**asdict(self), "retirements": [[row.id, row.due.isoformat()] for row in self.retirements]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the entry that :meth:`to_json` wrote; the ``stores`` the driver adds to it are left out."""
+        fields = {key: value for key, value in values.items() if key != "stores"}
+        fields["retirements"] = tuple(
+            Retirement(id_, dt.datetime.fromisoformat(due)) for id_, due in values["retirements"]
+        )
+        return cls(**{**fields, "revoked": tuple(values["revoked"]), "scopes": tuple(values["scopes"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is there when a machine begins, read inside of the lease."""
+    """What a protocol starts from, read inside the lease."""
 
     record: Record
-    managed: Managed
+    """What the token stores hold."""
+    journal: JournalEntry
     now: dt.datetime
-    op: str
-    """A fresh operation id, for the case that one is needed."""
-    known: Capabilities = field(default_factory=Capabilities)
-    """What was measured of the API."""
+    operation_id: str
+    """A fresh operation id, for a protocol that needs one."""
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
 
-Change = Literal["created", "adopted", "rotated", "retired", "none"]
+# How a protocol ends
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """How a machine ended."""
+class Finished:
+    """How a protocol ended."""
 
     change: Change = "none"
-    result: Result | None = None
-    """The result that stopped it; None where it came to its end."""
-    problem: str | None = None
-    """Why it stopped, where no result says so: ``busy``, ``not_stored``, ``unsafe``, ``managed_elsewhere`` …"""
+    problem: StopReason | None = None
+    """Why it stopped, unless a result says so."""
     message: str = ""
+    result: Result | None = None
+    """The result of the call that stopped it."""
     record: Record | None = None
+    """What the token stores hold now."""
     retire_due: dt.datetime | None = None
+    """When the next row is due to be revoked."""
     warnings: tuple[str, ...] = ()
 
     @property
     def stopped(self) -> bool:
-        """Whether it could not come to its end."""
+        """Whether it stopped before it was done."""
         return self.result is not None or self.problem is not None
+
+
+class Stopped(Exception):  # noqa: N818  # not a failure of the program: how a protocol ends early
+    """Raised inside a protocol that cannot go further; carries how it ended."""
+
+    def __init__(self, finished: Finished) -> None:
+        super().__init__(finished)
+        self.finished = finished

@@ -1,7 +1,7 @@
-"""The marker in a token's note, by which a row tells whose it is.
+"""The marker in a token's note, which says whose row it is.
 
-Pure.  ``Billing CI ~lp1/billing-ci/a/GEZDGNBVGY3TQOJQ/k7q2aaaa``: name, slot, operation and owner.  The operation is 80
-random bits, so no other note has it; the owner is the state that manages the name.
+``Billing CI ~lp1/billing-ci/a/GEZDGNBVGY3TQOJQ/k7q2aaaa``: name, slot, operation and owner.  The operation id is 80
+random bits, so no other note has it; the owner is the state folder that manages the name.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ class Marker(NamedTuple):
     name: str
     slot: str
     op: str
+    """The id of the operation that created the row."""
     owner: str
 
     def __str__(self) -> str:
         return f"~lp1/{self.name}/{self.slot}/{self.op}/{self.owner}"
 
 
-def room(name: str) -> int:
-    """Characters there are for the text of a note beside the marker of *name*."""
+def max_text_length(name: str) -> int:
+    """Return how many characters of a note are left for its text beside the marker of *name*."""
     return MAX_NOTE - 1 - len(str(Marker(name, "a", "A" * 16, "a" * 8)))
 
 
-def noted(text: str, marker: Marker) -> str:
-    """*Text* with *marker* behind it."""
+def append_marker(text: str, marker: Marker) -> str:
+    """Return the note that consists of *text* and *marker*."""
     return f"{text} {marker}".strip()
 
 
-def marked(note: str | None) -> Marker | None:
-    """The marker in *note*; None where there is none."""
-    found = _MARKER.search(note or "")
-    return Marker(*found.groups()) if found else None
+def find_marker(note: str | None) -> Marker | None:
+    """Return the marker in *note*, or None."""
+    match = _MARKER.search(note or "")
+    return Marker(*match.groups()) if match else None
 
 
-def text_of(note: str) -> str:
-    """*Note* without the marker behind it."""
+def strip_marker(note: str) -> str:
+    """Return the text of *note*, without the marker."""
     return _MARKER.sub("", note).strip()

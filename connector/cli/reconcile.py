@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from locoia_pat.actions.reconcile import reconcile, take_over
+from locoia_pat.actions.managed import reconcile, take_over
 from locoia_pat.cli import output
 from locoia_pat.cli.options import auth_of, specs_option
 from locoia_pat.connector import WAIT, Connector

@@ -44,7 +44,7 @@ def command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:
 
 def _minted_for(api: str, token: Secret) -> str | None:
     """The managed name of *token*, if the state that there is knows it; none is made."""
-    from locoia_pat.state.inspect import look  # noqa: PLC0415
+    from locoia_pat.state.inspect import inspect_state  # noqa: PLC0415
     from locoia_pat.state.journal import State  # noqa: PLC0415  # SQLite, for this alone
 
-    return State().minted_for(api, token) if look().names else None
+    return State().name_of_token(api, token) if inspect_state().names else None

@@ -1,1 +1,1 @@
-"""State that outlives one run: the journal of managed names and their leases."""
+"""State that outlives one run: the journal of managed names, and a lease for each."""

@@ -1,4 +1,4 @@
-"""The SQLite file of a state folder: made, opened, brought up to date and written."""
+"""The SQLite file of a state folder: create it, open it, upgrade it, and write to it."""
 
 from __future__ import annotations
 
@@ -19,52 +19,50 @@ if TYPE_CHECKING:
 
 VARIABLE = "LOCOIA_PAT_STATE"
 FILE = "state.sqlite3"
-_FIRST = """
+_SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE names (api TEXT NOT NULL, name TEXT NOT NULL, managed TEXT NOT NULL, PRIMARY KEY (api, name)) STRICT;
+CREATE TABLE names (api TEXT NOT NULL, name TEXT NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (api, name)) STRICT;
 CREATE TABLE events (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')), api TEXT NOT NULL, name TEXT NOT NULL,
-                     event TEXT NOT NULL) STRICT;
-CREATE TABLE leases (api TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL, deadline REAL NOT NULL,
-                     PRIMARY KEY (api, name)) STRICT;
-"""
-_SECOND = """
-CREATE TABLE tokens (api TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, beside TEXT NOT NULL,
+                     entry TEXT NOT NULL) STRICT;
+CREATE TABLE tokens (api TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, metadata TEXT NOT NULL,
                      PRIMARY KEY (api, name, fingerprint)) STRICT;
-CREATE TABLE given (api TEXT NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, fingerprint TEXT NOT NULL,
-                    PRIMARY KEY (api, name, place)) STRICT;
+CREATE TABLE deliveries (api TEXT NOT NULL, name TEXT NOT NULL, store TEXT NOT NULL, fingerprint TEXT NOT NULL,
+                         PRIMARY KEY (api, name, store)) STRICT;
 CREATE TABLE receipts (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ')), api TEXT NOT NULL, name TEXT NOT NULL,
                        receipt TEXT NOT NULL) STRICT;
 """
 
 
 class StateFile:
-    """One folder of state, in an SQLite file that only its owner can read."""
+    """The SQLite file of one state folder; only its owner can read it."""
 
-    steps: tuple[str, ...] = (_FIRST, _SECOND)
-    """What each version changes; a file that is of an older one is brought up to date, and a copy of it kept."""
+    schemas: tuple[str, ...] = (_SCHEMA,)
+    """The statements that each version adds; an older file is upgraded, and a copy of it is kept."""
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None, *, patience: float = 30.0) -> None:
-        """The state in *folder*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
+    def __init__(self, folder: str | os.PathLike[str] | None = None, *, timeout: float = 30.0) -> None:
+        """Open the state in *folder*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
 
-        Where another process writes, it is waited for, up to *patience* seconds.
+        Args:
+            folder: the state folder.
+            timeout: seconds to wait while another process writes.
 
         Raises:
             InvalidError: the folder cannot be used, or a newer version wrote it.
 
         """
-        self.folder = place(folder)
-        self._patience = patience
+        self.folder = state_folder(folder)
+        self._timeout = timeout
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
         except OSError as error:
-            words = error.strerror or str(error)
+            reason = error.strerror or str(error)
         else:
             return
         raise invalid(
-            f"the state folder {self.folder} cannot be used: {words}",
+            f"the state folder {self.folder} cannot be used: {reason}",
             field="state",
-            hint=f"Name one that you may write to by {VARIABLE}.",
+            hint=f"Set {VARIABLE} to a folder that you may write to.",
         )
 
     def _open(self) -> None:
@@ -76,38 +74,38 @@ class StateFile:
         with self.connected() as database:
             self._write_ahead(database)
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > len(self.steps):
+            if version > len(self.schemas):
                 raise OSError(0, f"version {version} of locoia-pat's state is newer than this program")
-            if version < len(self.steps):
+            if version < len(self.schemas):
                 self._upgrade(database, version)
-            # One connection stays open, for the last one that closes tidies up the log: half the cost of a step.
-            kept = self._connect()
-            weakref.finalize(self, kept.close)
-            kept.execute("SELECT * FROM meta").close()
+            # One connection stays open: the last one to close checkpoints the log, which is half the cost of a write.
+            open_connection = self._connect()
+            weakref.finalize(self, open_connection.close)
+            open_connection.execute("SELECT * FROM meta").close()
 
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
-        """Bring the file up to date; a copy of what it was stays beside it."""
+        """Upgrade the file, and keep a copy of the older version."""
         if version:
             with closing(sqlite3.connect(self.folder / f"{FILE}.v{version}")) as copy:
                 database.backup(copy)
-        with written(database):
+        with transaction(database):
             (version,) = database.execute("PRAGMA user_version").fetchone()  # another process may have been faster
-            for step in self.steps[version:]:
-                for statement in step.strip().split(";\n"):
+            for schema in self.schemas[version:]:
+                for statement in schema.strip().split(";\n"):
                     database.execute(statement)
             owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
-            told = [("owner", owner), ("key", secrets.token_hex(32))]
-            database.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", told)
-            database.execute(f"PRAGMA user_version = {len(self.steps)}")
+            values = [("owner", owner), ("key", secrets.token_hex(32))]
+            database.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", values)
+            database.execute(f"PRAGMA user_version = {len(self.schemas)}")
 
     def _write_ahead(self, database: sqlite3.Connection) -> None:
-        """Use a write-ahead log, as the file does from then on.  SQLite does not wait where two ask for it at once."""
-        until = time.monotonic() + self._patience
+        """Switch the file to a write-ahead log; retry, for SQLite does not wait if two processes do so at once."""
+        deadline = time.monotonic() + self._timeout
         while True:
             try:
                 database.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError:
-                if time.monotonic() >= until:
+                if time.monotonic() >= deadline:
                     raise
                 time.sleep(0.01)
             else:
@@ -115,25 +113,25 @@ class StateFile:
 
     def _connect(self) -> sqlite3.Connection:
         path = self.folder / FILE
-        return sqlite3.connect(path, timeout=self._patience, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
 
     @contextmanager
     def connected(self) -> Iterator[sqlite3.Connection]:
-        """The database; what it cannot do is an ``OSError``, for a disk that is full is one too."""
+        """Connect to the database; an SQLite error becomes an ``OSError``, as a full disk is one."""
         try:
             with closing(self._connect()) as database:
                 database.execute("PRAGMA synchronous = FULL")
                 yield database
         except sqlite3.Error as error:
-            words = str(error)
+            reason = str(error)
         else:
             return
-        raise OSError(f"the journal in {self.folder} cannot be used: {words}")
+        raise OSError(f"the journal in {self.folder} cannot be used: {reason}")
 
 
 @contextmanager
-def written(database: sqlite3.Connection) -> Iterator[None]:
-    """One transaction, or nothing of it."""
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Run one transaction; roll it back on any exception."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -144,11 +142,11 @@ def written(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("COMMIT")
 
 
-def place(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Where the state of *folder* stands: by default of ``LOCOIA_PAT_STATE``, else the user's state folder."""
-    return Path(folder or os.environ.get(VARIABLE) or _users()).expanduser()
+def state_folder(folder: str | os.PathLike[str] | None = None) -> Path:
+    """Return *folder*, by default that of ``LOCOIA_PAT_STATE``, else the user's state folder."""
+    named = folder or os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_state_path  # noqa: PLC0415  # only without a named folder
 
-
-def _users() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
-    return Path(base) / "locoia-pat" if base else Path("~/.local/state/locoia-pat").expanduser()
+    return user_state_path("locoia-pat", appauthor=False)

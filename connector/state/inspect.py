@@ -1,4 +1,4 @@
-"""A state folder, looked at: nothing is made, brought up to date or locked."""
+"""Inspect a state folder: nothing is created or upgraded."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import os
 import sqlite3
 import stat
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.state.journal import FILE, State, place
-from locoia_pat.state.lease import is_gone, is_held
+from locoia_pat.state.database import FILE, state_folder
+from locoia_pat.state.journal import State
+from locoia_pat.state.lease import LeaseInfo, held_leases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,85 +20,67 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A lease that somebody holds."""
-
-    api: str
-    name: str
-    process: str
-    """The host and the number of the process."""
-    until: float
-    """Seconds since 1970."""
-    gone: bool
-    """Whether the process is known to be gone, so that the lease is free."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What stands in a state folder."""
+class StateReport:
+    """What is in a state folder."""
 
     folder: Path
     exists: bool = False
     trouble: str | None = None
-    """Why it cannot be used."""
-    open: tuple[tuple[Path, int], ...] = ()
-    """What others than the owner may read or enter, with its mode."""
+    """Why it cannot be used, or None."""
+    open_to_others: tuple[tuple[Path, int], ...] = ()
+    """The paths that users other than the owner may read or enter, with their modes."""
     names: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
-    """Of each API and name, what the journal holds."""
-    leases: tuple[Held, ...] = ()
+    """The journal entries, with their API and name."""
+    leases: tuple[LeaseInfo, ...] = ()
+    """The leases that are held now."""
 
 
-def look(folder: str | os.PathLike[str] | None = None) -> Look:
-    """What stands in *folder*, by default where :class:`State` would be."""
-    where = place(folder)
+def inspect_state(folder: str | os.PathLike[str] | None = None) -> StateReport:
+    """Return what is in *folder*, by default the folder that :class:`State` would use."""
+    path = state_folder(folder)
     try:
-        where.stat()
+        path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return _absent(where)
+        return _absent(path)
     except OSError as error:
-        return Look(where, trouble=error.strerror or str(error))
-    if not where.is_dir() or not os.access(where, os.R_OK | os.W_OK | os.X_OK):
-        return Look(where, exists=True, trouble="it is no folder that may be read and written")
-    file = where / FILE
+        return StateReport(path, trouble=error.strerror or str(error))
+    if not path.is_dir() or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return StateReport(path, exists=True, trouble="it is not a folder that you may read and write")
+    file = path / FILE
     if not file.exists():
-        return Look(where, exists=True, open=tuple(_open(where)))
+        return StateReport(path, exists=True, open_to_others=tuple(_open_to_others(path)))
     try:
-        return _read(where, file)
+        return _read(path, file)
     except (sqlite3.Error, OSError, ValueError) as error:
-        return Look(where, exists=True, trouble=str(error), open=tuple(_open(where, file)))
+        open_to_others = tuple(_open_to_others(path, file))
+        return StateReport(path, exists=True, trouble=str(error), open_to_others=open_to_others)
 
 
-def _absent(where: Path) -> Look:
-    parent = next(parent for parent in where.parents if parent.exists())
+def _absent(folder: Path) -> StateReport:
+    parent = next(parent for parent in folder.parents if parent.exists())
     usable = parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
-    return Look(where, trouble=None if usable else f"it is not there, and {parent} cannot be written")
+    return StateReport(folder, trouble=None if usable else f"it does not exist, and {parent} is not writable")
 
 
-def _read(where: Path, file: Path) -> Look:
-    # Without a log beside it nobody writes, and reading leaves nothing behind (https://www.sqlite.org/wal.html).
+def _read(folder: Path, file: Path) -> StateReport:
+    # Without a log no process writes, and reading leaves no files behind (https://www.sqlite.org/wal.html).
     mode = "mode=ro" if file.with_name(f"{FILE}-wal").exists() else "immutable=1"
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=5)) as database:
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > len(State.steps):
+        if version > len(State.schemas):
             raise ValueError(f"version {version} of locoia-pat's state is newer than this program")
-        names = database.execute("SELECT api, name, managed FROM names ORDER BY api, name").fetchall()
-        leases = database.execute("SELECT api, name, holder, deadline FROM leases ORDER BY api, name").fetchall()
-    return Look(
-        where,
+        names = database.execute("SELECT api, name, entry FROM names ORDER BY api, name").fetchall()
+    return StateReport(
+        folder,
         exists=True,
-        open=tuple(_open(where, file)),
-        names=tuple((api, name, json.loads(managed)) for api, name, managed in names),
-        leases=tuple(_held(*lease) for lease in leases if lease[3] > time.time() or is_held(*lease[2:])),
+        open_to_others=tuple(_open_to_others(folder, file)),
+        names=tuple((api, name, json.loads(entry)) for api, name, entry in names),
+        leases=tuple(held_leases(folder)),
     )
 
 
-def _held(api: str, name: str, holder: str, deadline: float) -> Held:
-    host, process, *_ = holder.split("|")
-    return Held(api, name, f"{process} on {host.split()[0]}", deadline, is_gone(holder))
-
-
-def _open(*paths: Path) -> Iterator[tuple[Path, int]]:
-    """Those of *paths* that others than their owner may use; on Windows modes tell nothing."""
+def _open_to_others(*paths: Path) -> Iterator[tuple[Path, int]]:
+    """Yield those of *paths* that users other than the owner may use; on Windows modes say nothing."""
     for path in paths if os.name == "posix" else ():
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:

@@ -1,4 +1,4 @@
-"""What is known beyond one run: a journal of managed names, and a lease for each.  No secret is in it."""
+"""The journal of managed names, and their leases.  It holds no secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.state.database import FILE, StateFile, place, written
+from locoia_pat.state.database import StateFile, transaction
 from locoia_pat.state.lease import Lease
 
 if TYPE_CHECKING:
@@ -16,22 +16,20 @@ if TYPE_CHECKING:
 
     from locoia_pat.secrets.secret import Secret
 
-__all__ = ["FILE", "State", "place"]
-
-_LAST = 4
-"""Tokens of a name that are remembered: the current one, those around it, and one more."""
+_MAX_TOKENS = 4
+"""Tokens of a name whose metadata is kept: the current, the previous and the pending one, and one more."""
 
 
 class State(StateFile):
-    """The journal of one folder, and its leases."""
+    """The journal of one state folder."""
 
     @cached_property
     def owner(self) -> str:
-        """The eight characters by which notes tell that a row is managed here."""
+        """The eight characters that mark a row as managed by this state folder."""
         return self._meta("owner")
 
     def fingerprint(self, secret: Secret) -> str:
-        """What receipts say of a secret: it tells the same one again, to nobody without this state's key."""
+        """Return a fingerprint of *secret*, which says nothing without the key of this state folder."""
         return hmac.new(self._key, secret.reveal().encode(), hashlib.sha256).hexdigest()[:12]
 
     @cached_property
@@ -44,83 +42,83 @@ class State(StateFile):
         return str(value)
 
     def load(self, api: str, name: str) -> dict[str, Any] | None:
-        """What the journal holds of *name* at *api*."""
+        """Return the journal entry of *name* at *api*, or None."""
         with self.connected() as database:
-            row = database.execute("SELECT managed FROM names WHERE api = ? AND name = ?", (api, name)).fetchone()
+            row = database.execute("SELECT entry FROM names WHERE api = ? AND name = ?", (api, name)).fetchone()
         return json.loads(row[0]) if row else None
 
-    def save(self, api: str, name: str, managed: Mapping[str, Any]) -> None:
-        """Journal *managed*: it is on the disk when this returns."""
-        text = json.dumps(managed)
-        with self.connected() as database, written(database):
+    def save(self, api: str, name: str, entry: Mapping[str, Any]) -> None:
+        """Write the journal entry of *name* at *api*; it is on the disk when this returns."""
+        text = json.dumps(entry)
+        with self.connected() as database, transaction(database):
             database.execute("INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (api, name, text))
-            database.execute("INSERT INTO events (api, name, event) VALUES (?, ?, ?)", (api, name, text))
+            database.execute("INSERT INTO events (api, name, entry) VALUES (?, ?, ?)", (api, name, text))
 
     def names(self, api: str) -> list[str]:
-        """The names at *api* that the journal knows, sorted."""
+        """Return the journalled names at *api*, sorted."""
         with self.connected() as database:
             rows = database.execute("SELECT name FROM names WHERE api = ? ORDER BY name", (api,)).fetchall()
         return [name for (name,) in rows]
 
     def events(self, api: str, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """What was journalled of *name*, and when, oldest first."""
+        """Return all entries that were journalled for *name*, with their times, oldest first."""
         with self.connected() as database:
-            select = "SELECT at, event FROM events WHERE api = ? AND name = ? ORDER BY rowid"
+            select = "SELECT at, entry FROM events WHERE api = ? AND name = ? ORDER BY rowid"
             rows = database.execute(select, (api, name)).fetchall()
-        return [(at, json.loads(event)) for at, event in rows]
+        return [(at, json.loads(entry)) for at, entry in rows]
 
-    def remember(self, api: str, name: str, token: Secret, beside: Mapping[str, Any]) -> None:
-        """Journal what is known of *token*, for places that hold nothing beside it: its id, its expiry, its slot."""
-        row = (api, name, self.fingerprint(token), json.dumps(beside))
+    def save_token_metadata(self, api: str, name: str, token: Secret, metadata: Mapping[str, Any]) -> None:
+        """Journal the metadata of *token* (id, expiry, slot), for stores that hold only the token."""
+        row = (api, name, self.fingerprint(token), json.dumps(metadata))
         old = "SELECT rowid FROM tokens WHERE api = ? AND name = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?"
-        with self.connected() as database, written(database):
+        with self.connected() as database, transaction(database):
             database.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", row)
-            database.execute(f"DELETE FROM tokens WHERE rowid IN ({old})", (api, name, _LAST))  # noqa: S608  # ours
+            database.execute(f"DELETE FROM tokens WHERE rowid IN ({old})", (api, name, _MAX_TOKENS))  # noqa: S608  # ours
 
-    def known(self, api: str, name: str, fingerprint: str) -> dict[str, Any]:
-        """What :meth:`remember` journalled of the token with that fingerprint; nothing where it did not."""
-        select = "SELECT beside FROM tokens WHERE api = ? AND name = ? AND fingerprint = ?"
+    def token_metadata(self, api: str, name: str, fingerprint: str) -> dict[str, Any]:
+        """Return the metadata of the token with that fingerprint; empty if none is journalled."""
+        select = "SELECT metadata FROM tokens WHERE api = ? AND name = ? AND fingerprint = ?"
         with self.connected() as database:
             row = database.execute(select, (api, name, fingerprint)).fetchone()
         return json.loads(row[0]) if row else {}
 
-    def give(self, api: str, name: str, place: str, token: Secret | None) -> None:
-        """Journal that *place*, which cannot be read, was given *token*; None where it is nobody's place any more."""
+    def record_delivery(self, api: str, name: str, ref: str, token: Secret | None) -> None:
+        """Journal that *token* was delivered to the store *ref*, which cannot be read; None forgets the delivery."""
         fingerprint = self.fingerprint(token) if token else None
-        with self.connected() as database, written(database):
-            database.execute("DELETE FROM given WHERE api = ? AND name = ? AND place = ?", (api, name, place))
+        with self.connected() as database, transaction(database):
+            database.execute("DELETE FROM deliveries WHERE api = ? AND name = ? AND store = ?", (api, name, ref))
             if fingerprint is not None:
-                database.execute("INSERT INTO given VALUES (?, ?, ?, ?)", (api, name, place, fingerprint))
+                database.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?)", (api, name, ref, fingerprint))
 
-    def given(self, api: str, name: str, place: str) -> str | None:
-        """The fingerprint of the token that *place* was given last; None where it was given none."""
-        select = "SELECT fingerprint FROM given WHERE api = ? AND name = ? AND place = ?"
+    def last_delivery(self, api: str, name: str, ref: str) -> str | None:
+        """Return the fingerprint of the token that was last delivered to the store *ref*, or None."""
+        select = "SELECT fingerprint FROM deliveries WHERE api = ? AND name = ? AND store = ?"
         with self.connected() as database:
-            row = database.execute(select, (api, name, place)).fetchone()
+            row = database.execute(select, (api, name, ref)).fetchone()
         return row[0] if row else None
 
-    def name_at(self, api: str, spot: str) -> str | None:
-        """A name whose token was given last to a place that cannot be read, by its :func:`~..sinks.spot`, if any."""
-        select = "SELECT name FROM given WHERE api = ? AND substr(place || '#', 1, ?) = ? ORDER BY name"
+    def name_for_location(self, api: str, location: str) -> str | None:
+        """Return a name whose token was delivered to a store at *location*, its reference without the part behind #."""
+        select = "SELECT name FROM deliveries WHERE api = ? AND substr(store || '#', 1, ?) = ? ORDER BY name"
         with self.connected() as database:
-            row = database.execute(select, (api, len(spot) + 1, f"{spot}#")).fetchone()
+            row = database.execute(select, (api, len(location) + 1, f"{location}#")).fetchone()
         return row[0] if row else None
 
     def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
-        """Journal what was done about *name*, once it is done."""
-        with self.connected() as database, written(database):
+        """Journal what was done to *name*, once it is done."""
+        with self.connected() as database, transaction(database):
             row = (api, name, json.dumps(receipt))
             database.execute("INSERT INTO receipts (api, name, receipt) VALUES (?, ?, ?)", row)
 
     def receipts(self, api: str, name: str) -> list[dict[str, Any]]:
-        """What was done about *name*, and when, oldest first."""
+        """Return what was done to *name*, and when, oldest first."""
         select = "SELECT at, receipt FROM receipts WHERE api = ? AND name = ? ORDER BY rowid"
         with self.connected() as database:
             rows = database.execute(select, (api, name)).fetchall()
         return [{"at": at, **json.loads(receipt)} for at, receipt in rows]
 
-    def minted_for(self, api: str, token: Secret) -> str | None:
-        """The name that *token* was minted for, now or before; None where no receipt tells of it."""
+    def name_of_token(self, api: str, token: Secret) -> str | None:
+        """Return the name that *token* was minted for, by its receipt, or None."""
         like = f'%"fingerprint": "{self.fingerprint(token)}"%'
         with self.connected() as database:
             select = "SELECT name FROM receipts WHERE api = ? AND receipt LIKE ? ORDER BY rowid DESC"
@@ -128,5 +126,5 @@ class State(StateFile):
         return row[0] if row else None
 
     def lease(self, api: str, name: str) -> Lease:
-        """The lease of *name* at *api*, not taken yet."""
-        return Lease(self.connected, (api, name))
+        """Return the lease of *name* at *api*, not acquired yet."""
+        return Lease(self.folder, api, name)

@@ -1,116 +1,121 @@
-"""A lease: who works on a name, until when.
+"""A lease: which process or thread works on a name.
 
-It has a deadline, so that a machine that went away does not hold it for ever; one whose process is gone from this
-computer is free at once.  It is looked at again, and prolonged, before each step of the work.
+It is a lock of the operating system on a file in the state folder, so it is free as soon as its process ends, however
+that ends.  A note next to the lock file says who holds it; nothing depends on the note.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import json
 import os
-import secrets
 import socket
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
+    from pathlib import Path
 
-SECONDS = 300.0
-"""How long a lease lasts from when it was last looked at, for who cannot see its process: longer than a step takes, but
-for one that gives a token to many slow programs."""
-_PAUSE = 0.05
-_UNKNOWN = "?"
-_DEAD = ("Z", "X")
-"""States of a process that does nothing any more, though its parent has not looked (proc(5), /proc/pid/stat)."""
+    from filelock import FileLock
+
+FOLDER = "locks"
+"""The folder of lock files, in the state folder.  Removing a file that is locked would let a second process in."""
+
+
+class LeaseInfo(NamedTuple):
+    """A lease that is held, by its note."""
+
+    api: str
+    name: str
+    process: str
+    """The id and the host of the process."""
+    since: str
+    """RFC 3339, UTC."""
 
 
 class Lease:
     """The lease of one name."""
 
-    def __init__(
-        self, connected: Callable[[], AbstractContextManager[sqlite3.Connection]], key: tuple[str, str]
-    ) -> None:
-        self._connected = connected
-        self._key = key
-        self._holder = f"{_host()}|{os.getpid()}|{_started(os.getpid())}|{secrets.token_hex(4)}"
+    def __init__(self, state_folder: Path, api: str, name: str) -> None:
+        """Prepare the lease of *name* at *api*; nothing is created or locked yet."""
+        self._api, self._name = api, name
+        digest = hashlib.sha256(f"{api}\n{name}".encode(errors="surrogatepass")).hexdigest()[:32]
+        self._path = state_folder / FOLDER / f"{digest}.lock"
+        self._lock: FileLock | None = None
 
-    def take(self, wait: float) -> bool:
-        """Take it, within *wait* seconds; whether that worked."""
-        until = time.monotonic() + wait
-        while not self._taken():
-            if time.monotonic() >= until:
-                return False
-            time.sleep(_PAUSE)
+    def acquire(self, wait: float) -> bool:
+        """Acquire the lease.
+
+        Args:
+            wait: seconds to wait for another holder.
+
+        Returns:
+            Whether it is held now; False if another process or thread held it all the time.
+
+        Raises:
+            OSError: the lock file cannot be used.
+
+        """
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._lock = self._lock or _file_lock(self._path)
+        try:
+            self._lock.acquire(timeout=wait)
+        except TimeoutError:
+            return False
+        with suppress(OSError):
+            _note_path(self._path).touch(mode=0o600)
+            _note_path(self._path).write_text(json.dumps(self._note()), encoding="utf-8")
         return True
 
-    def _taken(self) -> bool:
-        with self._connected() as database:
-            database.execute("BEGIN IMMEDIATE")
-            row = database.execute(
-                "SELECT holder, deadline FROM leases WHERE api = ? AND name = ?", self._key
-            ).fetchone()
-            free = row is None or row[0] == self._holder or not is_held(*row)
-            if free:
-                values = (*self._key, self._holder, time.time() + SECONDS)
-                database.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", values)
-            database.execute("COMMIT")
-        return free
+    def release(self) -> None:
+        """Release the lease; does nothing if it is not held."""
+        if self._lock is not None and self._lock.is_locked:
+            with suppress(OSError):
+                _note_path(self._path).unlink(missing_ok=True)
+            self._lock.release(force=True)
 
-    def hold(self) -> bool:
-        """Prolong it; whether it is still ours."""
-        with self._connected() as database:
-            changed = database.execute(
-                "UPDATE leases SET deadline = ? WHERE api = ? AND name = ? AND holder = ?",
-                (time.time() + SECONDS, *self._key, self._holder),
-            )
-            return changed.rowcount == 1
+    def describe_holder(self) -> str:
+        """Return who holds the lease, for messages."""
+        info = _read_note(self._path)
+        return f"{info.process}, since {info.since}" if info else "another process"
 
-    def give_back(self) -> None:
-        """Let the next one take it."""
-        with self._connected() as database:
-            database.execute("DELETE FROM leases WHERE api = ? AND name = ? AND holder = ?", (*self._key, self._holder))
+    def _note(self) -> dict[str, Any]:
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        process = f"process {os.getpid()} on {socket.gethostname()}"
+        return {"api": self._api, "name": self._name, "process": process, "since": now}
 
 
-def is_held(holder: str, deadline: float) -> bool:
-    """Whether *holder* still has a lease until *deadline*, in seconds since 1970.
-
-    Of another process on this computer it is known: it has it while it lives, whatever becomes of the clock.
-    """
-    lives = _lives(holder)
-    return deadline > time.time() if lives is None else lives
-
-
-def is_gone(holder: str) -> bool:
-    """Whether the process that holds a lease is known to be gone: it was on this computer, and is no more."""
-    return _lives(holder) is False
+def held_leases(state_folder: Path) -> Iterator[LeaseInfo]:
+    """Yield the leases of *state_folder* that are held now.  To find out, each free lock is held for a moment."""
+    for path in sorted((state_folder / FOLDER).glob("*.lock")):
+        info = _read_note(path)
+        if info is not None and _is_locked(path):
+            yield info
 
 
-def _lives(holder: str) -> bool | None:
-    """Whether another process on this computer lives; None where that cannot be told, and for this one itself."""
-    host, process, started, _ = holder.split("|")
-    if host != _host() or started == _UNKNOWN or int(process) == os.getpid():
-        return None
-    return _started(int(process)) == started
-
-
-def _host() -> str:
-    """This computer since it was started, and on it the space in which numbers of processes mean something.
-
-    A name is not enough, for computers that were cloned share it; and containers have spaces of their own.
-    """
-    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    started = boot.read_text(encoding="ascii").strip() if boot.exists() else ""
-    return f"{socket.gethostname()} {started} {space.readlink() if os.path.lexists(space) else ''}"
-
-
-def _started(process: int) -> str:
-    """When a process started, as the system counts it, for numbers are given again; ``?`` where none can be told."""
+def _is_locked(path: Path) -> bool:
     try:
-        told = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return _UNKNOWN
-    fields = told.rpartition(")")[2].split()
-    return _UNKNOWN if fields[0] in _DEAD else fields[19]
+        with _file_lock(path).acquire(timeout=0):
+            return False
+    except OSError:  # a TimeoutError is one: another process holds it
+        return True
+
+
+def _file_lock(path: Path) -> FileLock:
+    from filelock import FileLock  # noqa: PLC0415  # only a run that changes something needs it
+
+    # A soft lock would outlive a killed process, so a file system without locks is refused instead.
+    return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+
+
+def _note_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _read_note(path: Path) -> LeaseInfo | None:
+    try:
+        return LeaseInfo(**json.loads(_note_path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # not there, or just being written
+        return None

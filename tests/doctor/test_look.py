@@ -8,7 +8,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions import ensure_pat
 from locoia_pat.actions.doctor import local_checks as here
 from locoia_pat.actions.sandbox.fault import Fault
-from locoia_pat.state.inspect import look
+from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
 from tests.support.loopback import answer, serving
 
@@ -198,7 +197,7 @@ def test_names_and_the_files_of_their_tokens(at_home: Clinic, doctor: Callable[.
     file.unlink()
     assert levels(doctor(), "place") == ["problem", 1]
     state = State(at_home.state)
-    state.save(at_home.url, "ci", {**(state.load(at_home.url, "ci") or {}), "places": ["keyring:locoia/ci#current"]})
+    state.save(at_home.url, "ci", {**(state.load(at_home.url, "ci") or {}), "stores": ["keyring:locoia/ci#current"]})
     assert levels(doctor()) == [0]
 
 
@@ -227,9 +226,9 @@ def test_a_folder_that_others_may_enter(at_home: Clinic, doctor: Callable[..., A
 @pytest.mark.parametrize(
     ("change", "level", "words"),
     [
-        ({"doing": "rotate"}, "problem", "rotate is not finished"),
-        ({"retire": [["row", "2020-01-01T00:00:00+00:00"]]}, "problem", "1 old tokens are due"),
-        ({"retire": [["row", "2999-01-01T00:00:00+00:00"]]}, "ok", "nothing under way"),
+        ({"operation": "rotate"}, "problem", "rotate is not finished"),
+        ({"retirements": [["row", "2020-01-01T00:00:00+00:00"]]}, "problem", "1 old tokens are due"),
+        ({"retirements": [["row", "2999-01-01T00:00:00+00:00"]]}, "ok", "nothing under way"),
         ({"ended": True}, "ok", "ended"),
     ],
 )
@@ -247,18 +246,11 @@ def test_what_is_under_way(
 
 def test_leases_that_are_held(at_home: Clinic, doctor: Callable[..., Any]) -> None:
     lease = State(at_home.state).lease(at_home.url, "ci")
-    assert lease.take(0)
+    assert lease.acquire(0)
     found = doctor()
     assert levels(found, "lease") == ["note", 0]
-    assert f"ci: by process {os.getpid()} on " in found["lease"]["message"]
-    lease.give_back()
-    assert "lease" not in doctor()
-    state = str(at_home.state)
-    script = f"from locoia_pat.state.journal import State; State({state!r}).lease({at_home.url!r}, 'ci').take(0)"
-    subprocess.run([sys.executable, "-c", script], check=True)
-    assert doctor()["lease"]["message"].endswith("its process is gone, so it is free")
-    with closing(sqlite3.connect(at_home.state / "state.sqlite3")) as database, database:
-        database.execute("UPDATE leases SET deadline = ?", (time.time() - 1,))
+    assert f"ci: held by process {os.getpid()} on " in found["lease"]["message"]
+    lease.release()
     assert "lease" not in doctor()
 
 
@@ -300,7 +292,7 @@ def test_a_journal_that_is_none_or_newer(at_home: Clinic, doctor: Callable[..., 
     assert "newer than this program" in doctor()["state"]["message"]
     file.write_bytes(b"no database" * 100)
     assert levels(doctor(), "state") == ["problem", 1]
-    assert look(at_home.state).open == ()
+    assert inspect_state(at_home.state).open_to_others == ()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

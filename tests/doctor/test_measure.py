@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -340,24 +337,11 @@ def test_one_that_is_interrupted_while_it_makes_a_row_forgets_it_only_once_it_wa
 
 def test_two_at_once_wait_for_each_other_and_the_second_gives_up(clinic: Clinic) -> None:
     lease = State(clinic.state).lease("*", "doctor --measure")
-    assert lease.take(0)
+    assert lease.acquire(0)
     result = clinic.measure(wait=0)
     assert (result.outcome, result.problem and result.problem.code) == (Outcome.NOT_DONE, "busy")
-    lease.give_back()
+    lease.release()
     assert clinic.rows() == []
-
-
-def test_a_lease_that_is_lost_ends_it(clinic: Clinic) -> None:
-    clinic.faults.add(Fault("slow", times=None, seconds=0.1))
-    with ThreadPoolExecutor(1) as pool:
-        measuring = pool.submit(clinic.measure)
-        wait_for_rows(clinic, 1)
-        with closing(sqlite3.connect(clinic.state / "state.sqlite3", timeout=30)) as database, database:
-            database.execute("DELETE FROM leases")  # as if this computer had slept beyond its deadline
-        result = measuring.result(timeout=30)
-    assert (result.outcome, len(result.warnings)) == (Outcome.UNKNOWN, 1)
-    assert "lease was lost" in result.warnings[0]
-    assert [run["cleared"] for run in clinic.kept()["runs"]] == [False]
 
 
 # A day later
@@ -531,9 +515,9 @@ def test_without_a_credential_or_a_state_folder_nothing_is_made(at_home: Clinic,
 
 def test_another_measurement_that_is_under_way_is_told(at_home: Clinic, call: Callable[..., Done]) -> None:
     lease = State(at_home.state).lease("*", "doctor --measure")
-    assert lease.take(0)
+    assert lease.acquire(0)
     done = call("doctor", "--measure", "--wait", "0")
-    assert (done.code, "another measurement is under way" in done.err) == (4, True)
+    assert (done.code, "another measurement is in progress: process" in done.err) == (4, True)
 
 
 @pytest.mark.parametrize("yes", [True, False])

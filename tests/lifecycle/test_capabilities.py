@@ -201,7 +201,7 @@ def test_an_expired_row_that_cannot_be_renewed_is_not_tried(tmp_path: Path) -> N
 
 def test_a_list_that_is_known_to_be_cut_is_told(place: Place) -> None:
     place.knows(list_whole=False)
-    assert any("some rows alone" in warning for warning in place.ensure().warnings)
+    assert any("lists only some rows" in warning for warning in place.ensure().warnings)
 
 
 @pytest.mark.behaviour(list_lag=1)

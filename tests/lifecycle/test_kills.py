@@ -18,9 +18,9 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Secret
 from locoia_pat.actions import ensure_pat, list_pats, rotate_pat
-from locoia_pat.actions.lifecycle.driver import managed_of
-from locoia_pat.actions.lifecycle.marker import marked
-from locoia_pat.actions.reconcile import reconcile
+from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.marker import find_marker
+from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.actions.sandbox.server import first_token, running
@@ -114,9 +114,9 @@ def judge(connector: Connector, state: State, store: Store, places: list[str]) -
     assert all(token == current[0] for token in current)
     row = store.authenticate(current[0])
     assert row is not None
-    known = managed_of(state.load(connector.base_url, "ci") or {})
-    held = {*known.rows.values(), *known.dead, *(row.id for row in known.retire), row.id}
-    rows = [row for row in list_pats(connector) if marked(row.note)]
+    known = JournalEntry.from_json(state.load(connector.base_url, "ci") or {})
+    held = {*known.rows.values(), *known.revoked, *(row.id for row in known.retirements), row.id}
+    rows = [row for row in list_pats(connector) if find_marker(row.note)]
     assert {row.id for row in rows} <= held
     live = [row for row in rows if (row.expires_in_days or 0) > 1]
     assert len(live) <= 2

@@ -15,7 +15,7 @@ import pytest
 
 from locoia_pat import ConnectorAuth, ConnectorError, InvalidError, Outcome, RefusedError, Result, Secret
 from locoia_pat.actions import create_pat, retire_pat
-from locoia_pat.actions.reconcile import reconcile
+from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.state.journal import State
 from locoia_pat.stores import Entry, open_sink, read_ref
@@ -86,7 +86,7 @@ def test_a_token_that_was_put_over_ours_is_not_taken_for_it(place: Place, refs: 
     place.ensure(token_to=[refs[kind]])
     foreign = by_hand(place, f"text:{place.folder}/hand")
     Path(refs[kind].partition(":")[2]).write_text(foreign.reveal())
-    with pytest.raises(RefusedError, match="a token that this state does not know"):
+    with pytest.raises(RefusedError, match="a token that this state folder does not know"):
         place.ensure(token_to=[refs[kind]])
     assert read_ref(refs[kind]) == foreign
     assert place.ensure(token_to=[refs[kind]], take_over=True).change in ("created", "adopted")
@@ -129,7 +129,7 @@ def test_a_second_rotation_within_the_overlap_says_what_it_ends(place: Place) ->
     place.ensure()
     assert place.rotate(overlap=24).warnings == ()
     (warning,) = place.rotate(overlap=24).warnings
-    assert "a token that was promised until" in warning
+    assert "a token promised until" in warning
 
 
 def test_a_name_that_is_misspelt_is_not_retired(place: Place) -> None:
@@ -166,7 +166,7 @@ def test_a_name_whose_program_is_gone_can_be_retired_and_moved(place: Place) -> 
     place.ensure(name="cd", token_to=[f"command:{program(place.folder, 'cd.sh')}"])
     file.unlink()
     moved = place.ensure(token_to=[place.ref()])
-    assert any("is not named: it keeps what it has" in warning for warning in moved.warnings)
+    assert any("is not given, and keeps the token of this name" in warning for warning in moved.warnings)
     (place.folder / "cd.sh").unlink()
     with place.connector() as connector:
         done = retire_pat(connector, name="cd", **place.options(token_to=[f"command:{place.folder}/cd.sh"]))
@@ -260,7 +260,7 @@ def test_a_place_of_another_name_is_refused_also_by_one_that_has_begun(
     place: Place, refs: dict[str, str], kind: str
 ) -> None:
     place.faults.add(Fault("lost", method="POST", times=6))
-    with pytest.raises(ConnectorError, match="no whole answer"):
+    with pytest.raises(ConnectorError, match="no complete response"):
         place.ensure(name="late", token_to=[refs[kind]])
     place.faults.clear()
     place.ensure(token_to=[refs[kind]])

@@ -11,8 +11,8 @@ import pytest
 
 from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError, UnknownOutcomeError
 from locoia_pat.actions import ensure_pat, list_pats, retire_pat
-from locoia_pat.actions.lifecycle.marker import marked
-from locoia_pat.actions.reconcile import reconcile
+from locoia_pat.actions.lifecycle.marker import find_marker
+from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.state.journal import State
 
@@ -35,7 +35,7 @@ def test_a_name_is_created_once_and_found_again(place: Place) -> None:
 def test_the_note_tells_whose_row_it_is(place: Place) -> None:
     place.ensure()
     (row,) = place.rows()
-    marker = marked(row.note)
+    marker = find_marker(row.note)
     assert marker is not None
     assert (marker.name, marker.slot, marker.owner) == ("ci", "a", State(place.folder / "state").owner)
     assert row.note.startswith("CI ~lp1/")
@@ -105,7 +105,7 @@ def test_lost_answers_end_with_one_usable_token(place: Place, fault: str, times:
     assert place.works()
     place.faults.clear()
     with place.connector() as connector:
-        live = [row for row in list_pats(connector) if marked(row.note) and (row.expires_in_days or 0) > 1]
+        live = [row for row in list_pats(connector) if find_marker(row.note) and (row.expires_in_days or 0) > 1]
     assert len(live) == 1
 
 
@@ -138,7 +138,7 @@ def test_of_two_states_with_one_name_neither_kills_a_token_that_works(place: Pla
     place.ensure()
     place.ensure(**there, take_over=True, overlap=0)
     assert not place.works()  # what was taken over is ended at once, for there is no overlap
-    with pytest.raises(RefusedError, match="managed by this state, but elsewhere"):
+    with pytest.raises(RefusedError, match="manages the token of the name ci"):
         place.ensure()
     for _ in range(2):
         for state, code in (("state", "managed_elsewhere"), ("other", None)):
@@ -166,7 +166,7 @@ def test_a_place_that_another_state_filled_is_left_alone_until_it_is_taken_over(
 
 def test_a_name_is_not_moved_by_a_misspelt_place(place: Place) -> None:
     place.ensure()
-    with pytest.raises(InvalidError, match="which is not named"):
+    with pytest.raises(InvalidError, match="which is not given"):
         place.ensure(token_to=[place.ref("typo")])
     assert place.works()
     (place.folder / "ci.json").unlink()
@@ -185,11 +185,11 @@ def test_a_row_of_other_scopes_is_not_adopted(place: Place) -> None:
 
 def test_a_lease_that_stays_busy_ends_not_done(place: Place) -> None:
     lease = State(place.folder / "state").lease(place.url, "ci")
-    assert lease.take(0)
+    assert lease.acquire(0)
     with pytest.raises(NotDoneError) as raised:
         place.ensure(wait=0.1)
     assert raised.value.problem.code == "busy"
-    lease.give_back()
+    lease.release()
     assert place.ensure().change == "created"
 
 

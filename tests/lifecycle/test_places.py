@@ -86,7 +86,7 @@ def test_a_name_lives_in_a_place_that_holds_the_token_alone(place: Place, bare: 
 def test_a_token_that_nobody_journalled_is_not_taken_for_ours(place: Place, bare: str) -> None:
     place.ensure(token_to=[bare])
     other = place.options("other", token_to=[bare])
-    with pytest.raises(Exception, match="a token that this state does not know") as caught:
+    with pytest.raises(Exception, match="a token that this state folder does not know") as caught:
         place.ensure(**other)
     assert caught.value.problem.code == "managed_elsewhere"  # type: ignore[attr-defined]  # ours
     assert place.ensure(**{**other, "take_over": True}).change == "created"
@@ -95,7 +95,7 @@ def test_a_token_that_nobody_journalled_is_not_taken_for_ours(place: Place, bare
 
 def test_a_token_cannot_renew_itself_where_the_one_before_is_not_kept(place: Place, bare: str) -> None:
     place.ensure(token_to=[bare])
-    with pytest.raises(InvalidError, match="a place that keeps the one before it") as caught:
+    with pytest.raises(InvalidError, match="a store that also keeps the previous one") as caught:
         place.rotate(ConnectorAuth.from_ref(bare), token_to=[bare])
     assert caught.value.problem.code == "unsafe"
     assert place.ensure(token_to=[bare, place.ref()]).change == "none"
@@ -150,7 +150,7 @@ def test_a_place_that_joins_later_waits_for_a_rotation_where_nothing_can_be_read
     place.ensure(token_to=[program.ref])
     joined = place.ensure(token_to=[program.ref, place.ref()])
     assert joined.change == "none"
-    assert any("rotate_pat gives it one" in warning for warning in joined.warnings)
+    assert any("rotate_pat writes one to it" in warning for warning in joined.warnings)
     place.rotate(token_to=[program.ref, place.ref()])
     assert place.works()
     assert program.taken[-1] == read_ref(place.ref())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locoia_pat import ConnectorAuth, InvalidError, RefusedError, Secret
-from locoia_pat.actions.reconcile import reconcile
+from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_ref
@@ -87,7 +87,7 @@ def test_a_row_of_the_name_itself_is_replaced_by_nothing(place: Place) -> None:
 def test_a_row_is_replaced_where_a_reconcile_finished_what_was_asked(place: Place) -> None:
     id_, token = hand_made(place)
     place.faults.add(Fault("lost", method="POST", times=6))
-    with pytest.raises(Exception, match="no whole answer"):
+    with pytest.raises(Exception, match="no complete response"):
         place.ensure(replaces=id_, overlap=SOON)
     place.faults.clear()
     time.sleep(1)
@@ -96,7 +96,7 @@ def test_a_row_is_replaced_where_a_reconcile_finished_what_was_asked(place: Plac
     assert place.works()
     assert accepted(place, token)  # the overlap counts from the end
     state = State(place.folder / "state")
-    assert id_ in [row for row, _ in (state.load(place.url, "ci") or {})["retire"]]
+    assert id_ in [row for row, _ in (state.load(place.url, "ci") or {})["retirements"]]
 
 
 def test_a_replaced_row_still_goes_after_a_fall_back_to_the_token_before(place: Place) -> None:
@@ -224,7 +224,7 @@ def test_the_row_of_the_credential_is_not_replaced_by_its_own_work(place: Place)
     token = by_hand(place, ref)
     row = FileSink(str(place.folder / "rotator.json")).record().current
     assert row is not None
-    with pytest.raises(InvalidError, match="would die with it") as caught:
+    with pytest.raises(InvalidError, match="would be revoked with it") as caught:
         place.ensure(auth=ConnectorAuth.from_ref(ref), replaces=row.id, overlap=0)
     assert (caught.value.problem.code, caught.value.problem.field) == ("credential_would_expire", "replaces")
     assert accepted(place, token)
@@ -238,7 +238,7 @@ def test_a_state_whose_name_was_taken_over_rotates_no_more(place: Place) -> None
     theirs = place.options("other", token_to=[place.ref("other")])
     place.ensure(**theirs, take_over=True, overlap=SOON)
     for work in (place.ensure, place.rotate):
-        with pytest.raises(RefusedError, match="managed by this state, but elsewhere"):
+        with pytest.raises(RefusedError, match="manages the token of the name ci"):
             work()
     time.sleep(1)
     place.ensure(**theirs)
@@ -260,13 +260,13 @@ def test_a_name_can_be_taken_back(place: Place) -> None:
 
 def test_a_name_ends_with_the_rows_of_a_create_whose_answer_was_lost(place: Place) -> None:
     place.faults.add(Fault("lost", method="POST", times=6))
-    with pytest.raises(Exception, match="no whole answer"):
+    with pytest.raises(Exception, match="no complete response"):
         place.ensure()
     place.faults.clear()
     made = [row.id for row in place.rows()]
     assert place.retire().change == "retired"
     state = State(place.folder / "state").load(place.url, "ci") or {}
-    assert {*made} <= {*state["dead"]}
+    assert {*made} <= {*state["revoked"]}
 
 
 # A token of somebody else
@@ -286,7 +286,7 @@ def test_a_refused_token_of_somebody_else_is_put_nowhere(place: Place) -> None:
 def test_a_credential_of_the_name_that_is_refused_is_put_nowhere(place: Place) -> None:
     place.ensure(token_to=[f"text:{place.folder}/one"])
     auth = ConnectorAuth(read_ref(f"text:{place.folder}/one"))
-    with pytest.raises(InvalidError, match="would die with it"):
+    with pytest.raises(InvalidError, match="would be revoked with it"):
         place.ensure(auth=auth, token_to=[f"text:{place.folder}/one", f"text:{place.folder}/two"])
     assert not (place.folder / "two").exists()
 
@@ -304,5 +304,5 @@ def test_a_place_of_before_that_holds_something_else_is_told_and_stops_nothing(p
     assert notes.read_text() == "these are just notes"
     notes.unlink()
     notes.mkdir()
-    with pytest.raises(InvalidError, match=r"two\.json#current, where this name stood, cannot be read: Is a directory"):
+    with pytest.raises(InvalidError, match="a former store of this name, cannot be read: Is a directory"):
         place.ensure()

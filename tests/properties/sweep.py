@@ -1,4 +1,4 @@
-"""Every plan of a few faults, over each protocol.
+"""Run every plan of a few faults against each protocol.
 
 The whole sweep:  python -m tests.properties.sweep 3
 """
@@ -10,71 +10,81 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
-from locoia_pat.actions.lifecycle import machine
-from locoia_pat.actions.lifecycle.tending import Wanted
+from locoia_pat.actions.lifecycle import rotation
+from locoia_pat.actions.lifecycle.desired import DesiredToken
+from locoia_pat.actions.lifecycle.rotation import under_lease
 from tests.properties.world import FAULTS, NAME, Fault, World, drive, with_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from typing import Any
 
-    from locoia_pat.actions.lifecycle.effects import Machine
+    from locoia_pat.actions.lifecycle.effects import Effect, Finished
+    from locoia_pat.actions.lifecycle.rotation import Protocol
 
-WANTED = Wanted(NAME, ["embed"], 30, "CI", overlap=0)
+DESIRED = DesiredToken(NAME, ["embed"], 30, "CI", overlap=0)
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """A world to begin with, what is run in it, and which harm counts."""
+class Scenario:
+    """A world to begin with, and the protocol that runs in it."""
 
     begin: Callable[[], World]
-    run: Callable[[Wanted], Machine]
-    itself: bool = False
+    protocol: Protocol
+    self_rotating: bool = False
+    desired: DesiredToken = DESIRED
 
-    def machine(self, run: Callable[[Wanted], Machine] | None = None) -> Callable[[], Machine]:
-        wanted = replace(WANTED, itself=self.itself)
-        return lambda: (run or self.run)(wanted)
+    def start(self, protocol: Protocol | None = None) -> Callable[[], Generator[Effect, Any, Finished]]:
+        """Return what starts the protocol of this scenario, or another one, as the driver does."""
+        desired = replace(self.desired, self_rotating=self.self_rotating)
+        return lambda: under_lease(protocol or self.protocol, desired)
 
 
-PROTOCOLS = {
-    "create or adopt": Protocol(World, machine.ensure),
-    "dual slot, by itself": Protocol(lambda: with_token(World(itself=True), standby=True), machine.rotate, itself=True),
-    "dual slot, by itself, first": Protocol(
-        lambda: with_token(World(itself=True), standby=False), machine.rotate, itself=True
+SCENARIOS = {
+    "create or adopt": Scenario(World, rotation.ensure),
+    "dual slot, by itself": Scenario(
+        lambda: with_token(World(self_rotating=True), standby=True), rotation.rotate, self_rotating=True
     ),
-    "dual slot, by a rotator": Protocol(lambda: with_token(World(), standby=True), machine.rotate),
-    "create or adopt, token alone": Protocol(lambda: World(keeps="token"), machine.ensure),
-    "dual slot, token alone": Protocol(lambda: with_token(World(keeps="token"), standby=True), machine.rotate),
-    "dual slot, nothing read": Protocol(lambda: with_token(World(keeps="nothing"), standby=True), machine.rotate),
-    "in place": Protocol(lambda: with_token(World(), standby=False), machine.rotate_in_place),
+    "dual slot, by itself, first": Scenario(
+        lambda: with_token(World(self_rotating=True), standby=False), rotation.rotate, self_rotating=True
+    ),
+    "dual slot, by a rotator": Scenario(lambda: with_token(World(), standby=True), rotation.rotate),
+    "create or adopt, token alone": Scenario(lambda: World(keeps="token"), rotation.ensure),
+    "dual slot, token alone": Scenario(lambda: with_token(World(keeps="token"), standby=True), rotation.rotate),
+    "dual slot, nothing read": Scenario(lambda: with_token(World(keeps="nothing"), standby=True), rotation.rotate),
+    "in place": Scenario(lambda: with_token(World(), standby=False), rotation.rotate_in_place),
 }
+
+Plan = dict[int, Fault]
+"""The fault at each effect that has one, by the number of the effect."""
 
 
 @dataclass
-class Told:
-    """What a sweep found."""
+class Harm:
+    """The harm that a sweep found."""
 
     plans: int = 0
-    dead: list[dict[int, Fault]] = field(default_factory=list)
+    dead: list[Plan] = field(default_factory=list)
     """Plans that end with a stored token that does not work."""
-    dead_after: list[dict[int, Fault]] = field(default_factory=list)
+    dead_after: list[Plan] = field(default_factory=list)
     """Those that still do after one reconcile."""
-    orphans: list[dict[int, Fault]] = field(default_factory=list)
-    """Plans that leave a live secret which nobody keeps, after one reconcile."""
-    lingering: list[dict[int, Fault]] = field(default_factory=list)
-    """Plans after which a secret of before works, though there was no overlap to wait for, after one reconcile."""
-    late_orphans: list[dict[int, Fault]] = field(default_factory=list)
-    """The same before it."""
+    orphans: list[Plan] = field(default_factory=list)
+    """Plans that leave a working secret which is not stored, after one reconcile."""
+    lingering: list[Plan] = field(default_factory=list)
+    """Plans after which a former secret works, though there was no overlap to wait for, after one reconcile."""
+    late_orphans: list[Plan] = field(default_factory=list)
+    """Plans that leave a working secret which is not stored, before the reconcile."""
 
 
-def plans(protocol: Protocol, faults: int, *, on_arrival: bool = False) -> Iterator[dict[int, Fault]]:
-    """Each plan of exactly so many faults, at each effect that is reached."""
+def plans(scenario: Scenario, faults: int, *, on_arrival: bool = False) -> Iterator[Plan]:
+    """Yield each plan of exactly so many faults, at each effect that is reached."""
 
-    def kinds(plan: dict[int, Fault]) -> list[str]:
-        world = replace(protocol.begin(), faults=plan, on_arrival=on_arrival)
-        drive(world, protocol.machine())
+    def kinds(plan: Plan) -> list[str]:
+        world = replace(scenario.begin(), faults=plan, on_arrival=on_arrival)
+        drive(world, scenario.start())
         return world.kinds
 
-    def more(plan: dict[int, Fault], left: int) -> Iterator[dict[int, Fault]]:
+    def extend(plan: Plan, left: int) -> Iterator[Plan]:
         if left == 0:
             yield plan
             return
@@ -82,40 +92,40 @@ def plans(protocol: Protocol, faults: int, *, on_arrival: bool = False) -> Itera
         reached = kinds(plan)
         for number in range(first, len(reached)):
             for fault in FAULTS[reached[number]]:
-                yield from more({**plan, number: fault}, left - 1)
+                yield from extend({**plan, number: fault}, left - 1)
 
-    yield from more({}, faults)
+    yield from extend({}, faults)
 
 
-def sweep(protocol: Protocol, most: int, *, on_arrival: bool = False, every: int = 1) -> Told:
-    """All plans of up to *most* faults, or every so many of those with the most."""
-    told = Told()
+def sweep(scenario: Scenario, most: int, *, on_arrival: bool = False, every: int = 1) -> Harm:
+    """Run all plans of up to *most* faults, or every so many of those with the most."""
+    harm = Harm()
     for faults in range(most + 1):
-        for number, plan in enumerate(plans(protocol, faults, on_arrival=on_arrival)):
+        for number, plan in enumerate(plans(scenario, faults, on_arrival=on_arrival)):
             if faults == most and number % every:
                 continue
-            judge(protocol, plan, told, on_arrival=on_arrival)
-    return told
+            judge(scenario, plan, harm, on_arrival=on_arrival)
+    return harm
 
 
-def judge(protocol: Protocol, plan: dict[int, Fault], told: Told, *, on_arrival: bool = False) -> None:
-    """Run one plan, and note the harm it does."""
-    told.plans += 1
-    world = replace(protocol.begin(), faults=plan, on_arrival=on_arrival)
-    drive(world, protocol.machine())
+def judge(scenario: Scenario, plan: Plan, harm: Harm, *, on_arrival: bool = False) -> None:
+    """Run one plan, and add the harm it does to *harm*."""
+    harm.plans += 1
+    world = replace(scenario.begin(), faults=plan, on_arrival=on_arrival)
+    drive(world, scenario.start())
     world.end()
-    if not world.alive(world.record.current):
-        told.dead.append(plan)
+    if not world.works(world.record.current):
+        harm.dead.append(plan)
     if world.orphans():
-        told.late_orphans.append(plan)
+        harm.late_orphans.append(plan)
     world.faults = {}
-    drive(world, protocol.machine(machine.reconcile))
-    if not world.alive(world.record.current):
-        told.dead_after.append(plan)
+    drive(world, scenario.start(rotation.reconcile))
+    if not world.works(world.record.current):
+        harm.dead_after.append(plan)
     if world.orphans():
-        told.orphans.append(plan)
+        harm.orphans.append(plan)
     if world.lingering():
-        told.lingering.append(plan)
+        harm.lingering.append(plan)
 
 
 def main() -> None:
@@ -124,12 +134,12 @@ def main() -> None:
     print(
         f"{'protocol':<30}{'authorised':<12}{'plans':>9}{'dead':>7}{'after':>7}{'orphans':>9}{'after':>7}{'linger':>7}"
     )
-    for name, on_arrival in product(PROTOCOLS, (False, True)):
-        told = sweep(PROTOCOLS[name], most, on_arrival=on_arrival)
+    for name, on_arrival in product(SCENARIOS, (False, True)):
+        harm = sweep(SCENARIOS[name], most, on_arrival=on_arrival)
         when = "on arrival" if on_arrival else "at commit"
-        counts = [len(found) for found in (told.dead, told.dead_after, told.late_orphans, told.orphans, told.lingering)]
+        counts = [len(found) for found in (harm.dead, harm.dead_after, harm.late_orphans, harm.orphans, harm.lingering)]
         print(
-            f"{name:<30}{when:<12}{told.plans:>9}{counts[0]:>7}{counts[1]:>7}{counts[2]:>9}{counts[3]:>7}{counts[4]:>7}"
+            f"{name:<30}{when:<12}{harm.plans:>9}{counts[0]:>7}{counts[1]:>7}{counts[2]:>9}{counts[3]:>7}{counts[4]:>7}"
         )
 
 

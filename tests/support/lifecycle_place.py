@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions import ensure_pat, list_pats, retire_pat, rotate_pat
 from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile
-from locoia_pat.actions.lifecycle.marker import marked
+from locoia_pat.actions.lifecycle.marker import find_marker
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Place:
 
     def rows(self) -> list[Any]:
         with self.connector() as connector:
-            return [row for row in list_pats(connector) if marked(row.note)]
+            return [row for row in list_pats(connector) if find_marker(row.note)]
 
     def knows(self, **facts: Any) -> None:
         """Let *facts* be known of the API, as if they had been measured."""

@@ -1,0 +1,234 @@
+"""Tokens, each by its row: create, regenerate, list, revoke and audit.
+
+The ``run_…`` functions run a super action from its inputs, as a step does; they return a result for every outcome.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat import Outcome, Result
+from locoia_pat.outcomes import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from locoia_pat import Connector
+    from locoia_pat.actions.models import MintedToken, PersonalAccessToken
+    from locoia_pat.stores import Sink
+
+_REVOKED_DAYS = 1
+"""Days that the row of a revoked token stays listed."""
+
+
+def create_pat(
+    connector: Connector,
+    *,
+    expiration: int | None,
+    scopes: Sequence[str],
+    note: str,
+    token_to: Sequence[str] = (),
+    replace: bool = False,
+) -> MintedToken:
+    """Create a token.
+
+    Args:
+        connector: calls the API.
+        expiration: days until it expires; None for never.
+        scopes: what it may do, for example ``["automation:view"]``.
+        note: what it is for, at most 255 characters.
+        token_to: token stores for it, as references such as ``file:ci.json``.
+        replace: whether a store may hold another token, which becomes its previous one.
+
+    Returns:
+        The token and its row; the API shows the token only this once.
+
+    Raises:
+        InvalidError: an input, a store or the credential is invalid; nothing was sent.
+        RefusedError: the API refused.
+        NotDoneError: the API was not reached, or asked for a longer wait; safe to retry.
+        UnknownOutcomeError: it may have happened; check with :func:`list_pats` before you retry.
+        NotStoredError: it happened, and no store accepted the token.
+
+    """
+    from locoia_pat.actions.models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
+
+    inputs = {"expiration": expiration, "scopes": scopes if isinstance(scopes, str) else list(scopes), "note": note}
+    return MintedToken.of(connector.run("create_pat", inputs, token_to=token_to, replace=replace).raise_for_outcome())
+
+
+def regenerate_pat(
+    connector: Connector,
+    token_id: str,
+    *,
+    expiration: int | None,
+    token_to: Sequence[str] = (),
+    replace: bool = False,
+) -> MintedToken:
+    """Replace the secret of a row; the old secret stops working at once.
+
+    Args:
+        connector: calls the API.
+        token_id: the id of the row.
+        expiration: days until the new secret expires; None for never.
+        token_to: token stores for it; one that holds a token must hold that of *token_id*.
+        replace: whether a store may hold another token, which becomes its previous one.
+
+    Returns:
+        The token and its row.  Use its id from now on: the API page does not say whether a regenerate keeps it.
+
+    Raises:
+        InvalidError: an input, a store or the credential is invalid; nothing was sent.
+        RefusedError: the API refused; the old secret still works.
+        NotDoneError: the API was not reached, or asked for a longer wait; safe to retry.
+        UnknownOutcomeError: it may have happened, and then the old secret is revoked.
+        NotStoredError: it happened, and no store accepted the token.
+
+    """
+    from locoia_pat.actions.models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
+
+    inputs = {"token_id": token_id, "expiration": expiration}
+    result = connector.run("regenerate_pat", inputs, token_to=token_to, replace=replace)
+    return MintedToken.of(result.raise_for_outcome())
+
+
+def list_pats(connector: Connector) -> list[PersonalAccessToken]:
+    """List the tokens of the user who owns the credential, without their secrets.
+
+    Raises:
+        InvalidError: the credential or the base URL is invalid; nothing was sent.
+        RefusedError: the API refused.
+        NotDoneError: the read failed; safe to retry.
+
+    """
+    from locoia_pat.actions.models import PersonalAccessToken  # noqa: PLC0415  # pydantic is only needed from here on
+
+    data = connector.run("list_pats").raise_for_outcome().data or {}
+    return [PersonalAccessToken.model_validate(row) for row in data["tokens"]]
+
+
+def revoke_pat(connector: Connector, token_id: str) -> None:
+    """Revoke the token of a row: the row is regenerated and the response discarded, since the API has no delete.
+
+    The row stays listed until it expires, a day later.
+
+    Args:
+        connector: calls the API.
+        token_id: the id of the row.
+
+    Raises:
+        RefusedError: the API refused; the token still works.
+        NotDoneError: the API was not reached; safe to retry.
+        UnknownOutcomeError: a response was lost; safe to retry.
+
+    """
+    run_revoke_pat(connector, {"token_id": token_id}).raise_for_outcome()
+
+
+def run_revoke_pat(
+    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink] = (), **_: Any
+) -> Result:
+    """Run ``revoke_pat`` from *inputs*."""
+    if token_to:
+        raise invalid("revoke_pat returns no token to store", field="token_to")
+    id_: str = inputs["token_id"]
+    result = connector.run("regenerate_pat", {"token_id": id_, "expiration": _REVOKED_DAYS})
+    data = {key: result.data.get(key) for key in ("id", "expiration")} if result.data else None
+    may_be_revoked = result.outcome in {Outcome.DONE, Outcome.UNKNOWN}
+    warnings = (*result.warnings, *(_revocation_warnings(connector, id_) if may_be_revoked else ()))
+    return Result("revoke_pat", result.outcome, result.api, result.attempts, warnings, data, result.problem)
+
+
+def _revocation_warnings(connector: Connector, id_: str) -> Iterator[str]:
+    """Yield what stops working with the token of the row *id_*, as far as it is known."""
+    from locoia_pat.actions.lifecycle.known_rows import (  # noqa: PLC0415  # SQLite, for this action only
+        credential_row_id,
+        load_known_rows,
+    )
+
+    name = load_known_rows(connector.base_url).managed.get(id_)
+    if name is not None:
+        yield f"its row belongs to the managed name {name}: ensure_pat or reconcile writes a new token to its stores"
+    if credential_row_id(connector) == id_:
+        yield "it is the credential in use, which no longer works"
+
+
+def audit_pats(
+    connector: Connector,
+    *,
+    expiring_within: float = 14,
+    unused_for: float = 90,
+    needs: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
+    """Find tokens that expire soon or never, are not used, or may do more than is needed.
+
+    Only tokens of the user who owns the credential are listed.
+
+    Args:
+        connector: calls the API.
+        expiring_within: days left at which a token is reported.
+        unused_for: days since its last use after which a token is reported; the API may record a use late.
+        needs: the scopes that are enough; a token that may do more is reported.
+
+    Returns:
+        The findings, each with ``id``, ``note``, ``finding`` and ``message``.
+
+    Raises:
+        ConnectorError: the list could not be read.
+
+    """
+    inputs = {"expiring_within": expiring_within, "unused_for": unused_for, "needs": needs}
+    data = run_audit_pats(connector, inputs).raise_for_outcome().data or {}
+    findings: list[dict[str, Any]] = data["findings"]
+    return findings
+
+
+def run_audit_pats(
+    connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str | Sink] = (), **_: Any
+) -> Result:
+    """Run ``audit_pats`` from *inputs*."""
+    from locoia_pat.actions.lifecycle.known_rows import load_known_rows  # noqa: PLC0415  # SQLite, for this action only
+
+    if token_to:
+        raise invalid("audit_pats returns no token to store", field="token_to")
+    listed = connector.run("list_pats")
+    if listed.data is None:
+        return Result("audit_pats", listed.outcome, listed.api, listed.attempts, listed.warnings, None, listed.problem)
+    revoked = load_known_rows(connector.base_url).revoked
+    rows = [row for row in listed.data["tokens"] if row["id"] not in revoked]
+    now = dt.datetime.now(dt.UTC)
+    findings = [
+        {"id": row["id"], "note": row["note"], "finding": finding, "message": message}
+        for row in rows
+        for finding, message in _audit_row(row, inputs, now)
+    ]
+    data = {"findings": findings, "checked": len(rows)}
+    return Result("audit_pats", Outcome.DONE, listed.api, listed.attempts, listed.warnings, data)
+
+
+def _audit_row(row: Mapping[str, Any], inputs: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, str]]:
+    from locoia_pat.actions.lifecycle.marker import find_marker  # noqa: PLC0415  # for this action only
+
+    left, within = row["expires_in_days"], inputs["expiring_within"]
+    if row["expiration"] is None and not row.get("expiration_raw"):
+        yield "never-expires", "it never expires"
+    elif left is not None and left < 0:
+        return  # it has expired, so nothing else matters
+    elif left is not None and left <= within:
+        yield "expiring", f"it expires in {left} days"
+    used = dt.datetime.fromisoformat(row["last_used"]) if row["last_used"] else None
+    if used is None and find_marker(row["note"]) is None:
+        yield "unused", "it was never used, as far as the API shows, or it is new (the API shows no creation time)"
+    elif used is not None and (days := (now - used).days) >= inputs["unused_for"]:
+        yield "unused", f"it was last used {days} days ago"
+    needs = inputs.get("needs")
+    if needs and row["scopes"] and (excess := _excess_scopes(row["scopes"], needs)):
+        yield "too-wide", f"it has {', '.join(excess)} beyond what is needed"
+
+
+def _excess_scopes(scopes: Sequence[str], needs: Sequence[str]) -> list[str]:
+    """Return those of *scopes* that none of *needs* includes."""
+    from locoia_pat.actions.scopes import includes  # noqa: PLC0415  # for this action only
+
+    return [scope for scope in scopes if scope not in needs and not any(includes(need, scope) for need in needs)]
