@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.actions.scopes import ALL, NAMES
-from locoia_pat.cli import output
-from locoia_pat.cli.check import FOUND
-from locoia_pat.cli.exits import INTERRUPTED
-from locoia_pat.cli.interrupts import Signals
+from locoia_pat.cli import render
 from locoia_pat.cli.options import Found, auth_of, json_option, specs_option
+from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
 from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.outcomes import InvalidError, Problem, invalid
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where a problem was found.")
 @json_option
 @specs_option
-def command(
+def doctor_command(
     specs: SpecFolder, *, measure: bool, finish: bool, auth: str | None, as_json: bool, exit_zero: bool, **options: Any
 ) -> int:
     """Look at everything a call needs: versions, credential, API, clock, state, places.
@@ -56,16 +54,16 @@ def command(
         return _measure(specs, auth, finish=finish, as_json=as_json, **options)
     findings = _look(specs, auth)
     if as_json:
-        output.print_json({"findings": [finding._asdict() for finding in findings]})
+        render.print_json({"findings": [finding._asdict() for finding in findings]})
     else:
         _print(findings)
     return FOUND if any(finding.level == "problem" for finding in findings) and not exit_zero else 0
 
 
 def _look(specs: SpecFolder, auth: str | None) -> list[Finding]:
-    from locoia_pat.actions.doctor.api_checks import LOGIN  # noqa: PLC0415
-    from locoia_pat.actions.doctor.checks import look  # noqa: PLC0415
-    from locoia_pat.actions.doctor.findings import Finding  # noqa: PLC0415  # not needed to measure
+    from locoia_pat.actions.doctor.api_checks import LOGIN
+    from locoia_pat.actions.doctor.checks import look
+    from locoia_pat.actions.doctor.findings import Finding
 
     spec = specs.connector
     unread: list[Finding] = []
@@ -84,12 +82,12 @@ def _look(specs: SpecFolder, auth: str | None) -> list[Finding]:
 
 def _print(findings: Sequence[Finding]) -> None:
     """The table, and below it what to do."""
-    output.print_table(("check", "", "found"), [(found.check, found.level, found.message) for found in findings])
+    render.print_table(("check", "", "found"), [(found.check, found.level, found.message) for found in findings])
     for found in findings:
         if found.next:
-            output.say(f"{found.check}: {found.next}")
+            render.say(f"{found.check}: {found.next}")
     problems = sum(finding.level == "problem" for finding in findings)
-    output.say(f"{problems} problem{'s' if problems != 1 else ''}")
+    render.say(f"{problems} problem{'s' if problems != 1 else ''}")
 
 
 def _measure(specs: SpecFolder, auth: str | None, *, as_json: bool, **options: Any) -> int:
@@ -98,11 +96,11 @@ def _measure(specs: SpecFolder, auth: str | None, *, as_json: bool, **options: A
         with signals:
             result = _measured(specs, auth, signals, **options)
     except KeyboardInterrupt:
-        output.say("interrupted; what was made is useless, or made so by: locoia-pat doctor --measure --finish")
+        render.say("interrupted; what was made is useless, or made so by: locoia-pat doctor --measure --finish")
         return signals.exit_code or INTERRUPTED
-    code = output.print_result(result if as_json else _tabled(result), table=not as_json)
+    code = render.print_result(result if as_json else _tabled(result), table=not as_json)
     if result.data and result.data["rows"]:
-        output.say(f"{result.data['rows']} rows stay listed until they expire; after {result.data['due']}: "
+        render.say(f"{result.data['rows']} rows stay listed until they expire; after {result.data['due']}: "
                    "locoia-pat doctor --measure --finish")  # fmt: skip
     return signals.exit_code or code
 
@@ -118,11 +116,11 @@ def _measured(
     patience: float,
     wait: float,
 ) -> Result:
-    from locoia_pat.actions.doctor.measure import Measurement  # noqa: PLC0415  # not needed to look
+    from locoia_pat.actions.doctor.measure import Measurement
 
     with RecordingConnector(auth_of(auth, specs.connector).auth, specs=specs) as connector:
         measurement = Measurement(connector, scopes=scopes or NAMES, patience=patience, wait=wait)
-        output.say(measurement.foretold(finish=finish))
+        render.say(measurement.foretold(finish=finish))
         if not yes and sys.stdin.isatty() and not click.confirm("Go on?", err=True):
             raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
         signals.wait_while = lambda: measurement.clearing

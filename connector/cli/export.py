@@ -1,18 +1,26 @@
-"""``locoia-pat export KIND``: specs as what others read."""
+"""``export``, ``diff``, ``import``: specs for other programs, compared, and drafted."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from locoia_pat.cli import output
+from locoia_pat.cli import render
 from locoia_pat.cli.options import specs_option
+from locoia_pat.cli.process import FOUND
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from locoia_pat.authoring.diff.summary import Comparison
+    from locoia_pat.authoring.locoia.draft import Draft, Note
+    from locoia_pat.outcomes import Finding
     from locoia_pat.spec.load import SpecFolder
+
 
 _KINDS = {"locoia": "locoia", "openapi": "export.openapi", "jsonschema": "export.jsonschema", "docs": "export.docs"}
 """What can be exported, and the module of ``authoring`` whose ``files`` makes it; its ``notes``, if any, are told."""
@@ -25,7 +33,7 @@ _KINDS = {"locoia": "locoia", "openapi": "export.openapi", "jsonschema": "export
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @specs_option
-def command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) -> None:
+def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) -> None:
     """Write the specs as KIND into a folder.
 
     locoia: Locoia's configuration, with a guide on what to copy into which field.
@@ -39,14 +47,144 @@ def command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) ->
     The folder is new or empty, or one that such an export filled and nobody changed since.
     """
     exporter = import_module(f"locoia_pat.authoring.{_KINDS[kind]}")
-    from locoia_pat.authoring.export import files as placing  # noqa: PLC0415  # --help needs no checksums
+    from locoia_pat.authoring.export import files as placing
 
     texts = exporter.files(specs)
     folder = out or Path(kind)
     written = placing.export(texts, folder, kind)
     if as_json:
-        output.print_json({"files": [str(file) for file in written]})
+        render.print_json({"files": [str(file) for file in written]})
     for file in () if as_json else written:
-        output.say(str(file))
+        render.say(str(file))
     for note in exporter.notes(specs) if hasattr(exporter, "notes") else ():
-        output.say(f"{click.style('note', fg='yellow')}: {note}")
+        render.say(f"{click.style('note', fg='yellow')}: {note}")
+
+
+@click.command("diff")
+@click.argument("old")
+@click.argument("new")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even where something breaks.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def diff_command(old: str, new: str, *, exit_zero: bool, as_json: bool) -> int:
+    """Say what changed from OLD to NEW, by classes, and propose the next version and a line for the changelog.
+
+    OLD and NEW are spec files, folders of specs, archives of packs, or pack:NAME for an installed one.  A change is
+    breaking where a flow that worked may not work any more, or where more is done than was agreed to.  Exit code: 0
+    nothing breaks, 1 something does.
+    """
+    from locoia_pat.authoring.diff.sources import refuse_unlike, side
+    from locoia_pat.authoring.diff.summary import compare
+
+    before, after = side(old), side(new)
+    refuse_unlike(before, after)
+    comparison = compare(before, after)
+    if as_json:
+        render.print_json(comparison.to_dict())
+    else:
+        _print_comparison(comparison)
+    return FOUND if comparison.is_breaking and not exit_zero else 0
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    if not comparison.changes:
+        click.echo("no change")
+        return
+    rows = [(change.kind, change.bump, change.action, change.message) for change in comparison.changes]
+    render.print_table(("change", "version", "action", "what"), rows)
+    click.echo()
+    if comparison.proposed is not None:
+        said = "" if comparison.is_enough else f"; {comparison.new}, which NEW says, is too low"
+        click.echo(f"version: {comparison.proposed} after {comparison.old} ({comparison.bump}){said}")
+    else:
+        click.echo(f"version: {comparison.bump}")
+    click.echo(f"changelog: {comparison.changelog}")
+
+
+_MAX_BYTES = 512 * 1024
+_UNNAMED = "imported"
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(["locoia"]))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="The folder; by default called as the connector is."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_json: bool) -> None:  # noqa: ARG001  # one kind
+    """Draft specs from the JSON that Locoia documents.
+
+    FILE is a base connector, a header, a pagination or a UI Form Schema, or a folder of such files. A form is named
+    after its action, such as create_contact.json. What the drafts lack is listed: fill it in, then check the folder.
+    """
+    from locoia_pat.authoring import scaffold
+    from locoia_pat.authoring.export import files as placing
+    from locoia_pat.authoring.locoia.draft import draft
+    from locoia_pat.engine.checker import check_specs
+    from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
+
+    done = draft({str(path): _import_text(path) for file in files for path in _import_files(Path(file))})
+    folder = out or Path(done.name or _UNNAMED)
+    written = placing.new({**done.texts, **scaffold.schemas()}, folder)[: len(done.texts)]
+    # Without a connector.yaml it is no folder of specs yet, and that is told already.
+    found = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
+    findings = [finding for finding in found if finding.code != "missing-key"]
+    if as_json:
+        render.print_json(_import_json(written, done, findings))
+    else:
+        _print_import(written, done, findings, folder)
+
+
+def _import_files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    files = [file for file in sorted(path.rglob("*.json")) if not file.name.startswith(".")]
+    if not files:
+        raise invalid(f"{path} holds no JSON files", field="file")
+    yield from files
+
+
+def _import_text(path: Path) -> str:
+    try:
+        with path.open("rb") as source:
+            content = source.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise invalid(f"{path} cannot be read: {error.strerror}", field="file") from None
+    if len(content) > _MAX_BYTES:
+        raise invalid(f"{path} has more than {_MAX_BYTES} bytes", field="file")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise invalid(f"{path} is no UTF-8 text", field="file") from None
+
+
+def _import_json(written: Sequence[Path], done: Draft, findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "files": [str(file) for file in written],
+        "missing": [_note(note) for note in done.missing],
+        "chosen": [_note(note) for note in done.chosen],
+        "findings": [str(finding) for finding in findings],
+    }
+
+
+def _note(note: Note) -> dict[str, str]:
+    return {"file": note.file, "key": note.key, "message": note.message}
+
+
+def _print_import(written: Sequence[Path], done: Draft, findings: Sequence[Finding], folder: Path) -> None:
+    for file in written:
+        click.echo(f"{file}    (settings that specs cannot express)" if file.name == "locoia.json" else file)
+    for title, notes in (
+        ("Missing, to be filled in", done.missing),
+        ("Chosen, to be reviewed", done.chosen),
+    ):
+        if notes:
+            click.echo(f"\n{title}:")
+        for note in notes:
+            click.echo(f"  {note.file}{f' {note.key}' if note.key else ''}: {note.message}")
+    if findings:
+        click.echo("\nTo be changed:")
+    for finding in findings:
+        click.echo(f"  {finding}")
+    click.echo(f"\nNext: locoia-pat check {folder}")

@@ -1,7 +1,8 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the credential, specs and packs they name."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from locoia_pat.outcomes import InvalidError
+from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.secrets.secret import Variables
 from locoia_pat.spec.load import SpecFolder
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from locoia_pat.authoring.packs.registry import PackSpecs
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.spec.model import ConnectorSpec
+
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -58,21 +60,20 @@ def auth_of(ref: str | None, spec: ConnectorSpec) -> Found:
     Raises:
         InvalidError: there is none.
     """
-    from locoia_pat.cli import logins  # noqa: PLC0415
-    from locoia_pat.engine.auth import ConnectorAuth  # noqa: PLC0415  # not needed by every command that takes options
+    from locoia_pat.engine.auth import ConnectorAuth
 
     if ref is not None:
         return Found(_given(ref), ref if ref != "-" else "standard input")
     variables = (spec.env.token, f"{spec.env.token}_FILE")
     taken = {name: value for name in variables if (value := os.environ.pop(name, ""))}  # empty is not set
-    if not taken and (place := logins.place_of(spec.connector)) is not None:
+    if not taken and (place := login_of(spec.connector)) is not None:
         return Found(ConnectorAuth.from_ref(place), place)
     return Found(ConnectorAuth.from_env(taken), next(iter(taken), "none"))
 
 
 def _given(ref: str) -> ConnectorAuth:
-    from locoia_pat.engine.auth import ConnectorAuth  # noqa: PLC0415
-    from locoia_pat.stores import read_ref  # noqa: PLC0415
+    from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.stores import read_ref
 
     if ref.startswith("env:"):
         name = ref.removeprefix("env:")
@@ -104,7 +105,7 @@ def installed(pack: str) -> PackSpecs:
     Raises:
         InvalidError: there is none.
     """
-    from locoia_pat.authoring.packs.registry import Packs  # noqa: PLC0415  # most calls name no pack
+    from locoia_pat.authoring.packs.registry import Packs
 
     return Packs().specs(pack)
 
@@ -149,7 +150,7 @@ def _actions(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[st
 
 def shelf() -> list[PackSpecs]:
     """The specs of all packs that are installed, and there as they were accepted."""
-    from locoia_pat.authoring.packs.registry import Packs  # noqa: PLC0415  # few calls ask for all of them
+    from locoia_pat.authoring.packs.registry import Packs
 
     packs = Packs()
     try:
@@ -157,3 +158,50 @@ def shelf() -> list[PackSpecs]:
     except InvalidError:
         return []
     return [specs for name in names if (specs := packs.get_intact(name)) is not None]
+
+
+def login_of(connector: str) -> str | None:
+    """The REF that ``login`` stored for *connector*; None where there is none."""
+    return _logins().get(connector)
+
+
+def remember_login(connector: str, ref: str) -> None:
+    """Store the REF of *connector*.
+
+    Raises:
+        InvalidError: the configuration folder cannot be written.
+    """
+    _write_logins({**_logins(), connector: ref})
+
+
+def forget_login(connector: str) -> None:
+    """Drop the REF of *connector*.
+
+    Raises:
+        InvalidError: the configuration folder cannot be written.
+    """
+    _write_logins({name: ref for name, ref in _logins().items() if name != connector})
+
+
+def _logins_file() -> Path:
+    return Path(click.get_app_dir("locoia-pat"), "logins.json")
+
+
+def _logins() -> dict[str, str]:
+    try:
+        found = json.loads(_logins_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no login yet, no home, or a file of somebody else
+        return {}
+    return {name: ref for name, ref in found.items() if isinstance(ref, str)} if isinstance(found, dict) else {}
+
+
+def _write_logins(logins: dict[str, str]) -> None:
+    file = _logins_file()
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(json.dumps(logins, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise invalid(
+            f"{file} cannot be written: {error.strerror}",
+            hint="Set XDG_CONFIG_HOME to a folder you may write to, or give --auth with each call.",
+        ) from None

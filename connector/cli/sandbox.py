@@ -1,8 +1,9 @@
-"""``locoia-pat sandbox``: the token API on this computer."""
+"""``sandbox`` and ``demo``: the token API on this computer."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,25 @@ import click
 from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
 from locoia_pat.actions.sandbox.fault import KINDS, Fault
 from locoia_pat.actions.sandbox.fault_script import Faults
-from locoia_pat.cli import output
+from locoia_pat.cli import render
 from locoia_pat.cli.options import folder_of
+from locoia_pat.cli.process import BUG
+from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.extras import import_extra
 from locoia_pat.http.url import is_loopback
-from locoia_pat.outcomes import InvalidError, invalid
+from locoia_pat.outcomes import InvalidError, Outcome, invalid
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.stores import read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from socket import socket
     from types import ModuleType
 
+    from locoia_pat.connector import Connector
+    from locoia_pat.outcomes import Result
     from locoia_pat.spec.load import SpecFolder
+
 
 _PORT = 8321
 _EPILOG = "\n".join(
@@ -56,7 +63,7 @@ _EPILOG = "\n".join(
     metavar="DIR",
     help="Serve the examples of a folder of specs, or pack:NAME, instead; takes no other option but these.",
 )
-def command(
+def sandbox_command(
     *,
     specs: str | None,
     port: int,
@@ -100,7 +107,7 @@ def _serve_api(
     new_token: bool,
 ) -> None:
     try:
-        store = import_extra("locoia_pat.actions.sandbox.token_store", "sandbox").Store(_file(data))
+        store = import_extra("locoia_pat.actions.sandbox.token_store", "sandbox").Store(_data_file(data))
     except OSError as error:
         raise invalid(str(error), field="data") from None
     try:
@@ -108,7 +115,7 @@ def _serve_api(
         token = server.first_token(store, again=new_token)
         url = server.address(listener)
         click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
-        _lines({"LOCOIA_BASE_URL": url, **({"LOCOIA_TOKEN": token} if token is not None else {})})
+        _print_lines({"LOCOIA_BASE_URL": url, **({"LOCOIA_TOKEN": token} if token is not None else {})})
         if token is None:
             click.echo("# Its tokens are those of before; --new-token mints one more.")
         server.serve(server.create_app(store, behaviour, script), listener, _ready)
@@ -122,7 +129,7 @@ def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int
     listener = _listener(server, host, port)
     url = server.address(listener, examples.path(folder))
     click.echo(f"# What the examples of {folder.connector.title} tell, at {url}; Ctrl-C ends it.")
-    _lines(examples.environment(folder, url))
+    _print_lines(examples.environment(folder, url))
     server.serve(app, listener, _ready)
 
 
@@ -134,7 +141,7 @@ def _listener(server: ModuleType, host: str, port: int) -> socket:
             f"{host}:{port} cannot be had: {error.strerror}", field="port", hint="--port 0 takes a free one."
         ) from None
     if not is_loopback(host):
-        output.say("warning: other computers can reach this sandbox, and read what is sent to it")
+        render.say("warning: other computers can reach this sandbox, and read what is sent to it")
     return listener
 
 
@@ -151,7 +158,7 @@ def _fault(text: str) -> Fault:
     raise invalid(problem.message, field=f"fault.{problem.field}", hint="For example --fault lost:POST:1.")
 
 
-def _lines(variables: Mapping[str, str | Secret]) -> None:
+def _print_lines(variables: Mapping[str, str | Secret]) -> None:
     """Lines to paste that set *variables*."""
     for shell, line in (
         ("sh, bash, zsh", "export {}='{}'"),
@@ -162,7 +169,7 @@ def _lines(variables: Mapping[str, str | Secret]) -> None:
             click.echo(line.format(name, value.reveal() if isinstance(value, Secret) else value))
 
 
-def _file(folder: Path | None) -> Path | None:
+def _data_file(folder: Path | None) -> Path | None:
     if folder is None:
         return None
     try:
@@ -170,3 +177,60 @@ def _file(folder: Path | None) -> Path | None:
     except OSError as error:
         raise invalid(f"{folder} is no usable folder: {error.strerror}", field="data") from None
     return folder.expanduser() / "sandbox.sqlite3"
+
+
+@click.command("demo")
+def demo_command() -> int:
+    """Create, list and regenerate a token on a sandbox of its own.
+
+    It starts and ends the sandbox itself, and neither reads nor changes anything of yours.
+    """
+    from locoia_pat.connector import Connector
+
+    server = import_extra("locoia_pat.actions.sandbox.server", "sandbox")
+    with tempfile.TemporaryDirectory(prefix="locoia-pat-demo-") as folder, server.running() as (url, store):
+        click.echo(f"A sandbox of Locoia's token API runs at {url}.")
+        first: Secret = server.first_token(store)
+        ref = f"file:{Path(folder, 'ci.json')}"
+        with Connector(ConnectorAuth(first), base_url=url) as connector:
+            worked = _demonstrate(connector, url, ref)
+    ended = "It worked: created, listed, regenerated." if worked else "It did not work as it should."
+    click.echo(f"\n{ended} The sandbox and its tokens are gone.")
+    return 0 if worked else BUG
+
+
+def _demonstrate(connector: Connector, url: str, ref: str) -> bool:
+    from locoia_pat.connector import Connector
+
+    inputs = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
+    created = _print_step("create_pat", connector.run("create_pat", inputs, token_to=[ref]))
+    old = read_ref(ref)
+    _print_note(f"The token went to {created.token_refs[0]}; the answer above does not hold it.")
+
+    listed = _print_step("list_pats", connector.run("list_pats"))
+    rows = (listed.data or {})["tokens"]
+    _print_note(f"{len(rows)} tokens: the sandbox's first one, and ours.")
+
+    token_id = (created.data or {})["id"]
+    _print_step(
+        "regenerate_pat",
+        connector.run("regenerate_pat", {"token_id": token_id, "expiration": 90}, token_to=[ref]),
+    )
+    outcomes = []
+    for name, token in (("old", old), ("new", read_ref(ref))):
+        with Connector(ConnectorAuth(token), base_url=url) as other:
+            outcomes.append(other.run("list_pats").outcome)
+        _print_note(f"The {name} token is {'accepted' if outcomes[-1] is Outcome.DONE else 'refused'}.")
+    return outcomes == [Outcome.REFUSED, Outcome.DONE]
+
+
+def _print_step(name: str, result: Result) -> Result:
+    click.echo(f"\n{click.style(name, bold=True)}: {result.outcome.value}")
+    for key, value in (result.raise_for_outcome().data or {}).items():
+        if not isinstance(value, list) or key == "scopes":
+            click.echo(f"  {key}: {value}")
+    return result
+
+
+def _print_note(line: str) -> None:
+    click.echo(f"  {line}")

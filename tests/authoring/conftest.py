@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import call
+from tests.support.command import call
 
 if TYPE_CHECKING:
     from pathlib import Path

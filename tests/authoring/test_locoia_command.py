@@ -13,7 +13,7 @@ import pytest
 from locoia_pat import InvalidError
 from locoia_pat.authoring.export import files as placing
 from locoia_pat.spec.load import SpecFolder
-from tests.cli.conftest import Done, call
+from tests.support.command import Done, call
 from tests.support.locoia_export import FOLDERS
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from locoia_pat import Connector, InvalidError
 from locoia_pat.authoring.packs.pack import open_pack
 from locoia_pat.authoring.packs.registry import Packs
-from tests.cli.conftest import on_terminal, spawn
+from tests.support.command import on_terminal, spawn
 from tests.support.packs import CONNECTOR, LIST, PURGE, built, changed, hash_of, installed, written
 
 if TYPE_CHECKING:

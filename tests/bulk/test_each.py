@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.conftest import call as once
-from tests.cli.conftest import on_terminal, spawn
 from tests.support.bulk_shop import Shop, wish, wishes
+from tests.support.command import call as once
+from tests.support.command import on_terminal, spawn
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.cli.conftest import Done
+    from tests.support.command import Done
 
 __all__ = ["once"]
 TO = ("--token-to", "file:out/{name}.json")

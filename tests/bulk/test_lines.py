@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat import InvalidError, Secret
-from locoia_pat.cli.lines import MAX_LINE, Lines
+from locoia_pat.cli.item_file import MAX_LINE, Lines
 from locoia_pat.spec.form import Input
 from locoia_pat.spec.load import SpecFolder
 

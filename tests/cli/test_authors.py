@@ -21,7 +21,7 @@ import yaml
 
 from locoia_pat import specs
 from locoia_pat.authoring import spec_schema as schema
-from tests.cli.conftest import Done, on_terminal, spawn
+from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import answer, drop, serving
 
 if TYPE_CHECKING:

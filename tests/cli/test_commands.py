@@ -15,7 +15,7 @@ import pytest
 
 from locoia_pat.actions.sandbox.behaviour import SWITCHES
 from locoia_pat.actions.sandbox.fault import KINDS
-from tests.cli.conftest import Done, spawn
+from tests.support.command import Done, spawn
 from tests.support.loopback import free_port
 
 if TYPE_CHECKING:
@@ -119,12 +119,13 @@ def test_a_bug_names_its_place_and_no_value() -> None:
     """The values in the frames may be secrets, so a traceback is not printed."""
     script = (
         "import sys, types\nfrom locoia_pat.cli import main\nimport click\n"
-        "broken = types.ModuleType('locoia_pat.cli.{0}')\n"
-        "broken.command = click.Command('{0}', callback=lambda: 1 / 0)\n"
-        "sys.modules['locoia_pat.cli.{0}'] = broken\nmain(['{0}'])"
+        "broken = types.ModuleType('locoia_pat.cli.{1}')\n"
+        "broken.{0}_command = click.Command('{0}', callback=lambda: 1 / 0)\n"
+        "sys.modules['locoia_pat.cli.{1}'] = broken\nmain(['{0}'])"
     )
-    for name in ("demo", "run"):
-        done = subprocess.run([sys.executable, "-c", script.format(name)], capture_output=True, text=True, check=False)
+    for name, module in (("demo", "sandbox"), ("run", "run_command")):
+        call = [sys.executable, "-c", script.format(name, module)]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
         assert done.returncode == 70
         assert "This is a bug of locoia-pat" in done.stderr
         assert "ZeroDivisionError" in done.stderr
@@ -135,9 +136,9 @@ def test_a_bug_names_its_place_and_no_value() -> None:
 def test_interrupting_any_command_ends_with_130() -> None:
     script = (
         "import sys, types\nfrom locoia_pat.cli import main\nimport click, signal\n"
-        "broken = types.ModuleType('locoia_pat.cli.demo')\n"
-        "broken.command = click.Command('demo', callback=lambda: signal.raise_signal(signal.SIGINT))\n"
-        "sys.modules['locoia_pat.cli.demo'] = broken\nmain(['demo'])"
+        "broken = types.ModuleType('locoia_pat.cli.sandbox')\n"
+        "broken.demo_command = click.Command('demo', callback=lambda: signal.raise_signal(signal.SIGINT))\n"
+        "sys.modules['locoia_pat.cli.sandbox'] = broken\nmain(['demo'])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import Done, call
+from tests.support.command import Done, call
 from tests.support.loopback import answer, created, serving
 
 if TYPE_CHECKING:

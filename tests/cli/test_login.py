@@ -14,7 +14,7 @@ import pytest
 
 from locoia_pat import InvalidError, Secret
 from locoia_pat.stores import open_sink, read_ref
-from tests.cli.conftest import Done, on_terminal, spawn
+from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, serving
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import spawn
+from tests.support.command import spawn
 from tests.support.loopback import answer, created, serving
 
 if TYPE_CHECKING:

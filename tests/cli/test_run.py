@@ -12,7 +12,7 @@ import pytest
 
 from locoia_pat import Secret
 from locoia_pat.stores import read_ref
-from tests.cli.conftest import Done, on_terminal, spawn
+from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, free_port, serving, stall
 
 if TYPE_CHECKING:

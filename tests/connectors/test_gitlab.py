@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.cli.conftest import Done
+    from tests.support.command import Done
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.cli.conftest import Done
+    from tests.support.command import Done
 
 ACCOUNT = "AC" + "a" * 32
 KEY = "SK" + "a" * 32

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from tests.cli.conftest import call
 from tests.support.clinic import Clinic, opened
+from tests.support.command import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

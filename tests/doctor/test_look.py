@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.cli.conftest import Done
     from tests.support.clinic import Clinic
+    from tests.support.command import Done
 
 Doctor = "Callable[..., dict[str, dict[str, Any]]]"
 

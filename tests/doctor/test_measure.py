@@ -18,15 +18,15 @@ from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.actions.sandbox.server import OWNER
 from locoia_pat.state.journal import State
-from tests.cli.conftest import on_terminal
 from tests.support.clinic import values
+from tests.support.command import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Done
     from tests.support.clinic import Clinic
+    from tests.support.command import Done
 
 PATH = "/v1/personal-access-tokens"
 RENEW = f"{PATH}/*/regenerate"

@@ -19,7 +19,7 @@ from locoia_pat.actions.sandbox.server import running
 from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_ref
-from tests.cli.conftest import call
+from tests.support.command import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

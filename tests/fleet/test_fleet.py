@@ -25,8 +25,8 @@ from locoia_pat.stores import read_ref
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Done
     from tests.fleet.conftest import Yard
+    from tests.support.command import Done
 
 ROW = '{name: a, scopes: [embed], note: A, to: ["file:a.json"]}'
 
@@ -395,7 +395,7 @@ def test_a_wrong_call_is_told(yard: Yard, call: Callable[..., Done], words: list
 
 
 def test_on_a_terminal_it_asks_first(yard: Yard) -> None:
-    from tests.cli.conftest import on_terminal  # noqa: PLC0415  # only here
+    from tests.support.command import on_terminal  # noqa: PLC0415  # only here
 
     file = yard.fleet({"name": "one"}, {"name": "two"})
     no = on_terminal("fleet", "apply", file, typed="n\n")

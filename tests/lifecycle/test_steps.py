@@ -30,7 +30,7 @@ from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_ref
 from locoia_pat.stores.file import FileSink
-from tests.cli.conftest import Done, call, on_terminal
+from tests.support.command import Done, call, on_terminal
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from tests.cli.conftest import Done, spawn
+from tests.support.command import Done, spawn
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 GITLAB = EXAMPLES / "gitlab"

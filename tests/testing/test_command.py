@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import Done, call
+from tests.support.command import Done, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

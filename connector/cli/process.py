@@ -1,22 +1,58 @@
-"""What the command does for its secrets before it does anything else."""
+"""The process the command runs in: its exit codes, its signals, and what guards its secrets."""
 
 from __future__ import annotations
 
+import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.detect import is_token, named_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+
+FOUND = 1
+"""The exit code where something was found."""
+BUG = 70
+"""A bug of ours (``EX_SOFTWARE`` of sysexits.h)."""
+INTERRUPTED = 130
+"""Ctrl-C, as shells tell it."""
+
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Signals:
+    """While it is entered, an ending signal is a ``KeyboardInterrupt``, except while a token is being stored."""
+
+    def __init__(self) -> None:
+        self.exit_code: int | None = None
+        """As shells tell it: 128 and the number of the signal that came; None where none did."""
+        self.wait_while: Callable[[], bool] = lambda: False
+        """Whether the signal must wait for what is under way."""
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._came) for number in _ENDING}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _came(self, number: int, _: object) -> None:
+        self.exit_code = 128 + number
+        if not self.wait_while():
+            raise KeyboardInterrupt
 
 
 def no_core_dumps() -> None:
     """Have a crash write no memory to disk, for a token may be in it; the hard limit stays, for a child to raise."""
     with suppress(ImportError):  # not on Windows
-        import resource  # noqa: PLC0415  # as above
+        import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))

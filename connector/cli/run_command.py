@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from locoia_pat.cli import output
+from locoia_pat.cli import render
 from locoia_pat.cli.arguments import inputs_of
-from locoia_pat.cli.check import FOUND
-from locoia_pat.cli.exits import INTERRUPTED
-from locoia_pat.cli.interrupts import Signals
-from locoia_pat.cli.naming import named
 from locoia_pat.cli.options import action_argument, auth_of, located, specs_option
+from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
 from locoia_pat.connector import CONCURRENCY, WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
@@ -68,7 +66,7 @@ FOR_EACH = ("concurrency", "rate", "max_failures", "ordered", "restart", "retry_
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
 @click.option("--verbose", is_flag=True, help="Say on standard error what is sent.")
 @specs_option
-def command(
+def run_command(
     action: str,
     specs: SpecFolder,
     *,
@@ -94,7 +92,7 @@ def command(
     try:
         with signals:
             if each is not None:
-                from locoia_pat.cli.each import run_each  # noqa: PLC0415  # a single run needs none of it
+                from locoia_pat.cli.run_each import run_each
 
                 told = run_each(action, specs, signals, each=each, reveal=reveal, table=table, quiet=quiet, **options)
                 return signals.exit_code or told
@@ -105,12 +103,12 @@ def command(
         result = _advised(Result.from_error(action, error))
     except (KeyboardInterrupt, click.Abort):
         problem = Problem("unavailable", "interrupted; nothing was sent")
-        output.print_result(named(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)
+        render.print_result(_named(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)
         return signals.exit_code or INTERRUPTED
     except _InterruptError as interrupt:
-        output.print_result(named(interrupt.result, specs), quiet=quiet)
+        render.print_result(_named(interrupt.result, specs), quiet=quiet)
         return signals.exit_code or INTERRUPTED
-    code = output.print_result(named(result, specs), reveal=reveal, table=table, quiet=quiet)
+    code = render.print_result(_named(result, specs), reveal=reveal, table=table, quiet=quiet)
     found = result.action == "audit_pats" and bool((result.data or {}).get("findings")) and not exit_zero
     return signals.exit_code or code or (FOUND if found else 0)
 
@@ -160,7 +158,7 @@ def _run(
                 hint="Name one with --token-to file:PATH, or print it with --reveal.",
             )
         if verbose and not quiet:
-            output.say(f"{prepared.request.method} {prepared.request.url}")
+            render.say(f"{prepared.request.method} {prepared.request.url}")
         if spec.effect != "read" and not yes and sys.stdin.isatty():
             _ask(connector, spec, prepared)
         signals.wait_while = lambda: connector.storing
@@ -209,3 +207,23 @@ def _ask(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> None:
         question += f'\nThis kills the token {wanted}, note "{note or "-"}", last used {used or "never, or not known"}'
     if not click.confirm(f"{question}. Go on?", err=True):
         raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
+
+
+def _named(result: Result, specs: SpecFolder) -> Result:
+    """*Result* of an action of *specs*, as the command calls it; and so the command to try next."""
+    if specs.is_own:
+        return result
+    problem = result.problem
+    if problem is not None and problem.next is not None:
+        problem = dataclasses.replace(problem, next=_command_line(problem.next, specs))
+    action = f"{specs.pack}.{result.action}" if specs.pack and result.action else result.action
+    return dataclasses.replace(result, action=action, problem=problem)
+
+
+def _command_line(line: str, specs: SpecFolder) -> str:
+    match line.split(" ", 3):
+        case ["locoia-pat", "run" | "show" as verb, action, *rest]:
+            words = [f"{specs.pack}.{action}"] if specs.pack else [action, "--specs", shlex.quote(str(specs.folder))]
+            return " ".join(["locoia-pat", verb, *words, *rest])
+        case _:
+            return line

@@ -202,7 +202,7 @@ def opened(name: str) -> Iterator[tuple[IO[bytes], str]]:
 
 
 def _digest(file: IO[bytes]) -> str:
-    import hashlib  # noqa: PLC0415  # only for what has no name
+    import hashlib
 
     file.seek(0)
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any file that is read

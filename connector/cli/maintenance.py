@@ -1,4 +1,4 @@
-"""``locoia-pat fleet plan|apply|status FILE``: many managed names at once."""
+"""``reconcile`` and ``fleet``: managed tokens, one by one or listed in a file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import click
 from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.file import parse_fleet
 from locoia_pat.actions.fleet.plan import Lookout
-from locoia_pat.cli import output
-from locoia_pat.cli.check import FOUND
-from locoia_pat.cli.options import auth_of, json_option
+from locoia_pat.actions.managed import reconcile, take_over
+from locoia_pat.cli import render
+from locoia_pat.cli.options import auth_of, json_option, specs_option
+from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
@@ -27,32 +28,77 @@ if TYPE_CHECKING:
     from locoia_pat.actions.fleet.file import Fleet
     from locoia_pat.actions.fleet.plan import Owner, Seen
 
+
+@click.command("reconcile")
+@click.option("--plan", is_flag=True, help="Tell what there is to do, and send nothing but reads.")
+@click.option("--take-over", "name", metavar="NAME", help="Manage this name from now on, by what its rows tell.")
+@click.option("--token-to", metavar="REF", multiple=True, help="Where the token of NAME is stored.")
+@click.option("--expiration", type=click.IntRange(min=1), default=30, show_default=True, metavar="DAYS",
+              help="How long the token of NAME lives.")  # fmt: skip
+@click.option("--auth", metavar="REF", help="The credential: file:, text:, env-file:, keyring:, command:, env: or -.")
+@click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
+              help="Time to wait for another process that works on the same name.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@specs_option
+def reconcile_command(
+    specs: SpecFolder,
+    *,
+    plan: bool,
+    name: str | None,
+    token_to: tuple[str, ...],
+    expiration: int,
+    auth: str | None,
+    wait: float,
+    yes: bool,
+) -> int:
+    """Finish, or make useless, what this state left unfinished under its names.
+
+    Rows that carry a name of another state, or one that this state has lost, are listed, and left alone: --take-over
+    manages such a name from here, and makes those rows useless once the overlap of a day has passed.
+    """
+    if (name is None) != (not token_to):
+        raise invalid("--take-over and --token-to belong together", field="take_over" if token_to else "token_to")
+    if plan and name is not None:
+        raise invalid("--plan takes nothing over", field="plan")
+    with Connector(auth_of(auth, specs.connector).auth, specs=specs) as connector:
+        if not plan and not yes and sys.stdin.isatty():
+            _ask_reconcile(f"take over {name}" if name else "finish what was left unfinished", connector.base_url)
+        if name is not None:
+            return render.print_result(take_over(connector, name, token_to, expiration=expiration, wait=wait))
+        return render.print_result(reconcile(connector, plan=plan, wait=wait))
+
+
+def _ask_reconcile(what: str, host: str) -> None:
+    if not click.confirm(f"This will {what} at {host}. Go on?", err=True):
+        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
+
+
 _ATTENTION = ("create", "renew", "finish", "rescope", "blocked")
 """Steps that are due: what ``status`` tells as found."""
 
 
 @click.group("fleet")
-def command() -> None:
+def fleet_command() -> None:
     """Bring many managed tokens to what a file says of them.
 
     Each is handled as by "run ensure_pat": begin with "fleet plan", which sends reads alone.
     """
 
 
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _fleet_options(fleet: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--only", metavar="NAME", multiple=True, help="Only this token; may be given more than once."),
         click.option("--auth", metavar="REF", help="The credential of tokens that name none."),
         click.argument("file"),
     ):
-        command = option(command)
-    return command
+        fleet = option(fleet)
+    return fleet
 
 
-@command.command("plan")
-@_options
+@fleet_command.command("plan")
+@_fleet_options
 @json_option
-def plan(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool) -> int:
+def _plan(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool) -> int:
     """Tell what "apply" would do; sends reads alone, and writes nothing.
 
     Exit code: 0 all of it can be done, 2 some of it is blocked.
@@ -61,19 +107,19 @@ def plan(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool) -
         rotators = [_credential(owner) for owner in lookout.owners.values()]
         seen = list(lookout.seen())
     if as_json:
-        output.print_json({"v": 1, "credentials": rotators, "tokens": [one.to_dict() for one in seen]})
+        render.print_json({"v": 1, "credentials": rotators, "tokens": [one.to_dict() for one in seen]})
     else:
         for told in rotators:
-            output.say(f"credential {told['credential']}: {told['state']}")
-        _print(seen)
+            render.say(f"credential {told['credential']}: {told['state']}")
+        _print_tokens(seen)
     return Outcome.INVALID.exit_code if any(one.step == "blocked" for one in seen) else 0
 
 
-@command.command("status")
-@_options
+@fleet_command.command("status")
+@_fleet_options
 @json_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even where something is due.")
-def status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool, exit_zero: bool) -> int:
+def _status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool, exit_zero: bool) -> int:
     """Show each token: its row, the days it has left, and what is due.
 
     Exit code: 0 nothing is due, 1 something is.
@@ -81,14 +127,14 @@ def status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool,
     with _lookout(file, auth, only) as lookout:
         seen = list(lookout.seen())
     if as_json:
-        output.print_json({"v": 1, "tokens": [one.to_dict() for one in seen]})
+        render.print_json({"v": 1, "tokens": [one.to_dict() for one in seen]})
     else:
-        _print(seen)
+        _print_tokens(seen)
     return FOUND if any(one.step in _ATTENTION or one.why for one in seen) and not exit_zero else 0
 
 
-@command.command("apply")
-@_options
+@fleet_command.command("apply")
+@_fleet_options
 @click.option("--max-failures", type=click.IntRange(min=0), metavar="N",
               help="Begin nothing more once more than N failed; by default each credential's tokens stop on their own, "
               "where more than one, and more than one in twenty, failed.")  # fmt: skip
@@ -96,7 +142,7 @@ def status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool,
               help="Time to wait for another process that works on the same name.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @click.option("--json", is_flag=True, expose_value=False, hidden=True)  # as everywhere; it is what this prints
-def apply_(
+def _apply(
     file: str, *, only: tuple[str, ...], auth: str | None, max_failures: int | None, wait: float, yes: bool
 ) -> int:
     """Create, renew and retire what is due, in waves: one token of each credential first, then twice as many each time.
@@ -107,20 +153,20 @@ def apply_(
     summary = Summary()
     with _lookout(file, auth, only) as lookout:
         if not yes and sys.stdin.isatty():
-            _ask(list(lookout.seen()), lookout)
+            _ask_apply(list(lookout.seen()), lookout)
         with _progress(len(lookout.tokens)) as advance:
             for name, result in apply(lookout, most=max_failures, wait=wait):
                 summary.note(result)
                 advance()
-                output.print_line({"name": name, **result.to_dict()})
-    output.print_line(summary.to_dict())
+                render.print_line({"name": name, **result.to_dict()})
+    render.print_line(summary.to_dict())
     return summary.outcome.exit_code
 
 
 @contextmanager
 def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Lookout]:
     specs = SpecFolder()
-    fleet = _fleet(file)
+    fleet = _read_fleet(file)
     names = [token.name for token in fleet.tokens]
     for name in only:
         if name not in names:
@@ -133,7 +179,7 @@ def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Loo
             yield lookout
 
 
-def _fleet(file: str) -> Fleet:
+def _read_fleet(file: str) -> Fleet:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -151,13 +197,13 @@ def _credential(owner: Owner) -> dict[str, Any]:
     return {"credential": owner.name, "accepted": owner.problem is None, "state": state, "expires_in_days": left}
 
 
-def _print(seen: list[Seen]) -> None:
+def _print_tokens(seen: list[Seen]) -> None:
     head = ("name", "step", "expires in days", "row", "credential", "why")
     rows = [(one.name, one.step, one.expires_in_days, one.id, one.owner, one.why or None) for one in seen]
-    output.print_table(head, rows)
+    render.print_table(head, rows)
 
 
-def _ask(seen: list[Seen], lookout: Lookout) -> None:
+def _ask_apply(seen: list[Seen], lookout: Lookout) -> None:
     steps = {step: sum(one.step == step for one in seen) for step in (*_ATTENTION, "retire")}
     told = ", ".join(f"{count} to {step}" for step, count in steps.items() if count and step != "blocked")
     hosts = ", ".join(sorted({owner.connector.base_url for owner in lookout.owners.values()}))

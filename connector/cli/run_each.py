@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.bulk import JournalOptions
-from locoia_pat.cli import output
+from locoia_pat.cli import render
 from locoia_pat.cli.arguments import inputs_of
-from locoia_pat.cli.exits import INTERRUPTED
-from locoia_pat.cli.lines import Lines, opened
+from locoia_pat.cli.item_file import Lines, opened
 from locoia_pat.cli.options import auth_of
+from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.connector import Connector
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
 from locoia_pat.spec.model import SuperSpec
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from locoia_pat.bulk import BulkRun, ItemResult
-    from locoia_pat.cli.interrupts import Signals
+    from locoia_pat.cli.process import Signals
     from locoia_pat.spec.load import SpecFolder
 
 _ALONE = ("inputs_file", "reveal", "table")
@@ -82,7 +82,7 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
             with bulk:
                 return _tell(bulk, lines.size, quiet=quiet)
         except KeyboardInterrupt:
-            output.say("interrupted; run the same command again to resume")
+            render.say("interrupted; run the same command again to resume")
             return INTERRUPTED
 
 
@@ -119,18 +119,18 @@ def _tell(bulk: BulkRun, size: int, *, quiet: bool) -> int:
     with _bar(size, bulk, outcomes, quiet=quiet) as moved:
         for done in bulk:
             for note in bulk.notes[told:] if not quiet else ():
-                output.say(note)
+                render.say(note)
             told = len(bulk.notes)
             outcomes[done.result.outcome] += 1
-            output.print_item(done)
+            render.print_item(done)
             moved(done)
     if not quiet:
         for note in bulk.notes[told:]:
-            output.say(note)
+            render.say(note)
         counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
-        output.say(f"{outcomes.total()} items: {counts or 'none'}")
+        render.say(f"{outcomes.total()} items: {counts or 'none'}")
         if bulk.stopped is not None:
-            output.say(f"stopped: {bulk.stopped}; run the same command again to resume")
+            render.say(f"stopped: {bulk.stopped}; run the same command again to resume")
     return max((outcome.exit_code for outcome in outcomes), default=0)
 
 

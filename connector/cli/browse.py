@@ -1,0 +1,238 @@
+"""``actions``, ``show``, ``plan``, ``scopes``: what there is, and what it would send."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from locoia_pat.actions import scopes as table
+from locoia_pat.cli import render
+from locoia_pat.cli.arguments import inputs_of
+from locoia_pat.cli.options import action_argument, json_option, located, shelf, specs_option
+
+if TYPE_CHECKING:
+    from locoia_pat.authoring.packs.registry import PackSpecs
+    from locoia_pat.engine.request_plan import Plan
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.spec.model import ActionSpec, Output, SuperSpec
+
+
+@click.command("actions")
+@json_option
+@specs_option
+def actions_command(specs: SpecFolder, *, as_json: bool) -> None:
+    """List the actions there are, and what each does to the API's data.
+
+    Effects: read changes nothing, create makes a row, rotate replaces a token, update and delete change a row.
+    Actions of installed packs are called PACK.ACTION.
+    """
+    found = [_head(specs, name) for name in specs.names]
+    found += [head for pack in shelf() for head in _heads(pack)] if specs.is_own else []
+    if as_json:
+        render.print_json({"actions": found})
+    else:
+        render.print_table(("action", "effect", "summary"), [list(head.values()) for head in found])
+
+
+def _head(specs: SpecFolder, name: str) -> dict[str, Any]:
+    """The head of a spec as it stands; whether the whole is right is not asked here."""
+    from locoia_pat.spec import yaml
+
+    value = yaml.read(*specs.text(f"{name}.yaml")).value
+    head = value if isinstance(value, dict) else {}
+    return {
+        "action": f"{specs.pack}.{name}" if specs.pack else name,
+        "effect": head.get("effect"),
+        "summary": head.get("summary"),
+    }
+
+
+def _heads(pack: PackSpecs) -> list[dict[str, Any]]:
+    """The heads of all actions of an installed pack, as its manifest tells them."""
+    return [
+        {"action": f"{pack.pack}.{name}", "effect": action.effect, "summary": action.summary}
+        for name, action in pack.manifest.actions.items()
+    ]
+
+
+@click.command("show")
+@action_argument
+@json_option
+@specs_option
+def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
+    """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
+    from locoia_pat.request.allowed import allowed
+
+    name, folder = located(action, specs)
+    spec = folder.spec(name)
+    full = f"{folder.pack}.{spec.action}" if folder.pack else spec.action
+    request = getattr(spec, "request", None)
+    if as_json:
+        render.print_json(_shown(spec) | {"action": full})
+        return
+    click.echo(f"{click.style(full, bold=True)}  {spec.summary}")
+    click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
+    if spec.docs:
+        click.echo(f"docs: {spec.docs}")
+    click.echo()
+    if spec.inputs:
+        rows = [(name, "yes" if field.required else "no", allowed(field)) for name, field in spec.inputs.items()]
+        render.print_table(("input", "required", "takes"), rows)
+        click.echo()
+    render.print_table(("output", "type", "meaning"), [_output_row(name, out) for name, out in _outputs(spec).items()])
+
+
+def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
+    kind = f"list of {output_.type}" if output_.multiple else output_.type
+    meaning = output_.title or ""
+    if output_.secret:
+        meaning += " (shown once; goes to --token-to)"
+    return name, f"{kind} or null" if output_.nullable else kind, meaning
+
+
+def _outputs(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
+    from locoia_pat.spec.model import SuperSpec
+
+    return spec.output if isinstance(spec, SuperSpec) else spec.reply.output
+
+
+def _shown(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
+    from locoia_pat.request.allowed import allowed
+    from locoia_pat.spec.form import form
+    from locoia_pat.spec.model import SuperSpec
+
+    request = None if isinstance(spec, SuperSpec) else spec.request
+    return {
+        "action": spec.action,
+        "title": spec.title,
+        "summary": spec.summary,
+        "docs": spec.docs,
+        "effect": spec.effect,
+        "method": request and request.method,
+        "path": request and request.path,
+        "inputs": {
+            name: {"required": field.required, "nullable": field.nullable, "takes": allowed(field)}
+            for name, field in spec.inputs.items()
+        },
+        "outputs": {
+            name: output_.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
+            for name, output_ in _outputs(spec).items()
+        },
+        "rows": None if isinstance(spec, SuperSpec) else spec.reply.rows,
+        "ui_form_schema": form(spec.inputs),
+    }
+
+
+@click.command("plan")
+@action_argument
+@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - is standard input.")
+@click.option("--allow-unknown-scope", is_flag=True, help="Plan with scopes that this version does not know.")
+@json_option
+@specs_option
+def plan_command(
+    action: str,
+    specs: SpecFolder,
+    *,
+    pairs: tuple[str, ...],
+    inputs_file: str | None,
+    allow_unknown_scope: bool,
+    as_json: bool,
+) -> None:
+    """Show what ACTION would send with its inputs: nothing is sent, and no credential or secret is read.
+
+    Secrets stand as «secret».
+    """
+    from locoia_pat.connector import Connector
+    from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.secrets.secret import Secret
+
+    name, folder = located(action, specs)
+    fields = folder.action(name).inputs
+    inputs = inputs_of(pairs, inputs_file, fields, read=lambda _, __: Secret("a-secret-in-its-place"))
+    any_option = ("scopes",) if allow_unknown_scope else ()
+    plan = Connector(ConnectorAuth(Secret("none")), specs=folder, any_option=any_option).plan(name, inputs)
+    if as_json:
+        render.print_json(plan.to_dict())
+    else:
+        _print_plan(plan)
+
+
+def _print_plan(plan: Plan) -> None:
+    click.echo(click.style(f"{plan.method} {plan.url}", bold=True))
+    for name, value in plan.headers.items():
+        click.echo(f"{name}: {value}")
+    if plan.body is not None:
+        click.echo(f"\n{json.dumps(plan.body, ensure_ascii=False, indent=2)}")
+    click.echo(f"\neffect: {plan.effect}\nretry: {plan.retry}\n")
+    if plan.fills:
+        render.print_table(
+            ("filled", "by", "from"), [(fill.place, fill.template, list(fill.inputs)) for fill in plan.fills]
+        )
+        click.echo()
+    click.echo(plan.curl)
+
+
+@click.command("scopes")
+@click.argument("asked", nargs=-1, metavar="[SCOPE | ENTITY OPERATION]")
+@json_option
+def scopes_command(asked: tuple[str, ...], *, as_json: bool) -> None:
+    """Say what scopes allow.
+
+    Without arguments a table of all; with a SCOPE such as automation:view what a token with it can do; with an ENTITY
+    and an OPERATION (Flows delete) the narrowest scope that allows it.
+    """
+    match asked:
+        case ():
+            _print_scopes(_scope_rows(), as_json=as_json)
+        case (scope,):
+            said = table.sentence(scope)
+            _print_answer({"scope": scope, "can": said}, said, as_json=as_json)
+        case _:
+            entity, operation = _entity(" ".join(asked[:-1])), asked[-1].lower()
+            enough = table.narrowest(entity, operation)
+            said = " or ".join(enough) if enough else f"No scope allows to {operation} {entity}."
+            _print_answer({"entity": entity, "operation": operation, "narrowest": list(enough)}, said, as_json=as_json)
+
+
+def _entity(text: str) -> str:
+    """The entity as the API page writes it."""
+    known = {entity.lower(): entity for entity in table.ALL_ENTITIES}
+    if text.lower() not in known:
+        return text  # refused with all that there are
+    return known[text.lower()]
+
+
+def _scope_rows() -> list[dict[str, Any]]:
+    found = []
+    for scope in table.ALL:
+        able: dict[str, list[str]] = {operation: [] for operation in table.ALL_OPERATIONS}
+        for entity in table.ALL_ENTITIES:
+            for operation in table.ALL_OPERATIONS:
+                if table.allows(scope, entity, operation):
+                    able[operation].append(entity)
+        found.append({"scope": scope, **able})
+    return found
+
+
+def _print_scopes(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        render.print_json({"scopes": rows})
+        return
+    lines = []
+    for row in rows:
+        changes = [name for name in ("create", "update", "delete", "trigger") if row[name]]
+        only_read = [entity for entity in row["read"] if changes and entity not in row["create"]]
+        able = ["read"] * bool(row["read"]) + changes
+        entities = [e for e in {**dict.fromkeys(row["read"]), **dict.fromkeys(row["trigger"])} if e not in only_read]
+        lines.append((row["scope"], ", ".join(able), ", ".join(entities), ", ".join(only_read) or "-"))
+    render.print_table(("scope", "can", "on", "read only"), lines)
+
+
+def _print_answer(value: dict[str, Any], said: str, *, as_json: bool) -> None:
+    if as_json:
+        render.print_json(value)
+    else:
+        click.echo(said)
