@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from weakref import WeakKeyDictionary
 
-from anyio import CancelScope, CapacityLimiter, get_cancelled_exc_class
+from anyio import CancelScope, Event, get_cancelled_exc_class
 from anyio.lowlevel import current_token
-from anyio.to_thread import run_sync
 
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
@@ -20,6 +19,7 @@ from locoia_pat.http.retry import DEFAULT_TIMEOUT
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from locoia_pat.bulk import Item, ItemResult
     from locoia_pat.engine.auth import ConnectorAuth
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from locoia_pat.stores import Sink
 
 MAX_THREADS = 40
-"""Calls of one connector that run at a time in one event loop; more wait for a thread."""
+"""Calls of one connector that run at a time; others wait for a thread."""
 _T = TypeVar("_T")
 
 
 class AsyncConnector:
     """Runs actions in async code, under asyncio or trio, in any number of event loops.
 
-    Each call runs in a worker thread and always to its end: a task that is cancelled during a call ends when the call
-    has ended, so that no minted token is lost.  A call that still waits for a thread is not begun.
+    Each call runs in a worker thread, and once begun it runs to its end: the cancellation of its task is delayed until
+    then, so that no minted token is lost.  A call that still waits for a thread when it is cancelled is not begun.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class AsyncConnector:
         """Create a connector as :class:`Connector` does; at most *max_threads* calls run at a time."""
         self._connector = Connector(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
         self._max_threads = max_threads
-        self._limiters: WeakKeyDictionary[Any, CapacityLimiter] = WeakKeyDictionary()
+        self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._calls: set[Future[Any]] = set()
         self._closing = False
@@ -104,12 +104,14 @@ class AsyncConnector:
         return self._connector.plan(action, inputs)
 
     async def close(self) -> None:
-        """Close all connections, those of running calls when these have ended."""
+        """Close all connections, those of running calls when these have ended; a later call opens new ones."""
         with self._lock:
+            if self._pool is not None:
+                self._pool.shutdown(wait=False)
+                self._pool = None
             self._closing = bool(self._calls)
-            if self._closing:
-                return
-        self._connector.close()
+        if not self._closing:
+            self._connector.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,58 +120,51 @@ class AsyncConnector:
         await self.close()
 
     async def _run_to_end(self, call: Callable[[], _T], on_cancel: Callable[[], None] | None = None) -> _T:
-        """Return what *call* returns, run in a worker thread; once begun, wait for its end even if cancelled.
+        """Return what *call* returns, run in a worker thread; once it has begun, wait for its end even if cancelled.
 
-        A cancel scope of anyio or trio leaves :func:`run_sync` alone until the thread has ended.  ``Task.cancel``, and
-        with it ``asyncio.timeout`` and the end of ``asyncio.run``, interrupts it, and the thread goes on: so its end is
-        waited for here, and the cancellation is raised then.
+        Args:
+            call: what to run.
+            on_cancel: called when the task is cancelled while *call* runs.
+
         """
-        async with self._limiter():
-            future: Future[_T] = Future()
-
-            def work() -> None:
-                if not future.set_running_or_notify_cancel():
-                    return
-                try:
-                    future.set_result(call())
-                except BaseException as error:  # noqa: BLE001  # it is raised where the call is awaited
-                    future.set_exception(error)
-
-            with self._lock:
-                self._closing = False
-                self._calls.add(future)
-            future.add_done_callback(self._end_call)
-            try:
-                await run_sync(work, limiter=CapacityLimiter(1))
-            except get_cancelled_exc_class():
-                if not future.cancel():  # it has begun
-                    if on_cancel is not None:
-                        on_cancel()
-                    await _wait_uncancelled(future)
+        # anyio.to_thread.run_sync does not do: Task.cancel(), and so asyncio.timeout(), returns from it at once, and a
+        # connection that is closed then loses the response of the call that goes on in the thread.
+        ended = Event()
+        future = self._submit(call)
+        future.add_done_callback(partial(_wake, current_token().native_token, ended))
+        try:
+            await ended.wait()
+        except (get_cancelled_exc_class(), KeyboardInterrupt):  # trio raises Ctrl-C in the main task
+            if future.cancel():  # it has not begun
                 raise
-            return future.result()
+            if on_cancel is not None:
+                on_cancel()
+            with CancelScope(shield=True):
+                while not ended.is_set():
+                    with suppress(asyncio.CancelledError, KeyboardInterrupt):  # they may come again and again
+                        await ended.wait()
+            raise
+        return future.result()
+
+    def _submit(self, call: Callable[[], _T]) -> Future[_T]:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._max_threads, thread_name_prefix="locoia-pat")
+            future = self._pool.submit(copy_context().run, call)
+            self._calls.add(future)
+            self._closing = False
+        future.add_done_callback(self._end_call)
+        return future
 
     def _end_call(self, future: Future[Any]) -> None:
         with self._lock:
             self._calls.discard(future)
-            close = self._closing and not self._calls
-        if close:
+            is_last = self._closing and not self._calls
+        if is_last:
             self._connector.close()
 
-    def _limiter(self) -> CapacityLimiter:
-        """Return the limiter of the running event loop; a limiter must not be shared by two."""
-        loop = current_token().native_token
-        with self._lock:
-            if loop not in self._limiters:
-                self._limiters[loop] = CapacityLimiter(self._max_threads)
-            return self._limiters[loop]
 
-
-async def _wait_uncancelled(future: Future[Any]) -> None:
-    """Wait for *future* under asyncio, however often the task is cancelled meanwhile."""
-    waiting = asyncio.wrap_future(future)
-    with CancelScope(shield=True):
-        while not waiting.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([waiting])
-    waiting.exception()  # as asyncio logs an error that is never looked at
+def _wake(loop: Any, ended: Event, _: Future[Any]) -> None:
+    """Set *ended* from another thread; *loop* is asyncio's event loop or trio's token."""
+    with suppress(RuntimeError):  # the loop was closed, and nothing waits any longer
+        getattr(loop, "run_sync_soon", getattr(loop, "call_soon_threadsafe", None))(ended.set)
