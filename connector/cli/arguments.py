@@ -1,8 +1,9 @@
-"""``name=value`` arguments, typed by the inputs of the spec."""
+"""Inputs of an action from ``NAME=VALUE`` arguments, JSON files and cells, typed by the spec."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,98 +19,122 @@ if TYPE_CHECKING:
 
     from locoia_pat.spec.form import Input
 
-_REF = "@ref:"
+SECRET_PREFIX = "@ref:"  # noqa: S105  # a prefix, not a secret
+"""What precedes the REF of a secret in an argument or a cell."""
 
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
-Reader = Callable[[str, str], Secret]
-"""Gives the secret at a place, for an input."""
+SecretReader = Callable[[str, str], Secret]
+"""Read the secret at a REF, for the input of a name."""
 
 
 def _read_secret(ref: str, name: str) -> Secret:
     return read_ref(ref, field=name)
 
 
-def inputs_of(
-    pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str, Input], *, read: Reader = _read_secret
+def parse_inputs(
+    pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str, Input], *, read: SecretReader = _read_secret
 ) -> dict[str, Any]:
-    """The inputs from *inputs_file* (``-`` is standard input), and from *pairs*, which win.
+    """Return the inputs of a command.
 
-    *read* gives the secret that stands at a place.
+    Args:
+        pairs: ``NAME=VALUE`` arguments; they override *inputs_file*.
+        inputs_file: the path of a JSON object of inputs, ``-`` for standard input, or None.
+        fields: the inputs that the spec declares.
+        read: how to read a secret.
 
     Raises:
-        InvalidError: an argument is no ``name=value``, a file cannot be read, or a secret is given as text.
+        InvalidError: an argument is not ``NAME=VALUE``, a file cannot be read, or a secret is given as plain text.
 
     """
-    inputs = _from_file(inputs_file, fields, read) if inputs_file else {}
+    inputs = _read_inputs_file(inputs_file, fields, read) if inputs_file else {}
     named: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise invalid(
-                f"{describe_value(pair)} is no input",
-                hint="An input is name=value, for example note=CI; an option begins --.",
+                f"invalid argument {describe_value(pair)}: expected NAME=VALUE",
+                hint="An input is given as NAME=VALUE, for example note=CI; an option starts with --.",
             )
         field = fields.get(name)
-        value = _value(name, text, field, read) if field else text
+        value = _parse_argument(name, text, field, read) if field else text
         if field and field.multiple:
             named.setdefault(name, []).extend(value if isinstance(value, list) else [value])
         elif name in named:
-            raise invalid("is given twice, and takes one value", field=name)
+            raise invalid("given more than once; this input takes one value", field=name)
         else:
             named[name] = value
     for name, value in named.items():
         field = fields.get(name)
-        if field and field.multiple and len(value) == 1 and _joined(value[0], field):
-            named[name] = value[0]  # the input model tells how a list is given
+        if field and field.multiple and len(value) == 1 and _is_joined(value[0], field):
+            named[name] = value[0]  # validation then explains how a list is given
     return {**inputs, **named}
 
 
-def _joined(value: object, field: Input) -> bool:
+def _is_joined(value: object, field: Input) -> bool:
     return isinstance(value, str) and "," in value and value not in (field.enum or [])
 
 
-def _value(name: str, text: str, field: Input, read: Reader) -> Any:
+def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> Any:
     if field.type == "password":
-        if not text.startswith(_REF):
+        if not text.startswith(SECRET_PREFIX):
             raise invalid(
-                "a secret is never an argument: other programs and the shell's history would see it",
+                "a secret cannot be an argument: other programs and the shell history can read it",
                 field=name,
-                hint=f"Name its place: {name}={_REF}file:secret.txt or {name}={_REF}env:NAME.",
+                hint=f"Pass a reference: {name}={SECRET_PREFIX}file:secret.txt or {name}={SECRET_PREFIX}env:NAME.",
             )
-        return read(text.removeprefix(_REF), name)
+        return read(text.removeprefix(SECRET_PREFIX), name)
     if text.startswith("@"):
-        return _read(name, text[1:]).removesuffix("\n")
+        return _read_file(name, text[1:]).removesuffix("\n")
+    if field.multiple and text.startswith("["):
+        return _json_or_string(text)
+    return parse_text(text, field)
+
+
+def parse_text(text: str, field: Input) -> Any:
+    """Return *text* as one value of the type of *field*; text of another type stays a string, for validation."""
     if text == "null" and field.nullable:
         return None
-    if field.type in ("nested_object", "daterange", "json") or (field.multiple and text.startswith("[")):
-        return _json_or_text(text)
-    if field.type == "switch":
-        return {"true": True, "false": False}.get(text, text)
-    if field.type == "number":
-        number = _json_or_text(text)
-        return number if isinstance(number, (int, float)) and not isinstance(number, bool) else text
-    return text
+    match field.type:
+        case "nested_object" | "daterange" | "json":
+            return _json_or_string(text)
+        case "switch":
+            return {"true": True, "false": False}.get(text.lower(), text)
+        case "number":
+            return _json_or_string(text) if _NUMBER.fullmatch(text) else text
+        case _:
+            return text
 
 
-def _from_file(file: str, fields: Mapping[str, Input], read: Reader) -> dict[str, Any]:
-    text = sys.stdin.read() if file == "-" else _read("inputs", file)
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise invalid(
-            f"{describe_value(file)} is not JSON{place}", field="inputs", hint="It is one object of inputs."
-        ) from None
-    if not isinstance(found, dict):
-        raise invalid(f"is {describe_value(found)}, where an object of inputs is due", field="inputs")
-    return {name: secret_at(name, value, fields.get(name), read=read) for name, value in found.items()}
-
-
-def secret_at(name: str, value: Any, field: Input | None, *, read: Reader = _read_secret) -> Any:
-    """*Value* of the input *name*; for a secret one, what stands at the place that it names.
+def parse_cell(name: str, text: str, field: Input | None) -> Any:
+    """Return the text of a CSV cell as a value of *field*; None if the spec has no such input.
 
     Raises:
-        InvalidError: it is a secret input, and *value* names no place.
+        InvalidError: it is a secret input, and *text* is not ``@ref:REF``, or the secret cannot be read.
+
+    """
+    if field is None:
+        return text
+    if field.type == "password":
+        if not text.startswith(SECRET_PREFIX):
+            hint = f"Write {SECRET_PREFIX}file:PATH."
+            raise invalid("expected a reference to the secret, not the secret itself", field=name, hint=hint)
+        return _read_secret(text.removeprefix(SECRET_PREFIX), name)
+    if field.multiple and not (text == "null" and field.nullable):
+        if text.startswith("["):
+            return _json_or_string(text)
+        # Commas separate values only where an enum shows that none of them contains a comma.
+        separators = ";," if field.enum and text not in field.enum else ";"
+        parts = [part.strip() for part in re.split(f"[{separators}]", text)]
+        return [parse_text(part, field) for part in parts if part]
+    return parse_text(text, field)
+
+
+def resolve_secret(name: str, value: Any, field: Input | None, *, read: SecretReader = _read_secret) -> Any:
+    """Return *value* of the input *name*, with a secret in place of its ``{"$ref": REF}``.
+
+    Raises:
+        InvalidError: it is a secret input, and *value* is not a reference, or the secret cannot be read.
 
     """
     if field is None or field.type != "password":
@@ -118,20 +143,40 @@ def secret_at(name: str, value: Any, field: Input | None, *, read: Reader = _rea
         case {"$ref": str(ref), **rest} if not rest:
             return read(ref, name)
         case _:
-            raise invalid("a secret is given as its place", field=name, hint='Write {"$ref": "file:PATH"}.')
+            raise invalid(
+                "expected a reference to the secret, not the secret itself",
+                field=name,
+                hint='Write {"$ref": "file:PATH"}.',
+            )
 
 
-def _read(name: str, file: str) -> str:
+def _read_inputs_file(file: str, fields: Mapping[str, Input], read: SecretReader) -> dict[str, Any]:
+    text = sys.stdin.read() if file == "-" else _read_file("inputs", file)
+    try:
+        inputs = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise invalid(
+            f"{describe_value(file)} is not valid JSON{line}",
+            field="inputs",
+            hint="Pass one JSON object with the inputs.",
+        ) from None
+    if not isinstance(inputs, dict):
+        raise invalid(f"expected a JSON object of inputs, got {describe_value(inputs)}", field="inputs")
+    return {name: resolve_secret(name, value, fields.get(name), read=read) for name, value in inputs.items()}
+
+
+def _read_file(name: str, file: str) -> str:
     try:
         return Path(file).expanduser().read_text(encoding="utf-8")
     except OSError as error:
         raise invalid(f"the file {describe_value(file)} cannot be read: {error.strerror}", field=name) from None
     except UnicodeDecodeError:
-        raise invalid(f"the file {describe_value(file)} is no UTF-8 text", field=name) from None
+        raise invalid(f"the file {describe_value(file)} is not UTF-8 text", field=name) from None
 
 
-def _json_or_text(text: str) -> Any:
+def _json_or_string(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

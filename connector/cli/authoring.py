@@ -11,7 +11,7 @@ import click
 
 from locoia_pat.authoring import scaffold
 from locoia_pat.cli import render
-from locoia_pat.cli.options import action_argument, auth_of, located, path_of, specs_option
+from locoia_pat.cli.options import action_argument, resolve_action, resolve_auth, resolve_path, specs_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, Problem, SpecError, invalid
@@ -62,7 +62,7 @@ def eject_command(action: str, specs: SpecFolder, out: Path | None, *, as_json: 
 
     What you change there runs with --specs DIR.
     """
-    name, source = located(action, specs)
+    name, source = resolve_action(action, specs)
     folder = out or Path(source.connector.connector)
     _print_written(scaffold.write(scaffold.ejected(source, name), folder), folder, as_json=as_json)
 
@@ -80,7 +80,7 @@ def check_command(paths: tuple[str, ...], form: str, *, as_json: bool, exit_zero
 
     Each finding is FILE:LINE:COLUMN: CODE MESSAGE.  Exit code: 0 nothing was found, 1 something was.
     """
-    findings = [finding for path in paths for finding in found_at(path_of(path))]
+    findings = [finding for path in paths for finding in found_at(resolve_path(path))]
     return _report(findings, "json" if as_json else form, exit_zero=exit_zero, excerpts=True)
 
 
@@ -122,7 +122,7 @@ def excerpt(finding: Finding) -> str:
     except (OSError, UnicodeDecodeError, IndexError):
         return ""
     first = max(0, finding.column - 1 - _BEFORE)
-    part = "".join(c if c.isprintable() else " " for c in render.veiled(line)[first : first + _WIDTH])
+    part = "".join(c if c.isprintable() else " " for c in render.mask_line(line)[first : first + _WIDTH])
     number = f"{finding.line:>5} | "
     return f"{number}{part}\n{' ' * (len(number) + finding.column - 1 - first)}^"
 
@@ -172,7 +172,7 @@ def test_command(
     An example tells inputs, the request that must be sent, the reply, and the result that must come of it.  Exit
     code: 0 all are as told, 1 one is not, an action has none, or there is no action.
     """
-    places = [path_of(path) for path in paths]
+    places = [resolve_path(path) for path in paths]
     if record:
         for path, place in zip(paths, places, strict=True):
             if place != Path(path):
@@ -243,7 +243,7 @@ def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: t
     ]
     if not todo:
         return
-    credential = auth_of(auth, folder.connector).auth
+    credential = resolve_auth(auth, folder.connector).auth
     token = credential.credential(folder.connector).token
     with recorder.Recorder(credential, specs=folder) as connector:
         for file, action, index in todo:

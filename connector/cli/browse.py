@@ -9,8 +9,8 @@ import click
 
 from locoia_pat.actions import scopes as table
 from locoia_pat.cli import render
-from locoia_pat.cli.arguments import inputs_of
-from locoia_pat.cli.options import action_argument, json_option, located, shelf, specs_option
+from locoia_pat.cli.arguments import parse_inputs
+from locoia_pat.cli.options import action_argument, installed_packs, json_option, resolve_action, specs_option
 
 if TYPE_CHECKING:
     from locoia_pat.authoring.packs.registry import PackSpecs
@@ -29,7 +29,7 @@ def actions_command(specs: SpecFolder, *, as_json: bool) -> None:
     Actions of installed packs are called PACK.ACTION.
     """
     found = [_head(specs, name) for name in specs.names]
-    found += [head for pack in shelf() for head in _heads(pack)] if specs.is_own else []
+    found += [head for pack in installed_packs() for head in _heads(pack)] if specs.is_own else []
     if as_json:
         render.print_json({"actions": found})
     else:
@@ -65,7 +65,7 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
     from locoia_pat.request.allowed import allowed
 
-    name, folder = located(action, specs)
+    name, folder = resolve_action(action, specs)
     spec = folder.spec(name)
     full = f"{folder.pack}.{spec.action}" if folder.pack else spec.action
     request = getattr(spec, "request", None)
@@ -149,9 +149,9 @@ def plan_command(
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.secrets.secret import Secret
 
-    name, folder = located(action, specs)
+    name, folder = resolve_action(action, specs)
     fields = folder.action(name).inputs
-    inputs = inputs_of(pairs, inputs_file, fields, read=lambda _, __: Secret("a-secret-in-its-place"))
+    inputs = parse_inputs(pairs, inputs_file, fields, read=lambda _, __: Secret("a-secret-in-its-place"))
     any_option = ("scopes",) if allow_unknown_scope else ()
     plan = Connector(ConnectorAuth(Secret("none")), specs=folder, any_option=any_option).plan(name, inputs)
     if as_json:

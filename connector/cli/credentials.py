@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.cli import render
-from locoia_pat.cli.options import auth_of, forget_login, json_option, login_of, remember_login, specs_option
+from locoia_pat.cli.options import json_option, remove_login, resolve_auth, save_login, specs_option, stored_login
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.stores import Entry, open_sink, read_ref
 
@@ -44,7 +44,7 @@ def login_command(specs: SpecFolder, *, to: str | None, with_token: bool) -> Non
         result.raise_for_outcome()
     for warning in place.store(Entry(token), api=api):
         render.say(f"warning: {warning}")
-    remember_login(spec.connector, place.ref)
+    save_login(spec.connector, place.ref)
     if result is None or result.problem is not None:
         render.say(f"warning: {api} does not let this credential be checked")
     render.say(f"logged in at {api}; the credential is at {place.ref}")
@@ -69,7 +69,7 @@ def whoami_command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int
     from locoia_pat.connector import Connector
 
     spec = specs.connector
-    found = auth_of(auth, spec)
+    found = resolve_auth(auth, spec)
     with Connector(found.auth, specs=specs) as connector:
         told: dict[str, Any] = {"connector": spec.connector, "api": connector.base_url, "credential": found.source}
         result = connector.run(spec.check) if spec.check else None
@@ -97,12 +97,12 @@ def _minted_for(api: str, token: Secret) -> str | None:
 def logout_command(specs: SpecFolder) -> None:
     """Take away the stored credential.  The token itself stays valid until it expires or is regenerated."""
     name = specs.connector.connector
-    ref = login_of(name)
+    ref = stored_login(name)
     if ref is None:
         render.say("not logged in")
         return
     open_sink(ref, field="auth").remove()
-    forget_login(name)
+    remove_login(name)
     render.say(f"logged out; {ref.removesuffix('#current')} is gone, and the token itself stays valid")
 
 
@@ -126,7 +126,7 @@ def exec_command(ref: str, words: tuple[str, ...], specs: SpecFolder, *, name: s
     if not variable.isidentifier():
         raise invalid("is no name of a variable", field="as")
     token = read_ref(ref, field="ref")
-    render.mask(token)
+    render.hide_in_ci_log(token)
     try:
         os.execvpe(words[0], words, {**os.environ, variable: token.reveal()})  # noqa: S606  # no shell is wanted
     except FileNotFoundError:
@@ -145,5 +145,5 @@ def token_command(ref: str) -> None:
     "locoia-pat exec" hands it over without printing it.
     """
     token = read_ref(ref, field="ref")
-    render.mask(token)
+    render.hide_in_ci_log(token)
     click.echo(token.reveal())

@@ -10,7 +10,7 @@ import click
 
 from locoia_pat.actions.scopes import ALL, NAMES
 from locoia_pat.cli import render
-from locoia_pat.cli.options import Found, auth_of, json_option, specs_option
+from locoia_pat.cli.options import ResolvedAuth, json_option, resolve_auth, specs_option
 from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
 from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.auth import ConnectorAuth
@@ -68,10 +68,10 @@ def _look(specs: SpecFolder, auth: str | None) -> list[Finding]:
     spec = specs.connector
     unread: list[Finding] = []
     try:
-        found = auth_of(auth, spec)
+        found = resolve_auth(auth, spec)
     except InvalidError as error:
         unread = [Finding("credential", "problem", error.problem.message, error.problem.hint or LOGIN)]
-        found = Found(ConnectorAuth.from_env({}), "none")
+        found = ResolvedAuth(ConnectorAuth.from_env({}), "none")
     with RecordingConnector(found.auth, specs=specs, timeout=15) as connector:
         check = None if unread else spec.check
         findings = list(look(connector, found.source, check=check, address=spec.env.base_url or "base_url"))
@@ -118,7 +118,7 @@ def _measured(
 ) -> Result:
     from locoia_pat.actions.doctor.measure import Measurement
 
-    with RecordingConnector(auth_of(auth, specs.connector).auth, specs=specs) as connector:
+    with RecordingConnector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
         measurement = Measurement(connector, scopes=scopes or NAMES, patience=patience, wait=wait)
         render.say(measurement.foretold(finish=finish))
         if not yes and sys.stdin.isatty() and not click.confirm("Go on?", err=True):

@@ -14,7 +14,7 @@ from locoia_pat.actions.fleet.file import parse_fleet
 from locoia_pat.actions.fleet.plan import Lookout
 from locoia_pat.actions.managed import reconcile, take_over
 from locoia_pat.cli import render
-from locoia_pat.cli.options import auth_of, json_option, specs_option
+from locoia_pat.cli.options import json_option, resolve_auth, specs_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.messages import describe_value
@@ -60,7 +60,7 @@ def reconcile_command(
         raise invalid("--take-over and --token-to belong together", field="take_over" if token_to else "token_to")
     if plan and name is not None:
         raise invalid("--plan takes nothing over", field="plan")
-    with Connector(auth_of(auth, specs.connector).auth, specs=specs) as connector:
+    with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
         if not plan and not yes and sys.stdin.isatty():
             _ask_reconcile(f"take over {name}" if name else "finish what was left unfinished", connector.base_url)
         if name is not None:
@@ -171,7 +171,7 @@ def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Loo
     for name in only:
         if name not in names:
             raise invalid(f"there is no token {describe_value(name)} in {file}", field="only")
-    with Connector(auth_of(auth, specs.connector).auth, specs=specs) as default:
+    with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as default:
         lookout = Lookout(fleet, State(), default, only=only)
         for place, one, other in lookout.twice():
             raise invalid(f"{place} is the place of both {one} and {other}", field="to")

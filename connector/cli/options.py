@@ -1,4 +1,4 @@
-"""Options that several commands share, and the credential, specs and packs they name."""
+"""Options that several commands share, and what they stand for: credentials, specs, packs, logins."""
 
 from __future__ import annotations
 
@@ -21,135 +21,136 @@ if TYPE_CHECKING:
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.spec.model import ConnectorSpec
 
-
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 SPECS_VARIABLE = "LOCOIA_PAT_SPECS"
+PACK = "pack:"
+"""Prefix of an installed pack's name where a folder of specs is expected."""
+
+auth_option = click.option(
+    "--auth", metavar="REF",
+    help="Credential to use: file:, text:, env-file:, keyring:, command:, env: or - for standard input.",
+)  # fmt: skip
+"""``--auth REF``, for :func:`resolve_auth`."""
+
+token_to_option = click.option(
+    "--token-to", metavar="REF", multiple=True,
+    help="Token store for a new token: file:, text:, env-file:, keyring:, command: or connector-auth:; may repeat.",
+)  # fmt: skip
+
+inputs_option = click.option(
+    "--inputs", "inputs_file", metavar="FILE", help="Read inputs from a JSON object; - is standard input."
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+implied_json_option = click.option("--json", is_flag=True, expose_value=False, hidden=True)
+"""``--json`` for commands that always print JSON."""
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True,
+    help="Output format; github prints annotations for GitHub Actions.",
+)  # fmt: skip
+
+exit_zero_option = click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+harmless_option = click.option(
+    "--harmless", multiple=True, metavar="NAME",
+    help="Accept random-looking strings under this name, they are not secrets; may repeat.",
+)  # fmt: skip
+
+
+def wait_option(default: float) -> Callable[[_Command], _Command]:
+    """Return ``--wait SECONDS``, for commands that lock a managed name."""
+    return click.option(
+        "--wait", type=click.FloatRange(min=0), default=default, show_default=True, metavar="SECONDS",
+        help="Time to wait for another process that works on the same name.",
+    )  # fmt: skip
 
 
 def specs_option(command: _Command) -> _Command:
-    """``--specs DIR``, else the variable."""
+    """Add ``--specs DIR``, which can also be given as an environment variable."""
     return click.option(
         "--specs",
         metavar="DIR",
         envvar=SPECS_VARIABLE,
         show_envvar=True,
-        is_eager=True,  # the completion of an action needs it
-        callback=lambda _, __, folder: folder_of(folder),
-        help="A folder of specs, or pack:NAME, to use instead of Locoia's own.",
+        is_eager=True,  # completing the name of an action needs it
+        callback=lambda _, __, folder: resolve_specs(folder),
+        help="Folder of specs, or pack:NAME, to use instead of Locoia's.",
     )(command)
 
 
-def json_option(command: _Command) -> _Command:
-    """``--json`` for commands whose default is a table."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+def action_argument(command: _Command) -> _Command:
+    """Add the argument ``ACTION``: a name, completed by the shell, or the path of a spec file."""
+    return click.argument("action", shell_complete=_complete_action)(command)
 
 
-class Found(NamedTuple):
-    """A credential, and in words where it came from."""
+class ResolvedAuth(NamedTuple):
+    """A credential and where it was found."""
 
     auth: ConnectorAuth
     source: str
+    """A REF, the name of a variable, ``standard input`` or ``none``."""
 
 
-def auth_of(ref: str | None, spec: ConnectorSpec) -> Found:
-    """The credential of a command: *ref*, else the connector's variables, else what ``login`` stored.
+def resolve_auth(ref: str | None, spec: ConnectorSpec) -> ResolvedAuth:
+    """Find the credential of a command: *ref*, else the connector's variables, else the one ``login`` stored.
 
-    A variable leaves the environment once it is read.
+    A variable is removed from the environment when it is read.
 
     Raises:
-        InvalidError: there is none.
+        InvalidError: *ref* cannot be read.
     """
     from locoia_pat.engine.auth import ConnectorAuth
 
     if ref is not None:
-        return Found(_given(ref), ref if ref != "-" else "standard input")
-    variables = (spec.env.token, f"{spec.env.token}_FILE")
-    taken = {name: value for name in variables if (value := os.environ.pop(name, ""))}  # empty is not set
-    if not taken and (place := login_of(spec.connector)) is not None:
-        return Found(ConnectorAuth.from_ref(place), place)
-    return Found(ConnectorAuth.from_env(taken), next(iter(taken), "none"))
+        return ResolvedAuth(_auth_from_ref(ref), ref if ref != "-" else "standard input")
+    names = (spec.env.token, f"{spec.env.token}_FILE")
+    variables = {name: value for name in names if (value := os.environ.pop(name, ""))}  # empty counts as unset
+    if not variables and (login := stored_login(spec.connector)) is not None:
+        return ResolvedAuth(ConnectorAuth.from_ref(login), login)
+    return ResolvedAuth(ConnectorAuth.from_env(variables), next(iter(variables), "none"))
 
 
-def _given(ref: str) -> ConnectorAuth:
+def _auth_from_ref(ref: str) -> ConnectorAuth:
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.stores import read_ref
 
     if ref.startswith("env:"):
         name = ref.removeprefix("env:")
-        taken = Variables({name: os.environ.pop(name)} if name in os.environ else {})
-        return ConnectorAuth(read_ref(ref, environ=taken))
+        variables = Variables({name: os.environ.pop(name)} if name in os.environ else {})
+        return ConnectorAuth(read_ref(ref, environ=variables))
     if ref == "-" and sys.stdin.isatty():
         return ConnectorAuth(read_ref(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))
     return ConnectorAuth.from_ref(ref)
 
 
-PACK = "pack:"
-"""What stands before the name of an installed pack, where a folder of specs is due."""
-
-
-def folder_of(word: str | None) -> SpecFolder:
-    """The folder of specs that *word* names: by its path, or as an installed pack; by default Locoia's own.
+def resolve_specs(name: str | None) -> SpecFolder:
+    """Return the specs in a folder, of an installed pack (``pack:NAME``), or Locoia's for None.
 
     Raises:
-        InvalidError: there is no such pack.
+        InvalidError: the pack is not installed.
     """
-    if word and word.startswith(PACK):
-        return installed(word.removeprefix(PACK))
-    return SpecFolder(word or None)
+    if name and name.startswith(PACK):
+        return _pack_specs(name.removeprefix(PACK))
+    return SpecFolder(name or None)
 
 
-def installed(pack: str) -> PackSpecs:
-    """The specs of the installed *pack*.
-
-    Raises:
-        InvalidError: there is none.
-    """
+def _pack_specs(pack: str) -> PackSpecs:
     from locoia_pat.authoring.packs.registry import Packs
 
     return Packs().specs(pack)
 
 
-def located(action: str, specs: SpecFolder) -> tuple[str, SpecFolder]:
-    """The name of *action* and its folder: one of *specs*, the file that it names, or an installed pack's.
+def installed_packs() -> list[PackSpecs]:
+    """Return the specs of all installed packs that are intact."""
+    from locoia_pat.authoring.packs.packs_folder import LOCK_FILE, packs_folder
 
-    Raises:
-        InvalidError: there is no such pack.
-    """
-    path = Path(action)
-    if path.suffix == ".yaml" or os.sep in action:
-        return path.stem, SpecFolder(path.parent)
-    pack, dot, name = action.partition(".")
-    return (name, installed(pack)) if dot else (action, specs)
-
-
-def path_of(word: str) -> Path:
-    """The file or folder that *word* names: by its path, as ``pack:NAME``, or as an action of an installed pack.
-
-    Raises:
-        InvalidError: there is no such pack.
-    """
-    if word.startswith(PACK):
-        return installed(word.removeprefix(PACK)).path
-    pack, dot, action = word.partition(".")
-    if dot and pack.isidentifier() and action.isidentifier() and not Path(word).exists() and action != "yaml":
-        return installed(pack).path / f"{action}.yaml"
-    return Path(word)
-
-
-def action_argument(command: _Command) -> _Command:
-    """``ACTION``, a name or the path of its file, completed by the names of the actions."""
-    return click.argument("action", shell_complete=_actions)(command)
-
-
-def _actions(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    folder = ctx.params.get("specs") or folder_of(os.environ.get(SPECS_VARIABLE))
-    names = [*folder.names, *(f"{one.pack}.{name}" for one in shelf() for name in one.names)]
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def shelf() -> list[PackSpecs]:
-    """The specs of all packs that are installed, and there as they were accepted."""
+    if not (packs_folder() / LOCK_FILE).exists():
+        return []  # the usual case, without loading the registry
     from locoia_pat.authoring.packs.registry import Packs
 
     packs = Packs()
@@ -160,25 +161,58 @@ def shelf() -> list[PackSpecs]:
     return [specs for name in names if (specs := packs.get_intact(name)) is not None]
 
 
-def login_of(connector: str) -> str | None:
-    """The REF that ``login`` stored for *connector*; None where there is none."""
+def resolve_action(action: str, specs: SpecFolder) -> tuple[str, SpecFolder]:
+    """Return the plain name of *action* and its specs: an action of *specs*, a file, or ``PACK.ACTION``.
+
+    Raises:
+        InvalidError: the pack is not installed.
+    """
+    path = Path(action)
+    if path.suffix == ".yaml" or os.sep in action:
+        return path.stem, SpecFolder(path.parent)
+    pack, dot, name = action.partition(".")
+    return (name, _pack_specs(pack)) if dot else (action, specs)
+
+
+def resolve_path(name: str) -> Path:
+    """Return the file or folder of specs for a path, ``pack:NAME`` or ``PACK.ACTION``.
+
+    Raises:
+        InvalidError: the pack is not installed.
+    """
+    if name.startswith(PACK):
+        return _pack_specs(name.removeprefix(PACK)).path
+    pack, dot, action = name.partition(".")
+    if dot and pack.isidentifier() and action.isidentifier() and not Path(name).exists() and action != "yaml":
+        return _pack_specs(pack).path / f"{action}.yaml"
+    return Path(name)
+
+
+def _complete_action(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    specs = ctx.params.get("specs") or resolve_specs(os.environ.get(SPECS_VARIABLE))
+    names = [*specs.names, *(f"{pack.pack}.{name}" for pack in installed_packs() for name in pack.names)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def stored_login(connector: str) -> str | None:
+    """Return the REF where ``login`` stored the credential of *connector*, or None."""
     return _logins().get(connector)
 
 
-def remember_login(connector: str, ref: str) -> None:
-    """Store the REF of *connector*.
+def save_login(connector: str, ref: str) -> None:
+    """Remember that the credential of *connector* is stored at *ref*.
 
     Raises:
-        InvalidError: the configuration folder cannot be written.
+        InvalidError: the configuration folder is not writable.
     """
     _write_logins({**_logins(), connector: ref})
 
 
-def forget_login(connector: str) -> None:
-    """Drop the REF of *connector*.
+def remove_login(connector: str) -> None:
+    """Forget where the credential of *connector* is stored.
 
     Raises:
-        InvalidError: the configuration folder cannot be written.
+        InvalidError: the configuration folder is not writable.
     """
     _write_logins({name: ref for name, ref in _logins().items() if name != connector})
 
@@ -189,10 +223,10 @@ def _logins_file() -> Path:
 
 def _logins() -> dict[str, str]:
     try:
-        found = json.loads(_logins_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # no login yet, no home, or a file of somebody else
+        logins = json.loads(_logins_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no login yet, no home folder, or a file of another program
         return {}
-    return {name: ref for name, ref in found.items() if isinstance(ref, str)} if isinstance(found, dict) else {}
+    return {name: ref for name, ref in logins.items() if isinstance(ref, str)} if isinstance(logins, dict) else {}
 
 
 def _write_logins(logins: dict[str, str]) -> None:
@@ -203,5 +237,5 @@ def _write_logins(logins: dict[str, str]) -> None:
     except OSError as error:
         raise invalid(
             f"{file} cannot be written: {error.strerror}",
-            hint="Set XDG_CONFIG_HOME to a folder you may write to, or give --auth with each call.",
+            hint="Set XDG_CONFIG_HOME to a writable folder, or pass --auth with each command.",
         ) from None

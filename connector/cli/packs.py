@@ -18,7 +18,7 @@ from locoia_pat.authoring.packs.pack import Pack, build_pack, open_pack
 from locoia_pat.authoring.packs.permissions import KINDS, permissions
 from locoia_pat.authoring.packs.registry import InstallPlan, Packs
 from locoia_pat.cli import render
-from locoia_pat.cli.options import json_option, login_of
+from locoia_pat.cli.options import json_option, stored_login
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build_command(folder: Path, out: Path | None, harmless: tuple[str, ...], *, 
         click.echo(file)
         click.echo(pack.hash)
     for path in left_out:
-        render.say(f"left out: {render.line(path)}")
+        render.say(f"left out: {render.one_line(path)}")
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -168,7 +168,7 @@ def remove_command(name: str, *, forget: bool, as_json: bool) -> None:
         render.print_json({"pack": name, "version": pin.version if pin else None, "forgotten": forget})
     else:
         click.echo(f"{name} {pin.version} is removed" if pin else f"{name} is forgotten")
-    if (place := login_of(name)) is not None:
+    if (place := stored_login(name)) is not None:
         render.say(f"the credential that login stored for {name} stays at {place}")
 
 
@@ -221,7 +221,7 @@ def _plain(found: Iterable[Permission]) -> list[dict[str, str]]:
 def _show_pack(pack: Pack) -> None:
     """Print what the pack is, what it may do, and its actions."""
     manifest = pack.manifest
-    click.echo(render.line(f"{manifest.name} {manifest.version}  {manifest.title}"))
+    click.echo(render.one_line(f"{manifest.name} {manifest.version}  {manifest.title}"))
     click.echo(f"{pack.hash}\n")
     may = permissions(manifest)
     rows = [(words, [one.value for one in may if one.kind == kind] or ["nothing"]) for kind, words in KINDS.items()]
@@ -247,12 +247,12 @@ def _show_change(plan: InstallPlan, comparison: Comparison | None) -> None:
         click.echo(click.style("It may do more than the installed version:", bold=True))
     for sign, found in (("+", plan.gained), ("-", plan.lost)):
         for permission in found:
-            click.echo(render.line(f"  {sign} {permission}"))
+            click.echo(render.one_line(f"  {sign} {permission}"))
     breaking = [one for one in comparison.changes if one.is_breaking]
     if breaking:
         click.echo("Flows that use it must look:")
     for one in breaking:
-        click.echo(render.line(f"  {one.kind}  {one.action or 'the connector'}: {one.message}"))
+        click.echo(render.one_line(f"  {one.kind}  {one.action or 'the connector'}: {one.message}"))
 
 
 def _comparison_of(old: PackSpecs | None, pack: Pack) -> Comparison | None:
@@ -270,7 +270,7 @@ def _notes(pack: Pack) -> Iterator[str]:
     for name in manifest.variables:
         if name in os.environ:
             yield f"{name} is set here; the actions of this pack read it, and send to {goes}"
-    if (place := login_of(manifest.name)) is not None:
+    if (place := stored_login(manifest.name)) is not None:
         yield f"login stored a credential for {manifest.name} at {place}; the actions of this pack use it"
 
 

@@ -1,4 +1,4 @@
-"""The process the command runs in: its exit codes, its signals, and what guards its secrets."""
+"""The process the command runs in: exit codes, signals, and safeguards for secrets."""
 
 from __future__ import annotations
 
@@ -13,44 +13,42 @@ from locoia_pat.secrets.detect import is_token, named_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-
 FOUND = 1
-"""The exit code where something was found."""
+"""Exit code of a command that checks something and has findings."""
 BUG = 70
-"""A bug of ours (``EX_SOFTWARE`` of sysexits.h)."""
+"""Exit code of an unexpected error in this package (``EX_SOFTWARE`` of sysexits.h)."""
 INTERRUPTED = 130
-"""Ctrl-C, as shells tell it."""
-
+"""Exit code after Ctrl-C, as shells report it."""
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Signals:
-    """While it is entered, an ending signal is a ``KeyboardInterrupt``, except while a token is being stored."""
+    """Turn signals that end a process into ``KeyboardInterrupt``, except while a token is being stored."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
-        """As shells tell it: 128 and the number of the signal that came; None where none did."""
+        """128 plus the number of the last signal, as shells report it; None before the first one."""
         self.wait_while: Callable[[], bool] = lambda: False
-        """Whether the signal must wait for what is under way."""
-        self._before: dict[int, Any] = {}
+        """Return True while the work under way must not be interrupted."""
+        self._previous_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._came) for number in _ENDING}
+        self._previous_handlers = {number: signal.signal(number, self._handle) for number in _ENDING}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
 
-    def _came(self, number: int, _: object) -> None:
+    def _handle(self, number: int, _: object) -> None:
         self.exit_code = 128 + number
         if not self.wait_while():
             raise KeyboardInterrupt
 
 
-def no_core_dumps() -> None:
-    """Have a crash write no memory to disk, for a token may be in it; the hard limit stays, for a child to raise."""
+def disable_core_dumps() -> None:
+    """Keep a crash from writing tokens to disk; the hard limit stays, so that a child process can raise it again."""
     with suppress(ImportError):  # not on Windows
         import resource
 
@@ -59,10 +57,10 @@ def no_core_dumps() -> None:
 
 
 def refuse_tokens(arguments: Iterable[str]) -> None:
-    """Refuse an argument that looks like a token; what follows ``--`` is another program's.
+    """Refuse an argument that looks like a token, up to ``--``: what follows belongs to another program.
 
     Raises:
-        InvalidError: one does.  The error does not repeat it.
+        InvalidError: an argument looks like a token. The error does not repeat it.
 
     """
     for argument in arguments:
@@ -70,13 +68,12 @@ def refuse_tokens(arguments: Iterable[str]) -> None:
             return
         name, _, value = argument.partition("=")
         name = name.lstrip("-").replace("-", "_")
-        looks = is_token(value, may_be_id=named_id(name)) if value else is_token(argument)
-        if not looks or Path(value or argument).exists():
+        suspicious = is_token(value, may_be_id=named_id(name)) if value else is_token(argument)
+        if not suspicious or Path(value or argument).exists():
             continue
         raise invalid(
-            "an argument looks like a token, and a token is never an argument: other programs and the shell's history "
-            "see it",
+            "an argument looks like a token; other programs and the shell history can read arguments",
             field=name if value and name.isidentifier() else None,
-            hint="If it is one, it is known to others now: regenerate it. Keep tokens in a place, such as "
-            "file:token.json, and name that. If it is none, write NAME=@FILE, or give it in a file with --inputs.",
+            hint="If it is a token, it is compromised: regenerate it, keep it in a token store such as "
+            "file:token.json, and pass that reference. If it is not, pass the value as NAME=@FILE or with --inputs.",
         )

@@ -1,4 +1,4 @@
-"""What the command prints: data to standard output, everything else to standard error."""
+"""What the command prints and asks: data on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -10,69 +10,88 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from locoia_pat.outcomes import InvalidError, Problem
 from locoia_pat.secrets.detect import suspects
 from locoia_pat.secrets.secret import Secret, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from locoia_pat.bulk import ItemResult
-    from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result
+    from locoia_pat.outcomes import ConnectorError, Outcome, Result
 
 
-_distrusted: list[Secret] = []
+_sensitive: list[Secret] = []
 _CHECKSUM = re.compile(r"(?:--accept=)?sha256:[0-9a-f]{64}")
 
 
-def distrust(words: Iterable[str]) -> None:
-    """Show none of *words* that may be a token in the wrong place; a checksum is none."""
-    _distrusted[:] = [
+def mark_sensitive(words: Iterable[str]) -> None:
+    """Mask in all later messages whatever in *words* may be a misplaced token; checksums stay readable."""
+    _sensitive[:] = [
         Secret(word[start:end]) for word in words if not _CHECKSUM.fullmatch(word) for start, end in suspects(word)
     ]
 
 
-def safe(text: str) -> str:
-    """*Text* without what may be a misplaced token."""
-    return redact(text, _distrusted)
+def mask(text: str) -> str:
+    """Return *text* with possibly misplaced tokens masked."""
+    return redact(text, _sensitive)
 
 
 def say(message: str) -> None:
-    """A line for people."""
-    click.echo(safe(message), err=True)
+    """Print a message to standard error."""
+    click.echo(mask(message), err=True)
 
 
-def mask(token: Secret) -> None:
-    """Where a job's log is public, have it hide *token* from now on (GitHub Actions' ``add-mask``)."""
+def confirm(question: str | Callable[[], str], *, yes: bool, then: str = "sent") -> None:
+    """Ask whether to continue, if standard input is a terminal and *yes* (``--yes``) was not given.
+
+    Args:
+        question: what to ask, or a function that returns it and is called only when it is asked.
+        yes: whether to skip the question.
+        then: what happens after the confirmation, for the message when it is refused.
+
+    Raises:
+        InvalidError: the answer is no.
+    """
+    if yes or not sys.stdin.isatty():
+        return
+    if not click.confirm(f"{question if isinstance(question, str) else question()}. Continue?", err=True):
+        hint = "Pass --yes to skip the question."
+        raise InvalidError(Problem("validation", f"not confirmed; nothing was {then}", hint=hint))
+
+
+def hide_in_ci_log(token: Secret) -> None:
+    """Hide *token* in the log of a GitHub Actions job (its ``add-mask`` command)."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(f"::add-mask::{token.reveal()}", err=True)
 
 
 def say_error(error: ConnectorError) -> None:
-    """What went wrong and what to do."""
+    """Print what went wrong and what to do next."""
     say(f"{click.style('error', fg='red')}: {error}")
     if error.problem.next:
         say(f"Try: {error.problem.next}")
 
 
-def veiled(line: str) -> str:
-    """*Line*, of a file that may be another than was meant, with dots for what may be a token."""
+def mask_line(line: str) -> str:
+    """Return *line* of a user's file with dots in place of possible tokens; the length stays the same."""
     for start, end in suspects(line):
         line = line[:start] + "•" * (end - start) + line[end:]
     return line
 
 
 def print_json(value: object) -> None:
-    """One JSON value: indented on a terminal, one line when piped."""
-    click.echo(json.dumps(value, ensure_ascii=_plain(), indent=2 if sys.stdout.isatty() else None))
+    """Print *value* as JSON: indented on a terminal, on one line otherwise."""
+    click.echo(json.dumps(value, ensure_ascii=_ascii_only(), indent=2 if sys.stdout.isatty() else None))
 
 
 def print_line(value: object) -> None:
-    """One JSON value on one line."""
-    click.echo(json.dumps(value, ensure_ascii=_plain()))
+    """Print *value* as JSON on one line."""
+    click.echo(json.dumps(value, ensure_ascii=_ascii_only()))
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """*Rows* under *head*, in columns."""
+    """Print *rows* in columns under *head*."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     for line in (head, *cells):
@@ -81,18 +100,22 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def print_item(done: ItemResult) -> None:
-    """The result of one item, on a line."""
-    print_line(_safe(done.result, done.to_dict()))
+    """Print the result of one item of a bulk run on one line."""
+    print_line(_masked(done.result, done.to_dict()))
 
 
 def print_result(result: Result, *, reveal: bool = False, table: bool = False, quiet: bool = False) -> int:
-    """A result as its envelope, or as a *table*; returns its exit code.
+    """Print *result* as its envelope or as a table, and return its exit code.
 
-    *reveal* is one of the deliberate exits of a token.
+    Args:
+        result: the result of an action.
+        reveal: print the new token in the envelope, on purpose.
+        table: print a table instead of JSON.
+        quiet: print no warnings and problems to standard error.
     """
-    envelope = _safe(result, result.to_dict())
+    envelope = _masked(result, result.to_dict())
     if reveal and result.token is not None:
-        mask(result.token)
+        hide_in_ci_log(result.token)
         envelope["data"]["token"] = result.token.reveal()
     if not quiet:
         for warning in result.warnings:
@@ -106,21 +129,21 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
     return result.exit_code
 
 
-def _safe(result: Result, envelope: dict[str, Any]) -> dict[str, Any]:
+def _masked(result: Result, envelope: dict[str, Any]) -> dict[str, Any]:
     if result.problem is not None:
-        envelope["action"] = safe(result.action) if result.action else None
-        envelope["error"] = {k: safe(v) if isinstance(v, str) else v for k, v in envelope["error"].items()}
+        envelope["action"] = mask(result.action) if result.action else None
+        envelope["error"] = {k: mask(v) if isinstance(v, str) else v for k, v in envelope["error"].items()}
     return envelope
 
 
-def _plain() -> bool:
-    """Whether standard output takes no characters but ASCII's."""
+def _ascii_only() -> bool:
+    """Return whether standard output can print ASCII characters only."""
     return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
 
 def _say_problem(outcome: Outcome, problem: Problem) -> None:
-    place = f"{problem.field}: " if problem.field else ""
-    say(f"{click.style(outcome.value, fg='red')}: {place}{problem.message}")
+    field = f"{problem.field}: " if problem.field else ""
+    say(f"{click.style(outcome.value, fg='red')}: {field}{problem.message}")
     for line in (problem.hint, f"Next: {problem.next}" if problem.next else None):
         if line:
             say(line)
@@ -136,8 +159,8 @@ def _print_data(envelope: dict[str, Any]) -> None:
                 if name not in lists:
                     say(f"{name}: {_cell(value)}")
         case _:
-            where = [("token_ref", envelope["token_ref"])] if "token_ref" in envelope else []
-            print_table(("output", "value"), [*data.items(), *where])
+            stored = [("token_ref", envelope["token_ref"])] if "token_ref" in envelope else []
+            print_table(("output", "value"), [*data.items(), *stored])
 
 
 def _print_rows(name: str, rows: list[dict[str, Any]]) -> None:
@@ -161,9 +184,9 @@ def _cell(value: Any) -> str:
         case dict():
             return " ".join(f"{name}={_cell(part)}" for name, part in value.items())
         case _:
-            return line(str(value))
+            return one_line(str(value))
 
 
-def line(text: str) -> str:
-    """*Text* as one line that a terminal shows and does not obey."""
+def one_line(text: str) -> str:
+    """Return *text* without line breaks and terminal control characters."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import click
 
 from locoia_pat.cli import render
-from locoia_pat.cli.arguments import inputs_of
-from locoia_pat.cli.options import action_argument, auth_of, located, specs_option
+from locoia_pat.cli.arguments import parse_inputs
+from locoia_pat.cli.options import action_argument, resolve_action, resolve_auth, specs_option
 from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
 from locoia_pat.connector import CONCURRENCY, WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
@@ -88,7 +88,7 @@ def run_command(
     stored; with --each, the highest of all lines.
     """
     signals = Signals()
-    action, specs = located(action, specs)
+    action, specs = resolve_action(action, specs)
     try:
         with signals:
             if each is not None:
@@ -143,10 +143,10 @@ def _run(
     spec = specs.spec(action)
     if inputs_file == "-" and auth == "-":
         raise invalid("--inputs and --auth cannot both read standard input", field="auth")
-    inputs = inputs_of(pairs, inputs_file, spec.inputs)
+    inputs = parse_inputs(pairs, inputs_file, spec.inputs)
     any_option = ("scopes",) if allow_unknown_scope else ()
     with Connector(
-        auth_of(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
+        resolve_auth(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
     ) as connector:
         if isinstance(spec, SuperSpec):
             return _run_super(connector, spec, inputs, token_to, wait=wait, ask=not yes and sys.stdin.isatty())

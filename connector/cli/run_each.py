@@ -12,9 +12,9 @@ import click
 
 from locoia_pat.bulk import JournalOptions
 from locoia_pat.cli import render
-from locoia_pat.cli.arguments import inputs_of
-from locoia_pat.cli.item_file import Lines, opened
-from locoia_pat.cli.options import auth_of
+from locoia_pat.cli.arguments import parse_inputs
+from locoia_pat.cli.item_file import ItemFile, open_items
+from locoia_pat.cli.options import resolve_auth
 from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.connector import Connector
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
@@ -50,24 +50,24 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
     template = _template(options["token_to"])
     if spec.effect != "read" and not isinstance(spec, SuperSpec) and not spec.secrets and template:
         raise invalid(f"{action} gives no token to put anywhere", field="token_to")
-    given = inputs_of(options["pairs"], None, spec.inputs)
+    given = parse_inputs(options["pairs"], None, spec.inputs)
     quiet: bool = options["quiet"]
     with (
-        opened(options["each"]) as (file, source),
+        open_items(options["each"]) as (file, source),
         Connector(
-            auth_of(options["auth"], specs.connector).auth,
+            resolve_auth(options["auth"], specs.connector).auth,
             specs=specs,
             timeout=options["timeout"],
             any_option=("scopes",) if options["allow_unknown_scope"] else (),
         ) as connector,
     ):
-        lines = Lines(file, options["each"], spec.inputs, given)
+        items = ItemFile(file, options["each"], spec.inputs, given)
         if spec.effect != "read" and not options["yes"] and sys.stdin.isatty():
             _ask(f"{spec.title} at {connector.base_url}, for each line of {options['each']}")
         journal = JournalOptions(source, restart=options["restart"], retry_unknown=options["retry_unknown"])
         bulk = connector.run_many(
             action,
-            lines,
+            items,
             token_to=template,
             replace=options["replace"],
             wait=options["wait"],
@@ -80,7 +80,7 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
         signals.wait_while = _stopping(bulk, connector)
         try:
             with bulk:
-                return _tell(bulk, lines.size, quiet=quiet)
+                return _tell(bulk, items.size, quiet=quiet)
         except KeyboardInterrupt:
             render.say("interrupted; run the same command again to resume")
             return INTERRUPTED

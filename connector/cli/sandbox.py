@@ -13,7 +13,7 @@ from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
 from locoia_pat.actions.sandbox.fault import KINDS, Fault
 from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.cli import render
-from locoia_pat.cli.options import folder_of
+from locoia_pat.cli.options import resolve_specs
 from locoia_pat.cli.process import BUG
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.extras import import_extra
@@ -90,7 +90,7 @@ def sandbox_command(
     if specs is not None:
         if data or new_token or switches or faults:
             raise invalid("the examples of specs take no --data, --new-token, --behaviour or --fault", field="specs")
-        _serve_examples(server, folder_of(specs), host, port)
+        _serve_examples(server, resolve_specs(specs), host, port)
     else:
         behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
         _serve_api(server, behaviour, script, data, host=host, port=port, new_token=new_token)

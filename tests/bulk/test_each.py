@@ -169,7 +169,7 @@ def test_super_actions_run_for_each_line(shop: Shop, call: Callable[..., Done]) 
         (("--token-to", "file:out/x.json"), "have the same token store"),
         (("--each", "nowhere.jsonl"), "cannot be read"),
         (("--each", "out"), "cannot be read"),
-        (("--each", "list.json"), "one JSON list"),
+        (("--each", "list.json"), "is a JSON list"),
         (("--each", "-", "--auth", "-"), "standard input"),
         (("--concurrency", "0"), "concurrency"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat import InvalidError, Secret
-from locoia_pat.cli.item_file import MAX_LINE, Lines
+from locoia_pat.cli.item_file import MAX_LINE, ItemFile
 from locoia_pat.spec.form import Input
 from locoia_pat.spec.load import SpecFolder
 
@@ -29,7 +29,7 @@ def fields(**types: dict[str, Any]) -> dict[str, Input]:
 def read(text: str | bytes, name: str = "items", known: Mapping[str, Input] = FIELDS, **given: Any) -> list[Any]:
     """The number of each item, and its inputs or why there are none."""
     data = text.encode() if isinstance(text, str) else text
-    lines = Lines(io.BytesIO(data), name, known, given)
+    lines = ItemFile(io.BytesIO(data), name, known, given)
     first, second = list(lines), list(lines)
     assert first == second  # it can be gone through again
     assert lines.size == len(data)
@@ -125,7 +125,7 @@ def test_a_secret_is_read_from_its_place_when_it_is_needed(name: str, tmp_path: 
     ((_, inputs),) = read(text, name, known)
     assert inputs["key"] == Secret("fake-secret-0123456789abcdef")
     text = "key\nfake-secret-0123456789abcdef\n" if name == "items.csv" else '{"key": "fake-secret-0123456789abcdef"}'
-    with pytest.raises(InvalidError, match="a secret is given as its place") as error:
+    with pytest.raises(InvalidError, match="expected a reference to the secret") as error:
         read(text, name, known)
     assert "0123" not in str(error.value)
 
@@ -133,11 +133,11 @@ def test_a_secret_is_read_from_its_place_when_it_is_needed(name: str, tmp_path: 
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("{", "this line is not JSON"),
-        ("[" * 100_000, "this line is not JSON"),
-        ("7", "this line is 7, where an object"),
-        ("null", "this line is null, where an object"),
-        (b'{"note": "\xff"}', "this line is no UTF-8 text"),
+        ("{", "this line is not valid JSON"),
+        ("[" * 100_000, "this line is not valid JSON"),
+        ("7", "this line is 7; expected a JSON object"),
+        ("null", "this line is null; expected a JSON object"),
+        (b'{"note": "\xff"}', "this line is not UTF-8 text"),
         (f'"{"x" * MAX_LINE}"', f"more than {MAX_LINE} characters"),
         (f'"{"x" * (2 * MAX_LINE + 7)}"', f"more than {MAX_LINE} characters"),
     ],
@@ -153,10 +153,10 @@ def test_a_line_that_is_wrong_stops_no_other(line: str | bytes, why: str) -> Non
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("a,b,c", "has 3 cells, where the first line has 2"),
-        ("a", "has 1 cells, where the first line has 2"),
-        ('a,"b"c', "no line of a CSV file"),
-        (b"a,\xff", "no UTF-8 text"),
+        ("a,b,c", "has 3 cells, but the header has 2"),
+        ("a", "has 1 cells, but the header has 2"),
+        ('a,"b"c', "not valid CSV"),
+        (b"a,\xff", "not UTF-8 text"),
         (f"{'x' * MAX_LINE},b", "more than"),
         (f"{'x' * (2 * MAX_LINE + 7)},b", "more than"),
         ("x" * 200_000 + ",b", "field larger than field limit"),
@@ -173,17 +173,17 @@ def test_a_row_that_is_wrong_stops_no_other(line: str | bytes, why: str) -> None
 def test_a_quote_that_is_never_closed_is_told() -> None:
     (wrong,) = read('note,name\n"a,1\nb,2\n')
     assert wrong[0] == 2
-    assert "no line of a CSV file" in wrong[1]
+    assert "not valid CSV" in wrong[1]
 
 
 @pytest.mark.parametrize(
     ("text", "name", "why"),
     [
-        ("note,note\na,b\n", "items.csv", "names note twice"),
-        ("note,\na,b\n", "items.csv", "does not name its columns"),
-        ("30,embed\n", "items", "does not name its columns"),
-        ("\n", "items.csv", "does not name its columns"),
-        ('[{"note": "CI"}]', "items.json", "is one JSON list"),
+        ("note,note\na,b\n", "items.csv", 'names "note" twice'),
+        ("note,\na,b\n", "items.csv", "is not a header"),
+        ("30,embed\n", "items", "is not a header"),
+        ("\n", "items.csv", "is not a header"),
+        ('[{"note": "CI"}]', "items.json", "is a JSON list"),
     ],
 )
 def test_a_file_that_has_no_items_is_refused(text: str, name: str, why: str) -> None:

@@ -127,7 +127,7 @@ def test_a_bug_names_its_place_and_no_value() -> None:
         call = [sys.executable, "-c", script.format(name, module)]
         done = subprocess.run(call, capture_output=True, text=True, check=False)
         assert done.returncode == 70
-        assert "This is a bug of locoia-pat" in done.stderr
+        assert "This is a bug in locoia-pat" in done.stderr
         assert "ZeroDivisionError" in done.stderr
         assert "Traceback" not in done.stderr
         assert (json.loads(done.stdout)["outcome"] == "unknown") if name == "run" else done.stdout == ""

@@ -104,17 +104,17 @@ def test_a_secret_of_a_json_input_is_its_place(call: Call, specs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "words"),
     [
-        ([f"key={SECRET}"], "", "a secret is never an argument"),
+        ([f"key={SECRET}"], "", "a secret cannot be an argument"),
         (["key=@ref:file:/nowhere"], "", "cannot be read"),
-        (["--inputs", "-"], json.dumps({"key": SECRET}), "a secret is given as its place"),
-        (["--inputs", "-"], json.dumps({"key": {"$ref": "file:/x", "more": 1}}), "a secret is given as its place"),
-        (["--inputs", "-"], "[1]", "a list, where an object of inputs is due"),
+        (["--inputs", "-"], json.dumps({"key": SECRET}), "expected a reference to the secret"),
+        (["--inputs", "-"], json.dumps({"key": {"$ref": "file:/x", "more": 1}}), "expected a reference to the secret"),
+        (["--inputs", "-"], "[1]", "expected a JSON object of inputs, got a list"),
         (["on_air=yes"], "", '"yes" is not allowed'),
         (["count=many"], "", '"many" is not allowed'),
         (["count=true"], "", '"true" is not allowed'),
         (["who=mail"], "", '"mail" is not allowed'),
         (["days=2026-01-01"], "", "is not allowed"),
-        (["text=@{}/latin1.txt"], "", "is no UTF-8 text"),
+        (["text=@{}/latin1.txt"], "", "is not UTF-8 text"),
     ],
 )
 def test_a_wrong_value_is_invalid(call: Call, specs: Path, arguments: list[str], stdin: str, words: str) -> None:

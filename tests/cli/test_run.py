@@ -65,8 +65,8 @@ WRONG = {
     "nothing": ([], "ACTION", None),
     "unknown action": (["creat_pat", *GOOD], "did you mean create_pat?", "action"),
     "unknown option": (["create_pat", *GOOD, "--tokn-to", "x"], "--tokn-to", None),
-    "no value": (["create_pat", "expiration"], '"expiration" is no input', None),
-    "a token as input": (["create_pat", CREDENTIAL], "a 32-character string is no input", None),
+    "no value": (["create_pat", "expiration"], 'invalid argument "expiration": expected NAME=VALUE', None),
+    "a token as input": (["create_pat", CREDENTIAL], "invalid argument a 32-character string", None),
     "missing": (["create_pat", "scopes=embed", "note=CI"], "is missing", "expiration"),
     "unknown input": (["create_pat", *GOOD, "notes=x"], "did you mean note?", "notes"),
     "unknown scope": (
@@ -76,7 +76,7 @@ WRONG = {
     ),
     "joined scopes": (["create_pat", "expiration=1", "note=x", "scopes=embed,company"], "is not allowed", "scopes"),
     "long note": (["create_pat", "expiration=1", "scopes=embed", f"note={'x' * 256}"], "256-character string", "note"),
-    "twice": (["create_pat", *GOOD, "note=again"], "is given twice", "note"),
+    "twice": (["create_pat", *GOOD, "note=again"], "given more than once", "note"),
     "null note": (["create_pat", "expiration=1", "scopes=[1]", "note=null"], "1 is not allowed", "scopes"),
     **{
         f"expiration={value}": (["create_pat", f"expiration={value}", "scopes=embed", "note=x"], words, "expiration")
@@ -102,7 +102,7 @@ WRONG = {
     "a place that is missing": (["create_pat", *GOOD, "--token-to", "file:/nowhere/t"], "no such file", "token_to"),
     "no specs": (["list_pats", "--specs", "/nowhere"], "is no folder of specs", "specs"),
     "inputs of a bad file": (["list_pats", "--inputs", "/nowhere"], "cannot be read", "inputs"),
-    "inputs that are no JSON": (["list_pats", "--inputs", "-"], "is not JSON", "inputs"),
+    "inputs that are no JSON": (["list_pats", "--inputs", "-"], "is not valid JSON", "inputs"),
     "text of a bad file": (["create_pat", "note=@/nowhere"], "cannot be read", "note"),
 }
 

@@ -13,13 +13,13 @@ import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locoia_pat.authoring.packs.archive import folder_in_memory, write_archive
 from locoia_pat.authoring.packs.content import MANIFEST, MAX_FILE_SIZE, collect_files
 from locoia_pat.authoring.packs.lock_file import LockFile, Pin
 from locoia_pat.authoring.packs.manifest import Manifest, checksum
+from locoia_pat.authoring.packs.packs_folder import FOLDER_VARIABLE, LOCK_FILE, packs_folder
 from locoia_pat.authoring.packs.permissions import Permission, compare_permissions, permissions
 from locoia_pat.authoring.semver import Version
 from locoia_pat.messages import describe_value, join_names
@@ -28,11 +28,10 @@ from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from locoia_pat.authoring.packs.pack import Pack
 
-FOLDER_VARIABLE = "LOCOIA_PAT_PACKS"
-LOCK_FILE = "lock.json"
 _OWN_NAMES = re.compile(
     r"\.staged-[0-9a-f]{16}|lock\.json\.[0-9a-f]{16}"
     r"|[a-z][a-z0-9_]{0,63}-[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}-[0-9a-f]{16}"
@@ -90,12 +89,7 @@ class Packs:
             InvalidError: the path is invalid.
 
         """
-        try:
-            self.folder = Path(folder or os.environ.get(FOLDER_VARIABLE) or _user_folder()).expanduser().absolute()
-        except (RuntimeError, OSError):
-            raise invalid(
-                "the folder of packs is not a valid path", field="packs", hint=f"Set {FOLDER_VARIABLE}."
-            ) from None
+        self.folder = packs_folder(folder)
 
     def lock(self) -> LockFile:
         """Read the lock file; an empty one if there is none.
@@ -340,8 +334,3 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _user_folder() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
-    return Path(base) / "locoia-pat" / "packs" if base else Path("~/.local/share/locoia-pat/packs")
