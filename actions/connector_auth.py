@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locoia_pat import Result
-    from locoia_pat.stores import Credential, Entry, Keeps, Sink
+    from locoia_pat.stores import Credential, Readback, TokenEntry, TokenStore
 
 _LOCOIA = "locoia"
 _BEARER = "bearer"
@@ -26,7 +26,7 @@ _ABSENT = "locoia-pat run list_connector_auths --table shows those there are."
 _FORBIDDEN = "The credential needs the scope connector_auth:manage, and its user the right to change this one."
 
 
-def open_sink(place: str, by: Callable[[], Connector], *, field: str) -> Sink:
+def open_store(place: str, by: Callable[[], Connector], *, field: str) -> TokenStore:
     """The Connector Auth *place*, written by the connector that *by* makes.
 
     Raises:
@@ -40,13 +40,13 @@ def open_sink(place: str, by: Callable[[], Connector], *, field: str) -> Sink:
             field=field,
             hint="#bearer puts the word Bearer before the token, as the REST Helper wants it.",
         )
-    return ConnectorAuthSink(id_, by, bearer=key == _BEARER, field=field)
+    return ConnectorAuthStore(id_, by, bearer=key == _BEARER, field=field)
 
 
-class ConnectorAuthSink:
+class ConnectorAuthStore:
     """One Connector Auth, whose ``auth_token`` is the token."""
 
-    keeps: Keeps = "nothing"
+    readback: Readback = "nothing"
 
     def __init__(self, id_: str, by: Callable[[], Connector], *, bearer: bool, field: str) -> None:
         self.ref = f"connector-auth:{id_}{'#bearer' if bearer else ''}"
@@ -80,7 +80,7 @@ class ConnectorAuthSink:
                 hint=_ABSENT if found.problem.code == "not_found" else _FORBIDDEN,
             )
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record
         """Make *entry* its token.
 
         Raises:
@@ -95,7 +95,7 @@ class ConnectorAuthSink:
         """Nothing: it cannot be read."""
         return Record()
 
-    def keep(self, record: Record) -> tuple[str, ...]:
+    def write_record(self, record: Record) -> tuple[str, ...]:
         """Make the current token of *record* its token; where there is none it stays as it is.
 
         Raises:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from locoia_pat import Connector
     from locoia_pat.actions.models import ManagedToken
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import TokenStore
 
 _WORST_FIRST = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
 
@@ -34,7 +34,7 @@ def ensure_pat(
     scopes: Sequence[str],
     expiration: int,
     note: str,
-    token_to: Sequence[str | Sink],
+    token_to: Sequence[str | TokenStore],
     renew_within: float | None = None,
     overlap: float = 24,
     change_scopes: bool = False,
@@ -84,7 +84,7 @@ def ensure_pat(
 
 
 def run_ensure_pat(
-    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink], **options: Any
+    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | TokenStore], **options: Any
 ) -> Result:
     """Run ``ensure_pat`` from *inputs*."""
     return run_protocol("ensure_pat", rotation.ensure, connector, parse_desired(**inputs), token_to, **options)
@@ -95,7 +95,7 @@ def rotate_pat(
     *,
     name: str,
     expiration: int,
-    token_to: Sequence[str | Sink],
+    token_to: Sequence[str | TokenStore],
     overlap: float = 24,
     in_place: bool = False,
     **options: Any,
@@ -121,7 +121,7 @@ def rotate_pat(
 
 
 def run_rotate_pat(
-    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink], **options: Any
+    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | TokenStore], **options: Any
 ) -> Result:
     """Run ``rotate_pat`` from *inputs*."""
     inputs = dict(inputs)
@@ -129,7 +129,9 @@ def run_rotate_pat(
     return run_protocol("rotate_pat", protocol, connector, parse_desired(**inputs), token_to, **options)
 
 
-def retire_pat(connector: Connector, *, name: str, token_to: Sequence[str | Sink], **options: Any) -> ManagedToken:
+def retire_pat(
+    connector: Connector, *, name: str, token_to: Sequence[str | TokenStore], **options: Any
+) -> ManagedToken:
     """End a name: revoke its rows, empty its stores, and journal that it ended.
 
     Args:
@@ -146,7 +148,7 @@ def retire_pat(connector: Connector, *, name: str, token_to: Sequence[str | Sink
 
 
 def run_retire_pat(
-    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink], **options: Any
+    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | TokenStore], **options: Any
 ) -> Result:
     """Run ``retire_pat`` from *inputs*."""
     desired = parse_desired(**inputs)
@@ -233,7 +235,7 @@ def _name_report(name: str, result: Result) -> dict[str, Any]:
 def take_over(
     connector: Connector,
     name: str,
-    token_to: Sequence[str | Sink],
+    token_to: Sequence[str | TokenStore],
     *,
     expiration: int = 30,
     state: State | None = None,

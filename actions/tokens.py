@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from locoia_pat import Connector
     from locoia_pat.actions.models import MintedToken, PersonalAccessToken
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import TokenStore
 
 _REVOKED_DAYS = 1
 """Days that the row of a revoked token stays listed."""
@@ -127,7 +127,7 @@ def revoke_pat(connector: Connector, token_id: str) -> None:
 
 
 def run_revoke_pat(
-    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | Sink] = (), **_: Any
+    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | TokenStore] = (), **_: Any
 ) -> Result:
     """Run ``revoke_pat`` from *inputs*."""
     if token_to:
@@ -185,7 +185,7 @@ def audit_pats(
 
 
 def run_audit_pats(
-    connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str | Sink] = (), **_: Any
+    connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str | TokenStore] = (), **_: Any
 ) -> Result:
     """Run ``audit_pats`` from *inputs*."""
     from locoia_pat.actions.lifecycle.known_rows import load_known_rows  # noqa: PLC0415  # SQLite, for this action only

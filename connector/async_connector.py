@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.outcomes import Result
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import TokenStore
 
 MAX_THREADS = 40
 """Calls of one connector that run at a time; others wait for a thread."""
@@ -77,7 +77,7 @@ class AsyncConnector:
         action: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        token_to: Sequence[str | Sink] = (),
+        token_to: Sequence[str | TokenStore] = (),
         replace: bool = False,
         wait: float = WAIT,
     ) -> Result:

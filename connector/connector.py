@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from locoia_pat.engine.engine import Engine
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.outcomes import InvalidError
-from locoia_pat.stores import open_sink
+from locoia_pat.stores import open_store
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import TokenStore
 
 
 WAIT = 60.0
@@ -62,7 +62,7 @@ class Connector:
 
         """
         self._engine = Engine(
-            auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option, open_store=self.open_sink
+            auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option, open_store=self.open_store
         )
         self._options: dict[str, Any] = {
             "specs": self._engine.specs,
@@ -78,13 +78,13 @@ class Connector:
         other._limiter = self._limiter  # noqa: SLF001  # they share a rate limit
         return other
 
-    def open_sink(self, ref: str) -> Sink:
+    def open_store(self, ref: str) -> TokenStore:
         """Open the token store of *ref*; a store of the platform itself is written with this connector's credential.
 
         Raises:
             InvalidError: it is not a token store, or one that is read-only.
         """
-        return open_sink(ref, by=lambda: Connector(self._engine.auth, **self._options))
+        return open_store(ref, by=lambda: Connector(self._engine.auth, **self._options))
 
     @property
     def name(self) -> str:
@@ -123,7 +123,7 @@ class Connector:
         action: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        token_to: Sequence[str | Sink] = (),
+        token_to: Sequence[str | TokenStore] = (),
         replace: bool = False,
         wait: float = WAIT,
     ) -> Result:
@@ -152,7 +152,9 @@ class Connector:
         """
         return self._engine.prepare(action, inputs or {})
 
-    def execute(self, prepared: PreparedRun, *, token_to: Sequence[str | Sink] = (), replace: bool = False) -> Result:
+    def execute(
+        self, prepared: PreparedRun, *, token_to: Sequence[str | TokenStore] = (), replace: bool = False
+    ) -> Result:
         """Run what :meth:`prepare` returned, as :meth:`run` does."""
         with _frames_cleared():
             try:

@@ -12,7 +12,7 @@ from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
 from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_due, is_replaced
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
-from locoia_pat.stores import spot
+from locoia_pat.stores import canonical_location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.actions.fleet.file import Fleet, Token
     from locoia_pat.state.journal import State
-    from locoia_pat.stores import Entry
+    from locoia_pat.stores import TokenEntry
 
 Step = Literal["create", "renew", "finish", "retire", "rescope", "none", "blocked"]
 COMMANDS = "the command's"
@@ -119,7 +119,7 @@ class Lookout:
 
     def _ref(self, place: str) -> str | None:
         try:
-            return self._default.open_sink(place).ref
+            return self._default.open_store(place).ref
         except ConnectorError:
             return None
 
@@ -129,7 +129,7 @@ class Lookout:
         for token in self.fleet.tokens:
             for place in token.to:
                 ref = self._ref(place)
-                ref = ref and spot(ref)
+                ref = ref and canonical_location(ref)
                 if ref is not None and known.setdefault(ref, token.name) != token.name:
                     yield ref, known[ref], token.name
 
@@ -147,9 +147,9 @@ class Lookout:
         known = self.state.load(api, token.name)
         journal = JournalEntry.from_json(known) if known else JournalEntry(token.name, self.state.owner)
         try:
-            replicas = TokenReplicas([owner.connector.open_sink(ref) for ref in token.to], self.state, api, token.name)
+            replicas = TokenReplicas([owner.connector.open_store(ref) for ref in token.to], self.state, api, token.name)
             current = replicas.read_latest(journal, take_over=token.take_over).current
-            left = replicas.find_abandoned(known["stores"] if known else (), owner.connector.open_sink)
+            left = replicas.find_abandoned(known["stores"] if known else (), owner.connector.open_store)
         except (ConnectorError, OSError, ValueError) as error:
             why = error.problem.message if isinstance(error, ConnectorError) else str(error)
             return Seen(token.name, owner.name, "blocked", why)
@@ -163,7 +163,7 @@ class Lookout:
             why = "its row is not listed"
         return Seen(token.name, owner.name, step, why, id_, row.get("expires_in_days"), due)
 
-    def _step(self, token: Token, owner: Owner, journal: JournalEntry, current: Entry | None) -> tuple[Step, str]:
+    def _step(self, token: Token, owner: Owner, journal: JournalEntry, current: TokenEntry | None) -> tuple[Step, str]:
         """What :func:`ensure_pat` would do."""
         if journal.operation is not None:
             return "finish", f"{journal.operation} was begun"

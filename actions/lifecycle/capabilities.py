@@ -6,14 +6,13 @@ it is created, so that the next measurement cleans up after a kill.  It holds no
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from locoia_pat.actions.scopes import includes
+from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
@@ -207,15 +206,8 @@ class CapabilityFile:
         """
         entry = {"facts": facts.all_facts(), "runs": [asdict(run) for run in facts.runs]}
         text = json.dumps({"v": _VERSION, "apis": {**self._read_apis(), api: entry}}, indent=2) + "\n"
-        temporary = self.path.with_name(f".{FILE}.tmp")
         try:
-            temporary.unlink(missing_ok=True)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123  # 0600 from birth
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-            _sync(self.path.parent)
+            write_atomic(self.path, text.encode())
         except OSError as error:
             raise invalid(f"{self.path} cannot be written: {error.strerror}", field="state") from None
 
@@ -236,12 +228,3 @@ class CapabilityFile:
     def _unusable(self, why: str) -> Exception:
         hint = f"Move {self.path} away and measure again: locoia-pat doctor --measure."
         return invalid(f"{self.path} cannot be used: {why}", field="state", hint=hint)
-
-
-def _sync(folder: Path) -> None:
-    with contextlib.suppress(PermissionError):  # any folder on Windows
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

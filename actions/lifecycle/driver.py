@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from locoia_pat.actions.lifecycle.rotation import Protocol
     from locoia_pat.outcomes import Code
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import TokenStore
     from locoia_pat.stores.record import Record
 
 SETTLE = 2.0
@@ -71,7 +71,7 @@ def run_protocol(
     protocol: Protocol,
     connector: Connector,
     desired: DesiredToken,
-    stores: Sequence[str | Sink],
+    stores: Sequence[str | TokenStore],
     **options: Any,
 ) -> Result:
     """Run *protocol* for a name and return how it ended as the result of *action*.
@@ -102,7 +102,7 @@ class Driver:
         self,
         connector: Connector,
         name: str,
-        stores: Sequence[str | Sink],
+        stores: Sequence[str | TokenStore],
         *,
         state: State | None = None,
         wait: float = 60,
@@ -136,7 +136,7 @@ class Driver:
         self._name = name
         self._state = state or State()
         self._api = connector.base_url
-        opened = [connector.open_sink(ref) if isinstance(ref, str) else ref for ref in stores]
+        opened = [connector.open_store(ref) if isinstance(ref, str) else ref for ref in stores]
         self.replicas = TokenReplicas(opened, self._state, self._api, name)
         self._lease = self._state.lease(self._api, name)
         self._wait = wait
@@ -184,8 +184,8 @@ class Driver:
             "name": self._name,
             "change": finished.change,
             "id": current.id if current else None,
-            "expiration": current.beside.get("expiration") if current else None,
-            "scopes": current.beside.get("scopes") if current else None,
+            "expiration": current.metadata.get("expiration") if current else None,
+            "scopes": current.metadata.get("scopes") if current else None,
             "retire_due": due.strftime("%Y-%m-%dT%H:%M:%SZ") if due else None,
         }
         refs = self.replicas.current_refs if current else ()
@@ -229,7 +229,7 @@ class Driver:
         self.replicas.probe(ending=self._ending)
         record = self.replicas.read_latest(journal, take_over=self._take_over)
         known_refs = journalled["stores"] if journalled else ()
-        abandoned = self.replicas.find_abandoned(known_refs, self._connector.open_sink)
+        abandoned = self.replicas.find_abandoned(known_refs, self._connector.open_store)
         if abandoned is not None:
             raise invalid(
                 f"the token of this name is also stored in {abandoned}, which is not given",

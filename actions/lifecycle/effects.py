@@ -16,7 +16,7 @@ from locoia_pat.actions.lifecycle.capabilities import Capabilities
 
 if TYPE_CHECKING:
     from locoia_pat import Result
-    from locoia_pat.stores import Entry
+    from locoia_pat.stores import TokenEntry
     from locoia_pat.stores.record import Record
 
 Change = Literal["created", "adopted", "rotated", "retired", "none"]
@@ -129,10 +129,10 @@ class JournalEntry:
     ended: bool = False
     """Whether the name was retired."""
 
-    def owns(self, entry: Entry) -> bool:
+    def owns(self, entry: TokenEntry) -> bool:
         """Whether *entry* is a token of this name: of one of its rows, or created by the operation in progress."""
         waiting = (row.id for row in self.retirements)
-        created_now = self.operation_id is not None and entry.beside.get("op") == self.operation_id
+        created_now = self.operation_id is not None and entry.metadata.get("op") == self.operation_id
         return created_now or entry.id in {*self.rows.values(), *self.revoked, *waiting}
 
     def to_json(self) -> dict[str, Any]:

@@ -50,5 +50,5 @@ def credential_row_id(connector: Connector) -> str | None:
     """
     if connector.auth_ref is None:
         return None
-    token, record = connector.credential(), connector.open_sink(connector.auth_ref).record()
+    token, record = connector.credential(), connector.open_store(connector.auth_ref).record()
     return next((entry.id for entry in record.entries if entry.token == token), None)

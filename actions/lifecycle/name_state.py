@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from locoia_pat import Result, Secret
     from locoia_pat.actions.lifecycle.desired import DesiredToken
     from locoia_pat.actions.lifecycle.effects import JournalEntry, Snapshot
-    from locoia_pat.stores import Entry
+    from locoia_pat.stores import TokenEntry
 
 Row: TypeAlias = "Mapping[str, Any]"
 """A row of the API, as ``list_pats`` returns it."""
@@ -39,7 +39,7 @@ class NameState:
         self.shortened_overlap: dt.datetime | None = None
         """Until when the token before the previous one was to work, if this rotation revokes it earlier."""
 
-    def current_token(self) -> Entry:
+    def current_token(self) -> TokenEntry:
         """Return the current token, where the caller knows that there is one."""
         current = self.record.current
         assert current is not None  # noqa: S101  # the callers checked
@@ -48,7 +48,7 @@ class NameState:
     def current_slot(self) -> str:
         """Return the slot of the current token."""
         current = self.record.current
-        return (current and current.beside.get("slot")) or self.journal.slot
+        return (current and current.metadata.get("slot")) or self.journal.slot
 
     def authorizer(self) -> Secret | None:
         """Return the token that authorises changes: the managed token if it rotates itself, else None (the rotator).
@@ -66,7 +66,7 @@ class NameState:
     def is_promoted(self) -> bool:
         """Whether the operation in progress has made its token the current one."""
         current, operation_id = self.record.current, self.journal.operation_id
-        return current is not None and operation_id is not None and current.beside.get("op") == operation_id
+        return current is not None and operation_id is not None and current.metadata.get("op") == operation_id
 
     # Rows
 
@@ -155,9 +155,9 @@ def foreign_rows(rows: Iterable[Row], journal: JournalEntry) -> list[ForeignRow]
     ]
 
 
-def is_due(current: Entry, row: Row, desired: DesiredToken, now: dt.datetime) -> bool:
+def is_due(current: TokenEntry, row: Row, desired: DesiredToken, now: dt.datetime) -> bool:
     """Whether *current* is to be renewed, by its *row* in the rotator's list, or by its stored expiry without one."""
-    left = row.get("expires_in_days") if row else _days_left(current.beside.get("expiration"), now)
+    left = row.get("expires_in_days") if row else _days_left(current.metadata.get("expiration"), now)
     within = desired.expiration / 3 if desired.renew_within is None else desired.renew_within
     return left is not None and left < within
 
@@ -166,9 +166,9 @@ def _days_left(expiration: str | None, now: dt.datetime) -> float | None:
     return (dt.datetime.fromisoformat(expiration) - now) / dt.timedelta(days=1) if expiration else None
 
 
-def is_replaced(entry: Entry, row: Row) -> bool:
+def is_replaced(entry: TokenEntry, row: Row) -> bool:
     """Whether *row* shows another expiry than when *entry* was minted: someone gave the row another secret."""
-    listed = entry.beside.get("listed")
+    listed = entry.metadata.get("listed")
     return listed is not None and bool(row) and row.get("expiration") != listed
 
 

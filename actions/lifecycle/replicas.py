@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from locoia_pat.actions.lifecycle.effects import UNREADABLE
 from locoia_pat.outcomes import invalid
-from locoia_pat.stores import Entry, spot
+from locoia_pat.stores import TokenEntry, canonical_location
 from locoia_pat.stores.record import Record
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from locoia_pat import InvalidError
     from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.state.journal import State
-    from locoia_pat.stores import Sink
+    from locoia_pat.stores import TokenStore
 
 _WRITE_ORDER = ("record", "token", "nothing")
 """Stores that cannot be read come last: what is delivered to them cannot be taken back."""
@@ -29,9 +29,9 @@ _WRITE_ORDER = ("record", "token", "nothing")
 class TokenReplicas:
     """The token stores of one name."""
 
-    def __init__(self, stores: Sequence[Sink], state: State, api: str, name: str) -> None:
+    def __init__(self, stores: Sequence[TokenStore], state: State, api: str, name: str) -> None:
         """Use *stores* for the token of *name*; *state* journals what they cannot hold."""
-        self._stores = sorted(stores, key=lambda store: _WRITE_ORDER.index(store.keeps))
+        self._stores = sorted(stores, key=lambda store: _WRITE_ORDER.index(store.readback))
         self._state = state
         self._api = api
         self._name = name
@@ -47,7 +47,7 @@ class TokenReplicas:
     @property
     def readable_refs(self) -> tuple[str, ...]:
         """The references of the stores from which the token can be read."""
-        return tuple(store.ref for store in self._stores if store.keeps != "nothing")
+        return tuple(store.ref for store in self._stores if store.readback != "nothing")
 
     @property
     def current_refs(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class TokenReplicas:
     @property
     def keeps_previous(self) -> bool:
         """Whether a store also keeps the previous token."""
-        return any(store.keeps == "record" for store in self._stores)
+        return any(store.readback == "record" for store in self._stores)
 
     def probe(self, *, ending: bool = False) -> None:
         """Check that each store can be written, before anything is sent.
@@ -70,9 +70,9 @@ class TokenReplicas:
 
         """
         for store in self._stores:
-            if store.keeps == "nothing":
+            if store.readback == "nothing":
                 self._reject_shared(store)
-            if store.keeps != "nothing" or not ending:
+            if store.readback != "nothing" or not ending:
                 store.probe()
 
     def read_latest(self, journal: JournalEntry, *, take_over: bool = False) -> Record:
@@ -92,7 +92,7 @@ class TokenReplicas:
 
         def rank(record: Record) -> tuple[bool, bool, bool]:
             current, pending = (
-                operation_id is not None and entry is not None and entry.beside.get("op") == operation_id
+                operation_id is not None and entry is not None and entry.metadata.get("op") == operation_id
                 for entry in (record.current, record.pending)
             )
             in_use = record.current is not None and live is not None and record.current.id == live
@@ -124,9 +124,9 @@ class TokenReplicas:
         """Write *record* to each store that does not hold it yet; return the error of the first one that fails."""
         record = replace(record, api=self._api, name=self._name)
         current = record.current
-        all_keep_records = all(store.keeps == "record" for store in self._stores)
+        all_keep_records = all(store.readback == "record" for store in self._stores)
         if current is not None and current.token is not UNREADABLE and not all_keep_records:
-            self._state.save_token_metadata(self._api, self._name, current.token, current.beside)
+            self._state.save_token_metadata(self._api, self._name, current.token, current.metadata)
         for store in self._stores:
             if self._is_up_to_date(store, record):
                 continue
@@ -134,16 +134,16 @@ class TokenReplicas:
                 self._warn(f"{store.ref} does not hold the token of this name yet; rotate_pat writes one to it")
                 continue
             try:
-                warnings = store.keep(_without_unreadable(record))
+                warnings = store.write_record(_without_unreadable(record))
             except Exception as error:  # noqa: BLE001  # whatever a store does wrong, the protocol decides
                 return error.with_traceback(None)
-            if store.keeps == "nothing":
+            if store.readback == "nothing":
                 self._state.record_delivery(self._api, self._name, store.ref, current.token if current else None)
             self._records[store.ref] = _without_unreadable(record)
             self._warn(*warnings)
         return None
 
-    def find_abandoned(self, refs: Sequence[str], open_store: Callable[[str], Sink]) -> str | None:
+    def find_abandoned(self, refs: Sequence[str], open_store: Callable[[str], TokenStore]) -> str | None:
         """Return one of *refs*, the stores the name had before, that is not given now and still holds its token.
 
         A store that cannot be read cannot be emptied: that it has a token is only a warning.  So is a store that holds
@@ -153,12 +153,12 @@ class TokenReplicas:
             InvalidError: the store cannot be read.
 
         """
-        given = {spot(ref) for ref in self.refs}
+        given = {canonical_location(ref) for ref in self.refs}
         for ref in refs:
-            if spot(ref) in given:
+            if canonical_location(ref) in given:
                 continue
             store = open_store(ref)
-            if store.keeps == "nothing":
+            if store.readback == "nothing":
                 if self._state.last_delivery(self._api, self._name, ref) is not None:
                     self._warn(f"{ref} is not given, and keeps the token of this name that was delivered to it")
                 continue
@@ -178,32 +178,32 @@ class TokenReplicas:
             )
         return None
 
-    def _read(self, store: Sink) -> Record:
+    def _read(self, store: TokenStore) -> Record:
         """Return what a store holds, as far as it can be known."""
-        if store.keeps == "nothing":
+        if store.readback == "nothing":
             delivered = self._state.last_delivery(self._api, self._name, store.ref)
             metadata = self._state.token_metadata(self._api, self._name, delivered) if delivered else {}
-            return Record(current=Entry(UNREADABLE, metadata) if metadata else None)
+            return Record(current=TokenEntry(UNREADABLE, metadata) if metadata else None)
         record = store.record()
         if record.current is None:
             return record
         token, name, metadata = record.current.token, record.name, {}
-        if store.keeps == "token":
+        if store.readback == "token":
             metadata = self._state.token_metadata(self._api, self._name, self._state.fingerprint(token))
             name = self._name if metadata else self._state.name_of_token(self._api, token)
         if name not in (None, self._name):
             raise _holds_other_name(store.ref, name)
-        return Record(current=Entry(token, metadata)) if store.keeps == "token" else record
+        return Record(current=TokenEntry(token, metadata)) if store.readback == "token" else record
 
-    def _reject_shared(self, store: Sink) -> None:
+    def _reject_shared(self, store: TokenStore) -> None:
         """Refuse a store that cannot be read and that the token of another name was delivered to."""
-        other = self._state.name_for_location(self._api, spot(store.ref))
+        other = self._state.name_for_location(self._api, canonical_location(store.ref))
         if other is not None and other != self._name:
             raise _holds_other_name(store.ref, other)
 
     def _reject_foreign_tokens(self, holding: Mapping[str, Record]) -> None:
         """Refuse a store with a token that is not known to be of this name, if another one holds one that is."""
-        token_only = {store.ref for store in self._stores if store.keeps == "token"}
+        token_only = {store.ref for store in self._stores if store.readback == "token"}
         known = {ref: record for ref, record in holding.items() if self._is_known(record, token_only=ref in token_only)}
         tokens = [entry.token for record in known.values() for entry in record.entries]
         for ref, record in holding.items():
@@ -217,19 +217,19 @@ class TokenReplicas:
     def _is_known(self, record: Record, *, token_only: bool) -> bool:
         """Whether a store's token is known to be of this name: by the record, or by the journal."""
         entry = record.current or record.pending
-        return record.name == self._name or (token_only and entry is not None and bool(entry.beside))
+        return record.name == self._name or (token_only and entry is not None and bool(entry.metadata))
 
-    def _is_up_to_date(self, store: Sink, record: Record) -> bool:
+    def _is_up_to_date(self, store: TokenStore, record: Record) -> bool:
         """Whether a store holds all of *record* that it can hold."""
         held, current = self._records.get(store.ref, Record()), record.current
-        if store.keeps == "record":
+        if store.readback == "record":
             wanted = _without_unreadable(record)
             return (held.current, held.previous, held.pending) == (wanted.current, wanted.previous, wanted.pending)
         if current is None or held.current is None:
             return current is held.current
-        if store.keeps == "token":
+        if store.readback == "token":
             return current.token == held.current.token
-        return current.beside == held.current.beside
+        return current.metadata == held.current.metadata
 
     def _warn(self, *warnings: str) -> None:
         self.warnings += [warning for warning in warnings if warning not in self.warnings]

@@ -46,7 +46,7 @@ from locoia_pat.actions.lifecycle.name_state import (
     slot_of,
     was_refused,
 )
-from locoia_pat.stores import Entry
+from locoia_pat.stores import TokenEntry
 from locoia_pat.stores.record import Record
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def promote_new_secret(state: NameState, slot: str) -> Steps[None]:
 def mint_and_prove(state: NameState, slot: str) -> Steps[None]:
     """Mint a secret for *slot*, store it as the pending token, and prove by a call that it works."""
     pending = state.record.pending
-    if pending is not None and pending.beside.get("op") != state.journal.operation_id:
+    if pending is not None and pending.metadata.get("op") != state.journal.operation_id:
         pending = None  # left by another operation; the list shows its row
     for _ in range(MAX_ATTEMPTS):
         if pending is None:
@@ -254,7 +254,7 @@ def mint_and_prove(state: NameState, slot: str) -> Steps[None]:
     raise stop("unknown", "each new secret was replaced before it could be used")
 
 
-def mint(state: NameState, slot: str) -> Steps[Entry]:
+def mint(state: NameState, slot: str) -> Steps[TokenEntry]:
     """Mint a secret for *slot*: of its row, of a row this operation created earlier, or of a new one."""
     row_id = state.journal.rows.get(slot)
     if row_id is not None and state.capabilities.expired_renewable is False:
@@ -269,7 +269,7 @@ def mint(state: NameState, slot: str) -> Steps[Entry]:
             row_id = yield from find_row_id(state, result, row_id, slot)
             data = result.data or {}
             minted = {"id": row_id, "expiration": data.get("expiration"), "scopes": data.get("scopes")}
-            return Entry(result.token, {**minted, "slot": slot, "op": state.journal.operation_id})
+            return TokenEntry(result.token, {**minted, "slot": slot, "op": state.journal.operation_id})
         if result.outcome is Outcome.UNKNOWN:
             yield WaitInFlight(state.capabilities.list_lag)
         elif row_id is not None and was_refused(result, "not_found"):
@@ -305,16 +305,16 @@ def find_row_id(state: NameState, result: Result, row_id: str | None, slot: str 
     return new[0] if len(new) == 1 else responded
 
 
-def _with_listed_expiry(entry: Entry, listed: Result) -> Entry:
+def _with_listed_expiry(entry: TokenEntry, listed: Result) -> TokenEntry:
     """Return *entry* with the expiry that the list shows, which moves when someone gives its row another secret."""
     row = row_of(entry.id, listed_rows(listed))
-    return replace(entry, beside={**entry.beside, "listed": row.get("expiration")})
+    return replace(entry, metadata={**entry.metadata, "listed": row.get("expiration")})
 
 
-def commit_promotion(state: NameState, replaced: Entry | None) -> Steps[None]:
+def commit_promotion(state: NameState, replaced: TokenEntry | None) -> Steps[None]:
     """Journal that the promotion is done, and when the *replaced* token is to be revoked."""
     current, old = state.current_token(), state.journal
-    slot = current.beside.get("slot") or "a"
+    slot = current.metadata.get("slot") or "a"
     rotated = old.operation == "rotate"
     replaced_id = replaced.id if replaced is not None else old.rows.get(other_slot(slot)) if rotated else None
     rows = {**old.rows, slot: current.id}
@@ -349,7 +349,7 @@ def prove_or_repair(state: NameState) -> Steps[Change]:
         if state.token_works(listed):
             yield from store(state, replace(state.record, current=previous, previous=None))
             retirements = tuple(row for row in state.journal.retirements if row.id != previous.id)
-            yield from journal(state, slot=previous.beside.get("slot") or "a", retirements=retirements)
+            yield from journal(state, slot=previous.metadata.get("slot") or "a", retirements=retirements)
             return (yield from renew(state, other_slot(state.current_slot())))
         if not state.token_is_revoked(listed):
             raise stop_by(listed)

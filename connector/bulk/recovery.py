@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locoia_pat.engine.engine import Engine
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import ActionSpec
-    from locoia_pat.stores import Entry, Sink
+    from locoia_pat.stores import TokenEntry, TokenStore
 
 _MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
 MARK_LENGTH = len(" ~lpb/") + 16
@@ -51,7 +51,7 @@ class Runnable(Protocol):
         action: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        token_to: Sequence[str | Sink] = (),
+        token_to: Sequence[str | TokenStore] = (),
         replace: bool = False,
         wait: float = 60,
     ) -> Result:
@@ -82,7 +82,7 @@ def find_mark(text: object) -> str | None:
 class _StoredTokens:
     """Reads the stores of items; a store that cannot be opened or read counts as empty."""
 
-    def __init__(self, open_store: Callable[[str], Sink]) -> None:
+    def __init__(self, open_store: Callable[[str], TokenStore]) -> None:
         self._open_store = open_store
 
     def ref_if_holding(self, ref: str, row_id: object, *, assume_ours: bool) -> str | None:
@@ -93,7 +93,7 @@ class _StoredTokens:
         store, current = self._read(ref)
         if store is None or current is None:
             return None
-        return store.ref if (current.id == row_id if store.keeps == "record" else assume_ours) else None
+        return store.ref if (current.id == row_id if store.readback == "record" else assume_ours) else None
 
     def still_holds(self, ref: str, row_id: object, is_same: Callable[[Secret], bool]) -> bool:
         """Return whether the store still holds the token of that row; *is_same* compares where no ids are kept.
@@ -102,10 +102,10 @@ class _StoredTokens:
         """
         store, current = self._read(ref)
         if store is None or current is None:
-            return store is not None and store.keeps == "nothing"
-        return current.id == row_id if store.keeps == "record" else is_same(current.token)
+            return store is not None and store.readback == "nothing"
+        return current.id == row_id if store.readback == "record" else is_same(current.token)
 
-    def _read(self, ref: str) -> tuple[Sink | None, Entry | None]:
+    def _read(self, ref: str) -> tuple[TokenStore | None, TokenEntry | None]:
         try:
             store = self._open_store(ref)
             return store, store.record().current
@@ -210,7 +210,9 @@ class Recovery:
 class RunJournal:
     """Records the tasks of a run in its journal, and recalls what earlier runs recorded."""
 
-    def __init__(self, spec: ActionSpec, api: str, options: JournalOptions, open_store: Callable[[str], Sink]) -> None:
+    def __init__(
+        self, spec: ActionSpec, api: str, options: JournalOptions, open_store: Callable[[str], TokenStore]
+    ) -> None:
         """Open the journal.
 
         Raises:

@@ -108,7 +108,7 @@ class BulkRun:
     def _refuse_shared_stores(self, items: Iterable[Mapping[str, Any] | Item]) -> None:
         """Refuse two items with the same store."""
         from locoia_pat.bulk.journal import DuplicateFinder  # noqa: PLC0415  # a read needs no SQLite
-        from locoia_pat.stores import spot  # noqa: PLC0415  # a read has no stores
+        from locoia_pat.stores import canonical_location  # noqa: PLC0415  # a read has no stores
 
         with closing(DuplicateFinder()) as finder:
             for item in number_items(items):
@@ -117,7 +117,7 @@ class BulkRun:
                 except InvalidError:
                     continue  # the result of the item will say so
                 for ref in refs:
-                    if (first := finder.first_number(spot(ref), item.number)) is not None:
+                    if (first := finder.first_number(canonical_location(ref), item.number)) is not None:
                         raise invalid(
                             f"items {first} and {item.number} have the same token store, {ref}",
                             field=STORE_FIELD,

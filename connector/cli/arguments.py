@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ SecretReader = Callable[[str, str], Secret]
 
 
 def _read_secret(ref: str, name: str) -> Secret:
-    return read_ref(ref, field=name)
+    return read_token(ref, field=name)
 
 
 def parse_inputs(

@@ -12,7 +12,7 @@ import click
 from locoia_pat.cli import render
 from locoia_pat.cli.options import json_option, remove_login, resolve_auth, save_login, specs_option, stored_login
 from locoia_pat.outcomes import Outcome, invalid
-from locoia_pat.stores import Entry, open_sink, read_ref
+from locoia_pat.stores import TokenEntry, open_store, read_token
 
 if TYPE_CHECKING:
     from locoia_pat.secrets.secret import Secret
@@ -33,16 +33,16 @@ def login_command(specs: SpecFolder, *, to: str | None, with_token: bool) -> Non
     from locoia_pat.engine.auth import ConnectorAuth
 
     spec = specs.connector
-    place = open_sink(to or f"keyring:locoia-pat/{spec.connector}", field="to")
+    place = open_store(to or f"keyring:locoia-pat/{spec.connector}", field="to")
     place.probe()
     ask = None if with_token or not sys.stdin.isatty() else partial(_ask, spec.auth.info)
-    token = read_ref("-", stdin=ask, field="token")
+    token = read_token("-", stdin=ask, field="token")
     with Connector(ConnectorAuth(token), specs=specs) as connector:
         api = connector.base_url
         result = connector.run(spec.check) if spec.check else None
     if result is not None and (result.problem is None or result.problem.code != "forbidden"):
         result.raise_for_outcome()
-    for warning in place.store(Entry(token), api=api):
+    for warning in place.store(TokenEntry(token), api=api):
         render.say(f"warning: {warning}")
     save_login(spec.connector, place.ref)
     if result is None or result.problem is not None:
@@ -101,7 +101,7 @@ def logout_command(specs: SpecFolder) -> None:
     if ref is None:
         render.say("not logged in")
         return
-    open_sink(ref, field="auth").remove()
+    open_store(ref, field="auth").remove()
     remove_login(name)
     render.say(f"logged out; {ref.removesuffix('#current')} is gone, and the token itself stays valid")
 
@@ -125,7 +125,7 @@ def exec_command(ref: str, words: tuple[str, ...], specs: SpecFolder, *, name: s
     variable = name or specs.connector.env.token
     if not variable.isidentifier():
         raise invalid("is no name of a variable", field="as")
-    token = read_ref(ref, field="ref")
+    token = read_token(ref, field="ref")
     render.hide_in_ci_log(token)
     try:
         os.execvpe(words[0], words, {**os.environ, variable: token.reveal()})  # noqa: S606  # no shell is wanted
@@ -144,6 +144,6 @@ def token_command(ref: str) -> None:
 
     "locoia-pat exec" hands it over without printing it.
     """
-    token = read_ref(ref, field="ref")
+    token = read_token(ref, field="ref")
     render.hide_in_ci_log(token)
     click.echo(token.reveal())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.secrets.secret import Variables
 from locoia_pat.spec.load import SpecFolder
@@ -117,14 +118,14 @@ def resolve_auth(ref: str | None, spec: ConnectorSpec) -> ResolvedAuth:
 
 def _auth_from_ref(ref: str) -> ConnectorAuth:
     from locoia_pat.engine.auth import ConnectorAuth
-    from locoia_pat.stores import read_ref
+    from locoia_pat.stores import read_token
 
     if ref.startswith("env:"):
         name = ref.removeprefix("env:")
         variables = Variables({name: os.environ.pop(name)} if name in os.environ else {})
-        return ConnectorAuth(read_ref(ref, environ=variables))
+        return ConnectorAuth(read_token(ref, environ=variables))
     if ref == "-" and sys.stdin.isatty():
-        return ConnectorAuth(read_ref(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))
+        return ConnectorAuth(read_token(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))
     return ConnectorAuth.from_ref(ref)
 
 
@@ -218,7 +219,9 @@ def remove_login(connector: str) -> None:
 
 
 def _logins_file() -> Path:
-    return Path(click.get_app_dir("locoia-pat"), "logins.json")
+    from platformdirs import user_config_path
+
+    return user_config_path("locoia-pat", appauthor=False) / "logins.json"
 
 
 def _logins() -> dict[str, str]:
@@ -233,7 +236,7 @@ def _write_logins(logins: dict[str, str]) -> None:
     file = _logins_file()
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.write_text(json.dumps(logins, indent=2) + "\n", encoding="utf-8")
+        write_atomic(file, f"{json.dumps(logins, indent=2)}\n".encode())
     except OSError as error:
         raise invalid(
             f"{file} cannot be written: {error.strerror}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from locoia_pat.authoring.packs.permissions import KINDS, permissions
 from locoia_pat.authoring.packs.registry import InstallPlan, Packs
 from locoia_pat.cli import render
 from locoia_pat.cli.options import json_option, stored_login
+from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 
 if TYPE_CHECKING:
@@ -67,13 +67,9 @@ def build_command(folder: Path, out: Path | None, harmless: tuple[str, ...], *, 
 
 def _write(file: Path, data: bytes) -> None:
     """Put *data* into *file*, all or nothing."""
-    temporary = file.with_name(f".{file.name}.tmp")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(file)
+        write_atomic(file, data, mode=0o644)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise invalid(f"{file} cannot be written: {error.strerror}", field="out") from None
 
 

@@ -20,7 +20,7 @@ from locoia_pat.extras import import_extra
 from locoia_pat.http.url import is_loopback
 from locoia_pat.outcomes import InvalidError, Outcome, invalid
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,7 +204,7 @@ def _demonstrate(connector: Connector, url: str, ref: str) -> bool:
 
     inputs = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
     created = _print_step("create_pat", connector.run("create_pat", inputs, token_to=[ref]))
-    old = read_ref(ref)
+    old = read_token(ref)
     _print_note(f"The token went to {created.token_refs[0]}; the answer above does not hold it.")
 
     listed = _print_step("list_pats", connector.run("list_pats"))
@@ -217,7 +217,7 @@ def _demonstrate(connector: Connector, url: str, ref: str) -> bool:
         connector.run("regenerate_pat", {"token_id": token_id, "expiration": 90}, token_to=[ref]),
     )
     outcomes = []
-    for name, token in (("old", old), ("new", read_ref(ref))):
+    for name, token in (("old", old), ("new", read_token(ref))):
         with Connector(ConnectorAuth(token), base_url=url) as other:
             outcomes.append(other.run("list_pats").outcome)
         _print_note(f"The {name} token is {'accepted' if outcomes[-1] is Outcome.DONE else 'refused'}.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret, Variables, credential
-from locoia_pat.stores import Credential, find_ref, open_sink, read_ref, stores
+from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,10 +55,10 @@ class ConnectorAuth:
         def read(spec: ConnectorSpec) -> Credential:
             env = spec.env
             if env.token in variables and variables[env.token] != Secret(""):
-                return find_ref(f"env:{env.token}", environ=variables, field=env.token)
+                return read_credential(f"env:{env.token}", environ=variables, field=env.token)
             place = f"{env.token}_FILE"
             if place in variables and variables[place] != Secret(""):
-                return find_ref(f"file:{variables[place].reveal().removeprefix('file:')}", field=place)
+                return read_credential(f"file:{variables[place].reveal().removeprefix('file:')}", field=place)
             raise invalid(
                 "there is no credential",
                 field="auth",
@@ -72,9 +72,9 @@ class ConnectorAuth:
     def from_ref(cls, ref: str) -> Self:
         """The credential that stands at *ref*: ``file:PATH``, ``env:NAME`` or ``-`` for one line of standard input."""
         if ref == "-":
-            return cls(read_ref(ref))  # can be read once only
-        auth = cls(lambda _: find_ref(ref))
-        auth.ref = open_sink(ref, field="auth").ref if stores(ref) else None
+            return cls(read_token(ref))  # can be read once only
+        auth = cls(lambda _: read_credential(ref))
+        auth.ref = open_store(ref, field="auth").ref if is_readable(ref) else None
         return auth
 
     @property

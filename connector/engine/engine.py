@@ -23,7 +23,7 @@ from locoia_pat.secrets.secret import held, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.spec.rules import header_findings
-from locoia_pat.stores import Entry
+from locoia_pat.stores import TokenEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.stores import Credential, Sink
+    from locoia_pat.stores import Credential, TokenStore
 
 
 class Sender(Protocol):
@@ -63,7 +63,7 @@ class Engine:
         base_url: str | None,
         timeout: float,
         any_option: Collection[str],
-        open_store: Callable[[str], Sink],
+        open_store: Callable[[str], TokenStore],
     ) -> None:
         self.specs = specs if isinstance(specs, SpecFolder) else SpecFolder(specs)
         self.auth = auth or ConnectorAuth.from_env()
@@ -137,7 +137,7 @@ class Engine:
         name: str,
         inputs: Mapping[str, Any],
         *,
-        token_to: Sequence[str | Sink],
+        token_to: Sequence[str | TokenStore],
         replace_current: bool,
         wait: float,
     ) -> Result:
@@ -152,7 +152,7 @@ class Engine:
             return self.invalid_result(name, error)
 
     def execute(
-        self, sender: Sender, run: PreparedRun, *, token_to: Sequence[str | Sink], replace_current: bool
+        self, sender: Sender, run: PreparedRun, *, token_to: Sequence[str | TokenStore], replace_current: bool
     ) -> Result:
         """Send the request of *run*, and store the token it mints.
 
@@ -227,15 +227,20 @@ class Engine:
         return fresh if fresh.token != rejected.token and fresh.api in (None, rejected.api) else None
 
     def _probe_stores(
-        self, action: CompiledAction, replaced_id: str | None, refs: Sequence[str | Sink], *, replace_current: bool
-    ) -> list[Sink]:
+        self,
+        action: CompiledAction,
+        replaced_id: str | None,
+        refs: Sequence[str | TokenStore],
+        *,
+        replace_current: bool,
+    ) -> list[TokenStore]:
         """Open and probe the stores of *refs*: each must be writable, and empty or holding the row *replaced_id*.
 
         A store that can only be written comes last, for a token given to it cannot be taken back.
         """
         if refs and not action.spec.secrets:
             raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
-        stores: list[Sink] = []
+        stores: list[TokenStore] = []
         for ref in [refs] if isinstance(refs, str) else refs:
             store = self.open_store(ref) if isinstance(ref, str) else ref
             if any(store.ref == other.ref for other in stores):
@@ -245,13 +250,13 @@ class Engine:
             if current is not None and (replaced_id is None or current.id != replaced_id) and not replace_current:
                 held_token = f"the token {describe_value(current.id)}" if current.id else "a token"
                 expected = f", not {describe_value(replaced_id)}" if replaced_id is not None else " already"
-                consequence = "keep its token as #previous" if store.keeps == "record" else "lose its token"
+                consequence = "keep its token as #previous" if store.readback == "record" else "lose its token"
                 raise invalid(
                     f"{store.ref} holds {held_token}{expected}",
                     field="token_to",
                     hint=f"Choose another store, or pass --replace to {consequence}.",
                 )
-        return sorted(stores, key=lambda store: store.keeps == "nothing")
+        return sorted(stores, key=lambda store: store.readback == "nothing")
 
     def _store_token(
         self,
@@ -259,25 +264,27 @@ class Engine:
         action: CompiledAction,
         result: Result,
         *,
-        stores: Sequence[Sink],
+        stores: Sequence[TokenStore],
         replaced_id: str | None,
         header: tuple[str, Secret],
     ) -> Result:
         """Store the minted token in all *stores*; if none accepts it, revoke it."""
         (token,) = result.secrets.values()  # an action that mints has one secret output
         data = result.data or {}
-        entry = Entry(token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep})
+        entry = TokenEntry(
+            token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep}
+        )
         refs: list[str] = []
         warnings: list[str] = []
         stored = 0
         for store in stores:
             try:
-                warnings += store.store(entry, api=self.base_url, dead=replaced_id)
+                warnings += store.store(entry, api=self.base_url, replaced_id=replaced_id)
             except Exception as error:  # noqa: BLE001  # whatever a store does wrong, the token must not be lost
                 warnings.append(f"{store.ref} did not store the token: {redact(str(error), [token])}")
                 continue
             stored += 1
-            if store.keeps != "nothing":
+            if store.readback != "nothing":
                 refs.append(store.ref)
         if stored and (replaced_id is None or stored == len(stores)):
             return replace(result.with_warnings(*warnings), token_refs=tuple(refs))

@@ -1,7 +1,7 @@
-"""``command:ARGV``: a program that is given the token on its standard input, or prints one.
+"""``command:ARGV``: a program that gets the token on standard input, or prints one.
 
-As a place it can only be written: the program is never run to try it, and once for each token it is given.  As a
-credential its standard output is read.
+As a token store it is write-only: the program is never run as a probe, and runs once for each token it is given.
+As a credential its standard output is read.
 """
 
 from __future__ import annotations
@@ -19,133 +19,142 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.detect import suspects
 from locoia_pat.secrets.secret import Secret, credential, redact
-from locoia_pat.stores.record import Record
-from locoia_pat.stores.store import Credential
+from locoia_pat.stores.record import Credential, Record
 
 if TYPE_CHECKING:
-    from locoia_pat.stores.store import Entry, Keeps
+    from locoia_pat.stores.record import TokenEntry
+    from locoia_pat.stores.store import Readback
 
-SECONDS = 60.0
-"""How long the program may take."""
-_MAX_WORDS = 200
-_GROUPS = hasattr(os, "killpg")
+TIMEOUT = 60.0
+"""Seconds the program may take."""
+_MAX_MESSAGE = 200
+"""Characters of the program's last line of standard error that an error repeats."""
+_HAS_GROUPS = hasattr(os, "killpg")
 
 
-class CommandSink:
+class CommandStore:
     """One program with its arguments."""
 
-    keeps: Keeps = "nothing"
+    readback: Readback = "nothing"
 
     def __init__(self, place: str, *, field: str = "token_to") -> None:
-        """The command *place*: words as a shell splits them, or a JSON list of texts.  No shell runs it.
+        """Parse the command in *place*: words as a shell splits them, or a JSON list of strings. No shell runs it.
 
         Raises:
             InvalidError: *place* is neither.
         """
         self._field = field
-        self._words = _words(place)
-        self.ref = f"command:{shlex.join(self._words)}"
-        if not self._words:
+        self._argv = _parse_argv(place)
+        self.ref = f"command:{shlex.join(self._argv)}"
+        if not self._argv:
             raise invalid(
-                "a command is words as a shell splits them, or a JSON list of texts",
+                "expected words as a shell splits them, or a JSON list of strings",
                 field=field,
                 hint="For example command:'vault kv put -mount=kv ci token=-'.",
             )
 
     def read(self) -> Credential:
-        """The token that the program prints, on one line.
+        """Return the token that the program prints, on one line.
 
         Raises:
-            InvalidError: it fails, or prints none.
+            InvalidError: the program fails, or prints no token.
         """
         printed, problem = self._run(None)
-        found = credential(printed)
-        if problem or found is None:
-            raise invalid(f"{self._words[0]} {problem or 'printed no token on one line'}", field=self._field)
-        return Credential(found)
+        token = credential(printed)
+        if problem or token is None:
+            raise invalid(f"{self._argv[0]} {problem or 'printed no token on one line'}", field=self._field)
+        return Credential(token)
 
     def probe(self) -> None:
-        """Look whether there is such a program; it is not run.
+        """Check that the program exists; it is not run.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: there is no such program.
         """
-        if shutil.which(self._words[0]) is None:
-            name = self._words[0]
-            told = describe_value(name) if any(suspects(name)) else name
-            raise invalid(f"there is no program {told} that can be run", field=self._field)
+        if shutil.which(self._argv[0]) is None:
+            name = self._argv[0]
+            raise invalid(
+                f"command not found: {describe_value(name) if any(suspects(name)) else name}", field=self._field
+            )
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record
+    def store(
+        self,
+        entry: TokenEntry,
+        *,
+        api: str,  # noqa: ARG002  # the program gets no record
+        replaced_id: str | None = None,  # noqa: ARG002  # as above
+    ) -> tuple[str, ...]:
         """Give the program the token.
 
         Raises:
-            OSError: it failed.
+            OSError: the program failed.
         """
         _, problem = self._run(entry.token)
         if problem:
-            raise OSError(f"{self._words[0]} {redact(problem, [entry.token])}")
+            raise OSError(f"{self._argv[0]} {redact(problem, [entry.token])}")
         return ()
 
     def record(self) -> Record:
-        """Nothing: it cannot be read."""
+        """Return an empty record: nothing can be read back."""
         return Record()
 
-    def keep(self, record: Record) -> tuple[str, ...]:
-        """Give the program the current token; where there is none it is not run.
+    def write_record(self, record: Record) -> tuple[str, ...]:
+        """Give the program the current token; without one it is not run.
 
         Raises:
-            OSError: it failed.
+            OSError: the program failed.
         """
         if record.current is None:
-            return (f"{self.ref} cannot be emptied: what it was given works no more",)
+            return (f"{self.ref} cannot be emptied; the token it was given no longer works",)
         return self.store(record.current, api=record.api or "")
 
     def remove(self) -> bool:
-        """Nothing can be taken away."""
+        """Return False: nothing can be removed."""
         return False
 
     def _run(self, token: Secret | None) -> tuple[Secret, str]:
-        """Run it with *token* on its standard input; what it printed, and why it failed, or nothing."""
+        """Run the program with *token* on standard input; return what it printed, and why it failed or ""."""
         try:
-            with subprocess.Popen(  # noqa: S603  # the user's own; no shell
-                self._words,
+            with subprocess.Popen(  # noqa: S603  # the user's own program; no shell
+                self._argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                process_group=0 if _GROUPS else None,
+                process_group=0 if _HAS_GROUPS else None,
             ) as program:
                 try:
-                    given = f"{token.reveal()}\n".encode() if token else b""
-                    printed, said = map(Secret, map(_text, program.communicate(given, timeout=SECONDS)))
+                    stdin = f"{token.reveal()}\n".encode() if token else b""
+                    printed, errors = map(Secret, map(_decode, program.communicate(stdin, timeout=TIMEOUT)))
                 except BaseException:
-                    _end(program)
+                    _kill(program)
                     raise
         except subprocess.TimeoutExpired:
-            return Secret(""), f"did not end within {SECONDS:.0f} s"
+            return Secret(""), f"did not end within {TIMEOUT:.0f} s"
         except OSError as error:
             return Secret(""), f"could not be run: {(error.strerror or '').lower()}"
         if program.returncode == 0:
             return printed, ""
-        why = said.reveal().strip().rpartition("\n")[2][:_MAX_WORDS]
-        return Secret(""), f"ended with {program.returncode}: {why}" if why else f"ended with {program.returncode}"
+        reason = errors.reveal().strip().rpartition("\n")[2][:_MAX_MESSAGE]
+        exited = f"exited with {program.returncode}"
+        return Secret(""), f"{exited}: {reason}" if reason else exited
 
 
-def _text(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _end(program: subprocess.Popen[bytes]) -> None:
-    """End a program with all that it started: what it leaves behind would hold its output open."""
+def _kill(program: subprocess.Popen[bytes]) -> None:
+    """Kill a program with everything it started, which would otherwise hold its output open."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(program.pid, signal.SIGKILL) if _GROUPS else program.kill()
+        os.killpg(program.pid, signal.SIGKILL) if _HAS_GROUPS else program.kill()
 
 
-def _words(place: str) -> list[str]:
+def _parse_argv(place: str) -> list[str]:
     try:
-        found = json.loads(place) if place.startswith("[") else shlex.split(place)
+        words = json.loads(place) if place.startswith("[") else shlex.split(place)
     except ValueError:
         return []
-    if not all(isinstance(word, str) and "\0" not in word for word in found) or not "".join(found[:1]):
+    if not all(isinstance(word, str) and "\0" not in word for word in words) or not "".join(words[:1]):
         return []
-    name, *rest = found
+    name, *rest = words
     return [os.path.abspath(name) if os.sep in name else name, *rest]  # noqa: PTH100  # resolve() would follow links

@@ -1,4 +1,4 @@
-"""The record a token file holds: JSON text, version 1.
+"""The token record that a store keeps: JSON, version 1.
 
 Pure.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from locoia_pat.secrets.secret import Secret, credential, load_json
-from locoia_pat.stores.store import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,40 +19,62 @@ Key = Literal["current", "previous", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
+class TokenEntry:
+    """One token with its metadata."""
+
+    token: Secret
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The outputs that the spec marks with ``keep``: the id, the expiration, the scopes."""
+
+    @property
+    def id(self) -> str | None:
+        """The id of the token's row."""
+        return self.metadata.get("id")
+
+
+class Credential(NamedTuple):
+    """A token as it was read from a store."""
+
+    token: Secret
+    api: str | None = None
+    """The base URL it was minted at, if the store knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Up to three tokens of one name."""
 
     api: str | None = None
     name: str | None = None
-    current: Entry | None = None
-    previous: Entry | None = None
-    pending: Entry | None = None
+    current: TokenEntry | None = None
+    previous: TokenEntry | None = None
+    pending: TokenEntry | None = None
 
-    def at(self, key: Key) -> Entry | None:
-        """The entry under *key*."""
+    def get(self, key: Key) -> TokenEntry | None:
+        """Return the entry under *key*."""
         return {"current": self.current, "previous": self.previous, "pending": self.pending}[key]
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
-        """Those there are."""
+    def entries(self) -> tuple[TokenEntry, ...]:
+        """The entries that are set."""
         return tuple(entry for entry in (self.current, self.previous, self.pending) if entry is not None)
 
-    def promote(self, entry: Entry, *, api: str, dead: str | None = None) -> Self:
-        """The record with *entry* as current; what was current becomes previous, unless it is of the row *dead*."""
-        lives = self.current is not None and (dead is None or self.current.id != dead)
-        return replace(self, api=api, current=entry, previous=self.current if lives else self.previous)
+    def promote(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> Self:
+        """Return the record with *entry* as current; the old current becomes previous unless it is of *replaced_id*."""
+        still_works = self.current is not None and (replaced_id is None or self.current.id != replaced_id)
+        return replace(self, api=api, current=entry, previous=self.current if still_works else self.previous)
 
     def to_text(self) -> Secret:
-        """The JSON text, tokens included."""
+        """Return the JSON text, tokens included."""
         return Secret(
             json.dumps(
                 {
                     "v": 1,
                     "api": self.api,
                     "name": self.name,
-                    "current": _plain(self.current),
-                    "previous": _plain(self.previous),
-                    "pending": _plain(self.pending),
+                    "current": _to_json(self.current),
+                    "previous": _to_json(self.previous),
+                    "pending": _to_json(self.pending),
                 },
                 indent=2,
                 default=_reveal,
@@ -63,57 +84,57 @@ class Record:
 
 
 def parse(text: Secret) -> Record:
-    """The record in *text*; a bare line is a record whose current token it is, an empty text an empty one.
+    """Return the record in *text*; a single line is a record with that current token, an empty text an empty record.
 
     Raises:
-        ValueError: it is neither; the message says what it is, and holds no part of it.
+        ValueError: it is neither. The message says what it is and repeats no part of it.
 
     """
-    read = _read(text)
-    if isinstance(read, Record):
-        return read
-    raise ValueError(read)
+    parsed = _parse(text)
+    if isinstance(parsed, Record):
+        return parsed
+    raise ValueError(parsed)
 
 
-def _read(text: Secret) -> Record | str:
-    """The record, or why there is none: an error raised here would show the variables around it."""
+def _parse(text: Secret) -> Record | str:
+    """Return the record, or why there is none: an error raised in here would show the variables of this frame."""
     if not text.reveal().strip():
         return Record()
-    found: Any = None
+    content: Any = None
     with contextlib.suppress(ValueError):
-        found = load_json(text, ["token"])
-    if not isinstance(found, dict):
-        token = bare(text)
-        return Record(current=Entry(token)) if token else "it is neither a token record nor a token on one line"
-    api, name, version = found.get("api"), found.get("name"), found.get("v")
+        content = load_json(text, ["token"])
+    if not isinstance(content, dict):
+        token = bare_token(text)
+        return Record(current=TokenEntry(token)) if token else "it is neither a token record nor a token on one line"
+    api, name, version = content.get("api"), content.get("name"), content.get("v")
     if version != 1 or isinstance(version, bool) or not isinstance(api, str | None) or not isinstance(name, str | None):
-        return "it is JSON, but no token record of version 1"
-    entries = [_entry(found.get(key)) for key in ("current", "previous", "pending")]
+        return "it is JSON, but not a token record of version 1"
+    entries = [_parse_entry(content.get(key)) for key in ("current", "previous", "pending")]
     wrong = next((entry for entry in entries if isinstance(entry, str)), None)
-    return wrong or Record(api, name, *entries)  # type: ignore[arg-type]  # none of them is a text here
+    return wrong or Record(api, name, *entries)  # type: ignore[arg-type]  # none of them is a string here
 
 
-def bare(text: Secret) -> Secret | None:
-    """The token in *text* where it is one line; a record that was cut, or other JSON, is no token."""
+def bare_token(text: Secret) -> Secret | None:
+    """Return the token in *text* if it is a single line; a record that was cut, or other JSON, is not a token."""
     if text.reveal().startswith(("{", "[", '"')) or text.reveal().strip() in ("null", "true", "false"):
         return None
     return credential(text)
 
 
 def _reveal(value: Secret) -> str:
-    """A text under a key "token" that somebody keeps beside a token."""
+    """Reveal a string under a key "token" in the metadata of an entry."""
     return value.reveal()
 
 
-def _plain(entry: Entry | None) -> dict[str, Any] | None:
-    return {**entry.beside, "token": entry.token.reveal()} if entry else None
+def _to_json(entry: TokenEntry | None) -> dict[str, Any] | None:
+    return {**entry.metadata, "token": entry.token.reveal()} if entry else None
 
 
-def _entry(found: Mapping[str, Any] | None) -> Entry | str | None:
-    if found is None:
+def _parse_entry(content: Mapping[str, Any] | None) -> TokenEntry | str | None:
+    if content is None:
         return None
-    if not isinstance(found, dict) or not isinstance(token := found.get("token"), Secret):
-        return "its entries are no objects with a token"
+    if not isinstance(content, dict) or not isinstance(token := content.get("token"), Secret):
+        return "an entry of it is not an object with a token"
     if credential(token) is None:
-        return "its token is no token: visible ASCII characters without spaces"
-    return Entry(token, {key: value for key, value in found.items() if key != "token"})
+        return "its token is not printable ASCII without spaces"
+    return TokenEntry(token, {key: value for key, value in content.items() if key != "token"})

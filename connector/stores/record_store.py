@@ -1,4 +1,8 @@
-"""A place that holds a text, and in it a record: what every such place does in the same way."""
+"""``RecordStore``: a token store that keeps one text, and in it a token record.
+
+A kind of store says how its text is loaded, saved and deleted: three methods, and its reference. Everything else is
+here: the probe, promotion, reading back, and the refusal to overwrite a token of someone else.
+"""
 
 from __future__ import annotations
 
@@ -7,197 +11,207 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from locoia_pat.outcomes import ConnectorError, invalid
-from locoia_pat.stores.formats import Json
-from locoia_pat.stores.record import Key, Record
-from locoia_pat.stores.store import Credential
+from locoia_pat.stores.formats import JsonRecord
+from locoia_pat.stores.record import Credential, Key, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.stores.formats import Form
-    from locoia_pat.stores.store import Entry, Keeps
+    from locoia_pat.stores.formats import RecordFormat
+    from locoia_pat.stores.record import TokenEntry
+    from locoia_pat.stores.store import Readback
 
-_Told = TypeVar("_Told")
+_Value = TypeVar("_Value")
 
 
-class Place(ABC):
-    """A place for tokens, of which a kind says how its text is read, written and taken away."""
+class RecordStore(ABC):
+    """A store that keeps one text."""
 
-    what = "entry"
-    """What stands there, in words."""
-    elsewhere = "Name another place."
-    """What to do where it cannot be written."""
+    noun = "entry"
+    """What the text is kept in, for messages."""
+    write_hint = "Name another token store."
+    """What to do if it cannot be written."""
 
-    def __init__(self, key: Key = "current", *, form: Form | None = None, field: str = "token_to") -> None:
-        """The place, of whose record *key* is read; *field* names the input in errors."""
-        self._form: Form = form or Json()
+    def __init__(self, key: Key = "current", *, form: RecordFormat | None = None, field: str = "token_to") -> None:
+        """Open a store.
+
+        Args:
+            key: the entry of the record that :meth:`read` returns.
+            form: how the record is written as text; JSON by default.
+            field: the input that errors name.
+
+        """
+        self._form: RecordFormat = form or JsonRecord()
         self._key: Key = key
         self._field = field
         self._probed: Record | None = None
+        """What was stored at the last probe or write."""
 
     @property
-    def keeps(self) -> Keeps:
-        """What of a record stays there."""
-        return self._form.keeps
+    def readback(self) -> Readback:
+        """What can be read back."""
+        return self._form.readback
 
     @property
     @abstractmethod
     def ref(self) -> str:
-        """The place as an absolute REF."""
+        """The absolute reference of the store."""
 
     @property
-    @abstractmethod
-    def where(self) -> str:
-        """The place in messages."""
+    def label(self) -> str:
+        """The store in messages."""
+        return self.ref
 
     @abstractmethod
-    def _text(self) -> Secret | None:
-        """What stands there; None where nothing does."""
+    def _load(self) -> Secret | None:
+        """Return the stored text, or None."""
 
     @abstractmethod
-    def _write(self, text: Secret) -> None:
-        """Put *text* in the place of all that stands there."""
+    def _save(self, text: Secret) -> None:
+        """Replace the stored text with *text*."""
 
     @abstractmethod
-    def _remove(self) -> bool:
-        """Take away what stands there; whether something did."""
+    def _delete(self) -> bool:
+        """Delete the stored text, and return whether there was one."""
 
-    def _check(self) -> None:  # noqa: B027  # most kinds have nothing to refuse
-        """Refuse a place that must not be written."""
+    def _check(self) -> None:  # noqa: B027  # optional: most stores have nothing to refuse
+        """Raise if the store must not be written."""
 
-    def _alone(self) -> AbstractContextManager[None]:
-        """While it lasts, no other writer of ours works there."""
+    def _lock(self) -> AbstractContextManager[None]:
+        """Return a lock that keeps our other writers out; none by default."""
         return nullcontext()
 
     def _warnings(self) -> Iterator[str]:
-        """What the owner should know once a token is stored; it must not fail."""
+        """Yield what the user should know after a token was stored; must not fail."""
         yield from ()
 
     def read(self) -> Credential:
-        """The token under the REF's key.
+        """Return the token under the reference's key.
 
         Raises:
-            InvalidError: the place holds none.
+            InvalidError: there is none.
         """
-        record = self._tried(self._found, "cannot be read")
+        record = self._translate_errors(self._load_record, "cannot be read")
         if record is None:
-            raise invalid(f"{self.where} cannot be read: there is no such {self.what}", field=self._field)
-        entry = record.at(self._key)
+            raise invalid(f"{self.label} cannot be read: there is no such {self.noun}", field=self._field)
+        entry = record.get(self._key)
         if entry is None:
-            raise invalid(f"{self.where} holds no {self._key} token", field=self._field)
+            raise invalid(f"{self.label} holds no {self._key} token", field=self._field)
         return Credential(entry.token, record.api)
 
-    def probe(self) -> Entry | None:
-        """Write what stands there once more, in the very way a token will be written.
+    def probe(self) -> TokenEntry | None:
+        """Save the stored text once more, exactly as a token will be saved; return the current entry.
 
         Raises:
-            InvalidError: that does not work; nothing is changed.
+            InvalidError: the store is not writable; nothing is changed.
         """
         if self._key != "current":
             raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
-        self._tried(self._check, "cannot take a token")
-        self._probed = self._tried(self._rewritten, "cannot take a token")
+        self._translate_errors(self._check, "is not writable")
+        self._probed = self._translate_errors(self._rewrite, "is not writable")
         return self._probed.current
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
-        """Make *entry* the current token, and read it back.
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
+        """Store *entry* as the current token, and read it back.
 
-        What was put there since :meth:`probe` is somebody's only copy, so it stays.
+        A token that was stored since :meth:`probe` is someone's only copy and is never overwritten.
 
         Raises:
-            OSError, ValueError, InvalidError: the place does not hold it now.
+            OSError, ValueError, InvalidError: the token was not stored.
         """
-        with self._alone():
-            there = self._standing()
-            self._refuse_taken(there, dead=dead)
-            self._put(there.promote(entry, api=api, dead=dead))
+        with self._lock():
+            stored = self._current_record()
+            self._refuse_other_token(stored, replaced_id=replaced_id)
+            self._save_and_verify(stored.promote(entry, api=api, replaced_id=replaced_id))
         return tuple(self._warnings())
 
     def record(self) -> Record:
-        """All that stands there; an empty record where nothing does.
+        """Return everything that is stored; an empty record if nothing is.
 
         Raises:
-            OSError, ValueError, InvalidError: it cannot be read, or is no record.
+            OSError, ValueError, InvalidError: it cannot be read, or is not a token record.
         """
-        return self._found() or Record()
+        return self._load_record() or Record()
 
-    def keep(self, record: Record) -> tuple[str, ...]:
-        """Put *record* in the place of all that stands there, and read it back.
+    def write_record(self, record: Record) -> tuple[str, ...]:
+        """Replace everything that is stored with *record*, and read it back.
 
-        What was put there since :meth:`probe`, and is not in *record*, stays.
+        A token that was stored since :meth:`probe` and is not in *record* is never overwritten.
 
         Raises:
-            OSError, ValueError, InvalidError: the place does not hold it now.
+            OSError, ValueError, InvalidError: the record was not stored.
         """
-        with self._alone():
-            self._refuse_taken(self._standing(), known=record.entries)
-            self._put(record)
+        with self._lock():
+            self._refuse_other_token(self._current_record(), known=record.entries)
+            self._save_and_verify(record)
         return tuple(self._warnings())
 
     def remove(self) -> bool:
-        """Take away what stands there, with all it holds; whether there was something.
+        """Remove everything that is stored, and return whether there was anything.
 
         Raises:
-            InvalidError: it cannot be taken away.
+            InvalidError: it cannot be removed.
         """
-        return self._tried(self._remove, "cannot be removed")
+        return self._translate_errors(self._delete, "cannot be removed")
 
-    def _found(self) -> Record | None:
-        text = self._text()
+    def _load_record(self) -> Record | None:
+        text = self._load()
         return None if text is None else self._form.parse(text)
 
-    def _standing(self) -> Record:
-        """What stands there; what is no record may be written over, as the probe has said."""
+    def _current_record(self) -> Record:
+        """Return what is stored; a text that is not a record may be overwritten, as the probe has found."""
         try:
             return self.record()
         except ValueError:
             return Record()
 
-    def _refuse_taken(self, there: Record, *, known: Iterable[Entry] = (), dead: str | None = None) -> None:
-        """Refuse to write over a token that came since :meth:`probe`: it is somebody's only copy.
+    def _refuse_other_token(
+        self, stored: Record, *, known: Iterable[TokenEntry] = (), replaced_id: str | None = None
+    ) -> None:
+        """Refuse to overwrite a token that was stored since :meth:`probe`.
 
-        It is not that where it is one of *known*, or of the row *dead*, or may be.
+        It may be overwritten if it is one of *known*, or belongs, or may belong, to the row *replaced_id*.
         """
-        current = there.current
+        current = stored.current
         if current is None or self._probed is None:
             return
         ours = [self._probed.current, *known]
         if any(entry is not None and entry.token == current.token for entry in ours):
             return
-        if dead is None or current.id not in (None, dead):
-            raise OSError("another token was put there since it was looked at")
+        if replaced_id is None or current.id not in (None, replaced_id):
+            raise OSError("another process has stored a different token since it was probed")
 
-    def _put(self, record: Record) -> None:
-        self._write(self._form.text(record, self._text() if self.keeps == "token" else None))
-        found = self.record()
-        same = found == record if self.keeps == "record" else _token(found) == _token(record)
-        if not same:
-            raise OSError(f"the {self.what} holds something else than what was written")
+    def _save_and_verify(self, record: Record) -> None:
+        self._save(self._form.format(record, self._load() if self.readback == "token" else None))
+        stored = self.record()
+        if stored != record if self.readback == "record" else _current_token(stored) != _current_token(record):
+            raise OSError(f"the {self.noun} does not hold what was written to it")
         self._probed = record
 
-    def _rewritten(self) -> Record:
-        with self._alone():
-            text = self._text()
+    def _rewrite(self) -> Record:
+        """Save what is stored once more, and return it; leave nothing behind where nothing was stored."""
+        with self._lock():
+            text = self._load()
             record = Record() if text is None else self._form.parse(text)
-            self._write(self._form.text(record, None) if text is None else text)
+            self._save(self._form.format(record, None) if text is None else text)
             if text is None:
-                self._remove()
+                self._delete()
             return record
 
-    def _tried(self, work: Callable[[], _Told], what: str) -> _Told:
-        """What *work* gives; an error that is raised from within another would show the variables of its frames."""
+    def _translate_errors(self, work: Callable[[], _Value], failure: str) -> _Value:
+        """Return what *work* returns; raise its errors as ``invalid``, outside of the frames that hold a secret."""
         try:
             return work()
         except ConnectorError:
             raise
         except OSError as error:
-            words, hint = (error.strerror or str(error)).lower(), self.elsewhere
+            reason, hint = (error.strerror or str(error)).lower(), self.write_hint
         except ValueError as error:
-            words, hint = str(error), "Name one of its own for the token."
-        raise invalid(f"{self.where} {what}: {words}", field=self._field, hint=hint)
+            reason, hint = str(error), "Name a store that is used for the token only."
+        raise invalid(f"{self.label} {failure}: {reason}", field=self._field, hint=hint)
 
 
-def _token(record: Record) -> Secret | None:
+def _current_token(record: Record) -> Secret | None:
     return record.current.token if record.current else None

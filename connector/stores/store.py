@@ -1,108 +1,87 @@
-"""What every place for tokens can do."""
+"""``TokenStore``: what every token store can do."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from locoia_pat.stores.record import Credential, Record, TokenEntry
 
-    from locoia_pat.secrets.secret import Secret
-    from locoia_pat.stores.record import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One token and what is kept beside it."""
-
-    token: Secret
-    beside: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Outputs the spec marks with ``keep``: the id, the expiry, the scopes."""
-
-    @property
-    def id(self) -> str | None:
-        """The id of the token's row."""
-        return self.beside.get("id")
+Readback: TypeAlias = Literal["record", "token", "nothing"]
+"""What can be read back from a store: the whole record, the current token only, or nothing."""
 
 
-class Credential(NamedTuple):
-    """A token as a place gives it."""
-
-    token: Secret
-    api: str | None = None
-    """The base address it was minted at, where the place knows."""
-
-
-Keeps: TypeAlias = Literal["record", "token", "nothing"]
-"""What of a record can be read from a place again: all of it, the current token alone, or nothing."""
-
-
-class Sink(Protocol):
-    """A place for one token."""
+class TokenStore(Protocol):
+    """A store for the tokens of one name."""
 
     @property
     def ref(self) -> str:
-        """The place as an absolute REF, valid as ``--auth`` where it can be read."""
+        """The absolute reference of the store; valid as ``--auth`` if the store can be read."""
         ...
 
     @property
-    def keeps(self) -> Keeps:
-        """What of a record can be read from it again."""
+    def readback(self) -> Readback:
+        """What can be read back from it."""
         ...
 
     def read(self) -> Credential:
-        """The token that stands there.
+        """Return the stored token.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: no token is stored, or it cannot be read.
 
         """
         ...
 
-    def probe(self) -> Entry | None:
-        """Do once what :meth:`store` will do, and tell what stands there now.
+    def probe(self) -> TokenEntry | None:
+        """Try the very operation that :meth:`store` will perform, and return the current entry, if any.
 
         Raises:
-            InvalidError: the place cannot take a token; the error says why.
+            InvalidError: the store cannot take a token; the error says why, and nothing is changed.
 
         """
         ...
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
-        """Put *entry* there, and read it back.
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
+        """Store *entry* as the current token, and read it back.
 
-        What stood there becomes previous, unless it is the token of the row *dead*, whose secret works no more.
-        Returns warnings.
+        Args:
+            entry: the token and its metadata.
+            api: the base URL it was minted at.
+            replaced_id: the id of a row whose secret no longer works. Its token is dropped; any other becomes previous.
+
+        Returns:
+            Warnings.
 
         Raises:
-            OSError, InvalidError: the place did not take it.
+            OSError, InvalidError: the token was not stored.
 
         """
         ...
 
     def record(self) -> Record:
-        """All that stands there; an empty record where nothing does.
+        """Return everything that is stored; an empty record if nothing is.
 
         Raises:
-            OSError, ValueError, InvalidError: it cannot be read, or is no record.
+            OSError, ValueError, InvalidError: it cannot be read, or is not a token record.
 
         """
         ...
 
-    def keep(self, record: Record) -> tuple[str, ...]:
-        """Put *record* in the place of all that stands there, and read it back; returns warnings.
+    def write_record(self, record: Record) -> tuple[str, ...]:
+        """Replace everything that is stored with *record*, and read it back; return warnings.
 
         Raises:
-            OSError, InvalidError: the place did not take it.
+            OSError, InvalidError: the record was not stored.
 
         """
         ...
 
     def remove(self) -> bool:
-        """Take away what stands there; whether something did.
+        """Remove everything that is stored, and return whether there was anything.
 
         Raises:
-            InvalidError: that does not work.
+            InvalidError: it cannot be removed.
+
         """
         ...

@@ -20,7 +20,7 @@ from locoia_pat.bulk.items import item_digest
 from locoia_pat.bulk.journal import BulkJournal
 from locoia_pat.bulk.recovery import add_mark, find_mark, new_mark
 from locoia_pat.state.journal import State
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 from tests.support.bulk_shop import Shop, all_done, calling, outcomes, wish, wishes
 from tests.support.loopback import answer, drop, serving
 
@@ -509,7 +509,7 @@ def test_a_bare_token_that_was_stored_before_the_end_was_known_is_kept_unless_it
         journal.begin(journal.next_key(item_digest(Item(1, item), places)), mark, places)
     (done,) = shop.run([item], token_to="text:out/{name}", replace=replace)
     assert done.result.outcome == "done"
-    assert shop.store.authenticate(read_ref("text:out/n1")) is not None
+    assert shop.store.authenticate(read_token("text:out/n1")) is not None
     assert len(shop.rows()) == (2 if replace else 1)
     assert len(shop.live()) == 1
 
@@ -521,4 +521,4 @@ def test_a_late_row_is_made_useless_though_its_line_has_filled_the_place_since(s
     assert outcomes(shop.run(wishes(1), token_to="text:out/{name}")) == all_done(1)
     assert len(shop.rows()) == 2
     assert len(shop.live()) == 1
-    assert shop.store.authenticate(read_ref("text:out/n1")) is not None
+    assert shop.store.authenticate(read_token("text:out/n1")) is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import InvalidError, Secret
-from locoia_pat.stores import open_sink, read_ref
+from locoia_pat.stores import open_store, read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, serving
 
@@ -93,7 +93,7 @@ def test_login_on_a_terminal_asks_hidden_and_says_where_a_first_token_comes_from
     assert done.code == 0
     assert "avatar > User > Personal Access Token" in done.err
     assert CREDENTIAL not in done.out + done.err
-    assert read_ref(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
+    assert read_token(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
 
 
 def test_login_for_a_connector_that_says_nothing_of_it_asks_all_the_same(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_login_for_a_connector_that_says_nothing_of_it_asks_all_the_same(tmp_pat
     done = on_terminal(*arguments, typed=f"{CREDENTIAL}\n")
     assert done.code == 0
     assert "avatar" not in done.err
-    assert read_ref(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
+    assert read_token(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
 
 
 def test_a_place_that_a_commit_would_take_along_is_warned_about(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_with_no_keyring_nothing_is_stored_and_another_place_is_named(home: Path
             PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring",
         )
     assert (done.code, server.got) == (2, [])
-    assert "no keyring" in done.err
+    assert "no working keyring" in done.err
     assert "file:" in done.err
     assert [file for file in home.rglob("*") if file.is_file()] == []
 
@@ -246,17 +246,17 @@ def test_a_keyring_that_forgets_is_found_out(home: Path) -> None:
             "run", "create_pat", *GOOD, "--token-to", "keyring:acme/x", LOCOIA_BASE_URL=server.url, **variables
         )
     assert (done.code, done.envelope["outcome"]) == (6, "not_stored")
-    assert "something else than what was written" in done.envelope["error"]["message"]
+    assert "does not hold what was written to it" in done.envelope["error"]["message"]
 
 
 def test_removing_what_is_not_there_says_so(tmp_path: Path) -> None:
-    place = open_sink(f"file:{tmp_path}/t")
+    place = open_store(f"file:{tmp_path}/t")
     assert place.remove() is False
     (tmp_path / "t").write_text(CREDENTIAL)
     assert place.remove() is True
     with pytest.raises(InvalidError, match="cannot be removed"):
-        open_sink(f"file:{tmp_path}").remove()
-    script = "from locoia_pat.stores import open_sink; print(open_sink('keyring:a/b').remove())"
+        open_store(f"file:{tmp_path}").remove()
+    script = "from locoia_pat.stores import open_store; print(open_store('keyring:a/b').remove())"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
 
 

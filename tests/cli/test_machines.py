@@ -55,7 +55,7 @@ def test_with_a_read_only_root_an_action_runs_and_a_login_says_what_to_set(tmp_p
         assert done.returncode == 0, done.stdout + done.stderr
         place = run(*CREATE, "--token-to", "file:/root/t", before=before, without=COVERAGE, variables=variables)
         assert (place.returncode, len(server.got)) == (2, 1)
-        assert "cannot take a token" in place.stdout
+        assert "is not writable" in place.stdout
     assert tmp_path.exists()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Secret
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, free_port, serving, stall
 
@@ -41,7 +41,7 @@ def test_a_created_token_goes_to_its_file_and_the_envelope_does_not_hold_it(call
     assert done.envelope["token_ref"] == f"file:{tmp_path}/t.json#current"
     assert done.out.count("\n") == 1  # one line when piped
     assert server.got[0].json == {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
-    assert read_ref(f"file:{tmp_path}/t.json") == Secret(TOKEN)
+    assert read_token(f"file:{tmp_path}/t.json") == Secret(TOKEN)
 
 
 def test_reveal_prints_the_token(call: Call) -> None:
@@ -95,7 +95,7 @@ WRONG = {
     "empty id": (["regenerate_pat", "token_id=", "expiration=1"], '"" is not allowed', "token_id"),
     "dots as id": (["regenerate_pat", "token_id=..", "expiration=1", "--reveal"], "cannot be a part", "token_id"),
     "two from stdin": (["list_pats", "--inputs", "-", "--auth", "-"], "both read standard input", "auth"),
-    "auth by value": (["list_pats", "--auth", CREDENTIAL], "this names no place", "auth"),
+    "auth by value": (["list_pats", "--auth", CREDENTIAL], "not a valid token store reference", "auth"),
     "auth of a bad file": (["list_pats", "--auth", "file:/nowhere/t"], "cannot be read", "auth"),
     "auth of no variable": (["list_pats", "--auth", "env:NOT_SET"], "is not set", "auth"),
     "auth of stdin that is empty": (["list_pats", "--auth", "-"], "holds no credential", "auth"),
@@ -383,7 +383,7 @@ def test_a_signal_waits_until_a_minted_token_is_stored(tmp_path: Path) -> None:
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGTERM
     assert json.loads(out)["outcome"] == "done"
-    assert read_ref(place) == Secret(TOKEN)
+    assert read_token(place) == Secret(TOKEN)
 
 
 def test_an_interrupted_read_is_safe_to_repeat() -> None:

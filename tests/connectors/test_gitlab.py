@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.stores import Entry, open_sink, read_ref
+from locoia_pat.stores import TokenEntry, open_store, read_token
 from tests.support.connectors import CANARY, GITLAB, command, forms
 from tests.support.gitlab import ROOT_TOKEN, USER_TOKEN, StandIn, standing
 from tests.support.loopback import Server, answer, serving
@@ -170,13 +170,13 @@ def test_the_whole_life_of_a_token_in_python(gitlab: StandIn, tmp_path: Path) ->
         assert (ci.run("get_self").data or {})["id"] == "3"
         rotated = owner.run("rotate_token", {"token_id": "3"}, token_to=[at])
         assert ((rotated.data or {})["id"], (rotated.data or {})["expires_at"]) == ("5", "2026-01-08")
-        assert read_ref(at) == Secret(gitlab.token("5"))
+        assert read_token(at) == Secret(gitlab.token("5"))
         renewed = ci.run("get_self")  # its credential was read before, so the 401 makes it look again
         assert ((renewed.data or {})["id"], renewed.attempts) == ("5", 1)
 
         itself = ci.run("rotate_self", {"expires_at": "2027-03-01"}, token_to=[at], replace=True)
         assert ((itself.data or {})["id"], (itself.data or {})["expires_at"]) == ("6", "2027-03-01")
-        assert read_ref(at) == Secret(gitlab.token("6"))
+        assert read_token(at) == Secret(gitlab.token("6"))
         assert (ci.run("get_self").data or {})["id"] == "6"
 
         assert ci.run("revoke_self").outcome is Outcome.DONE
@@ -204,8 +204,8 @@ class Full(Place):
 
     ref = "full:1"
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
-        raise OSError(f"no room for row {entry.id} of {api} in place of {dead}")
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
+        raise OSError(f"no room for row {entry.id} of {api} in place of {replaced_id}")
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_a_copy_that_reaches_for_locoias_credential_is_refused(gitlab: StandIn, 
 def test_a_token_that_was_minted_at_locoia_is_not_sent_to_gitlab(locoia: Server, tmp_path: Path) -> None:
     """Not even where somebody names its place; the address is the real one, and is not reached."""
     place = f"file:{tmp_path}/locoia.json"
-    open_sink(place).store(Entry(Secret(CANARY)), api="https://api.locoia.com/v1")
+    open_store(place).store(TokenEntry(Secret(CANARY)), api="https://api.locoia.com/v1")
     done = run("get_self", "--auth", place, "--timeout", "1")
     assert (done.code, done.envelope["outcome"], done.envelope["attempts"]) == (2, "invalid", 0)
     assert done.envelope["error"]["message"] == (

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 from tests.support.connectors import CANARY, TWILIO, command, forms
 from tests.support.loopback import Got, Server, answer, serving
 
@@ -88,7 +88,7 @@ def test_a_key_is_created_by_a_form_and_its_secret_goes_into_its_place(tmp_path:
     assert got.headers["content-type"] == "application/x-www-form-urlencoded"
     assert got.body == b"FriendlyName=CI%20%26%20CD%20%3D%20100%20%25%20%C3%BC%2B"
     assert parse_qsl(got.body.decode()) == [("FriendlyName", "CI & CD = 100 % ü+")]
-    assert read_ref(place) == Secret(SECRET)
+    assert read_token(place) == Secret(SECRET)
     assert json.loads((tmp_path / "key.json").read_text())["current"] == {"id": KEY, "token": SECRET}
 
 

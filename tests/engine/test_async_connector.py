@@ -22,7 +22,7 @@ from locoia_pat import AsyncConnector, ConnectorAuth, InvalidError, Outcome, Sec
 from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
 from locoia_pat.actions.sandbox.token_store import Store
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 from tests.support.loopback import TOKEN, Server, answer, created, serving
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_a_cancelled_task_ends_after_its_token_is_stored(
             held.release.set()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert read_ref(ref) == Secret(TOKEN)
+            assert read_token(ref) == Secret(TOKEN)
 
     with serving(held) as server:
         asyncio.run(main(server))
@@ -103,7 +103,7 @@ def test_a_time_limit_is_raised_after_the_token_is_stored(tmp_path: Path) -> Non
                 async with limit:
                     await api.run("create_pat", CREATE, token_to=[ref])
             await expiring
-        assert read_ref(ref) == Secret(TOKEN)
+        assert read_token(ref) == Secret(TOKEN)
 
     with serving(held) as server:
         asyncio.run(main(server))
@@ -124,7 +124,7 @@ def test_a_cancel_scope_ends_after_the_token_is_stored(backend: str, tmp_path: P
                 group.start_soon(cancel, scope)
                 await api.run("create_pat", CREATE, token_to=[ref])
             assert scope.cancelled_caught
-            assert read_ref(ref) == Secret(TOKEN)
+            assert read_token(ref) == Secret(TOKEN)
 
     with serving(held) as server:
         anyio.run(main, server, backend=backend)
@@ -142,7 +142,7 @@ def test_the_end_of_the_event_loop_waits_for_a_call_in_the_background(tmp_path: 
         api = connector(server)
         asyncio.run(main(api))
         asyncio.run(api.close())
-    assert read_ref(ref) == Secret(TOKEN)
+    assert read_token(ref) == Secret(TOKEN)
     assert tasks.pop().cancelled()
 
 
@@ -177,7 +177,7 @@ def test_an_interrupted_process_stores_the_token_before_it_ends(backend: str, pr
         assert process.poll() is None
         held.release.set()
         _, errors = process.communicate(timeout=20)
-    assert read_ref(f"file:{ref}") == Secret(TOKEN)
+    assert read_token(f"file:{ref}") == Secret(TOKEN)
     assert process.returncode != 0
     assert TOKEN.encode() not in errors
     assert CREDENTIAL.encode() not in errors
@@ -218,7 +218,7 @@ def test_a_connector_that_is_closed_during_a_call_closes_its_connections_afterwa
     with serving(held, answer(201, created())) as server:
         asyncio.run(main(server))
         assert server.connections == 2
-    assert read_ref(ref) == Secret(TOKEN)
+    assert read_token(ref) == Secret(TOKEN)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -371,7 +371,7 @@ def test_a_create_that_is_cancelled_at_any_moment_stores_the_token_it_minted(tmp
         stored = {
             row.id
             for file in tmp_path.glob("*.json")
-            if (row := store.authenticate(read_ref(f"file:{file}"))) is not None
+            if (row := store.authenticate(read_token(f"file:{file}"))) is not None
         }
         assert {row.id for row in rows} == stored, f"CANCEL_SEED={seed}: {ended}"
     print(ended)  # noqa: T201  # as above

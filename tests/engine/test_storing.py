@@ -11,7 +11,7 @@ import pytest
 
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Outcome, Result, Secret
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
-from locoia_pat.stores import Entry, Sink, open_sink, read_ref
+from locoia_pat.stores import TokenEntry, TokenStore, open_store, read_token
 from tests.support.loopback import TOKEN, Server, answer, created, serving
 from tests.support.stores import Place
 
@@ -43,17 +43,17 @@ def test_a_created_token_is_in_its_place_and_the_envelope_names_it(tmp_path: Pat
     record = json.loads((tmp_path / "ci.json").read_text())
     assert record.pop("current").keys() == {"id", "token", "expiration", "scopes"}
     assert record == {"v": 1, "api": server.url, "name": None, "previous": None, "pending": None}
-    assert read_ref(result.token_refs[0]) == Secret(TOKEN)
+    assert read_token(result.token_refs[0]) == Secret(TOKEN)
     assert (tmp_path / "ci.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_several_places_all_take_the_token(tmp_path: Path) -> None:
-    refs: list[str | Sink] = [f"file:{tmp_path}/a.json", open_sink(f"file:{tmp_path}/b.json")]
+    refs: list[str | TokenStore] = [f"file:{tmp_path}/a.json", open_store(f"file:{tmp_path}/b.json")]
     with serving(answer(201, created())) as server, connector(server) as api:
         result = api.run("create_pat", CREATE, token_to=refs)
     envelope = result.to_dict()
     assert envelope["token_refs"] == [f"file:{tmp_path}/a.json#current", f"file:{tmp_path}/b.json#current"]
-    assert all(read_ref(ref) == Secret(TOKEN) for ref in envelope["token_refs"])
+    assert all(read_token(ref) == Secret(TOKEN) for ref in envelope["token_refs"])
 
 
 def test_the_async_connector_stores_as_well(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_async_connector_stores_as_well(tmp_path: Path) -> None:
 
     with serving(answer(201, created())) as server:
         result = asyncio.run(main(server.url))
-    assert read_ref(result.token_refs[0]) == Secret(TOKEN)
+    assert read_token(result.token_refs[0]) == Secret(TOKEN)
 
 
 WRONG_PLACES = {
@@ -105,8 +105,8 @@ def test_a_place_that_holds_a_token_is_kept_from_a_create(tmp_path: Path) -> Non
         assert place.read_text() == "the-token-that-stands-here-already\n"
         replaced = api.run("create_pat", CREATE, token_to=[f"file:{place}"], replace=True)
     assert replaced.outcome is Outcome.DONE
-    assert read_ref(f"file:{place}") == Secret(TOKEN)
-    assert read_ref(f"file:{place}#previous") == Secret("the-token-that-stands-here-already")
+    assert read_token(f"file:{place}") == Secret(TOKEN)
+    assert read_token(f"file:{place}#previous") == Secret("the-token-that-stands-here-already")
 
 
 def test_regenerate_stores_where_the_same_row_stands_and_nowhere_else(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_regenerate_stores_where_the_same_row_stands_and_nowhere_else(tmp_path: 
         assert other.problem is not None
         assert ID in other.problem.message
         minted = regenerate_pat(api, ID, expiration=30, token_to=[ref])
-    assert minted.token == read_ref(ref) == Secret(new)
+    assert minted.token == read_token(ref) == Secret(new)
     assert json.loads((tmp_path / "t.json").read_text())["previous"] is None  # the old secret is dead
 
 
@@ -155,7 +155,7 @@ def test_a_place_that_is_left_with_a_dead_secret_is_no_success(tmp_path: Path) -
     assert (result.outcome, result.token_refs) == (Outcome.NOT_STORED, (f"file:{tmp_path}/b#current",))
     assert result.problem is not None
     assert "doomed/a#current did not store the token" in result.problem.message
-    assert read_ref(refs[1]) == result.token
+    assert read_token(refs[1]) == result.token
 
 
 def lost(tmp_path: Path, *after: Any, minted: dict[str, Any] | None = None) -> tuple[Result, Server]:
@@ -251,8 +251,8 @@ class Broken(Place):
 
     ref = "broken:place#current"
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
-        raise ValueError(f"cannot write {entry.token.reveal()} of {api}, {dead}")
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
+        raise ValueError(f"cannot write {entry.token.reveal()} of {api}, {replaced_id}")
 
 
 def test_a_place_that_fails_in_a_way_of_its_own_ends_not_stored_and_shows_no_token() -> None:

@@ -18,7 +18,7 @@ from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.actions.sandbox.server import running
 from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.state.journal import State
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 from tests.support.command import call
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Yard:
             return {one.name: one for one in lookout.seen()}
 
     def works(self, name: str) -> bool:
-        return self.store.authenticate(read_ref(self.to(name))) is not None
+        return self.store.authenticate(read_token(self.to(name))) is not None
 
     def accepts(self, token: Secret) -> bool:
         return self.store.authenticate(token) is not None

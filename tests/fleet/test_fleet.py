@@ -20,7 +20,7 @@ from locoia_pat.actions.fleet.file import parse_fleet
 from locoia_pat.actions.fleet.waves import Turn, waves
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.outcomes import SpecError
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def test_a_fleet_is_created_once_found_again_and_renewed_when_it_is_due(yard: Ya
     assert (dict(summary.changes), summary.outcome.value) == ({"created": 3}, "done")
     assert yard.works("one")
     assert yard.works("two")
-    assert yard.accepts(read_ref(bare))
+    assert yard.accepts(read_token(bare))
     assert {(one.step, one.why) for one in yard.seen(file).values()} == {("none", "")}
     assert dict(yard.apply(file)[0].changes) == {"none": 3}
     due = yard.fleet({"name": "one", "renew_within": 31}, {"name": "two", "auth": anna}, expiration=60)
@@ -321,11 +321,11 @@ def test_a_fleet_that_was_killed_is_resumed_and_no_finished_token_is_made_twice(
     refs = [yard.owner(f"owner-{number}") for number in range(owners)]
     file = yard.fleet(*({"name": f"n{n:04}", "auth": refs[n % owners]} for n in range(many)))
     finished = killed(file, after=many // 3)
-    before = {name: read_ref(yard.to(name)) for name in finished}
+    before = {name: read_token(yard.to(name)) for name in finished}
     summary, results = yard.apply(file)
     assert (summary.outcome.value, len(results)) == ("done", many)
     assert all(results[name].data["change"] == "none" for name in finished)  # type: ignore[index]  # done
-    assert all(read_ref(yard.to(name)) == token for name, token in before.items())
+    assert all(read_token(yard.to(name)) == token for name, token in before.items())
     assert all(yard.works(f"n{n:04}") for n in range(many))
     live = [row for owner in yard.owners for row in yard.store.owned_by(owner) if "~lp1/" in row.note and row.id]
     assert many <= len(live) <= many + 16  # a row that the kill left is useless, and listed until it expires
@@ -409,7 +409,11 @@ def test_on_a_terminal_it_asks_first(yard: Yard) -> None:
 
 def test_a_credential_that_is_no_place_blocks_its_tokens(yard: Yard) -> None:
     seen = yard.seen(yard.fleet({"name": "one", "auth": "nothing"}, {"name": "two"}))
-    assert (seen["one"].step, seen["one"].why, seen["two"].step) == ("blocked", "this names no place", "create")
+    assert (seen["one"].step, seen["one"].why, seen["two"].step) == (
+        "blocked",
+        "not a valid token store reference",
+        "create",
+    )
 
 
 def test_a_token_that_names_no_credential_has_the_commands(yard: Yard, call: Callable[..., Done]) -> None:

@@ -26,7 +26,7 @@ from locoia_pat.actions.sandbox.fault_script import Faults
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.state.journal import State
-from locoia_pat.stores import open_sink
+from locoia_pat.stores import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
             faults.clear()
             again = connector.with_auth(ConnectorAuth.from_ref(auth))
             with again:
-                if chance.random() < 0.5 and open_sink(place).record().current is not None:
+                if chance.random() < 0.5 and open_store(place).record().current is not None:
                     assert reconcile(again, state=state, settle=0).problem is None
                 else:
                     wish(again, what, places, state)
@@ -110,7 +110,7 @@ def kill(*arguments: str, after: float) -> bool:
 
 def judge(connector: Connector, state: State, store: Store, places: list[str]) -> None:
     """The stored token works, and each live row is stored or was made useless on purpose."""
-    current = [open_sink(place).read().token for place in places]
+    current = [open_store(place).read().token for place in places]
     assert all(token == current[0] for token in current)
     row = store.authenticate(current[0])
     assert row is not None

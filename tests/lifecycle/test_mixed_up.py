@@ -18,7 +18,7 @@ from locoia_pat.actions import create_pat, retire_pat
 from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.state.journal import State
-from locoia_pat.stores import Entry, open_sink, read_ref
+from locoia_pat.stores import TokenEntry, open_store, read_token
 from locoia_pat.stores.record import Record
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def by_hand(place: Place, ref: str) -> Secret:
     """A token that somebody made, and put into a place."""
     with place.connector() as connector:
         create_pat(connector, expiration=9, scopes=["company:view"], note="by hand", token_to=[ref])
-    return read_ref(ref)
+    return read_token(ref)
 
 
 def accepted(place: Place, token: Secret) -> bool:
@@ -66,18 +66,18 @@ def test_another_token_beside_ours_is_refused_and_neither_is_overwritten(
     if ours == theirs != "record":
         other = other.replace("bare", "bare2").replace(".env", ".env2")
     place.ensure(token_to=[mine])
-    held, foreign = read_ref(mine), by_hand(place, other)
+    held, foreign = read_token(mine), by_hand(place, other)
     with pytest.raises(InvalidError, match="holds another token than") as caught:
         place.ensure(token_to=[other, mine] if first else [mine, other])
     assert other.removesuffix("#current") in caught.value.problem.message.split(" holds ")[0]
-    assert (read_ref(mine), read_ref(other)) == (held, foreign)
+    assert (read_token(mine), read_token(other)) == (held, foreign)
     assert accepted(place, held)
     assert accepted(place, foreign)
 
 
 def test_the_same_token_that_somebody_copied_is_no_other_one(place: Place, refs: dict[str, str]) -> None:
     place.ensure()
-    Path(refs["text"].removeprefix("text:")).write_text(read_ref(place.ref()).reveal())
+    Path(refs["text"].removeprefix("text:")).write_text(read_token(place.ref()).reveal())
     assert place.ensure(token_to=[refs["text"], place.ref()]).change == "none"
 
 
@@ -88,9 +88,9 @@ def test_a_token_that_was_put_over_ours_is_not_taken_for_it(place: Place, refs: 
     Path(refs[kind].partition(":")[2]).write_text(foreign.reveal())
     with pytest.raises(RefusedError, match="a token that this state folder does not know"):
         place.ensure(token_to=[refs[kind]])
-    assert read_ref(refs[kind]) == foreign
+    assert read_token(refs[kind]) == foreign
     assert place.ensure(token_to=[refs[kind]], take_over=True).change in ("created", "adopted")
-    assert accepted(place, read_ref(refs[kind]))
+    assert accepted(place, read_token(refs[kind]))
 
 
 @pytest.mark.parametrize("kind", ["record", "text", "env"])
@@ -107,7 +107,7 @@ def test_a_place_that_was_put_back_within_the_overlap_gets_a_token_that_lasts(
     for _ in range(2):
         time.sleep(1.1)
         place.ensure(token_to=[ref], overlap=1 / 3600)
-        assert accepted(place, read_ref(ref))
+        assert accepted(place, read_token(ref))
     assert len(place.rows()) == 2
 
 
@@ -119,10 +119,10 @@ def test_of_two_places_the_one_that_was_put_back_gets_the_token_of_the_other(
     file = Path(refs["text"].removeprefix("text:"))
     backup = file.read_text()
     place.rotate(token_to=both, overlap=24)
-    held = read_ref(refs["env"])
+    held = read_token(refs["env"])
     file.write_text(backup)
     assert place.ensure(token_to=both).change == "none"
-    assert read_ref(refs["text"]) == read_ref(refs["env"]) == held
+    assert read_token(refs["text"]) == read_token(refs["env"]) == held
 
 
 def test_a_second_rotation_within_the_overlap_says_what_it_ends(place: Place) -> None:
@@ -250,9 +250,9 @@ def test_a_place_that_another_step_has_filled_meanwhile_keeps_what_it_has(
     fast, late = results
     assert (fast.outcome, late.outcome) == (Outcome.DONE, Outcome.NOT_STORED)
     assert late.problem is not None
-    assert "another token was put there since it was looked at" in late.problem.message
+    assert "another process has stored a different token since it was probed" in late.problem.message
     assert "revoked immediately" in (late.problem.hint or "")
-    assert accepted(place, read_ref(refs[kind]))
+    assert accepted(place, read_token(refs[kind]))
 
 
 @pytest.mark.parametrize("kind", ["record", "text", "env"])
@@ -267,30 +267,30 @@ def test_a_place_of_another_name_is_refused_also_by_one_that_has_begun(
     for take_over in (False, True):
         with pytest.raises(InvalidError, match="holds the token of the name ci"):
             place.ensure(name="late", token_to=[refs[kind]], take_over=take_over)
-    assert accepted(place, read_ref(refs[kind]))
+    assert accepted(place, read_token(refs[kind]))
     assert place.ensure(token_to=[refs[kind]]).change == "none"
 
 
 @pytest.mark.parametrize("kind", ["record", "text", "env"])
 def test_a_managed_token_is_not_written_over_by_that_of_another_name(refs: dict[str, str], kind: str) -> None:
-    one, two = open_sink(refs[kind]), open_sink(refs[kind])
+    one, two = open_store(refs[kind]), open_store(refs[kind])
     one.probe()
     two.probe()
-    first = Entry(Secret("fake-first-0123456789abcdef"), {"id": "1"})
-    one.keep(Record(name="one", current=first))
-    other = Entry(Secret("fake-other-0123456789abcdef"), {"id": "2"})
+    first = TokenEntry(Secret("fake-first-0123456789abcdef"), {"id": "1"})
+    one.write_record(Record(name="one", current=first))
+    other = TokenEntry(Secret("fake-other-0123456789abcdef"), {"id": "2"})
     with pytest.raises(OSError, match="another token was put there since"):
-        two.keep(Record(name="two", current=other))
-    one.keep(Record(name="one", current=other, previous=first))
-    one.keep(Record(name="one", current=first))
-    assert read_ref(refs[kind]) == first.token
+        two.write_record(Record(name="two", current=other))
+    one.write_record(Record(name="one", current=other, previous=first))
+    one.write_record(Record(name="one", current=first))
+    assert read_token(refs[kind]) == first.token
 
 
 @pytest.mark.parametrize("kind", ["record", "text", "env"])
 def test_a_new_secret_of_a_row_takes_the_place_of_one_that_it_made_useless(refs: dict[str, str], kind: str) -> None:
-    one, two = open_sink(refs[kind]), open_sink(refs[kind])
+    one, two = open_store(refs[kind]), open_store(refs[kind])
     one.probe()
     two.probe()
-    one.store(Entry(Secret("fake-first-0123456789abcdef"), {"id": "1"}), api="x", dead="1")
-    two.store(Entry(Secret("fake-second-0123456789abcdef"), {"id": "1"}), api="x", dead="1")
-    assert read_ref(refs[kind]) == Secret("fake-second-0123456789abcdef")
+    one.store(TokenEntry(Secret("fake-first-0123456789abcdef"), {"id": "1"}), api="x", replaced_id="1")
+    two.store(TokenEntry(Secret("fake-second-0123456789abcdef"), {"id": "1"}), api="x", replaced_id="1")
+    assert read_token(refs[kind]) == Secret("fake-second-0123456789abcdef")

@@ -16,7 +16,7 @@ import pytest
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Secret
 from locoia_pat.actions import retire_pat
 from locoia_pat.actions.sandbox.fault import Fault
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
     from tests.support.lifecycle_place import Place
@@ -69,18 +69,18 @@ def test_a_name_lives_in_a_place_that_holds_the_token_alone(place: Place, bare: 
     assert (first.change, first.token_refs) == ("created", (bare,))
     again = place.ensure(token_to=[bare])
     assert (again.change, again.id, again.scopes) == ("none", first.id, ["embed"])
-    before = read_ref(bare)
+    before = read_token(bare)
     rotated = place.rotate(token_to=[bare], overlap=24)
     assert rotated.id != first.id
     assert accepted(place, before)
-    assert accepted(place, read_ref(bare))
+    assert accepted(place, read_token(bare))
     assert place.rotate(token_to=[bare]).id == first.id
     assert not accepted(place, before)
     assert len(place.rows()) == 2
     with place.connector() as connector:
         assert retire_pat(connector, name="ci", **place.options(token_to=[bare])).change == "retired"
     with pytest.raises(InvalidError):
-        read_ref(bare)
+        read_token(bare)
 
 
 def test_a_token_that_nobody_journalled_is_not_taken_for_ours(place: Place, bare: str) -> None:
@@ -90,7 +90,7 @@ def test_a_token_that_nobody_journalled_is_not_taken_for_ours(place: Place, bare
         place.ensure(**other)
     assert caught.value.problem.code == "managed_elsewhere"  # type: ignore[attr-defined]  # ours
     assert place.ensure(**{**other, "take_over": True}).change == "created"
-    assert accepted(place, read_ref(bare))
+    assert accepted(place, read_token(bare))
 
 
 def test_a_token_cannot_renew_itself_where_the_one_before_is_not_kept(place: Place, bare: str) -> None:
@@ -101,17 +101,17 @@ def test_a_token_cannot_renew_itself_where_the_one_before_is_not_kept(place: Pla
     assert place.ensure(token_to=[bare, place.ref()]).change == "none"
     place.rotate(ConnectorAuth.from_ref(bare), token_to=[bare, place.ref()])
     assert place.works()
-    assert read_ref(bare) == read_ref(place.ref())
+    assert read_token(bare) == read_token(place.ref())
 
 
 def test_a_program_is_given_each_token_once_and_after_every_other_place(place: Place, program: Program) -> None:
     first = place.ensure(token_to=[program.ref, place.ref()])
     assert first.token_refs == (f"{place.ref()}#current",)
-    assert program.taken == [read_ref(place.ref())]
+    assert program.taken == [read_token(place.ref())]
     assert place.ensure(token_to=[program.ref, place.ref()]).change == "none"
     assert len(program.taken) == 1
     place.rotate(token_to=[program.ref, place.ref()], overlap=24)
-    assert program.taken == [read_ref(f"{place.ref()}#previous"), read_ref(place.ref())]
+    assert program.taken == [read_token(f"{place.ref()}#previous"), read_token(place.ref())]
 
 
 def test_a_program_that_refuses_is_given_the_same_token_by_the_next_call(place: Place, program: Program) -> None:
@@ -119,10 +119,10 @@ def test_a_program_that_refuses_is_given_the_same_token_by_the_next_call(place: 
     with pytest.raises(NotStoredError, match="ended with 1: no"):
         place.ensure(token_to=[place.ref(), program.ref])
     assert place.works()
-    stored = read_ref(place.ref())
+    stored = read_token(place.ref())
     program.refuse(no=False)
     assert place.ensure(token_to=[place.ref(), program.ref]).change in ("created", "adopted", "none")
-    assert program.taken == [stored] == [read_ref(place.ref())]
+    assert program.taken == [stored] == [read_token(place.ref())]
 
 
 def test_a_name_may_live_where_nothing_can_be_read_again(place: Place, program: Program) -> None:
@@ -153,13 +153,13 @@ def test_a_place_that_joins_later_waits_for_a_rotation_where_nothing_can_be_read
     assert any("rotate_pat writes one to it" in warning for warning in joined.warnings)
     place.rotate(token_to=[program.ref, place.ref()])
     assert place.works()
-    assert program.taken[-1] == read_ref(place.ref())
+    assert program.taken[-1] == read_token(place.ref())
 
 
 def test_a_program_that_joins_later_is_given_the_token_there_is(place: Place, program: Program) -> None:
     place.ensure()
     assert place.ensure(token_to=[place.ref(), program.ref]).change == "none"
-    assert program.taken == [read_ref(place.ref())]
+    assert program.taken == [read_token(place.ref())]
 
 
 # Connector Auths
@@ -182,9 +182,9 @@ def holds(place: Place, auth_id: str, token: Secret, before: str = "") -> bool:
 def test_a_connector_auth_is_given_each_new_token(place: Place, auth_id: str, key: str, before: str) -> None:
     ref = f"connector-auth:{auth_id}{key}"
     assert place.ensure(token_to=[place.ref(), ref]).token_refs == (f"{place.ref()}#current",)
-    assert holds(place, auth_id, read_ref(place.ref()), before)
+    assert holds(place, auth_id, read_token(place.ref()), before)
     place.rotate(token_to=[ref, place.ref()])
-    assert holds(place, auth_id, read_ref(place.ref()), before)
+    assert holds(place, auth_id, read_token(place.ref()), before)
     with place.connector() as connector:
         assert connector.run("get_connector_auth", {"connector_auth_id": auth_id}).data["name"] == "CRM"  # type: ignore[index]  # it is there
 
@@ -194,7 +194,7 @@ def test_a_created_token_goes_into_a_connector_auth(place: Place, auth_id: str) 
     with place.connector() as connector:
         done = connector.run("create_pat", inputs, token_to=[f"connector-auth:{auth_id}", place.ref("new")])
     assert done.token_refs == (f"{place.ref('new')}#current",)
-    assert holds(place, auth_id, read_ref(place.ref("new")))
+    assert holds(place, auth_id, read_token(place.ref("new")))
 
 
 async def put(place: Place, auth_id: str) -> Any:
@@ -236,16 +236,16 @@ def test_an_update_that_fails_ends_not_stored_and_the_next_call_finishes(place: 
         place.ensure(token_to=[place.ref(), ref])
     place.faults.clear()
     place.ensure(token_to=[place.ref(), ref])
-    assert holds(place, auth_id, read_ref(place.ref()))
+    assert holds(place, auth_id, read_token(place.ref()))
 
 
 def test_a_connector_auth_keeps_a_dead_token_once_the_name_ended(place: Place, auth_id: str) -> None:
     ref = f"connector-auth:{auth_id}"
     place.ensure(token_to=[place.ref(), ref])
-    token = read_ref(place.ref())
+    token = read_token(place.ref())
     with place.connector() as connector:
         ended = retire_pat(connector, name="ci", **place.options(token_to=[place.ref(), ref]))
-    assert any("works no more" in warning for warning in ended.warnings)
+    assert any("no longer works" in warning for warning in ended.warnings)
     assert holds(place, auth_id, token)
     assert not accepted(place, token)
 
@@ -253,20 +253,20 @@ def test_a_connector_auth_keeps_a_dead_token_once_the_name_ended(place: Place, a
 def test_a_connector_auth_without_a_name_can_be_written(place: Place) -> None:
     auth = place.store.connector_auths.create(place.store.authenticate(place.rotator).owner, {})  # type: ignore[union-attr]  # it is there
     place.ensure(token_to=[place.ref(), f"connector-auth:{auth['id']}"])
-    assert holds(place, auth["id"], read_ref(place.ref()))
+    assert holds(place, auth["id"], read_token(place.ref()))
 
 
 def test_a_connector_auth_cannot_be_read_and_its_place_is_written_out(place: Place) -> None:
     with pytest.raises(InvalidError, match="can only be written"):
-        read_ref("connector-auth:7")
+        read_token("connector-auth:7")
     with place.connector() as connector:
-        sink = connector.open_sink("connector-auth:7")
+        sink = connector.open_store("connector-auth:7")
         with pytest.raises(InvalidError, match="does not show it"):
             sink.read()
         assert (sink.remove(), sink.record().current) == (False, None)
         for wrong in ("connector-auth:#bearer", "connector-auth:7#basic", "connector-auth:7#"):
             with pytest.raises(InvalidError, match="#bearer"):
-                connector.open_sink(wrong)
+                connector.open_store(wrong)
 
 
 def test_another_connectors_token_goes_into_a_connector_auth_by_locoias_own_credential(

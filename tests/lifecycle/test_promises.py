@@ -17,8 +17,8 @@ from locoia_pat import ConnectorAuth, InvalidError, RefusedError, Secret
 from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.state.journal import State
-from locoia_pat.stores import read_ref
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores import read_token
+from locoia_pat.stores.file import FileStore
 from tests.cli.test_machines import COVERAGE
 from tests.lifecycle.test_capabilities import opened
 from tests.lifecycle.test_mixed_up import accepted, by_hand, program
@@ -31,7 +31,7 @@ SOON = 0.0002
 
 
 def stored(place: Place, key: str = "current") -> Secret:
-    return read_ref(f"{place.ref()}#{key}")
+    return read_token(f"{place.ref()}#{key}")
 
 
 def hand_made(place: Place) -> tuple[str, Secret]:
@@ -103,7 +103,7 @@ def test_a_replaced_row_still_goes_after_a_fall_back_to_the_token_before(place: 
     id_, token = hand_made(place)
     place.ensure(replaces=id_, overlap=SOON)
     place.rotate(overlap=24)
-    current = FileSink(str(place.folder / "ci.json")).record().current
+    current = FileStore(str(place.folder / "ci.json")).record().current
     assert current is not None
     place.store.regenerate(current.id or "", days=30, owner="sandbox")  # somebody took its secret away
     place.ensure()
@@ -186,7 +186,7 @@ def test_rotations_where_ids_change_and_are_not_told_leave_a_token_that_works(tm
 def test_an_earlier_token_of_the_name_is_refused_as_its_credential(place: Place, kind: str, action: str) -> None:
     options = place.options(token_to=[f"{kind}:{place.folder}/t"])
     place.ensure(**options)
-    earlier = read_ref(f"{kind}:{place.folder}/t")
+    earlier = read_token(f"{kind}:{place.folder}/t")
     auth = ConnectorAuth(earlier)
     place.rotate(overlap=24, **options)
     work = {"ensure": place.ensure, "rotate": place.rotate, "retire": place.retire}[action]
@@ -205,9 +205,9 @@ def test_a_credential_whose_place_was_behind_when_a_run_was_killed_is_brought_up
     place.rotate(auth=auth, overlap=24, **options)
     bare.write_text(before)  # as where it was killed between the places
     assert place.ensure(auth=auth, **options).change == "none"
-    assert read_ref(f"text:{bare}") == stored(place)
+    assert read_token(f"text:{bare}") == stored(place)
     assert place.rotate(auth=auth, overlap=0, **options).change == "rotated"
-    assert accepted(place, read_ref(f"text:{bare}"))
+    assert accepted(place, read_token(f"text:{bare}"))
 
 
 def test_the_token_before_as_its_own_credential_is_refused(place: Place) -> None:
@@ -222,7 +222,7 @@ def test_the_token_before_as_its_own_credential_is_refused(place: Place) -> None
 def test_the_row_of_the_credential_is_not_replaced_by_its_own_work(place: Place) -> None:
     ref = f"file:{place.folder}/rotator.json"
     token = by_hand(place, ref)
-    row = FileSink(str(place.folder / "rotator.json")).record().current
+    row = FileStore(str(place.folder / "rotator.json")).record().current
     assert row is not None
     with pytest.raises(InvalidError, match="would be revoked with it") as caught:
         place.ensure(auth=ConnectorAuth.from_ref(ref), replaces=row.id, overlap=0)
@@ -285,7 +285,7 @@ def test_a_refused_token_of_somebody_else_is_put_nowhere(place: Place) -> None:
 
 def test_a_credential_of_the_name_that_is_refused_is_put_nowhere(place: Place) -> None:
     place.ensure(token_to=[f"text:{place.folder}/one"])
-    auth = ConnectorAuth(read_ref(f"text:{place.folder}/one"))
+    auth = ConnectorAuth(read_token(f"text:{place.folder}/one"))
     with pytest.raises(InvalidError, match="would be revoked with it"):
         place.ensure(auth=auth, token_to=[f"text:{place.folder}/one", f"text:{place.folder}/two"])
     assert not (place.folder / "two").exists()

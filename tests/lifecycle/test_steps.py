@@ -28,8 +28,8 @@ from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.fault import Fault
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
-from locoia_pat.stores import read_ref
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores import read_token
+from locoia_pat.stores.file import FileStore
 from tests.support.command import Done, call, on_terminal
 from tests.support.loopback import answer, serving
 
@@ -142,7 +142,7 @@ def test_whoami_tells_the_name_that_a_token_was_minted_for_even_once_it_is_dead(
     place.ensure()
     assert run("whoami", "--json", "--auth", place.ref()).envelope["minted_for"] == "ci"
     leaked = place.folder / "leaked"
-    leaked.write_text(read_ref(place.ref()).reveal())
+    leaked.write_text(read_token(place.ref()).reveal())
     place.rotate()
     who = run("whoami", "--json", "--auth", f"text:{leaked}").envelope
     assert (who["accepted"], who["minted_for"]) == (False, "ci")
@@ -332,8 +332,8 @@ def test_what_was_done_is_journalled_with_a_fingerprint_and_without_a_secret(run
     state = State(place.folder / "state")
     created, rotated = state.receipts(place.url, "ci")
     assert (created["change"], rotated["change"]) == ("created", "rotated")
-    assert rotated["fingerprint"] == state.fingerprint(read_ref(place.ref()))
-    assert created["fingerprint"] == state.fingerprint(read_ref(f"{place.ref()}#previous"))
+    assert rotated["fingerprint"] == state.fingerprint(read_token(place.ref()))
+    assert created["fingerprint"] == state.fingerprint(read_token(f"{place.ref()}#previous"))
     assert (rotated["id"], rotated["stores"]) == (place.ensure().id, [f"{place.ref()}#current"])
     last = run("reconcile", "--plan").envelope["data"]["names"][0]["last"]
     assert (last["change"], last["fingerprint"]) == ("rotated", rotated["fingerprint"])
@@ -411,15 +411,15 @@ def test_a_lost_row_is_made_anew(place: Place) -> None:
     assert place.works()
 
 
-class Moody(FileSink):
+class Moody(FileStore):
     """A file that does not take a token while it is in a bad mood."""
 
     bad = False
 
-    def keep(self, record: Record) -> tuple[str, ...]:
+    def write_record(self, record: Record) -> tuple[str, ...]:
         if self.bad:
             raise OSError("no space left")
-        return super().keep(record)
+        return super().write_record(record)
 
 
 def test_a_place_that_fails_ends_not_stored_and_the_next_run_goes_on(place: Place) -> None:

@@ -20,14 +20,14 @@ from locoia_pat.actions.lifecycle.effects import (
     WaitInFlight,
     WriteJournal,
 )
-from locoia_pat.stores import Entry
+from locoia_pat.stores import TokenEntry
 from locoia_pat.stores.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from locoia_pat.actions.lifecycle.effects import Effect
-    from locoia_pat.stores import Keeps
+    from locoia_pat.stores import Readback
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 NAME, OWNER = "ci", "k7q2aaaa"
@@ -93,7 +93,7 @@ class World:
     """How a revoked secret is refused."""
     used: set[str] = field(default_factory=set)
     """Secrets that were current at some time."""
-    keeps: Keeps = "record"
+    readback: Readback = "record"
     """What of a record can be read back from the token store."""
 
     def new_secret(self) -> str:
@@ -171,9 +171,9 @@ class World:
 
     def _read(self) -> Record:
         current = self.record.current
-        if self.keeps == "record" or current is None:
-            return self.record if self.keeps == "record" else Record()
-        return Record(current=Entry(current.token if self.keeps == "token" else UNREADABLE, current.beside))
+        if self.readback == "record" or current is None:
+            return self.record if self.readback == "record" else Record()
+        return Record(current=TokenEntry(current.token if self.readback == "token" else UNREADABLE, current.metadata))
 
     # The server
 
@@ -182,7 +182,7 @@ class World:
             return not self.self_rotating or self.works(self.record.current)
         return any(row.secret == call.by.reveal() for row in self.rows.values())
 
-    def works(self, entry: Entry | None) -> bool:
+    def works(self, entry: TokenEntry | None) -> bool:
         return entry is not None and any(row.secret == entry.token.reveal() for row in self.rows.values())
 
     def serve(self, call: CallApi, *, authorized: bool = False) -> Result:
@@ -272,7 +272,7 @@ def with_token(world: World, *, standby: bool) -> World:
     first = Row("row-1", f"CI ~lp1/{NAME}/a/{'Z' * 16}/{OWNER}", ["embed"], world.new_secret())
     world.rows["row-1"] = first
     metadata = {"id": "row-1", "slot": "a", "op": "Z" * 16, "listed": first.expiration}
-    world.record = Record(current=Entry(Secret(first.secret), metadata))
+    world.record = Record(current=TokenEntry(Secret(first.secret), metadata))
     world.used.add(first.secret)
     rows = {"a": "row-1"}
     if standby:

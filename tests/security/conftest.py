@@ -64,7 +64,7 @@ LOGGERS = ("httpx", *(f"httpcore{part}" for part in ("", ".connection", ".http11
 
 
 class Log(logging.Handler):
-    """Keeps all that a handler can see of a record."""
+    """Readback all that a handler can see of a record."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)

@@ -13,7 +13,7 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions import create_pat
-from locoia_pat.stores import Entry, open_sink
+from locoia_pat.stores import TokenEntry, open_store
 from tests.support.canaries import CASES, CREATE, ODD, auth_of, connector, error_of, leaks, minted, run, shown
 from tests.support.loopback import answer, serving
 
@@ -100,8 +100,8 @@ def test_a_copied_connector_auth_plan_or_model_holds_no_token(way: str, tmp_path
 @pytest.mark.parametrize("way", WAYS)
 def test_a_copied_entry_of_a_place_holds_no_token(way: str, tmp_path: Path) -> None:
     (tmp_path / "t").write_text(ODD.credential)
-    place = open_sink(f"file:{tmp_path}/t")
-    for value in (place, place.read(), place.probe(), Entry(Secret(ODD.minted), {"id": "1"})):
+    place = open_store(f"file:{tmp_path}/t")
+    for value in (place, place.read(), place.probe(), TokenEntry(Secret(ODD.minted), {"id": "1"})):
         assert leaks(made(way, value)) == []
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Connector, Outcome, Secret
-from locoia_pat.stores import read_ref
+from locoia_pat.stores import read_token
 from tests.support.canaries import (
     CASES,
     CREATE,
@@ -143,7 +143,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_what_its_owner_alone_ca
         again = ended(f"import sys\n{RUN}", server, place)
     assert again.returncode == (2 if moment == "renamed" else 0)  # a token that was stored is not replaced
     assert holding(home) == {"work/t": 0o600}
-    assert read_ref(f"file:{place}") == Secret(ODD.minted)
+    assert read_token(f"file:{place}") == Secret(ODD.minted)
 
 
 def test_a_process_that_is_killed_while_it_waits_leaves_no_token(home: Path) -> None:

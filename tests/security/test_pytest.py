@@ -99,7 +99,7 @@ class Place:
     def probe(self):
         return None
 
-    def store(self, entry, *, api, dead=None):
+    def store(self, entry, *, api, replaced_id=None):
         raise Stopped(entry)
 
 

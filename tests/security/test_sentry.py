@@ -40,7 +40,7 @@ class Interrupted:
     def probe(self):
         return None
 
-    def store(self, entry, *, api, dead=None):
+    def store(self, entry, *, api, replaced_id=None):
         raise KeyboardInterrupt
 
 

@@ -21,7 +21,7 @@ from rich.traceback import Traceback
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, ConnectorError, InvalidError, Secret
 from locoia_pat.actions import create_pat
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.stores import open_sink
+from locoia_pat.stores import open_store
 from tests.support.canaries import (
     CREATE,
     ODD,
@@ -265,9 +265,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "a variable with a space": from_environment,
     "a variable by name": lambda: ConnectorAuth.from_ref("env:CANARY").credential(SpecFolder().connector),
     "a file with two lines": lambda: ConnectorAuth.from_ref("file:two-lines").credential(SpecFolder().connector),
-    "a file that is cut": lambda: open_sink("file:cut").read(),
-    "a file of another kind": lambda: open_sink("file:other").probe(),
-    "a file of another kind that is read": lambda: open_sink("file:other").read(),
+    "a file that is cut": lambda: open_store("file:cut").read(),
+    "a file of another kind": lambda: open_store("file:other").probe(),
+    "a file of another kind that is read": lambda: open_store("file:other").read(),
 }
 
 

@@ -20,8 +20,8 @@ import pytest
 
 from locoia_pat.outcomes import InvalidError, Outcome
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores import Entry, open_sink, read_ref
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores import TokenEntry, open_store, read_token
+from locoia_pat.stores.file import FileStore
 from tests.support.store_child import API, RECORD, TOKEN, entry, files
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ FULL = json.dumps(
 )
 
 
-def place(path: Path) -> FileSink:
-    return FileSink(str(path))
+def place(path: Path) -> FileStore:
+    return FileStore(str(path))
 
 
 def mode(path: Path) -> int:
@@ -93,17 +93,17 @@ def test_what_stood_there_becomes_previous_where_it_is_to_be_kept(tmp_path: Path
     path = tmp_path / "t.json"
     path.write_text(FULL)
     place(path).store(entry(9), api=API)
-    assert read_ref(f"file:{path}") == entry(9).token
-    assert read_ref(f"file:{path}#previous") == Secret(f"{TOKEN}-current")
-    assert read_ref(f"file:{path}#pending") == Secret(f"{TOKEN}-pending")
+    assert read_token(f"file:{path}") == entry(9).token
+    assert read_token(f"file:{path}#previous") == Secret(f"{TOKEN}-current")
+    assert read_token(f"file:{path}#pending") == Secret(f"{TOKEN}-pending")
 
 
 def test_the_token_of_a_row_that_was_regenerated_goes(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(FULL)
-    place(path).store(entry(9), api=API, dead=json.loads(FULL)["current"]["id"])
-    assert read_ref(f"file:{path}") == entry(9).token
-    assert read_ref(f"file:{path}#previous") == Secret(f"{TOKEN}-previous")
+    place(path).store(entry(9), api=API, replaced_id=json.loads(FULL)["current"]["id"])
+    assert read_token(f"file:{path}") == entry(9).token
+    assert read_token(f"file:{path}#previous") == Secret(f"{TOKEN}-previous")
     assert f"{TOKEN}-current" not in path.read_text()
 
 
@@ -111,14 +111,14 @@ def test_a_bare_token_becomes_previous(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(f"{TOKEN}\n")
     place(path).store(entry(1), api=API)
-    assert read_ref(f"file:{path}#previous") == Secret(TOKEN)
+    assert read_token(f"file:{path}#previous") == Secret(TOKEN)
 
 
 def test_a_minted_token_is_stored_even_over_what_is_no_record(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text("two words")
     place(path).store(entry(1), api=API)
-    assert read_ref(f"file:{path}") == entry(1).token
+    assert read_token(f"file:{path}") == entry(1).token
 
 
 def test_storing_leaves_nothing_but_the_file(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_symbolic_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "t.json").symlink_to("target.json")
     place(tmp_path / "t.json").store(entry(1), api=API)
     assert (tmp_path / "target.json").read_text() == RECORD
-    assert read_ref(f"file:{tmp_path}/t.json") == entry(1).token
+    assert read_token(f"file:{tmp_path}/t.json") == entry(1).token
 
 
 def become_a_file(folder: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_probe_finds_a_bare_token(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(f"{TOKEN}\r\n".encode())
     found = place(tmp_path / "t").probe()
     assert found is not None
-    assert found == Entry(Secret(TOKEN))
+    assert found == TokenEntry(Secret(TOKEN))
     assert found.id is None
     assert (tmp_path / "t").read_bytes() == f"{TOKEN}\r\n".encode()
 
@@ -249,15 +249,19 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a link to a folder": ("t", lambda path: path.symlink_to("."), "is a symbolic link"),
     "a link to nothing": ("t", lambda path: path.symlink_to("nothing"), "is a symbolic link"),
     "a link to itself": ("t", lambda path: path.symlink_to("t"), "is a symbolic link"),
-    "a socket": ("t", as_socket, "cannot take a token"),
+    "a socket": ("t", as_socket, "is not writable"),
     "a null byte": ("t\0t", missing, "null"),
     "words": ("t", holding(f"{SECRET_TEXT} two words"), "neither a token record nor a token on one line"),
     "two lines": ("t", holding(f"{SECRET_TEXT}\n{SECRET_TEXT}"), "neither a token record nor a token on one line"),
-    "other JSON": ("t", holding(f'{{"token": "{SECRET_TEXT}"}}'), "no token record of version 1"),
-    "a later version": ("t", holding('{"v": 2}'), "no token record of version 1"),
-    "an entry that is no object": ("t", holding(f'{{"v": 1, "current": "{SECRET_TEXT}"}}'), "no objects with a token"),
-    "an entry without token": ("t", holding('{"v": 1, "current": {"id": "1"}}'), "no objects with a token"),
-    "no text": ("t", holding(SECRET_TEXT.encode() + b"\xff\xfe"), "it is no text"),
+    "other JSON": ("t", holding(f'{{"token": "{SECRET_TEXT}"}}'), "not a token record of version 1"),
+    "a later version": ("t", holding('{"v": 2}'), "not a token record of version 1"),
+    "an entry that is no object": (
+        "t",
+        holding(f'{{"v": 1, "current": "{SECRET_TEXT}"}}'),
+        "not an object with a token",
+    ),
+    "an entry without token": ("t", holding('{"v": 1, "current": {"id": "1"}}'), "not an object with a token"),
+    "no text": ("t", holding(SECRET_TEXT.encode() + b"\xff\xfe"), "it is not UTF-8 text"),
 }
 
 
@@ -293,8 +297,8 @@ def device(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the numbers of devices are Linux's")
 def test_a_device_takes_no_token(device: Path) -> None:
-    with pytest.raises(InvalidError, match="it is no regular file"):
-        open_sink(f"file:{device}").probe()
+    with pytest.raises(InvalidError, match="it is not a regular file"):
+        open_store(f"file:{device}").probe()
     assert device.is_char_device()
 
 
@@ -302,7 +306,7 @@ def test_a_fifo_takes_no_token(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t")
     other_end = os.open(tmp_path / "t", os.O_RDWR | os.O_NONBLOCK)
     try:
-        with pytest.raises(InvalidError, match="it is no regular file"):
+        with pytest.raises(InvalidError, match="it is not a regular file"):
             place(tmp_path / "t").probe()
     finally:
         os.close(other_end)
@@ -312,7 +316,7 @@ def test_a_fifo_takes_no_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["previous", "pending"])
 def test_a_new_token_becomes_current_and_nothing_else(tmp_path: Path, key: str) -> None:
     with pytest.raises(InvalidError, match=f"a new token becomes #current, not #{key}"):
-        open_sink(f"file:{tmp_path}/t.json#{key}").probe()
+        open_store(f"file:{tmp_path}/t.json#{key}").probe()
     assert files(tmp_path) == {}
 
 
@@ -332,13 +336,13 @@ READABLE = {
 @pytest.mark.parametrize(("text", "key", "token"), READABLE.values(), ids=READABLE)
 def test_a_token_is_read_by_its_key(tmp_path: Path, text: str, key: str, token: str) -> None:
     (tmp_path / "t.json").write_bytes(text.encode())
-    assert read_ref(f"file:{tmp_path}/t.json{key}") == Secret(token)
+    assert read_token(f"file:{tmp_path}/t.json{key}") == Secret(token)
 
 
 def test_a_link_is_read_through(tmp_path: Path) -> None:
     (tmp_path / "target").write_text(TOKEN)
     (tmp_path / "t").symlink_to("target")
-    assert read_ref(f"file:{tmp_path}/t") == Secret(TOKEN)
+    assert read_token(f"file:{tmp_path}/t") == Secret(TOKEN)
 
 
 UNREADABLE: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -349,7 +353,7 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a bare line without it": (holding(TOKEN), "#pending", "holds no pending token"),
     "words": (holding(f"{SECRET_TEXT} two words"), "", "neither a token record nor a token on one line"),
     "the word Bearer": (holding(f"Bearer {SECRET_TEXT}"), "", "neither a token record nor a token on one line"),
-    "no text": (holding(SECRET_TEXT.encode() + b"\xff"), "", "cannot be read: it is no text"),
+    "no text": (holding(SECRET_TEXT.encode() + b"\xff"), "", "cannot be read: it is not UTF-8 text"),
 }
 
 
@@ -359,7 +363,7 @@ def test_what_holds_no_token_says_so_and_repeats_nothing(
 ) -> None:
     make(tmp_path / "t")
     with pytest.raises(InvalidError) as caught:
-        read_ref(f"file:{tmp_path}/t{key}")
+        read_token(f"file:{tmp_path}/t{key}")
     problem = caught.value.problem
     assert problem.field == "auth"
     assert problem.message.startswith(f"{tmp_path / 't'} ")
@@ -423,13 +427,13 @@ def test_without_git_a_checkout_is_warned_about_to_be_on_the_safe_side(checkout:
 
 def test_a_place_names_itself_absolutely_and_that_name_is_readable(tmp_path: Path) -> None:
     with chdir(tmp_path):
-        sink = open_sink("file:t.json")
+        sink = open_store("file:t.json")
     sink.store(entry(1), api=API)
     assert sink.ref == f"file:{tmp_path}/t.json#current"
-    assert read_ref(sink.ref) == sink.read().token == entry(1).token
+    assert read_token(sink.ref) == sink.read().token == entry(1).token
 
 
 def test_the_home_folder_has_its_short_name(tmp_path: Path) -> None:
     os.environ["HOME"] = str(tmp_path)
-    open_sink("file:~/t.json").store(entry(1), api=API)
-    assert read_ref(f"file:{tmp_path}/t.json") == entry(1).token
+    open_store("file:~/t.json").store(entry(1), api=API)
+    assert read_token(f"file:{tmp_path}/t.json") == entry(1).token

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores import command as command_module
-from locoia_pat.stores import find_ref, open_sink, read_ref
-from locoia_pat.stores.formats import Variable
+from locoia_pat.stores import open_store, read_credential, read_token
+from locoia_pat.stores.formats import EnvVariable
 from locoia_pat.stores.record import Record
 from tests.support.store_child import API, TOKEN, entry
 
@@ -33,16 +33,16 @@ NEW = entry(1).token.reveal()
 
 
 def test_a_text_file_holds_the_bare_token_and_is_its_owners_alone(tmp_path: Path) -> None:
-    place = open_sink(f"text:{tmp_path}/t")
+    place = open_store(f"text:{tmp_path}/t")
     assert place.probe() is None
     assert list(tmp_path.iterdir()) == []
     place.store(entry(1), api=API)
     assert (tmp_path / "t").read_text() == f"{NEW}\n"
     assert stat.S_IMODE((tmp_path / "t").stat().st_mode) == 0o600
-    assert (place.ref, place.keeps) == (f"text:{tmp_path}/t", "token")
-    assert read_ref(place.ref) == entry(1).token
+    assert (place.ref, place.readback) == (f"text:{tmp_path}/t", "token")
+    assert read_token(place.ref) == entry(1).token
     place.store(entry(2), api=API)
-    assert read_ref(place.ref) == entry(2).token
+    assert read_token(place.ref) == entry(2).token
     assert place.probe() is not None
     assert place.remove()
     assert not place.remove()
@@ -52,15 +52,15 @@ def test_a_text_file_holds_the_bare_token_and_is_its_owners_alone(tmp_path: Path
 @pytest.mark.parametrize("text", ['{"v": 1}', "two words", f"{TOKEN}\n{TOKEN}\n", '["x"]'])
 def test_a_text_file_of_something_else_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "t").write_text(text)
-    with pytest.raises(InvalidError, match="something else than one token on one line"):
-        open_sink(f"text:{tmp_path}/t").probe()
+    with pytest.raises(InvalidError, match="does not hold a single token on one line"):
+        open_store(f"text:{tmp_path}/t").probe()
     assert (tmp_path / "t").read_text() == text
 
 
 def test_an_empty_record_empties_a_text_file(tmp_path: Path) -> None:
-    place = open_sink(f"text:{tmp_path}/t")
+    place = open_store(f"text:{tmp_path}/t")
     place.store(entry(1), api=API)
-    place.keep(Record())
+    place.write_record(Record())
     assert (tmp_path / "t").read_text() == ""
     assert place.record() == Record()
 
@@ -90,37 +90,37 @@ def test_one_variable_of_a_file_changes_and_every_other_line_stays(
     path = tmp_path / ".env"
     if before is not None:
         path.write_bytes(before.encode())
-    place = open_sink(f"env-file:{path}#CI_TOKEN")
+    place = open_store(f"env-file:{path}#CI_TOKEN")
     place.probe()
     assert (path.read_bytes().decode() if path.exists() else None) == before
     place.store(entry(1), api=API)
     assert path.read_bytes().decode() == after
-    assert read_ref(place.ref) == entry(1).token
+    assert read_token(place.ref) == entry(1).token
     assert place.ref == f"env-file:{path}#CI_TOKEN"
 
 
 def test_a_variable_that_is_removed_is_emptied_and_the_file_stays(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("A=1\n")
-    place = open_sink(f"env-file:{path}#CI_TOKEN")
+    place = open_store(f"env-file:{path}#CI_TOKEN")
     assert not place.remove()
     place.store(entry(1), api=API)
     assert place.remove()
     assert path.read_text() == "A=1\nCI_TOKEN=\n"
     with pytest.raises(InvalidError, match="holds no current token"):
         place.read()
-    place.keep(Record())
+    place.write_record(Record())
     assert path.read_text() == "A=1\nCI_TOKEN=\n"
 
 
 UNCLEAR = {
     "twice": ("CI_TOKEN=a\nCI_TOKEN=b\n", "more than once"),
-    "a comment behind it": ("CI_TOKEN=abc # old\n", "readers take differently"),
-    "a dollar": ("CI_TOKEN=a$b\n", "readers take differently"),
-    "a dollar in quotes": ('CI_TOKEN="a$b"\n', "readers take differently"),
-    "a backslash": ("CI_TOKEN='a\\b'\n", "readers take differently"),
-    "an open quote": ("CI_TOKEN='ab\n", "readers take differently"),
-    "spaces in quotes": ("CI_TOKEN='a b'\n", "is no token"),
+    "a comment behind it": ("CI_TOKEN=abc # old\n", "programs read differently"),
+    "a dollar": ("CI_TOKEN=a$b\n", "programs read differently"),
+    "a dollar in quotes": ('CI_TOKEN="a$b"\n', "programs read differently"),
+    "a backslash": ("CI_TOKEN='a\\b'\n", "programs read differently"),
+    "an open quote": ("CI_TOKEN='ab\n", "programs read differently"),
+    "spaces in quotes": ("CI_TOKEN='a b'\n", "is not a token"),
 }
 
 
@@ -130,7 +130,7 @@ def test_a_variable_that_cannot_be_read_for_sure_is_refused_and_left_alone(
 ) -> None:
     path = tmp_path / ".env"
     path.write_text(text)
-    for work in (open_sink(f"env-file:{path}#CI_TOKEN").probe, lambda: read_ref(f"env-file:{path}#CI_TOKEN")):
+    for work in (open_store(f"env-file:{path}#CI_TOKEN").probe, lambda: read_token(f"env-file:{path}#CI_TOKEN")):
         with pytest.raises(InvalidError, match=words):
             work()
     assert path.read_text() == text
@@ -138,9 +138,9 @@ def test_a_variable_that_cannot_be_read_for_sure_is_refused_and_left_alone(
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=16, max_size=60))
 def test_every_token_that_can_be_written_as_a_variable_is_read_again(token: str) -> None:
-    form = Variable("CI_TOKEN")
+    form = EnvVariable("CI_TOKEN")
     try:
-        text = form.text(Record(current=entry(1).__class__(Secret(token))), None)
+        text = form.format(Record(current=entry(1).__class__(Secret(token))), None)
     except ValueError:
         assert "'" in token or "\\" in token
         return
@@ -151,7 +151,7 @@ def test_every_token_that_can_be_written_as_a_variable_is_read_again(token: str)
 
 def test_a_shell_reads_the_variable_as_it_was_meant(tmp_path: Path) -> None:
     token = 'fake-"token"$HOME;`x`&|<>()*?!#0123'
-    place = open_sink(f"env-file:{tmp_path}/.env#CI_TOKEN")
+    place = open_store(f"env-file:{tmp_path}/.env#CI_TOKEN")
     place.store(entry(1).__class__(Secret(token)), api=API)
     script = f'. {shlex.quote(str(tmp_path))}/.env; printf %s "$CI_TOKEN"'
     told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
@@ -159,15 +159,15 @@ def test_a_shell_reads_the_variable_as_it_was_meant(tmp_path: Path) -> None:
 
 
 def test_a_token_that_no_two_readers_would_take_alike_is_not_stored(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="take differently"):
-        open_sink(f"env-file:{tmp_path}/.env#X").store(entry(1).__class__(Secret("fake-'token'-0123456789")), api=API)
+    with pytest.raises(ValueError, match="read differently"):
+        open_store(f"env-file:{tmp_path}/.env#X").store(entry(1).__class__(Secret("fake-'token'-0123456789")), api=API)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["x", "x#", "#X", "x#1X", "x#A B", "x#A-B"])
 def test_a_variable_of_a_file_needs_both(place: str) -> None:
     with pytest.raises(InvalidError, match="env-file:PATH#NAME"):
-        open_sink(f"env-file:{place}")
+        open_store(f"env-file:{place}")
 
 
 # command:
@@ -182,7 +182,7 @@ def program(folder: Path, text: str) -> str:
 
 def test_a_variable_that_is_empty_in_quotes_holds_no_token_and_takes_one(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text('A=1\nexport T=""\n')
-    place = open_sink(f"env-file:{tmp_path}/.env#T")
+    place = open_store(f"env-file:{tmp_path}/.env#T")
     assert place.probe() is None
     place.store(entry(1), api=API)
     assert (tmp_path / ".env").read_text() == f"A=1\nexport T={NEW}\n"
@@ -190,13 +190,13 @@ def test_a_variable_that_is_empty_in_quotes_holds_no_token_and_takes_one(tmp_pat
 
 def test_a_comment_behind_a_token_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("T=  # filled by the platform\n")
-    with pytest.raises(InvalidError, match="no comment behind it"):
-        open_sink(f"env-file:{tmp_path}/.env#T").probe()
+    with pytest.raises(InvalidError, match="with no comment after it"):
+        open_store(f"env-file:{tmp_path}/.env#T").probe()
 
 
 def test_a_new_variable_ends_its_line_as_the_file_does(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=1\r\nB=2")
-    open_sink(f"env-file:{tmp_path}/.env#T").store(entry(1), api=API)
+    open_store(f"env-file:{tmp_path}/.env#T").store(entry(1), api=API)
     assert (tmp_path / ".env").read_bytes() == f"A=1\r\nB=2\r\nT={NEW}\r\n".encode()
 
 
@@ -204,27 +204,27 @@ TAKES = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 
 
 def test_a_command_gets_the_token_on_its_standard_input_and_is_never_run_to_try_it(tmp_path: Path) -> None:
-    place = open_sink(program(tmp_path, TAKES))
+    place = open_store(program(tmp_path, TAKES))
     assert place.probe() is None
     assert not (tmp_path / "out").exists()
     assert place.store(entry(1), api=API) == ()
     assert (tmp_path / "out").read_text() == f"{NEW}\n"
-    assert (place.keeps, place.record(), place.remove()) == ("nothing", Record(), False)
-    (warning,) = place.keep(Record())
-    assert "works no more" in warning
-    assert place.keep(Record(current=entry(2))) == ()
+    assert (place.readback, place.record(), place.remove()) == ("nothing", Record(), False)
+    (warning,) = place.write_record(Record())
+    assert "no longer works" in warning
+    assert place.write_record(Record(current=entry(2))) == ()
     assert (tmp_path / "out").read_text() == f"{NEW}\n{entry(2).token.reveal()}\n"
 
 
 def test_a_command_prints_a_credential(tmp_path: Path) -> None:
-    assert find_ref(program(tmp_path, f"print('{TOKEN}')")).token == Secret(TOKEN)
+    assert read_credential(program(tmp_path, f"print('{TOKEN}')")).token == Secret(TOKEN)
     words = [sys.executable, "-c", f"print('{TOKEN}')"]
-    assert read_ref(f"command:{shlex.join(words)}") == Secret(TOKEN)
+    assert read_token(f"command:{shlex.join(words)}") == Secret(TOKEN)
 
 
 FAILING = {
-    "an exit code": ("import sys; sys.exit(3)", "ended with 3"),
-    "words": ("import sys; print('a', file=sys.stderr); sys.exit('no such vault')", "ended with 1: no such vault"),
+    "an exit code": ("import sys; sys.exit(3)", "exited with 3"),
+    "words": ("import sys; print('a', file=sys.stderr); sys.exit('no such vault')", "exited with 1: no such vault"),
     "two lines": ("print('a'); print('b')", "printed no token"),
     "nothing": ("", "printed no token"),
 }
@@ -233,29 +233,29 @@ FAILING = {
 @pytest.mark.parametrize(("text", "words"), FAILING.values(), ids=FAILING)
 def test_a_command_that_prints_no_token_is_told(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InvalidError, match=words):
-        read_ref(program(tmp_path, text))
+        read_token(program(tmp_path, text))
 
 
 def test_what_a_failing_command_says_shows_no_token(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="ended with 1: refused «secret»") as caught:
-        open_sink(program(tmp_path, "import sys; sys.exit('refused ' + sys.stdin.read())")).store(entry(1), api=API)
+    with pytest.raises(OSError, match="exited with 1: refused «secret»") as caught:
+        open_store(program(tmp_path, "import sys; sys.exit('refused ' + sys.stdin.read())")).store(entry(1), api=API)
     assert NEW not in str(caught.value)
 
 
 def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_module, "SECONDS", 0.5)
+    monkeypatch.setattr(command_module, "TIMEOUT", 0.5)
     with pytest.raises(OSError, match="did not end"):
-        open_sink(program(tmp_path, "import time; time.sleep(60)")).store(entry(1), api=API)
+        open_store(program(tmp_path, "import time; time.sleep(60)")).store(entry(1), api=API)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="processes have groups there alone")
 def test_a_command_that_does_not_end_takes_what_it_started_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_module, "SECONDS", 0.5)
+    monkeypatch.setattr(command_module, "TIMEOUT", 0.5)
     began = time.monotonic()
     with pytest.raises(OSError, match="did not end"):
-        open_sink(f"command:sh -c '(sleep 2; touch {tmp_path}/late) & wait'").store(entry(1), api=API)
+        open_store(f"command:sh -c '(sleep 2; touch {tmp_path}/late) & wait'").store(entry(1), api=API)
     assert time.monotonic() - began < 1.5
     time.sleep(2.5)
     assert not (tmp_path / "late").exists()
@@ -264,11 +264,11 @@ def test_a_command_that_does_not_end_takes_what_it_started_with_it(
 @pytest.mark.parametrize("place", ["", " ", "'", "[", "[1]", "[]", '["a\\u0000"]', '[""]', "a 'b"])
 def test_what_is_no_command_is_refused(place: str) -> None:
     with pytest.raises(InvalidError):
-        open_sink(f"command:{place}")
+        open_store(f"command:{place}")
 
 
 def test_a_program_that_is_not_there_is_told_before_anything_is_sent() -> None:
-    with pytest.raises(InvalidError, match="no program"):
-        open_sink("command:no-such-program-here x").probe()
+    with pytest.raises(InvalidError, match="command not found"):
+        open_store("command:no-such-program-here x").probe()
     with pytest.raises(InvalidError, match="could not be run: no such file"):
-        read_ref("command:no-such-program-here x")
+        read_token("command:no-such-program-here x")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.stores.lock import alone, turn
+from locoia_pat.stores.lock import lock_file, lock_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def test_threads_write_different_files_of_a_folder_at_once_and_one_file_in_turn(
     inside = threading.Barrier(2, timeout=5)
 
     def write(name: str) -> None:
-        with turn(tmp_path / name):
+        with lock_file(tmp_path / name):
             inside.wait()  # each waits for the other while it has its turn
 
     threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
@@ -35,7 +35,7 @@ def test_threads_write_different_files_of_a_folder_at_once_and_one_file_in_turn(
     order: list[str] = []
 
     def same(number: str) -> None:
-        with turn(tmp_path / "a"):
+        with lock_file(tmp_path / "a"):
             order.append(number)
             time.sleep(0.1)
             order.append(number)
@@ -52,7 +52,7 @@ def test_a_folder_is_let_go_before_more_threads_join_after_a_second(tmp_path: Pa
     order: list[str] = []
 
     def hold(name: str, seconds: float) -> None:
-        with turn(tmp_path / name):
+        with lock_file(tmp_path / name):
             order.append(f"{name} begins")
             time.sleep(seconds)
             order.append(f"{name} ends")
@@ -70,14 +70,14 @@ def test_who_wants_a_folder_alone_waits_for_those_that_share_it(tmp_path: Path) 
     ready = threading.Event()
 
     def hold() -> None:
-        with turn(tmp_path / "a"):
+        with lock_file(tmp_path / "a"):
             ready.set()
             time.sleep(0.3)
 
     first = threading.Thread(target=hold)
     first.start()
     ready.wait(5)
-    with alone(tmp_path):
+    with lock_folder(tmp_path):
         assert time.monotonic() - began >= 0.3
     first.join(10)
 
@@ -90,11 +90,11 @@ NO_LOCKS = (
 WRITER = """
 import sys
 from locoia_pat import Secret
-from locoia_pat.stores import Entry, open_sink
+from locoia_pat.stores import TokenEntry, open_store
 for number in range(5):
-    sink = open_sink(f"env-file:{sys.argv[1]}/.env#T{sys.argv[2]}_{number}")
+    sink = open_store(f"env-file:{sys.argv[1]}/.env#T{sys.argv[2]}_{number}")
     sink.probe()
-    sink.store(Entry(Secret(f"fake-token-{sys.argv[2]}-{number}-0123456789")), api="x")
+    sink.store(TokenEntry(Secret(f"fake-token-{sys.argv[2]}-{number}-0123456789")), api="x")
 """
 
 
@@ -122,7 +122,7 @@ def test_without_locks_one_that_a_killed_process_left_is_broken_once_it_has_been
 ) -> None:
     (tmp_path / ".locoia-pat.lock").touch()
     began = time.monotonic()
-    with alone(tmp_path):
+    with lock_folder(tmp_path):
         assert time.monotonic() - began >= 10
     assert list(tmp_path.iterdir()) == []
 
@@ -133,12 +133,12 @@ def test_without_locks_a_folder_where_others_are_at_work_all_the_time_is_refused
     file.touch()
     later = threading.Timer(1, lambda: os.utime(file, (1, 1)))  # another one has it now
     later.start()
-    with pytest.raises(OSError, match="another process has been writing"), alone(tmp_path):
+    with pytest.raises(OSError, match="another process has been writing"), lock_folder(tmp_path):
         pass
     later.join()
 
 
 @pytest.mark.usefixtures("no_locks")
 def test_without_locks_a_folder_that_is_not_there_is_left_to_what_writes(tmp_path: Path) -> None:
-    with alone(tmp_path / "nowhere"):
+    with lock_folder(tmp_path / "nowhere"):
         assert not (tmp_path / "nowhere").exists()

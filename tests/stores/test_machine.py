@@ -16,7 +16,7 @@ import pytest
 
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores.file import FileStore
 from locoia_pat.stores.record import parse
 from tests.support.store_child import API, RECORD, entry, files
 from tests.support.store_machine import exit_code, mounted, run, without_rights, writer
@@ -168,7 +168,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_record(tmp_path: Path) -> None:
 
 
 def test_a_reader_finds_the_old_record_or_the_new_one_and_nothing_between(tmp_path: Path) -> None:
-    sink = FileSink(str(tmp_path / "t.json"))
+    sink = FileStore(str(tmp_path / "t.json"))
     sink.store(entry(0), api=API)
     seen: list[Record] = []
     stop = threading.Event()
@@ -194,7 +194,7 @@ def test_of_many_writers_the_one_that_stays_was_told_so(tmp_path: Path) -> None:
 
     def store(number: int) -> bool:
         try:
-            FileSink(str(path)).store(entry(number), api=API)
+            FileStore(str(path)).store(entry(number), api=API)
         except OSError:
             return False
         return True
@@ -213,14 +213,14 @@ def test_a_folder_in_which_another_process_writes_for_ever_takes_no_token(tmp_pa
     fcntl.flock(holder, fcntl.LOCK_EX)
     try:
         with pytest.raises(InvalidError, match="another process has been writing"):
-            FileSink(str(tmp_path / "t.json")).probe()
+            FileStore(str(tmp_path / "t.json")).probe()
     finally:
         os.close(holder)
-    assert FileSink(str(tmp_path / "t.json")).probe() is None
+    assert FileStore(str(tmp_path / "t.json")).probe() is None
 
 
 def test_a_token_that_somebody_overwrites_at_once_is_not_called_stored(tmp_path: Path) -> None:
-    sink = FileSink(str(tmp_path / "t.json"))
+    sink = FileStore(str(tmp_path / "t.json"))
     stop = threading.Event()
 
     def overwrite() -> None:
@@ -235,7 +235,7 @@ def test_a_token_that_somebody_overwrites_at_once_is_not_called_stored(tmp_path:
     with ThreadPoolExecutor(1) as other:
         overwriting = other.submit(overwrite)
         try:
-            with pytest.raises(OSError, match="holds something else"):
+            with pytest.raises(OSError, match="does not hold"):
                 store()
         finally:
             stop.set()

@@ -14,8 +14,8 @@ import pytest
 
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores import open_sink, read_ref
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores import open_store, read_token
+from locoia_pat.stores.file import FileStore
 from locoia_pat.stores.record import Record, parse
 from tests.support.store_child import API, RECORD, TOKEN, entry, files
 from tests.support.store_machine import run, without_rights
@@ -32,7 +32,7 @@ def test_what_the_probe_accepts_the_store_takes(tmp_path: Path, part: str) -> No
     if part == "beside":
         record["current"]["note"] = {"token": "x"}
     (tmp_path / "t").write_text(json.dumps(record))
-    sink = FileSink(str(tmp_path / "t"))
+    sink = FileStore(str(tmp_path / "t"))
     try:
         sink.probe()
     except InvalidError:
@@ -44,14 +44,16 @@ def test_a_token_in_a_record_is_a_credential_or_refused(tmp_path: Path) -> None:
     for token in ("", "a b", "x" * 20 + "\r\nEvil: 1", "é" * 20, "\ud800" * 20, "x" * 9000):
         (tmp_path / "t").write_text(json.dumps({"v": 1, "current": {"token": token}}))
         with pytest.raises(InvalidError):
-            read_ref(f"file:{tmp_path}/t")
+            read_token(f"file:{tmp_path}/t")
 
 
 def test_a_folder_that_may_be_written_but_not_read_takes_a_token(tmp_path: Path) -> None:
     folder = tmp_path / "drop"
     folder.mkdir()
     folder.chmod(0o300)
-    script = "from tests.support.store_child import *; s = FileSink(sys.argv[1]); s.probe(); s.store(entry(1), api=API)"
+    script = (
+        "from tests.support.store_child import *; s = FileStore(sys.argv[1]); s.probe(); s.store(entry(1), api=API)"
+    )
     command = [*without_rights(), sys.executable, "-c", script, str(folder / "t")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     folder.chmod(0o700)
@@ -65,7 +67,7 @@ def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
 
 
 def run_limited(path: Path) -> list[str]:
-    code = (f"from locoia_pat.stores import open_sink\ntry: open_sink('file:{path}').probe()\n"
+    code = (f"from locoia_pat.stores import open_store\ntry: open_store('file:{path}').probe()\n"
             "except Exception as e: print(type(e).__name__)")  # fmt: skip
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=3, check=True
@@ -77,10 +79,10 @@ def test_a_probe_and_a_store_of_two_processes_lose_no_token(tmp_path: Path) -> N
     path = tmp_path / "t"
     for _ in range(100):
         path.unlink(missing_ok=True)
-        other = threading.Thread(target=lambda: FileSink(str(path)).probe())
+        other = threading.Thread(target=lambda: FileStore(str(path)).probe())
         other.start()
         try:
-            FileSink(str(path)).store(NEW, api=API)
+            FileStore(str(path)).store(NEW, api=API)
         except OSError:
             continue  # told that it is not stored
         finally:
@@ -92,7 +94,7 @@ def test_a_probe_and_a_store_of_two_processes_lose_no_token(tmp_path: Path) -> N
 @pytest.mark.parametrize("ref", [f"env:{TOKEN}9", "abc123DEF456ghi789jkl:x", "file:x#lpat0123456789abcdefABCDEF"])
 def test_no_error_repeats_what_may_be_a_token(ref: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        read_ref(ref)
+        read_token(ref)
     assert ref.partition(":")[2].partition("#")[2][:12] not in str(caught.value) or "#" not in ref
     assert TOKEN not in str(caught.value)
     assert "abc123DEF456ghi789jkl" not in str(caught.value)
@@ -100,7 +102,7 @@ def test_no_error_repeats_what_may_be_a_token(ref: str) -> None:
 
 def test_a_home_of_nobody_is_invalid() -> None:
     with pytest.raises(InvalidError):
-        open_sink("file:~no-such-user/t.json")
+        open_store("file:~no-such-user/t.json")
 
 
 def test_a_folder_that_went_is_invalid(tmp_path: Path) -> None:
@@ -109,14 +111,14 @@ def test_a_folder_that_went_is_invalid(tmp_path: Path) -> None:
         os.chdir(tmp_path / "gone")
         (tmp_path / "gone").rmdir()
         with pytest.raises(InvalidError):
-            open_sink("file:t.json")
+            open_store("file:t.json")
 
 
 def test_a_probe_does_not_cut_a_file(tmp_path: Path) -> None:
     (tmp_path / "t").write_text(" " * (1 << 20) + "precious")
     before = files(tmp_path)
     with pytest.raises(InvalidError):
-        FileSink(str(tmp_path / "t")).probe()
+        FileStore(str(tmp_path / "t")).probe()
     assert files(tmp_path) == before
 
 
@@ -138,11 +140,11 @@ def test_previous_stays_where_nothing_was_current() -> None:
 
 
 def test_a_long_name_that_is_not_ascii_takes_a_token(tmp_path: Path) -> None:
-    assert FileSink(str(tmp_path / ("é" * 127))).probe() is None
+    assert FileStore(str(tmp_path / ("é" * 127))).probe() is None
 
 
 def stored(path: Path) -> tuple[str, ...]:
-    return FileSink(str(path)).store(NEW, api=API)
+    return FileStore(str(path)).store(NEW, api=API)
 
 
 @pytest.fixture
@@ -183,11 +185,13 @@ def test_git_folder_that_cannot_be_looked_at_does_not_undo_a_store(tmp_path: Pat
 def test_no_standard_input_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InvalidError):
-        read_ref("-")
+        read_token("-")
 
 
 def test_standard_input_that_is_no_text_is_invalid() -> None:
-    code = "from locoia_pat.stores import read_ref\ntry: read_ref('-')\nexcept Exception as e: print(type(e).__name__)"
+    code = (
+        "from locoia_pat.stores import read_token\ntry: read_token('-')\nexcept Exception as e: print(type(e).__name__)"
+    )
     done = subprocess.run([sys.executable, "-c", code], input=b"\xff\xfe\n", capture_output=True, check=True,
                           env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})  # fmt: skip
     assert done.stdout == b"InvalidError\n"

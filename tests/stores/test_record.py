@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores import Entry
+from locoia_pat.stores import TokenEntry
 from locoia_pat.stores.record import Record, parse
 
 TOKEN = "fake-minted-token-0123456789abcdef"
@@ -22,7 +22,7 @@ plain: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts.filter("token".__ne__), inner, max_size=3),
     max_leaves=8,
 )
-entries = st.builds(Entry, tokens, st.dictionaries(texts.filter("token".__ne__), plain, max_size=4))
+entries = st.builds(TokenEntry, tokens, st.dictionaries(texts.filter("token".__ne__), plain, max_size=4))
 some = st.none() | entries
 records = st.builds(Record, st.none() | texts, st.none() | texts, some, some, some)
 
@@ -33,12 +33,14 @@ def test_a_record_written_and_read_again_is_equal(record: Record) -> None:
 
 
 @given(records, entries, texts, st.booleans())
-def test_promotion_changes_current_api_and_previous_alone(record: Record, entry: Entry, api: str, same: bool) -> None:
-    dead = record.current.id if same and record.current else "another row"
-    promoted = record.promote(entry, api=api, dead=dead)
+def test_promotion_changes_current_api_and_previous_alone(
+    record: Record, entry: TokenEntry, api: str, same: bool
+) -> None:
+    replaced_id = record.current.id if same and record.current else "another row"
+    promoted = record.promote(entry, api=api, replaced_id=replaced_id)
     assert (promoted.api, promoted.current) == (api, entry)
     assert (promoted.name, promoted.pending) == (record.name, record.pending)
-    dies = record.current is None or (dead is not None and record.current.id == dead)
+    dies = record.current is None or (replaced_id is not None and record.current.id == replaced_id)
     assert promoted.previous == (record.previous if dies else record.current)
 
 
@@ -52,7 +54,7 @@ def test_a_record_shows_no_token(record: Record) -> None:
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7A), min_size=1), st.sampled_from(["", "\n", "\r\n"]))
 def test_a_bare_line_is_a_current_token(token: str, end: str) -> None:
     assume(not token.startswith(("{", "[", '"')) and token not in ("null", "true", "false"))
-    assert parse(Secret(token + end)) == Record(current=Entry(Secret(token)))
+    assert parse(Secret(token + end)) == Record(current=TokenEntry(Secret(token)))
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \r\n\t "])
@@ -69,15 +71,15 @@ NO_RECORDS = {
     "cut JSON": (json.dumps({"v": 1, "current": {"token": TOKEN}})[:-1], "neither"),
     "too deep": ("[" * 100_000, "neither"),
     "a list of records": (json.dumps([{"v": 1, "current": {"token": TOKEN}}]), "neither"),
-    "no version": (json.dumps({"current": {"token": TOKEN}}), "no token record of version 1"),
-    "version 2": (json.dumps({"v": 2, "current": {"token": TOKEN}}), "no token record of version 1"),
-    "version as text": (json.dumps({"v": "1", "current": {"token": TOKEN}}), "no token record of version 1"),
-    "entry as text": (json.dumps({"v": 1, "previous": TOKEN}), "entries"),
-    "entry as list": (json.dumps({"v": 1, "pending": [TOKEN]}), "entries"),
-    "entry as number": (json.dumps({"v": 1, "current": 0}), "entries"),
-    "no token": (json.dumps({"v": 1, "current": {"id": TOKEN}}), "entries"),
-    "token as number": (json.dumps({"v": 1, "current": {"token": 1234567890123456}}), "entries"),
-    "token null": (json.dumps({"v": 1, "current": {"token": None}}), "entries"),
+    "no version": (json.dumps({"current": {"token": TOKEN}}), "not a token record of version 1"),
+    "version 2": (json.dumps({"v": 2, "current": {"token": TOKEN}}), "not a token record of version 1"),
+    "version as text": (json.dumps({"v": "1", "current": {"token": TOKEN}}), "not a token record of version 1"),
+    "entry as text": (json.dumps({"v": 1, "previous": TOKEN}), "an entry of it"),
+    "entry as list": (json.dumps({"v": 1, "pending": [TOKEN]}), "an entry of it"),
+    "entry as number": (json.dumps({"v": 1, "current": 0}), "an entry of it"),
+    "no token": (json.dumps({"v": 1, "current": {"id": TOKEN}}), "an entry of it"),
+    "token as number": (json.dumps({"v": 1, "current": {"token": 1234567890123456}}), "an entry of it"),
+    "token null": (json.dumps({"v": 1, "current": {"token": None}}), "an entry of it"),
 }
 
 
@@ -94,6 +96,6 @@ def test_what_an_entry_keeps_beside_its_token_comes_back() -> None:
     text = json.dumps({"v": 1, "name": "ci", "current": {"id": "7", "token": TOKEN, "yours": {"team": ["a"]}}})
     record = parse(Secret(text))
     assert record.name == "ci"
-    assert record.current == Entry(Secret(TOKEN), {"id": "7", "yours": {"team": ["a"]}})
+    assert record.current == TokenEntry(Secret(TOKEN), {"id": "7", "yours": {"team": ["a"]}})
     assert record.current is not None
     assert record.current.id == "7"

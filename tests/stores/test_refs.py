@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import Secret, Variables
-from locoia_pat.stores import open_sink, read_ref
+from locoia_pat.stores import open_store, read_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,27 +21,27 @@ TOKEN = "fake-minted-token-0123456789abcdef"
 visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=80)
 
 NO_PLACES = {
-    "nothing": ("", "this names no place"),
-    "a bare token": (TOKEN, "this names no place"),
-    "a path": ("/home/me/token.json", "this names no place"),
-    "a place alone": (":place", "this names no place"),
-    "a near scheme": ("fil:t.json", '"fil" is no kind of place; did you mean file?'),
-    "another near scheme": ("envs:NAME", '"envs" is no kind of place; did you mean env?'),
-    "another scheme": ("s3:bucket", '"s3" is no kind of place'),
-    "another case": ("FILE:t.json", '"FILE" is no kind of place; did you mean file?'),
-    "standard input and more": ("-:x", "this names no place"),
-    "an unknown key": ("file:t.json#newest", '"newest" is no part of a token file'),
-    "an empty key": ("file:t.json#", '"" is no part of a token file'),
-    "a key alone": ("file:#current", '"current" is no part of a token file'),
+    "nothing": ("", "not a valid token store reference"),
+    "a bare token": (TOKEN, "not a valid token store reference"),
+    "a path": ("/home/me/token.json", "not a valid token store reference"),
+    "a place alone": (":place", "not a valid token store reference"),
+    "a near scheme": ("fil:t.json", 'unknown kind of token store: "fil"; did you mean file?'),
+    "another near scheme": ("envs:NAME", 'unknown kind of token store: "envs"; did you mean env?'),
+    "another scheme": ("s3:bucket", 'unknown kind of token store: "s3"'),
+    "another case": ("FILE:t.json", 'unknown kind of token store: "FILE"; did you mean file?'),
+    "standard input and more": ("-:x", "not a valid token store reference"),
+    "an unknown key": ("file:t.json#newest", 'a token record has no entry "newest"'),
+    "an empty key": ("file:t.json#", 'a token record has no entry ""'),
+    "a key alone": ("file:#current", 'a token record has no entry "current"'),
 }
 
 
 @pytest.mark.parametrize(("ref", "words"), NO_PLACES.values(), ids=NO_PLACES)
 def test_what_names_no_place_is_refused_with_the_input_at_fault_and_a_hint(ref: str, words: str) -> None:
     with pytest.raises(InvalidError) as opened:
-        open_sink(ref)
+        open_store(ref)
     with pytest.raises(InvalidError) as read:
-        read_ref(ref, field="auth_token")
+        read_token(ref, field="auth_token")
     assert (opened.value.problem.field, read.value.problem.field) == ("token_to", "auth_token")
     for problem in (opened.value.problem, read.value.problem):
         assert problem.message == words
@@ -51,48 +51,48 @@ def test_what_names_no_place_is_refused_with_the_input_at_fault_and_a_hint(ref: 
 def test_a_token_given_in_place_of_a_ref_is_not_repeated() -> None:
     for ref in (TOKEN, f"lpat_{TOKEN}", f"{TOKEN}:", f"Bearer {TOKEN}", f"{TOKEN}:{TOKEN}"):
         with pytest.raises(InvalidError) as caught:
-            read_ref(ref)
+            read_token(ref)
         assert TOKEN[:8] not in str(caught.value)
 
 
 @pytest.mark.parametrize(("ref", "what"), [("env:NAME", "the environment"), ("-", "standard input")])
 def test_a_place_for_reading_keeps_no_token(ref: str, what: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        open_sink(ref)
-    assert caught.value.problem.message == f"{what} can be read, but keeps no token"
+        open_store(ref)
+    assert caught.value.problem.message == f"{what} is read-only"
     assert (caught.value.problem.field, "file:" in str(caught.value.problem.hint)) == ("token_to", True)
 
 
 def test_a_path_with_a_mark_of_its_own_is_named_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "a#b").write_text(TOKEN)
-    assert read_ref(f"file:{tmp_path}/a#b#current") == Secret(TOKEN)
+    assert read_token(f"file:{tmp_path}/a#b#current") == Secret(TOKEN)
 
 
 def test_a_variable_is_read_from_the_environment_given_or_else_the_real_one() -> None:
     os.environ["A_TOKEN"] = TOKEN
-    assert read_ref("env:A_TOKEN") == Secret(TOKEN)
-    assert read_ref("env:A_TOKEN", environ=Variables({"A_TOKEN": f"{TOKEN}-2"})) == Secret(f"{TOKEN}-2")
+    assert read_token("env:A_TOKEN") == Secret(TOKEN)
+    assert read_token("env:A_TOKEN", environ=Variables({"A_TOKEN": f"{TOKEN}-2"})) == Secret(f"{TOKEN}-2")
     assert os.environ["A_TOKEN"] == TOKEN
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:
     os.environ["A_TOKEN"] = TOKEN
     with pytest.raises(InvalidError) as caught:
-        read_ref("env:A_TOKEN", environ=Variables({}), field="auth")
+        read_token("env:A_TOKEN", environ=Variables({}), field="auth")
     assert (caught.value.problem.field, caught.value.problem.message) == ("auth", 'the variable "A_TOKEN" is not set')
 
 
 def test_one_line_of_standard_input_is_read_and_the_rest_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = io.StringIO(f"{TOKEN}\nyes\n")
     monkeypatch.setattr("sys.stdin", lines)
-    assert read_ref("-") == Secret(TOKEN)
+    assert read_token("-") == Secret(TOKEN)
     assert lines.read() == "yes\n"
 
 
 @given(visible, st.sampled_from(["", "\n", "\r\n", "\n\n"]))
 def test_a_credential_is_read_without_the_line_break_at_its_end(token: str, end: str) -> None:
-    assert read_ref("-", stdin=lambda: token + end) == Secret(token)
-    assert read_ref("env:A", environ=Variables({"A": token + end})) == Secret(token)
+    assert read_token("-", stdin=lambda: token + end) == Secret(token)
+    assert read_token("env:A", environ=Variables({"A": token + end})) == Secret(token)
 
 
 NO_CREDENTIALS = {
@@ -112,7 +112,7 @@ NO_CREDENTIALS = {
 def test_what_is_no_credential_is_refused_and_not_repeated(text: str) -> None:
     for ref, where in (("env:A", 'the variable "A"'), ("-", "standard input")):
         with pytest.raises(InvalidError) as caught:
-            read_ref(ref, environ=Variables({"A": text}), stdin=lambda: text, field="auth")
+            read_token(ref, environ=Variables({"A": text}), stdin=lambda: text, field="auth")
         assert caught.value.problem.message == f"{where} holds no credential"
         assert caught.value.problem.field == "auth"
         assert caught.value.problem.hint

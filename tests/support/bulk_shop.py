@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions.sandbox.fault import Fault
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,7 +77,7 @@ class Shop:
 
     def holds(self, name: str) -> str:
         """The row of the token that stands at the place of that name, and works."""
-        current = FileSink(f"out/{name}.json").record().current
+        current = FileStore(f"out/{name}.json").record().current
         assert current is not None
         row = self.store.authenticate(current.token)
         assert row is not None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locoia_pat import Result
-    from locoia_pat.stores import Entry, Sink
+    from locoia_pat.stores import TokenEntry, TokenStore
 
 CREATE: dict[str, Any] = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
 WORDS = ("expiration=30", "scopes=automation:view", "note=CI")
@@ -109,15 +109,15 @@ class FailingPlace(Place):
 
     ref = "failing:place#current"
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
         value = entry.token.reveal()
-        raise ValueError(f"cannot write {value} or {base64_of(value)} of {api}, {dead}")
+        raise ValueError(f"cannot write {value} or {base64_of(value)} of {api}, {replaced_id}")
 
 
 class InterruptedPlace(FailingPlace):
     """A place in which somebody presses Ctrl-C."""
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # a Sink's
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # a TokenStore's
         raise KeyboardInterrupt
 
 
@@ -129,7 +129,7 @@ class Case:
     scripts: Callable[[Canaries], list[Any]]
     action: str = "create_pat"
     inputs: dict[str, Any] = field(default_factory=CREATE.copy)
-    places: tuple[Sink, ...] = ()
+    places: tuple[TokenStore, ...] = ()
 
 
 _REFUSED, _UNKNOWN, _NOT_DONE = Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_DONE

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores import Entry
-from locoia_pat.stores.file import FileSink
+from locoia_pat.stores import TokenEntry
+from locoia_pat.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,9 @@ RECORD = json.dumps({"v": 1, "current": {"id": "0", "token": TOKEN}})
 _SMALL = 40
 
 
-def entry(number: int) -> Entry:
+def entry(number: int) -> TokenEntry:
     """The token *number*, whose row has that id."""
-    return Entry(Secret(f"{TOKEN}-{number}"), {"id": str(number), "expiration": None, "scopes": ["embed"]})
+    return TokenEntry(Secret(f"{TOKEN}-{number}"), {"id": str(number), "expiration": None, "scopes": ["embed"]})
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -47,7 +47,7 @@ def _digest(path: Path) -> str:
 
 
 def _perform(path: Path, operation: str) -> None:
-    sink = FileSink(str(path))
+    sink = FileStore(str(path))
     match operation:
         case "put":
             path.write_text(RECORD)

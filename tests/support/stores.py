@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from locoia_pat.stores import Entry, Keeps
+    from locoia_pat.stores import Readback, TokenEntry
 
 
 class Place:
     """It proves good, and can do nothing more."""
 
     ref = "a:place#current"
-    keeps: Keeps = "record"
+    readback: Readback = "record"
 
-    def probe(self) -> Entry | None:
+    def probe(self) -> TokenEntry | None:
         return None
 
     def read(self) -> Any:
         raise NotImplementedError
 
-    def store(self, entry: Entry, *, api: str, dead: str | None = None) -> tuple[str, ...]:
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
         raise NotImplementedError
 
     def record(self) -> Any:
         raise NotImplementedError
 
-    def keep(self, record: Any) -> tuple[str, ...]:
+    def write_record(self, record: Any) -> tuple[str, ...]:
         raise NotImplementedError
 
     def remove(self) -> bool:

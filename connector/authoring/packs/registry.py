@@ -22,6 +22,7 @@ from locoia_pat.authoring.packs.manifest import Manifest, checksum
 from locoia_pat.authoring.packs.packs_folder import FOLDER_VARIABLE, LOCK_FILE, packs_folder
 from locoia_pat.authoring.packs.permissions import Permission, compare_permissions, permissions
 from locoia_pat.authoring.semver import Version
+from locoia_pat.files import sync_folder, write_atomic
 from locoia_pat.messages import describe_value, join_names
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.spec.load import SpecFolder
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from locoia_pat.authoring.packs.pack import Pack
 
 _OWN_NAMES = re.compile(
-    r"\.staged-[0-9a-f]{16}|lock\.json\.[0-9a-f]{16}"
+    r"\.staged-[0-9a-f]{16}"
     r"|[a-z][a-z0-9_]{0,63}-[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}-[0-9a-f]{16}"
 )
 """Names that only this module gives to files and folders."""
@@ -234,11 +235,11 @@ class Packs:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other processes from changing the folder."""
-        from locoia_pat.stores.lock import alone  # noqa: PLC0415  # only a change needs it
+        from locoia_pat.stores.lock import lock_folder  # noqa: PLC0415  # only a change needs it
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with alone(self.folder):
+            with lock_folder(self.folder):
                 yield
         except OSError as error:
             reason = error.strerror or str(error)
@@ -257,18 +258,12 @@ class Packs:
                 _write_new(staged / name, data)
             _delete(path)  # if it exists, it is not what was accepted
             staged.rename(path)
-            _sync(self.folder)
+            sync_folder(self.folder)
         finally:
             _delete(staged)
 
     def _write_lock(self, lock: LockFile) -> None:
-        temporary = self.folder / f"{LOCK_FILE}.{secrets.token_hex(8)}"
-        try:
-            _write_new(temporary, lock.text().encode())
-            temporary.replace(self.folder / LOCK_FILE)
-            _sync(self.folder)
-        finally:
-            _delete(temporary)
+        write_atomic(self.folder / LOCK_FILE, lock.text().encode(), mode=0o644)
 
     def _remove_leftovers(self, lock: LockFile) -> None:
         """Remove the files of killed processes and of versions that are no longer installed."""
@@ -320,12 +315,6 @@ def _write_new(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    from locoia_pat.stores.file import sync  # noqa: PLC0415  # only a change needs it
-
-    sync(folder)
 
 
 def _delete(path: Path) -> None:

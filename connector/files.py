@@ -1,0 +1,70 @@
+"""Files of the user: atomic writes, and the folders for state, data and configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write *data* to *path*, so that a reader finds the old content or the new, and never a part of it.
+
+    The new file has its *mode* from birth, is flushed to the disk, and takes the place of the old one by one rename.
+    It keeps the owner of the old file, and its mode where that is stricter. A symbolic link is replaced, not followed.
+
+    Raises:
+        OSError: the file was not written; the old content is intact. ``PermissionError`` if the old owner would lose
+            access, which only that owner and root may change.
+
+    """
+    replaced = path.stat() if path.exists() else None
+    # One name for each file, so that what a killed process left behind is removed by the next write.
+    name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    temporary = path.parent / f".locoia-pat-{name}.tmp"
+    try:
+        with open(_create(temporary, mode), "wb") as file:  # a descriptor is not a path
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replaced is not None:
+            _take_over(temporary, replaced, mode)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush renames in *folder* to the disk."""
+    with contextlib.suppress(PermissionError):  # a folder that may be written but not listed; any folder on Windows
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _create(file: Path, mode: int) -> int:
+    """Create *file*, in place of one that a killed process left behind."""
+    try:
+        return os.open(file, _CREATE, mode)
+    except FileExistsError:
+        file.unlink(missing_ok=True)
+        return os.open(file, _CREATE, mode)
+
+
+def _take_over(file: Path, replaced: os.stat_result, mode: int) -> None:
+    """Give *file* the owner of the file it replaces, and a stricter mode if that had one."""
+    if file.stat().st_uid != replaced.st_uid:
+        os.chown(file, replaced.st_uid, replaced.st_gid)
+    file.chmod(mode & stat.S_IMODE(replaced.st_mode))

@@ -1,0 +1,198 @@
+"""References of token stores: parsing them, opening the store, and reading a credential.
+
+``env:NAME`` and ``-`` (standard input) can be read but store no token.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.built_in import PLATFORM_STORES
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import invalid
+from locoia_pat.secrets.secret import Secret, Variables, credential
+from locoia_pat.stores.record import Credential, Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locoia_pat.stores.store import TokenStore
+
+_READABLE = ("file", "text", "env-file", "keyring")
+"""Schemes of stores from which a stored token can be read again."""
+_FORMS = ("file:PATH", "text:PATH", "env-file:PATH#NAME", "keyring:SERVICE/NAME", "command:ARGV")
+_KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
+_READ_ONLY = {"-": "standard input", "env": "the environment"}
+
+
+def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | None = None) -> TokenStore:
+    """Return the token store that *ref* names.
+
+    Args:
+        ref: the reference.
+        field: the input that errors name.
+        by: returns the connector that writes stores of the platform itself, such as ``connector-auth:``.
+
+    Raises:
+        InvalidError: *ref* is malformed, or names something that cannot store a token.
+
+    """
+    scheme, place = _split(ref, field=field)
+    match scheme:  # imported here: a run loads only the stores it uses
+        case "file":
+            from locoia_pat.stores.file import FileStore  # noqa: PLC0415
+
+            return FileStore(*_split_key(place, field=field), field=field)
+        case "text":
+            from locoia_pat.stores.file import TextFileStore  # noqa: PLC0415
+
+            return TextFileStore(place, field=field)
+        case "env-file":
+            from locoia_pat.stores.file import EnvFileStore  # noqa: PLC0415
+
+            return EnvFileStore(place, field=field)
+        case "keyring":
+            from locoia_pat.stores.keyring import KeyringStore  # noqa: PLC0415
+
+            return KeyringStore(*_split_key(place, field=field), field=field)
+        case "command":
+            from locoia_pat.stores.command import CommandStore  # noqa: PLC0415
+
+            return CommandStore(place, field=field)
+        case _ if scheme in PLATFORM_STORES and by is not None:
+            store: TokenStore = resolve_name(PLATFORM_STORES[scheme])(place, by, field=field)
+            return store
+    if scheme in PLATFORM_STORES:
+        problem = f"{scheme}: can only be written, by an action"
+    else:
+        problem = f"{_READ_ONLY[scheme]} is read-only"
+    raise invalid(
+        problem,
+        field=field,
+        hint="Name a file (file:token.json) or an entry of the keyring (keyring:SERVICE/NAME).",
+    )
+
+
+def read_token(
+    ref: str,
+    *,
+    environ: Variables | None = None,
+    stdin: Callable[[], str] | None = None,
+    field: str = "auth",
+) -> Secret:
+    """Return the token at *ref*; see :func:`read_credential`."""
+    return read_credential(ref, environ=environ, stdin=stdin, field=field).token
+
+
+def read_credential(
+    ref: str,
+    *,
+    environ: Variables | None = None,
+    stdin: Callable[[], str] | None = None,
+    field: str = "auth",
+) -> Credential:
+    """Return the credential at *ref*.
+
+    Args:
+        ref: the reference of a store, ``env:NAME`` or ``-``.
+        environ: the variables for ``env:``; the process environment by default.
+        stdin: returns the line for ``-``; standard input by default.
+        field: the input that errors name.
+
+    Raises:
+        InvalidError: nothing is stored there, or it is not a credential. The error repeats nothing of it.
+
+    """
+    scheme, place = _split(ref, field=field)
+    if scheme not in _READ_ONLY:
+        return open_store(ref, field=field).read()
+    if scheme == "env":
+        variables = environ or Variables(os.environ)
+        if place not in variables:
+            raise invalid(f"the variable {describe_value(place)} is not set", field=field)
+        return _credential(variables[place], f"the variable {describe_value(place)}", field)
+    return _credential(_read_line(stdin), "standard input", field)
+
+
+def is_readable(ref: str) -> bool:
+    """Return whether *ref* names a store from which a stored token can be read again."""
+    return ref.partition(":")[0] in _READABLE
+
+
+def canonical_location(ref: str) -> str:
+    """Return what the store *ref*, an absolute reference, writes to: two tokens must not share it.
+
+    A file is one location as a record and as a bare token, and along every path through linked folders. A store of the
+    platform is one location with and without ``#bearer``.
+    """
+    scheme, _, place = ref.partition(":")
+    path, _, word = place.rpartition("#")
+    match scheme:
+        case "file":
+            return f"file:{_resolve_folder(path)}"
+        case "text":
+            return f"file:{_resolve_folder(place)}"
+        case "env-file":
+            return f"env-file:{_resolve_folder(path)}#{word}"
+        case _ if scheme in PLATFORM_STORES:
+            return ref.partition("#")[0]
+    return ref
+
+
+def _resolve_folder(path: str) -> str:
+    """Return *path* with links in its folders resolved; the file itself is never followed."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118  # strings: called for each of a million items
+
+
+def _read_line(read: Callable[[], str] | None) -> Secret:
+    try:
+        return Secret(read() if read else sys.stdin.readline() if sys.stdin else "")
+    except UnicodeDecodeError:
+        return Secret("")
+
+
+def _credential(text: Secret, source: str, field: str) -> Credential:
+    token = credential(text)
+    if token is not None:
+        return Credential(token)
+    raise invalid(
+        f"{source} holds no credential",
+        field=field,
+        hint="A credential is printable ASCII without spaces, and without the word Bearer.",
+    )
+
+
+def _split(ref: str, *, field: str) -> tuple[str, str]:
+    """Return the scheme and the place of *ref*."""
+    if ref == "-":
+        return "-", ""
+    scheme, colon, place = ref.partition(":")
+    schemes = (*_READABLE, "command", *PLATFORM_STORES, "env")
+    if colon and place and scheme in schemes:
+        return scheme, place
+    looks_like_scheme = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
+    raise invalid(
+        f"unknown kind of token store: {describe_value(scheme)}{did_you_mean(scheme, schemes)}"
+        if looks_like_scheme
+        else "not a valid token store reference",
+        field=field,
+        hint=f"Use {', '.join(_FORMS)}, {', '.join(f'{name}:ID' for name in PLATFORM_STORES)}, env:NAME or - "
+        "(standard input). A token itself is never an argument.",
+    )
+
+
+def _split_key(place: str, *, field: str) -> tuple[str, Key]:
+    path, mark, key = place.rpartition("#")
+    if not mark:
+        return place, "current"
+    if key not in _KEYS or not path:
+        raise invalid(
+            f"a token record has no entry {describe_value(key)}",
+            field=field,
+            hint="Its entries are #current, #previous and #pending.",
+        )
+    return path, _KEYS[key]
