@@ -166,9 +166,9 @@ class Located(Model):
 
     _document: Document = PrivateAttr()
 
-    @property
+    @cached_property
     def document(self) -> Document:
-        """Where everything stands."""
+        """The YAML document, which knows the line and column of each part."""
         return self._document
 
 

@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.request.template import dialect
-from locoia_pat.request.template.source import Path, TemplateError, Use, jinja, parts_of, uses_of
+from locoia_pat.request.template.source import Path, TemplateError, Use, jinja, parse
 from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class _Builder:
         if len(self._errors) >= MAX_ERRORS:
             return []
         try:
-            parts = parts_of(source, self._names, at)
+            parts, uses = parse(source, self._names, at)
         except TemplateError as error:
             self._errors.append(error)
             return []
@@ -149,7 +149,7 @@ class _Builder:
         self._nodes += sum(1 for part in parts for _ in part.find_all(nodes.Node))
         if self._nodes > MAX_NODES:
             raise TemplateError("yaml-limit", f"templates have at most {MAX_NODES} names, values and operations", at)
-        self._uses += uses_of(parts, at)
+        self._uses += uses
         for part in parts:
             for node in (part, *part.find_all(nodes.Concat)):
                 if isinstance(node, nodes.Concat):  # "~" follows the rules of text, as "{{ a }}{{ b }}" does

@@ -54,8 +54,8 @@ class Use:
     """``alone`` keeps its type, ``among text`` becomes text, ``inside`` is part of a larger expression."""
 
 
-def parts_of(source: str, names: Collection[str], path: Path) -> list[nodes.Expr]:
-    """The texts and expressions of *source*, in order.
+def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.Expr], list[Use]]:
+    """Return the constant strings and expressions of *source*, in order, and the names that they use.
 
     Raises:
         TemplateError: the first mistake in it.
@@ -77,16 +77,13 @@ def parts_of(source: str, names: Collection[str], path: Path) -> list[nodes.Expr
         raise TemplateError("template-syntax", f"this is no template: {error.message}", path, error.lineno) from None
     except RecursionError:
         raise TemplateError("yaml-limit", "this template is nested too deeply", path) from None
-    return parts
-
-
-def uses_of(parts: list[nodes.Expr], path: Path) -> Iterator[Use]:
-    """The names that checked *parts* use."""
+    uses: list[Use] = []
     for part in parts:
         if isinstance(part, nodes.Name):
-            yield Use(part.name, path, part.lineno, "alone" if len(parts) == 1 else "among text")
+            uses.append(Use(part.name, path, part.lineno, "alone" if len(parts) == 1 else "among text"))
         else:
-            yield from (Use(name.name, path, name.lineno, "inside") for name in part.find_all(nodes.Name))
+            uses += [Use(name.name, path, name.lineno, "inside") for name in part.find_all(nodes.Name)]
+    return parts, uses
 
 
 def _expressions(source: str, path: Path) -> Iterator[nodes.Expr]:
