@@ -1,4 +1,4 @@
-"""Makes faults happen: what stands between the server's connection and the app."""
+"""The middleware that makes faults happen."""
 
 from __future__ import annotations
 
@@ -12,129 +12,128 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from locoia_pat.actions.sandbox.endpoint import authenticated
+from locoia_pat.actions.sandbox.endpoints import authenticate
 from locoia_pat.actions.sandbox.fault_api import PREFIX
-from locoia_pat.actions.sandbox.responses import Refusal, page, refused
+from locoia_pat.actions.sandbox.responses import ApiError, error_response, html_page
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from locoia_pat.actions.sandbox.behaviour import Behaviour
-    from locoia_pat.actions.sandbox.fault import Fault
-    from locoia_pat.actions.sandbox.fault_script import Faults
-    from locoia_pat.actions.sandbox.token_store import Store
+    from locoia_pat.actions.sandbox.faults import Fault, Faults
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
 CONNECTION = "locoia_pat.connection"
-"""The ASGI extension by which the server lets a connection be closed: ASGI itself has no way to answer nothing."""
+"""The ASGI extension that lets the app close a connection: ASGI itself has no way to send no response."""
 
 
-class Injector:
-    """The *app*, with faults."""
+class FaultMiddleware:
+    """Serves requests with *app*, and spoils those that a fault matches."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, store: Store, behaviour: Behaviour) -> None:
+    def __init__(self, app: ASGIApp, faults: Faults, store: SandboxStore, behaviour: Behaviour) -> None:
         self._app = app
         self._faults = faults
         self._store = store
         self._behaviour = behaviour
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, with the fault that waits for it."""
-        mine = scope["type"] == "http" and not scope["path"].startswith(PREFIX)
-        fault = self._faults.take(scope["method"], scope["path"]) if mine else None
+        """Serve one request, with the fault that matches it."""
+        affected = scope["type"] == "http" and not scope["path"].startswith(PREFIX)
+        fault = self._faults.take(scope["method"], scope["path"]) if affected else None
         if fault is None:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
         try:
-            await request.body()  # whole, before anything goes wrong
+            await request.body()  # read it whole before the fault happens
         except ClientDisconnect:
             return
-        await self._happen(fault, request, send)
+        await self._apply(fault, request, send)
 
-    async def _happen(self, fault: Fault, request: Request, send: Send) -> None:
+    async def _apply(self, fault: Fault, request: Request, send: Send) -> None:
         match fault.fault:
             case "dropped":
-                await _hang_up(request)
+                await _disconnect(request)
             case "lost":
-                await self._done(request)
-                await _hang_up(request)
+                await self._perform(request)
+                await _disconnect(request)
             case "late" | "late_at_commit":
-                await self._late(fault, request)
+                await self._perform_late(fault, request)
             case "cut":
-                start, body = await self._done(request)
+                start, body = await self._perform(request)
                 await send(start)
                 await send({**body, "body": body["body"][: len(body["body"]) // 2], "more_body": True})
-                await _hang_up(request)
+                await _disconnect(request)
             case "slow":
-                start, body = await self._done(request)
+                start, body = await self._perform(request)
                 await asyncio.sleep(fault.seconds or 0)
                 await send(start)
                 await send(body)
             case "no_token":
-                start, body = await self._done(request)
+                start, body = await self._perform(request)
                 await _without_token(start, body)(request.scope, request.receive, send)
             case _:
                 if fault.commit:
-                    await self._done(request)
-                await _instead(fault, self._behaviour)(request.scope, request.receive, send)
+                    await self._perform(request)
+                await _replacement(fault, self._behaviour)(request.scope, request.receive, send)
 
-    async def _done(self, request: Request) -> tuple[Message, Message]:
-        """Do what is asked; the answer's start and its body."""
+    async def _perform(self, request: Request) -> tuple[Message, Message]:
+        """Pass the request to the app; return the start and the body of its response."""
         body = await request.body()
-        answer: list[Message] = []
+        messages: list[Message] = []
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:
-            answer.append(message)
+            messages.append(message)
 
         await self._app(request.scope, receive, send)
-        start, *bodies = answer
+        start, *bodies = messages
         return start, {"type": "http.response.body", "body": b"".join(part["body"] for part in bodies)}
 
-    async def _late(self, fault: Fault, request: Request) -> None:
-        welcome = fault.fault == "late_at_commit" or await self._authorised(request)
-        await _hang_up(request)
-        if welcome:
+    async def _perform_late(self, fault: Fault, request: Request) -> None:
+        accepted = fault.fault == "late_at_commit" or await self._is_authenticated(request)
+        await _disconnect(request)
+        if accepted:
             await asyncio.sleep(fault.seconds or 0)
-            await self._done(request)
+            await self._perform(request)
 
-    async def _authorised(self, request: Request) -> bool:
-        """Whether the caller's token is live now; then it stays so for this request, whatever happens to it."""
+    async def _is_authenticated(self, request: Request) -> bool:
+        """Whether the caller's token is live now; the request then keeps its caller, even if the token is revoked."""
         try:
-            await run_in_threadpool(authenticated, self._store, self._behaviour, request)
-        except Refusal:
+            await run_in_threadpool(authenticate, self._store, self._behaviour, request)
+        except ApiError:
             return False
         return True
 
 
-async def _hang_up(request: Request) -> None:
-    """Close the connection, and wait until the server knows: it then asks for no answer, and logs nothing."""
+async def _disconnect(request: Request) -> None:
+    """Close the connection, and wait until the server has noticed: else it expects a response, and logs an error."""
     request.scope["extensions"][CONNECTION].close()
-    await request.receive()  # the body has been read, so what comes is the end
+    await request.receive()  # the body has been read, so the next message is the disconnect
 
 
 def _without_token(start: Message, body: Message) -> Response:
-    shown: Any = json.loads(body["body"] or b"null")
-    if isinstance(shown, dict):
-        shown.pop("token", None)
-    return JSONResponse(shown, start["status"])
+    content: Any = json.loads(body["body"] or b"null")
+    if isinstance(content, dict):
+        content.pop("token", None)
+    return JSONResponse(content, start["status"])
 
 
-def _instead(fault: Fault, behaviour: Behaviour) -> Response:
-    """What is answered in place of the API's own answer."""
+def _replacement(fault: Fault, behaviour: Behaviour) -> Response:
+    """Return the response that is sent instead of the API's."""
     status = fault.status or 200
-    message = "a fault that was asked for"
+    message = "a requested fault"
     match fault.fault:
         case "redirect":
             return RedirectResponse(fault.location or "/", status)
         case "html":
-            return page(status, message)
+            return html_page(status, message)
         case "error_in_200":
-            return JSONResponse(Refusal(status, "biz_logic", message).envelope, 200)
+            return JSONResponse(ApiError(status, "biz_logic", message).envelope, 200)
         case _:
-            return refused(Refusal(status, "fault", message), behaviour, _retry_after(fault))
+            return error_response(ApiError(status, "fault", message), behaviour, _retry_after(fault))
 
 
 def _retry_after(fault: Fault) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What answers look like, as the switches say: errors, lists, times."""
+"""The shape of responses, as the switches set it: errors, lists, times."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _EAST = dt.timezone(dt.timedelta(hours=2))
 
 
-class Refusal(Exception):  # noqa: N818  # not an error of ours: the answer to a wrong request
-    """What the API says instead of doing what it was asked for."""
+class ApiError(Exception):
+    """An error response of the API."""
 
     def __init__(self, status: int, error: str, message: str, field: str | None = None) -> None:
         super().__init__(status, error, message, field)
@@ -32,39 +32,38 @@ class Refusal(Exception):  # noqa: N818  # not an error of ours: the answer to a
 
     @property
     def envelope(self) -> dict[str, Any]:
-        """The refusal as Locoia's documentation shows an error."""
+        """Return the error as Locoia's documentation shows one."""
         data = {"field": self.field} if self.field else None
         return {"status": self.status, "error": self.error, "message": self.message, "data": data}
 
 
-def refused(refusal: Refusal, behaviour: Behaviour, headers: Mapping[str, str] | None = None) -> Response:
-    """A refusal in the shape of an error."""
-    message = refusal.message
+def error_response(error: ApiError, behaviour: Behaviour, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the response for *error*, in the shape that *behaviour* sets."""
     match behaviour.error_shape:
         case "envelope":
-            return JSONResponse(refusal.envelope, refusal.status, headers)
+            return JSONResponse(error.envelope, error.status, headers)
         case "envelope_in_200":
-            return JSONResponse(refusal.envelope, 200, headers)
-        case "detail_list" if refusal.status == 422:
-            place = ["body", refusal.field] if refusal.field else ["body"]
-            detail = {"loc": place, "msg": message, "type": "value_error"}
-            return JSONResponse({"detail": [detail]}, refusal.status, headers)
+            return JSONResponse(error.envelope, 200, headers)
+        case "detail_list" if error.status == 422:
+            location = ["body", error.field] if error.field else ["body"]
+            detail = {"loc": location, "msg": error.message, "type": "value_error"}
+            return JSONResponse({"detail": [detail]}, error.status, headers)
         case "html":
-            return page(refusal.status, message, headers)
+            return html_page(error.status, error.message, headers)
         case _:
-            return JSONResponse({"detail": message}, refusal.status, headers)
+            return JSONResponse({"detail": error.message}, error.status, headers)
 
 
-def page(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A page for people, as something between the client and the API may answer."""
-    known = status in {known.value for known in HTTPStatus}
-    title = f"{status} {HTTPStatus(status).phrase}" if known else str(status)
+def html_page(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an HTML page, as a proxy between the client and the API may send one."""
+    has_phrase = status in {standard.value for standard in HTTPStatus}
+    title = f"{status} {HTTPStatus(status).phrase}" if has_phrase else str(status)
     content = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{html.escape(message)}</p>"
     return HTMLResponse(content, status, headers)
 
 
-def listed(rows: list[dict[str, Any]], behaviour: Behaviour) -> Any:
-    """A list of rows."""
+def wrap_list(rows: list[dict[str, Any]], behaviour: Behaviour) -> Any:
+    """Return *rows* in the shape that *behaviour* sets."""
     match behaviour.list_shape:
         case "bare":
             return rows
@@ -74,8 +73,8 @@ def listed(rows: list[dict[str, Any]], behaviour: Behaviour) -> Any:
             return {key: rows}
 
 
-def told_time(time: dt.datetime | None, behaviour: Behaviour) -> str | None:
-    """A time as text."""
+def format_time(time: dt.datetime | None, behaviour: Behaviour) -> str | None:
+    """Return *time* as a string in the format that *behaviour* sets; None for None."""
     if time is None:
         return None
     utc = time.astimezone(dt.UTC).replace(microsecond=0)

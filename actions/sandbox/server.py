@@ -1,4 +1,4 @@
-"""The sandbox as a server: in the foreground for ``locoia-pat sandbox``, in a thread for the demo and the tests."""
+"""The sandbox as a server: in the foreground for ``locoia-pat sandbox``, in a thread for the demo and for tests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from locoia_pat.actions.sandbox.app import create_app
 from locoia_pat.actions.sandbox.fault_middleware import CONNECTION
-from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.actions.sandbox.sandbox_app import create_app
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.scopes import NAMES
 
 if TYPE_CHECKING:
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from locoia_pat.actions.sandbox.behaviour import Behaviour
-    from locoia_pat.actions.sandbox.fault_script import Faults
+    from locoia_pat.actions.sandbox.faults import Faults
     from locoia_pat.secrets.secret import Secret
 
 OWNER = "sandbox"
 _STOP_SECONDS = 10.0
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a port in use is known before anything is printed.
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket, so that a port in use is noticed before anything is printed.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the host or port cannot be used.
 
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named, asyncio sends small answers at once (TCP_NODELAY).
+    # With its protocol named, asyncio sends small responses at once (TCP_NODELAY).
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,62 +50,67 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def address(listener: socket.socket, path: str = "/v1") -> str:
-    """The base address under which *listener* serves the API at *path*."""
+def url_of(listener: socket.socket, path: str = "/v1") -> str:
+    """Return the base URL under which *listener* serves the API at *path*."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
 
 
-def first_token(store: Store, *, again: bool = False) -> Secret | None:
-    """A token to begin with: for an empty store, or where a new one is asked for *again*; else None."""
-    if store.owned_by(OWNER) and not again:
+def first_token(store: SandboxStore, *, force: bool = False) -> Secret | None:
+    """Mint a first token with all scopes if the store has none, or if *force* is set; else return None."""
+    if store.owned_by(OWNER) and not force:
         return None
     _, token = store.create(owner=OWNER, days=None, scopes=list(NAMES), note="first token of the sandbox")
     return token
 
 
-def serve(app: Starlette, listener: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve *app* until a signal says stop; *ready* is called once it does."""
-    _server(app, ready).run(sockets=[listener])
+def serve(app: Starlette, listener: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve *app* until a signal; call *on_ready* once it accepts requests."""
+    _server(app, on_ready).run(sockets=[listener])
 
 
 @contextmanager
 def running(
-    store: Store | None = None,
+    store: SandboxStore | None = None,
     listener: socket.socket | None = None,
     *,
     behaviour: Behaviour | None = None,
     faults: Faults | None = None,
-) -> Generator[tuple[str, Store], None, None]:
-    """A sandbox in a thread of this process: its base address and its store, which is closed with it.
+) -> Generator[tuple[str, SandboxStore], None, None]:
+    """Run a sandbox in a thread of this process; yield its base URL and its store, which is closed with it.
 
-    By default the store is in memory, and the port one that is free.  Keep *faults* to set more of them while it runs.
+    Args:
+        store: the data; by default in memory.
+        listener: the socket; by default on a free port of 127.0.0.1.
+        behaviour: the switches.
+        faults: the faults; keep a reference to add more while it runs.
+
     """
-    store = store or Store()
-    listener = listener or bound("127.0.0.1", 0)
+    store = store or SandboxStore()
+    listener = listener or listen("127.0.0.1", 0)
     try:
-        with served(create_app(store, behaviour, faults), listener):
-            yield address(listener), store
+        with serving_in_thread(create_app(store, behaviour, faults), listener):
+            yield url_of(listener), store
     finally:
         store.close()
 
 
 @contextmanager
-def served(app: Starlette, listener: socket.socket) -> Generator[None, None, None]:
-    """*App* in a thread of this process; *listener* is closed with it."""
+def serving_in_thread(app: Starlette, listener: socket.socket) -> Generator[None, None, None]:
+    """Serve *app* in a thread of this process; *listener* is closed at the end."""
     server = _server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield  # the socket listens already: a call waits until the server takes it
+        yield  # the socket listens already: a request waits until the server accepts it
     finally:
         server.should_exit = True
         thread.join(_STOP_SECONDS)
         listener.close()
 
 
-class _Closable(H11Protocol):
-    """HTTP that hands its connection to the app, so that the app can close it without an answer."""
+class _ClosableProtocol(H11Protocol):
+    """HTTP that passes its connection to the app, so that the app can close it without a response."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent has it
         super().connection_made(transport)
@@ -118,30 +123,30 @@ class _Closable(H11Protocol):
         self.app = with_connection
 
 
-class _Telling(uvicorn.Server):
-    """A server that tells when it serves."""
+class _NotifyingServer(uvicorn.Server):
+    """A server that calls *on_ready* once it accepts requests."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready()
+        self._on_ready()
 
 
-def _server(app: Starlette, ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
-    return _Telling(
+def _server(app: Starlette, on_ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    return _NotifyingServer(
         uvicorn.Config(
             app,
-            http=_Closable,
+            http=_ClosableProtocol,
             ws="none",
             log_level="warning",
             access_log=False,
             lifespan="off",
             server_header=False,
-            forwarded_allow_ips=["127.0.0.1", "::1"],  # whoever comes through a proxy here is not this computer
-            timeout_graceful_shutdown=1,  # a client that stalls does not keep it from ending
+            forwarded_allow_ips=["127.0.0.1", "::1"],  # a request through a local proxy does not count as local
+            timeout_graceful_shutdown=1,  # a client that stalls does not delay the end
         ),
-        ready,
+        on_ready,
     )

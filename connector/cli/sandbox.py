@@ -1,4 +1,4 @@
-"""``sandbox`` and ``demo``: the token API on this computer."""
+"""``sandbox`` and ``demo``: a local server that behaves like the token API."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
-from locoia_pat.actions.sandbox.fault import KINDS, Fault
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, format_value
+from locoia_pat.actions.sandbox.faults import KINDS, Fault, Faults
 from locoia_pat.cli import render
 from locoia_pat.cli.options import resolve_specs
 from locoia_pat.cli.process import BUG
@@ -37,31 +36,50 @@ _EPILOG = "\n".join(
     [
         "\b",
         "Switches, for what the API page leaves open; the first value is the default:",
-        *(f"  {name}={'|'.join(map(as_text, values))}" for name, values in SWITCHES.items() if name != "pat_scope"),
+        *(
+            f"  {name}={'|'.join(map(format_value, values))}"
+            for name, values in SWITCHES.items()
+            if name != "pat_scope"
+        ),
         "  pat_scope=any|SCOPE",
         "",
         "\b",
         f"Faults: {', '.join(KINDS)}.",
-        "Options of theirs: seconds, status, retry_after, retry_after_form, location, commit, path.",
-        "They are also set while it runs, by a POST of a JSON list to /_sandbox/faults.",
+        "Their options: seconds, status, retry_after, retry_after_form, location, commit, path.",
+        "To add faults while it runs, POST a JSON list to /_sandbox/faults.",
     ]
 )
 
 
 @click.command("sandbox", epilog=_EPILOG)
-@click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="0 takes a free one.")
-@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Keep tokens there; else in memory only.")
-@click.option("--new-token", is_flag=True, help="Mint and print one more token.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--expose", is_flag=True, help="Allow an address that other computers reach: anyone there can try it.")
-@click.option("--behaviour", "switches", metavar="NAME=VALUE", multiple=True, help="Answer so; may repeat.")
 @click.option(
-    "--fault", "faults", metavar="KIND[:METHOD][:TIMES][:NAME=VALUE]…", multiple=True, help="Fail so; may repeat."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_PORT,
+    show_default=True,
+    help="0 chooses a free one.",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder to keep tokens in; by default they are only in memory.",
+)
+@click.option("--new-token", is_flag=True, help="Mint and print one more token.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Host to listen on.")
+@click.option("--expose", is_flag=True, help="Allow a host that other computers can reach.")
+@click.option("--behaviour", "switches", metavar="NAME=VALUE", multiple=True, help="Set a switch; may repeat.")
+@click.option(
+    "--fault",
+    "faults",
+    metavar="KIND[:METHOD][:TIMES][:NAME=VALUE]…",
+    multiple=True,
+    help="Add a fault; may repeat.",
 )
 @click.option(
     "--specs",
     metavar="DIR",
-    help="Serve the examples of a folder of specs, or pack:NAME, instead; takes no other option but these.",
+    help="Serve the examples of a spec folder or of pack:NAME instead; only --port, --host and --expose apply.",
 )
 def sandbox_command(
     *,
@@ -74,25 +92,25 @@ def sandbox_command(
     switches: tuple[str, ...],
     faults: tuple[str, ...],
 ) -> None:
-    """Serve Locoia's token API on this computer until Ctrl-C.
+    """Serve a stand-in for Locoia's token API on localhost until Ctrl-C.
 
-    It is a stand-in written from the public API page, not Locoia's software.  It prints the lines that point
-    locoia-pat to it, with a first token where there is none yet.  With --specs it answers what the examples of specs
-    tell, so that a connector can be tried before its API is reached.
+    It is written from the public API page and is not Locoia's software.  It prints the lines that make locoia-pat use
+    it, with a first token if it has none yet.  With --specs it replays the examples of specs, so that a connector can
+    be tried without its API.
     """
     server = import_extra("locoia_pat.actions.sandbox.server", "sandbox")
     if not is_loopback(host) and not expose:
         raise invalid(
-            "is reached by other computers, over plain http",
+            "other computers can reach this host, over plain http",
             field="host",
-            hint="Listen on 127.0.0.1, or say --expose if that is what you want.",
+            hint="Listen on 127.0.0.1, or pass --expose to allow it.",
         )
     if specs is not None:
         if data or new_token or switches or faults:
-            raise invalid("the examples of specs take no --data, --new-token, --behaviour or --fault", field="specs")
+            raise invalid("--specs cannot be combined with --data, --new-token, --behaviour or --fault", field="specs")
         _serve_examples(server, resolve_specs(specs), host, port)
     else:
-        behaviour, script = Behaviour.of(switches), Faults(map(_fault, faults))
+        behaviour, script = Behaviour.parse(switches), Faults(map(_fault, faults))
         _serve_api(server, behaviour, script, data, host=host, port=port, new_token=new_token)
 
 
@@ -107,17 +125,17 @@ def _serve_api(
     new_token: bool,
 ) -> None:
     try:
-        store = import_extra("locoia_pat.actions.sandbox.token_store", "sandbox").Store(_data_file(data))
+        store = import_extra("locoia_pat.actions.sandbox.sandbox_store", "sandbox").SandboxStore(_data_file(data))
     except OSError as error:
         raise invalid(str(error), field="data") from None
     try:
         listener = _listener(server, host, port)
-        token = server.first_token(store, again=new_token)
-        url = server.address(listener)
-        click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C ends it.")
+        token = server.first_token(store, force=new_token)
+        url = server.url_of(listener)
+        click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C stops it.")
         _print_lines({"LOCOIA_BASE_URL": url, **({"LOCOIA_TOKEN": token} if token is not None else {})})
         if token is None:
-            click.echo("# Its tokens are those of before; --new-token mints one more.")
+            click.echo("# It keeps the tokens of the last run; --new-token mints one more.")
         server.serve(server.create_app(store, behaviour, script), listener, _ready)
     finally:
         store.close()
@@ -127,21 +145,21 @@ def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int
     examples = import_extra("locoia_pat.authoring.example_server", "sandbox")
     app = examples.create_app(folder)
     listener = _listener(server, host, port)
-    url = server.address(listener, examples.path(folder))
-    click.echo(f"# What the examples of {folder.connector.title} tell, at {url}; Ctrl-C ends it.")
+    url = server.url_of(listener, examples.path(folder))
+    click.echo(f"# The examples of {folder.connector.title}, at {url}; Ctrl-C stops it.")
     _print_lines(examples.environment(folder, url))
     server.serve(app, listener, _ready)
 
 
 def _listener(server: ModuleType, host: str, port: int) -> socket:
     try:
-        listener: socket = server.bound(host, port)
+        listener: socket = server.listen(host, port)
     except OSError as error:
         raise invalid(
-            f"{host}:{port} cannot be had: {error.strerror}", field="port", hint="--port 0 takes a free one."
+            f"cannot listen on {host}:{port}: {error.strerror}", field="port", hint="--port 0 chooses a free port."
         ) from None
     if not is_loopback(host):
-        render.say("warning: other computers can reach this sandbox, and read what is sent to it")
+        render.say("warning: other computers can reach this sandbox and read the requests")
     return listener
 
 
@@ -159,10 +177,10 @@ def _fault(text: str) -> Fault:
 
 
 def _print_lines(variables: Mapping[str, str | Secret]) -> None:
-    """Lines to paste that set *variables*."""
+    """Print lines to paste that set *variables*."""
     for shell, line in (
         ("sh, bash, zsh", "export {}='{}'"),
-        ("PowerShell, without the mark in front", "# $env:{} = '{}'"),
+        ("PowerShell, without the leading #", "# $env:{} = '{}'"),
     ):
         click.echo(f"# {shell}")
         for name, value in variables.items():
@@ -175,15 +193,15 @@ def _data_file(folder: Path | None) -> Path | None:
     try:
         folder.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise invalid(f"{folder} is no usable folder: {error.strerror}", field="data") from None
+        raise invalid(f"the folder {folder} cannot be used: {error.strerror}", field="data") from None
     return folder.expanduser() / "sandbox.sqlite3"
 
 
 @click.command("demo")
 def demo_command() -> int:
-    """Create, list and regenerate a token on a sandbox of its own.
+    """Create, list and regenerate a token on a temporary sandbox.
 
-    It starts and ends the sandbox itself, and neither reads nor changes anything of yours.
+    It starts and stops the sandbox itself, and neither reads nor changes anything of yours.
     """
     from locoia_pat.connector import Connector
 
@@ -194,7 +212,7 @@ def demo_command() -> int:
         ref = f"file:{Path(folder, 'ci.json')}"
         with Connector(ConnectorAuth(first), base_url=url) as connector:
             worked = _demonstrate(connector, url, ref)
-    ended = "It worked: created, listed, regenerated." if worked else "It did not work as it should."
+    ended = "It worked: created, listed, regenerated." if worked else "It did not work as expected."
     click.echo(f"\n{ended} The sandbox and its tokens are gone.")
     return 0 if worked else BUG
 
@@ -205,11 +223,11 @@ def _demonstrate(connector: Connector, url: str, ref: str) -> bool:
     inputs = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
     created = _print_step("create_pat", connector.run("create_pat", inputs, token_to=[ref]))
     old = read_token(ref)
-    _print_note(f"The token went to {created.token_refs[0]}; the answer above does not hold it.")
+    _print_note(f"The token went to {created.token_refs[0]}; the output above does not contain it.")
 
     listed = _print_step("list_pats", connector.run("list_pats"))
     rows = (listed.data or {})["tokens"]
-    _print_note(f"{len(rows)} tokens: the sandbox's first one, and ours.")
+    _print_note(f"{len(rows)} tokens: the sandbox's first one, and the new one.")
 
     token_id = (created.data or {})["id"]
     _print_step(

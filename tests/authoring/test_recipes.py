@@ -12,7 +12,7 @@ import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.authoring import recipes
 from locoia_pat.authoring.packs.pack import build_pack
 from locoia_pat.secrets.secret import Secret
@@ -108,7 +108,7 @@ class Rotation:
         store = self.api.store
         return (
             token is not None
-            and store.connector_auths.holds(self.held, "auth_token", Secret(token))
+            and store.connector_auths.has_secret(self.held, "auth_token", Secret(token))
             and store.authenticate(Secret(token)) is not None
         )
 
@@ -198,7 +198,7 @@ def test_a_customer_gets_a_connector_auth_that_holds_a_live_token(api: Caller) -
     ran = customer(api)
     assert (ran.green, ran.steps) == (True, ["create", "check", "hand_over"])
     assert ran.token
-    assert api.store.connector_auths.holds(ran.outputs["connector_auth_id"], "auth_token", Secret(ran.token))
+    assert api.store.connector_auths.has_secret(ran.outputs["connector_auth_id"], "auth_token", Secret(ran.token))
     row = api.store.authenticate(Secret(ran.token))
     assert row
     assert (row.id, row.note, row.scopes) == (ran.outputs["token_id"], "Customer Ann's GmbH", ["automation:view"])
@@ -224,7 +224,7 @@ def test_a_customer_without_a_connector_auth_is_a_red_run_that_can_be_run_again(
     again = customer(api)
     assert again.green
     assert again.token
-    assert api.store.connector_auths.holds(again.outputs["connector_auth_id"], "auth_token", Secret(again.token))
+    assert api.store.connector_auths.has_secret(again.outputs["connector_auth_id"], "auth_token", Secret(again.token))
 
 
 def test_a_token_that_was_refused_a_connector_auth_is_revoked(api: Caller) -> None:

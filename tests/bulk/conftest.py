@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from tests.support.bulk_shop import Shop
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.setenv("LOCOIA_PAT_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
-    store, faults = Store(), Faults()
+    store, faults = SandboxStore(), Faults()
     token = first_token(store)
     assert token is not None
     (tmp_path / "out").mkdir()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat.actions.sandbox.behaviour import SWITCHES
-from locoia_pat.actions.sandbox.fault import KINDS
+from locoia_pat.actions.sandbox.faults import KINDS
 from tests.support.command import Done, spawn
 from tests.support.loopback import free_port
 
@@ -95,7 +95,7 @@ def test_show_works_for_a_spec_with_every_kind_of_input(call: Call, tmp_path: Pa
         (["sandbox", "--port", "x"], "--port"),
         (["sandbox", "--host", "0.0.0.0"], "--expose"),  # noqa: S104  # is what must be refused
         (["sandbox", "--host", "no.such.host.invalid"], "--expose"),
-        (["sandbox", "--data", "/dev/null/x"], "no usable folder"),
+        (["sandbox", "--data", "/dev/null/x"], "cannot be used"),
         (["sandbox", "--fault", "lots:POST:1"], "fault.fault: received"),
         (["sandbox", "--fault", "lost:0"], "--fault lost:POST:1"),
         (["sandbox", "--behaviour", "list_shape=itms"], "behaviour.list_shape: received"),

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
 from locoia_pat.actions.sandbox.behaviour import SWITCHES
-from locoia_pat.actions.sandbox.fault import KINDS
+from locoia_pat.actions.sandbox.faults import KINDS
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.authoring import spec_schema as schema
 from locoia_pat.cli import group

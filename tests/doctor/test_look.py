@@ -16,7 +16,7 @@ import pytest
 from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions import ensure_pat
 from locoia_pat.actions.doctor import local_checks as here
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
 from tests.support.loopback import answer, serving

@@ -15,7 +15,7 @@ import pytest
 
 from locoia_pat import InvalidError, Outcome, Secret
 from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.actions.sandbox.server import OWNER
 from locoia_pat.state.journal import State
 from tests.support.clinic import values
@@ -89,7 +89,7 @@ def test_the_number_told_is_reached_where_each_scope_needs_two_rows(clinic: Clin
     assert len(clinic.rows()) == 6
 
 
-@pytest.mark.behaviour(regenerate_id="new", regenerate_answer="token", note="cut")
+@pytest.mark.behaviour(regenerate_id="new", regenerate_response="token", note="cut")
 def test_rows_whose_id_changes_and_is_not_told_are_made_useless_all_the_same(clinic: Clinic) -> None:
     result = clinic.measure()
     assert values(result)["regenerate_keeps_id"] is False
@@ -230,7 +230,7 @@ def test_a_list_that_fails_in_the_end_leaves_unknown_what_it_would_tell_and_no_t
     assert [run["cleared"] for run in clinic.kept()["runs"]] == [True]
 
 
-@pytest.mark.behaviour(regenerate_answer="token")
+@pytest.mark.behaviour(regenerate_response="token")
 def test_a_row_that_cannot_be_listed_keeps_its_id_for_all_that_is_known(clinic: Clinic) -> None:
     clinic.store.then[1] = lambda: clinic.faults.add(Fault("status", method="GET", status=404, times=None))
     found = values(clinic.measure(patience=0))

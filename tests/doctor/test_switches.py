@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, format_value
 from tests.support.clinic import SCOPES, opened, values
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ SCOPED = ("embed", "company", "dashboard")
 TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     ("regenerate_id", "kept", {"regenerate_keeps_id": True}),
     ("regenerate_id", "new", {"regenerate_keeps_id": False}),
-    ("regenerate_answer", "row", {"regenerate_answer": "row"}),
-    ("regenerate_answer", "token", {"regenerate_answer": "token", "regenerate_keeps_id": True}),
+    ("regenerate_response", "row", {"regenerate_answer": "row"}),
+    ("regenerate_response", "token", {"regenerate_answer": "token", "regenerate_keeps_id": True}),
     ("regenerate_status", 200, {"regenerate_status": 200}),
     ("regenerate_status", 201, {"regenerate_status": 201}),
     ("create_status", 201, {"create_status": 201}),
@@ -75,7 +75,7 @@ def test_a_switch_is_found_out(switch: str, value: Any, facts: dict[str, Any], t
         now = dt.datetime.now(dt.UTC)
         return now + dt.timedelta(hours=6 if value in ("midnight", "end_of_day") and now.hour in (0, 23) else 0)
 
-    with opened(tmp_path, Behaviour.of([f"{switch}={as_text(value)}"]), away_from_midnight) as clinic:
+    with opened(tmp_path, Behaviour.parse([f"{switch}={format_value(value)}"]), away_from_midnight) as clinic:
         result = clinic.measure(scopes=SCOPED if switch in ("pat_scope", "may_widen") else SCOPES, patience=4)
         assert result.problem is None
         found = values(result)
@@ -104,7 +104,7 @@ def test_which_endpoints_want_a_scope_is_found_out(endpoints: Any, tmp_path: Pat
 def test_what_becomes_of_expired_rows_is_found_out_a_day_later(switch: str, value: bool, tmp_path: Path) -> None:
     later = [dt.timedelta()]
     with opened(
-        tmp_path, Behaviour.of([f"{switch}={as_text(value)}"]), lambda: dt.datetime.now(dt.UTC) + later[0]
+        tmp_path, Behaviour.parse([f"{switch}={format_value(value)}"]), lambda: dt.datetime.now(dt.UTC) + later[0]
     ) as clinic:
         measured = clinic.measure()
         assert values(measured)[switch] == "unknown"

@@ -10,8 +10,7 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result
 from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour
-from locoia_pat.actions.sandbox.fault import KINDS, Fault
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import KINDS, Fault, Faults
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
@@ -19,7 +18,7 @@ from locoia_pat.spec.model import ActionSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locoia_pat.actions.sandbox.token_store import Store
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
 DONE, REFUSED, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.REFUSED, Outcome.NOT_DONE, Outcome.UNKNOWN
 ACTIONS = [name for name in SpecFolder().names if isinstance(SpecFolder().spec(name), ActionSpec)]
@@ -32,7 +31,7 @@ class Trial:
     """A sandbox, and a row of each kind in it."""
 
     connector: Connector
-    store: Store
+    store: SandboxStore
     faults: Faults
     token_id: str
     auth_id: str

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ print(json.dumps(result.to_dict()))
 
 
 def test_a_connector_imported_from_its_own_module_runs_super_actions(tmp_path: Path) -> None:
-    store = Store()
+    store = SandboxStore()
     token = first_token(store)
     assert token is not None
     with running(store=store) as (url, _):

@@ -14,9 +14,9 @@ from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.file import parse_fleet
 from locoia_pat.actions.fleet.plan import Lookout, Seen
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
 from tests.support.command import call
@@ -37,7 +37,7 @@ class Yard:
     """A sandbox, and a folder for tokens, credentials and state."""
 
     url: str
-    store: Store
+    store: SandboxStore
     faults: Faults
     folder: Path
     owners: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Yard:
 
 @pytest.fixture
 def yard(tmp_path: Path) -> Iterator[Yard]:
-    store, faults = Store(), Faults()
+    store, faults = SandboxStore(), Faults()
     with running(store=store, faults=faults) as (url, _):
         yard = Yard(url, store, faults, tmp_path)
         yard.owner("default")

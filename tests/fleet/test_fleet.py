@@ -18,7 +18,7 @@ import pytest
 
 from locoia_pat.actions.fleet.file import parse_fleet
 from locoia_pat.actions.fleet.waves import Turn, waves
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.outcomes import SpecError
 from locoia_pat.stores import read_token
 

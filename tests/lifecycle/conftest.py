@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from tests.support.lifecycle_place import Place
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     from locoia_pat.actions.sandbox.behaviour import Behaviour  # noqa: PLC0415  # only here
 
     mark = request.node.get_closest_marker("behaviour")
-    store, faults = Store(), Faults()
+    store, faults = SandboxStore(), Faults()
     token = first_token(store)
     assert token is not None
     behaviour = Behaviour(**mark.kwargs) if mark else None

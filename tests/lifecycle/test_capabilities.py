@@ -12,10 +12,9 @@ from locoia_pat import ConnectorAuth, InvalidError
 from locoia_pat.actions import retire_pat
 from locoia_pat.actions.lifecycle.capabilities import QUESTIONS, UNKNOWN, Capabilities, may
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.fault import Fault
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Fault, Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
 from tests.support.lifecycle_place import Place
@@ -25,16 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locoia_pat import Secret
-    from locoia_pat.actions.sandbox.token_store import Row
+    from locoia_pat.actions.sandbox.sandbox_store import Row
 
 
 @contextmanager
 def opened(folder: Path, *behaviour: str, now: Callable[[], dt.datetime] | None = None) -> Iterator[Place]:
     """A place beside a sandbox that behaves so."""
-    store, faults = Store(now=now), Faults()
+    store, faults = SandboxStore(now=now), Faults()
     token = first_token(store)
     assert token is not None
-    with running(store=store, faults=faults, behaviour=Behaviour.of(behaviour)) as (url, _):
+    with running(store=store, faults=faults, behaviour=Behaviour.parse(behaviour)) as (url, _):
         yield Place(url, store, faults, token, folder)
 
 
@@ -143,7 +142,7 @@ def test_a_token_that_may_not_list_is_not_taken_for_dead(place: Place) -> None:
 
 @pytest.mark.parametrize("answer", ["row", "token"])
 def test_where_ids_change_there_stay_two_rows(answer: str, tmp_path: Path) -> None:
-    with opened(tmp_path, "regenerate_id=new", f"regenerate_answer={answer}") as place:
+    with opened(tmp_path, "regenerate_id=new", f"regenerate_response={answer}") as place:
         if answer == "token":
             place.knows(regenerate_keeps_id=False)
         place.ensure()
@@ -163,7 +162,7 @@ def test_where_ids_change_there_stay_two_rows(answer: str, tmp_path: Path) -> No
 def test_a_create_that_was_lost_is_adopted_where_ids_change_whether_that_is_known_or_not(
     known: bool, tmp_path: Path
 ) -> None:
-    with opened(tmp_path, "regenerate_id=new", "regenerate_answer=token") as place:
+    with opened(tmp_path, "regenerate_id=new", "regenerate_response=token") as place:
         if known:
             place.knows(regenerate_keeps_id=False)
         place.faults.add(Fault("lost", method="POST"))
@@ -179,7 +178,7 @@ def test_a_token_that_may_not_regenerate_is_not_asked_to(measured: bool, place: 
     place.ensure()
     place.faults.add(Fault("slow", method="POST", path="*/regenerate", times=9, seconds=0))
     assert place.rotate().change == "rotated"
-    (left,) = [fault.times for fault in place.faults.left()]
+    (left,) = [fault.times for fault in place.faults.pending()]
     assert left == (8 if measured else 7)  # the rotator alone; or the token first, which is refused
 
 
@@ -195,7 +194,7 @@ def test_an_expired_row_that_cannot_be_renewed_is_not_tried(tmp_path: Path) -> N
         ago[0] = dt.timedelta()
         place.faults.add(Fault("status", method="POST", path=f"*/{standby.id}/regenerate", status=422))
         assert place.rotate().change == "rotated"
-        assert len(place.faults.left()) == 1  # it was not asked for
+        assert len(place.faults.pending()) == 1  # it was not asked for
         assert place.works()
 
 

@@ -21,10 +21,9 @@ from locoia_pat.actions import ensure_pat, list_pats, rotate_pat
 from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.marker import find_marker
 from locoia_pat.actions.managed import reconcile
-from locoia_pat.actions.sandbox.fault import Fault
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Fault, Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.state.journal import State
 from locoia_pat.stores import open_store
 
@@ -57,7 +56,7 @@ def wish(connector: Connector, what: str, places: list[str], state: State) -> No
 def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None:
     print(f"seed {seed}")  # noqa: T201  # pytest shows it where the test fails
     chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
-    store, faults = Store(), Faults()
+    store, faults = SandboxStore(), Faults()
     token = first_token(store)
     assert token is not None
     rotator, places = tmp_path / "rotator", places_of(seed, tmp_path)
@@ -108,7 +107,7 @@ def kill(*arguments: str, after: float) -> bool:
     return at_work
 
 
-def judge(connector: Connector, state: State, store: Store, places: list[str]) -> None:
+def judge(connector: Connector, state: State, store: SandboxStore, places: list[str]) -> None:
     """The stored token works, and each live row is stored or was made useless on purpose."""
     current = [open_store(place).read().token for place in places]
     assert all(token == current[0] for token in current)
@@ -123,7 +122,7 @@ def judge(connector: Connector, state: State, store: Store, places: list[str]) -
 
 
 def test_the_worker_does_its_work_where_it_is_not_killed(tmp_path: Path) -> None:
-    store = Store()
+    store = SandboxStore()
     token = first_token(store)
     assert token is not None
     (tmp_path / "rotator").write_text(token.reveal())

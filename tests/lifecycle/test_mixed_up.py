@@ -16,7 +16,7 @@ import pytest
 from locoia_pat import ConnectorAuth, ConnectorError, InvalidError, Outcome, RefusedError, Result, Secret
 from locoia_pat.actions import create_pat, retire_pat
 from locoia_pat.actions.managed import reconcile
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.state.journal import State
 from locoia_pat.stores import TokenEntry, open_store, read_token
 from locoia_pat.stores.record import Record

@@ -13,7 +13,7 @@ from locoia_pat import ConnectorAuth, InvalidError, NotDoneError, RefusedError, 
 from locoia_pat.actions import ensure_pat, list_pats, retire_pat
 from locoia_pat.actions.lifecycle.marker import find_marker
 from locoia_pat.actions.managed import reconcile
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:

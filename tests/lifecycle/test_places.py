@@ -15,7 +15,7 @@ import pytest
 
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Secret
 from locoia_pat.actions import retire_pat
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def auth_id(place: Place) -> str:
 
 
 def holds(place: Place, auth_id: str, token: Secret, before: str = "") -> bool:
-    return place.store.connector_auths.holds(auth_id, "auth_token", Secret(f"{before}{token.reveal()}"))
+    return place.store.connector_auths.has_secret(auth_id, "auth_token", Secret(f"{before}{token.reveal()}"))
 
 
 @pytest.mark.parametrize(("key", "before"), [("", ""), ("#bearer", "Bearer ")])

@@ -15,7 +15,7 @@ import pytest
 
 from locoia_pat import ConnectorAuth, InvalidError, RefusedError, Secret
 from locoia_pat.actions.managed import reconcile
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
 from locoia_pat.stores.file import FileStore
@@ -169,7 +169,7 @@ def test_the_token_of_a_place_that_was_lost_works_no_more_once_there_is_another(
 
 @pytest.mark.parametrize("overlap", [0, 24])
 def test_rotations_where_ids_change_and_are_not_told_leave_a_token_that_works(tmp_path: Path, overlap: float) -> None:
-    with opened(tmp_path, "regenerate_id=new", "regenerate_answer=token") as place:
+    with opened(tmp_path, "regenerate_id=new", "regenerate_response=token") as place:
         place.ensure()
         for _ in range(4):
             before = stored(place)

@@ -25,7 +25,7 @@ from locoia_pat import (
 from locoia_pat.actions import audit_pats, revoke_pat
 from locoia_pat.actions.lifecycle.marker import find_marker
 from locoia_pat.actions.managed import reconcile
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token

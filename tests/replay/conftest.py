@@ -11,8 +11,8 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.sandbox.behaviour import Behaviour
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.testing import Cassettes
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def credential(request: pytest.FixtureRequest, recording: bool, tmp_path: Path) 
         return
     from locoia_pat.actions.sandbox import server  # noqa: PLC0415  # only for recording
 
-    store = Store(tmp_path / "sandbox.sqlite3")
+    store = SandboxStore(tmp_path / "sandbox.sqlite3")
     token = first_token(store)
     assert token is not None
     mark = request.node.get_closest_marker("behaviour")
     behaviour = Behaviour(**mark.kwargs) if mark else None
-    with server.running(store=store, listener=server.bound("127.0.0.1", PORT), behaviour=behaviour):
+    with server.running(store=store, listener=server.listen("127.0.0.1", PORT), behaviour=behaviour):
         yield token
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.actions.scopes import ALL
 from locoia_pat.secrets.secret import Secret
 
@@ -32,7 +32,7 @@ FIELDS = {"id", "expiration", "note", "last_used", "scopes"}
 class Api:
     """A sandbox as one owner sees it."""
 
-    store: Store
+    store: SandboxStore
     owner: str
     credential: Secret
     client: httpx.Client
@@ -65,13 +65,13 @@ def client(url: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[tuple[Store, httpx.Client]]:
+def sandbox() -> Iterator[tuple[SandboxStore, httpx.Client]]:
     with running() as (url, store), client(url) as made:
         yield store, made
 
 
 @pytest.fixture
-def api(sandbox: tuple[Store, httpx.Client]) -> Api:
+def api(sandbox: tuple[SandboxStore, httpx.Client]) -> Api:
     """The sandbox as an owner of its own sees it."""
     store, made = sandbox
     owner = str(uuid.uuid4())
@@ -104,7 +104,7 @@ def test_times_are_rfc_3339_in_utc_without_fractions() -> None:
     def now() -> dt.datetime:
         return dt.datetime(2030, 1, 1, 12, 30, 15, 999_999, tzinfo=dt.UTC)
 
-    with running(Store(now=now)) as (url, store), client(url) as made:
+    with running(SandboxStore(now=now)) as (url, store), client(url) as made:
         _, token = store.create(owner="anna", days=30, scopes=["embed"], note="CI")
         (row,) = Api(store, "anna", token, made).call("GET").json()
     assert (row["expiration"], row["last_used"]) == ("2030-01-31T12:30:15Z", "2030-01-01T12:30:15Z")
@@ -235,7 +235,7 @@ def test_the_scheme_is_bearer_in_any_case(api: Api) -> None:
 
 def test_an_expired_token_is_401_on_all_endpoints_and_its_row_stays_listed() -> None:
     time = [dt.datetime(2030, 1, 1, tzinfo=dt.UTC)]
-    with running(Store(now=lambda: time[0])) as (url, store), client(url) as made:
+    with running(SandboxStore(now=lambda: time[0])) as (url, store), client(url) as made:
         _, credential = store.create(owner="anna", days=None, scopes=["automation"], note="credential")
         api = Api(store, "anna", credential, made)
         row, token = minted(api.create(expiration=1))

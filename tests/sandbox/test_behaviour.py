@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import InvalidError
-from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, as_text
-from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, format_value
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.secrets.secret import Secret
 from tests.support.sandbox_client import CREATE, OWNER, PATH, calling
 
@@ -27,21 +27,21 @@ def test_every_switch_is_set_by_each_of_its_values_as_text_and_begins_with_its_d
     for name, values in SWITCHES.items():
         assert getattr(Behaviour(), name) == values[0]
         for value in values:
-            behaviour = Behaviour.of([f"{name}={as_text(value)}"])
+            behaviour = Behaviour.parse([f"{name}={format_value(value)}"])
             assert getattr(behaviour, name) is value or getattr(behaviour, name) == value
             assert behaviour == Behaviour(**{name: value})
 
 
 def test_several_settings_are_one_behaviour_and_the_last_word_counts() -> None:
-    found = Behaviour.of(["list_shape=data", "create_status=200", "list_shape=items"])
+    found = Behaviour.parse(["list_shape=data", "create_status=200", "list_shape=items"])
     assert found == Behaviour(list_shape="items", create_status=200)
-    assert Behaviour.of([]) == Behaviour()
+    assert Behaviour.parse([]) == Behaviour()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("list_shpe=data", 'behaviour: there is no switch "list_shpe"; did you mean list_shape?'),
+        ("list_shpe=data", 'behaviour: no switch "list_shpe"; did you mean list_shape?'),
         ("list_shape", 'behaviour.list_shape: received ""; allowed: bare, data, items, envelope'),
         ("list_shape=Data", 'received "Data"'),
         ("create_status=202", "allowed: 201, 200"),
@@ -52,7 +52,7 @@ def test_several_settings_are_one_behaviour_and_the_last_word_counts() -> None:
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(text: str, words: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        Behaviour.of([text])
+        Behaviour.parse([text])
     assert words in str(caught.value)
 
 
@@ -79,7 +79,7 @@ def test_the_id_survives_a_regenerate_or_not(*, kept: bool) -> None:
 
 
 def test_regenerate_answers_the_token_alone() -> None:
-    with calling(Behaviour(regenerate_answer="token")) as api:
+    with calling(Behaviour(regenerate_response="token")) as api:
         answer = api.regenerate(api.row_id).json()
         assert answer.keys() == {"token"}
         assert api.call("GET", token=Secret(answer["token"])).status_code == 200
@@ -168,7 +168,7 @@ def test_a_wrong_body_without_a_wrong_field_is_told_of_the_whole_body() -> None:
     ],
 )
 def test_times_are_written_as_told(told: Any, text: str) -> None:
-    with calling(Behaviour(time_format=told), store=Store(now=lambda: NOON)) as api:
+    with calling(Behaviour(time_format=told), store=SandboxStore(now=lambda: NOON)) as api:
         (row,) = api.call("GET").json()
         assert (row["last_used"], row["expiration"]) == (text, None)
 
@@ -181,7 +181,7 @@ def test_times_are_written_as_told(told: Any, text: str) -> None:
 def test_expired_rows_are_listed_and_renewable_or_not(*, listed: bool, renewable: bool) -> None:
     time = [NOON]
     behaviour = Behaviour(expired_listed=listed, expired_renewable=renewable)
-    with calling(behaviour, store=Store(now=lambda: time[0])) as api:
+    with calling(behaviour, store=SandboxStore(now=lambda: time[0])) as api:
         row = api.create(expiration=1).json()
         assert len(api.call("GET").json()) == 2
         time[0] += dt.timedelta(days=1)

@@ -11,7 +11,7 @@ import pytest
 
 from locoia_pat.actions import scopes
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.secrets.secret import Secret
 from tests.support.sandbox_client import OWNER, Caller, calling
 
@@ -121,18 +121,18 @@ def test_what_is_not_given_is_empty_and_what_is_not_known_is_ignored(api: Caller
 def test_the_store_tells_whether_a_secret_arrived(api: Caller) -> None:
     auths = api.store.connector_auths
     auth_id = api.call("POST", AUTHS, json=GIVEN).json()["id"]
-    assert auths.holds(auth_id, "auth_token", Secret("Bearer fake-auth-token"))
-    assert auths.holds(auth_id, "password", Secret("fake-password"))
-    assert not auths.holds(auth_id, "password", Secret("another"))
-    assert not auths.holds("unknown", "password", Secret("fake-password"))
+    assert auths.has_secret(auth_id, "auth_token", Secret("Bearer fake-auth-token"))
+    assert auths.has_secret(auth_id, "password", Secret("fake-password"))
+    assert not auths.has_secret(auth_id, "password", Secret("another"))
+    assert not auths.has_secret("unknown", "password", Secret("fake-password"))
     api.call("PUT", f"{AUTHS}/{auth_id}", json={"auth_token": "Bearer newer"})
-    assert auths.holds(auth_id, "auth_token", Secret("Bearer newer"))
-    assert auths.holds(auth_id, "password", Secret("fake-password"))
+    assert auths.has_secret(auth_id, "auth_token", Secret("Bearer newer"))
+    assert auths.has_secret(auth_id, "password", Secret("fake-password"))
 
 
 def test_no_secret_is_in_an_answer_or_on_the_disk(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.sqlite3"
-    with calling(store=Store(path), scopes=["connector_auth"]) as api:
+    with calling(store=SandboxStore(path), scopes=["connector_auth"]) as api:
         created = api.call("POST", AUTHS, json=GIVEN)
         answers = [
             created,
@@ -146,7 +146,7 @@ def test_no_secret_is_in_an_answer_or_on_the_disk(tmp_path: Path) -> None:
         assert secret.encode() not in kept
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM connector_auths").fetchone() == (1,)
-    with calling(store=Store(path), scopes=["connector_auth"]) as api:
+    with calling(store=SandboxStore(path), scopes=["connector_auth"]) as api:
         assert api.call("GET", AUTHS).json() == [created.json()]
 
 
@@ -155,7 +155,7 @@ def test_connector_auths_of_another_owner_are_not_there(api: Caller) -> None:
     path = f"{AUTHS}/{theirs['id']}"
     assert [api.call(method, path, json={}).status_code for method in ("GET", "PUT", "DELETE")] == [404] * 3
     assert api.call("GET", AUTHS).json() == []
-    assert api.store.connector_auths.find(theirs["id"], "somebody else") == theirs
+    assert api.store.connector_auths.get(theirs["id"], "somebody else") == theirs
 
 
 WRONG: dict[str, Any] = {"name": 1, "auth_token": ["x"], "password": {}, "user_input": None, "tags": ["x", 1]}

@@ -13,11 +13,10 @@ import httpx
 import pytest
 
 from locoia_pat import InvalidError
-from locoia_pat.actions.sandbox.app import create_app
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.fault import KINDS, Fault
-from locoia_pat.actions.sandbox.fault_script import Faults, parse_list
-from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.actions.sandbox.faults import KINDS, Fault, Faults, parse_faults
+from locoia_pat.actions.sandbox.sandbox_app import create_app
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.secrets.secret import Secret
 from tests.support.sandbox_client import CREATE, OWNER, PATH, Caller, calling
 
@@ -80,7 +79,7 @@ def test_a_client_sees_an_answer_that_never_came(api: Caller, kind: Any) -> None
     api.faults.add(Fault(kind, seconds=0 if kind.startswith("late") else None))
     with pytest.raises(httpx.RemoteProtocolError, match="without sending"):
         api.create(note=kind)
-    assert api.faults.left() == []
+    assert api.faults.pending() == []
     assert api.call("GET").status_code == 200
 
 
@@ -132,7 +131,7 @@ def test_a_client_that_goes_away_before_its_body_is_whole_leaves_no_traceback(
                 time.sleep(0.2)
         time.sleep(0.2)
         assert api.notes() == []
-        assert api.faults.left() == []
+        assert api.faults.pending() == []
     assert capfd.readouterr().err == ""
 
 
@@ -242,7 +241,7 @@ def test_a_fault_waits_for_its_method_and_path_and_is_used_up(api: Caller) -> No
     statuses = [answer.status_code for answer in (api.regenerate("x"), api.create(), api.call("GET"), api.create())]
     assert statuses == [501, 500, 502, 500]
     assert [answer.status_code for answer in (api.create(), api.call("GET"), api.regenerate("x"))] == [201, 200, 501]
-    assert [fault.status for fault in api.faults.left()] == [501]
+    assert [fault.status for fault in api.faults.pending()] == [501]
 
 
 def test_many_requests_at_once_use_a_fault_up_exactly(api: Caller) -> None:
@@ -253,9 +252,9 @@ def test_many_requests_at_once_use_a_fault_up_exactly(api: Caller) -> None:
 
 
 def test_the_app_has_its_script_at_hand() -> None:
-    faults, store = Faults(), Store()
+    faults, store = Faults(), SandboxStore()
     assert create_app(store, faults=faults).state.faults is faults
-    assert create_app(store).state.faults.left() == []
+    assert create_app(store).state.faults.pending() == []
     store.close()
 
 
@@ -301,7 +300,7 @@ WRONG: dict[str, str] = {
     "lost:post": 'method: received "post"; allowed: GET, POST, ',
     "lost:0": "times: received 0; allowed: a number of at least 1, or null (always)",
     "lost:times=true": "times: received true",
-    "lost:seconds=1": "seconds: received 1; allowed: nothing, for lost has no such option",
+    "lost:seconds=1": "seconds: received 1; allowed: nothing, because lost has no such option",
     "lost:pth=/x": "pth: received a 2-character string; allowed: one of fault, method, path, ",
     "lost:path=x": 'path: received "x"; allowed: a pattern that begins with / or *',
     "lost:path=1": "path: received 1",
@@ -309,7 +308,7 @@ WRONG: dict[str, str] = {
     "slow:seconds=NaN": "seconds: received nan",
     "slow:seconds=true": "seconds: received true",
     "slow:seconds=soon": 'seconds: received "soon"',
-    "status:status=204": "none of 204, 205, 304",
+    "status:status=204": "except 204, 205, 304",
     "status:status=199": "status: received 199",
     "status:status=4.0": "status: received 4.0",
     "status:retry_after=-1": "retry_after: received -1",
@@ -337,7 +336,7 @@ def test_a_wrong_fault_says_where_what_was_received_and_what_is_allowed(text: st
 )
 def test_a_list_of_faults_is_good_as_a_whole_or_says_which_is_wrong(given: object, field: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        parse_list(given)
+        parse_faults(given)
     assert caught.value.problem.field == field
 
 
@@ -379,7 +378,7 @@ def test_a_wrong_script_is_refused_as_a_whole(api: Caller, body: bytes, status: 
     assert answer.status_code == answer.json()["status"] == status
     assert (answer.json()["data"] or {}).get("field") == field
     assert field is None or answer.json()["message"].startswith(f"{field}: received")
-    assert api.faults.left() == []
+    assert api.faults.pending() == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -387,4 +386,4 @@ def test_another_computer_sets_no_faults(api: Caller, method: str) -> None:
     api.faults.add(kept := Fault("cut"))
     answer = api.control(method, json=[], headers={"X-Forwarded-For": "192.0.2.1"})
     assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
-    assert api.faults.left() == [kept]
+    assert api.faults.pending() == [kept]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def test_a_client_that_goes_away_leaves_no_traceback(capfd: pytest.CaptureFixtur
 
 
 def test_a_regeneration_answers_its_own_expiration() -> None:
-    store = Store(now=lambda: dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+    store = SandboxStore(now=lambda: dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
     row, _ = store.create(owner="a", days=1, scopes=[], note="")
     wrong: list[int] = []
 
@@ -109,11 +109,11 @@ def test_405_names_the_methods_that_are_allowed() -> None:
 
 def test_a_time_is_utc_whatever_zone_the_clock_is_in() -> None:
     zone = dt.timezone(dt.timedelta(hours=2))
-    with running(Store(now=lambda: dt.datetime(2030, 1, 1, 12, tzinfo=zone))) as (url, store):
+    with running(SandboxStore(now=lambda: dt.datetime(2030, 1, 1, 12, tzinfo=zone))) as (url, store):
         _, token = store.create(owner="a", days=1, scopes=[], note="")
         assert call(url, token, "GET").json()[0]["expiration"] == "2030-01-02T10:00:00Z"
 
 
 def test_a_store_that_cannot_be_opened_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="cannot be opened"):
-        Store(tmp_path / "missing" / "s")
+        SandboxStore(tmp_path / "missing" / "s")

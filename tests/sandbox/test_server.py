@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from locoia_pat.actions.sandbox.server import OWNER, address, bound, first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
+from locoia_pat.actions.sandbox.server import OWNER, first_token, listen, running, url_of
 from locoia_pat.actions.scopes import NAMES
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 FOREGROUND = """
 import sys
 from pathlib import Path
-from locoia_pat.actions.sandbox.app import create_app
-from locoia_pat.actions.sandbox.server import address, bound, serve
-from locoia_pat.actions.sandbox.token_store import Store
+from locoia_pat.actions.sandbox.sandbox_app import create_app
+from locoia_pat.actions.sandbox.server import listen, serve, url_of
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
-listener = bound("127.0.0.1", 0)
-print(address(listener), flush=True)
-store = Store(Path(sys.argv[1]))
+listener = listen("127.0.0.1", 0)
+print(url_of(listener), flush=True)
+store = SandboxStore(Path(sys.argv[1]))
 try:
     serve(create_app(store), listener)
 except KeyboardInterrupt:
@@ -45,35 +45,35 @@ def rows(url: str, token: Secret) -> httpx.Response:
 
 
 def test_a_port_in_use_is_known_at_once() -> None:
-    with bound("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
-            bound("127.0.0.1", port)
-    bound("127.0.0.1", port).close()
+            listen("127.0.0.1", port)
+    listen("127.0.0.1", port).close()
 
 
 def test_an_address_that_is_not_ours_cannot_be_had() -> None:
     with pytest.raises(OSError, match="assign"):
-        bound("192.0.2.1", 0)
+        listen("192.0.2.1", 0)
 
 
 def test_the_address_is_the_one_that_listens() -> None:
-    with bound("127.0.0.1", 0) as listener:
-        assert address(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    with listen("127.0.0.1", 0) as listener:
+        assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 def test_an_address_of_version_6_stands_in_brackets() -> None:
     try:
-        listener = bound("::1", 0)
+        listener = listen("::1", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with listener:
         assert listener.family is socket.AF_INET6
-        assert address(listener) == f"http://[::1]:{listener.getsockname()[1]}/v1"
+        assert url_of(listener) == f"http://[::1]:{listener.getsockname()[1]}/v1"
 
 
 def test_an_empty_store_gets_a_first_token_that_never_expires_and_may_do_all() -> None:
-    store = Store()
+    store = SandboxStore()
     token = first_token(store)
     (row,) = store.owned_by(OWNER)
     assert token is not None
@@ -85,12 +85,12 @@ def test_an_empty_store_gets_a_first_token_that_never_expires_and_may_do_all() -
 
 
 def test_a_second_start_mints_no_token_until_it_is_asked_to() -> None:
-    store = Store()
+    store = SandboxStore()
     first = first_token(store)
     assert first is not None
     assert first_token(store) is None
     assert len(store.owned_by(OWNER)) == 1
-    second = first_token(store, again=True)
+    second = first_token(store, force=True)
     assert second is not None
     assert store.authenticate(first) is not None
     assert store.authenticate(second) is not None
@@ -99,7 +99,7 @@ def test_a_second_start_mints_no_token_until_it_is_asked_to() -> None:
 
 
 def test_a_token_of_another_owner_makes_no_first_token_unneeded() -> None:
-    store = Store()
+    store = SandboxStore()
     store.create(owner="somebody", days=None, scopes=["embed"], note="")
     assert first_token(store) is not None
     store.close()
@@ -116,8 +116,8 @@ def test_a_running_sandbox_listens_on_loopback_alone_and_ends_with_its_block() -
 
 
 def test_a_running_sandbox_serves_at_the_address_it_is_given_and_closes_it() -> None:
-    listener = bound("127.0.0.1", 0)
-    expected = address(listener)
+    listener = listen("127.0.0.1", 0)
+    expected = url_of(listener)
     with running(listener=listener) as (url, store):
         token = first_token(store)
         assert token is not None
@@ -127,7 +127,7 @@ def test_a_running_sandbox_serves_at_the_address_it_is_given_and_closes_it() -> 
 
 
 def test_a_running_sandbox_closes_its_store_when_it_ends(tmp_path: Path) -> None:
-    with running(Store(tmp_path / "s")) as (_, store):
+    with running(SandboxStore(tmp_path / "s")) as (_, store):
         first_token(store)
     with pytest.raises(sqlite3.ProgrammingError):
         store.owned_by(OWNER)
@@ -154,11 +154,11 @@ def test_an_error_in_the_block_ends_the_sandbox_too() -> None:
 
 
 def test_a_sandbox_with_data_goes_on_where_it_ended(tmp_path: Path) -> None:
-    with running(Store(tmp_path / "s")) as (url, store):
+    with running(SandboxStore(tmp_path / "s")) as (url, store):
         token = first_token(store)
         assert token is not None
         before = rows(url, token).json()
-    with running(Store(tmp_path / "s")) as (url, store):
+    with running(SandboxStore(tmp_path / "s")) as (url, store):
         assert first_token(store) is None
         answer = rows(url, token)
     assert answer.status_code == 200
@@ -166,7 +166,7 @@ def test_a_sandbox_with_data_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 
 def test_in_the_foreground_it_serves_until_an_interrupt_and_prints_nothing_of_its_own(tmp_path: Path) -> None:
-    store = Store(tmp_path / "s")
+    store = SandboxStore(tmp_path / "s")
     token = first_token(store)
     assert token is not None
     command = [sys.executable, "-c", FOREGROUND, str(tmp_path / "s")]

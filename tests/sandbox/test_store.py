@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.actions.sandbox.token_store import PREFIX, Store, well_formed
+from locoia_pat.actions.sandbox.sandbox_store import PREFIX, SandboxStore, is_well_formed
 from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locoia_pat.actions.sandbox.token_store import Row
+    from locoia_pat.actions.sandbox.sandbox_store import Row
 
 NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -47,22 +47,24 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(clock: Clock) -> Iterator[Store]:
-    store = Store(now=clock)
+def store(clock: Clock) -> Iterator[SandboxStore]:
+    store = SandboxStore(now=clock)
     yield store
     store.close()
 
 
-def create(store: Store, *, owner: str = "anna", days: int | None = None, note: str = "CI") -> tuple[Row, Secret]:
+def create(
+    store: SandboxStore, *, owner: str = "anna", days: int | None = None, note: str = "CI"
+) -> tuple[Row, Secret]:
     return store.create(owner=owner, days=days, scopes=["automation:view"], note=note)
 
 
 # Tokens
 
 
-def test_a_token_has_the_prefix_thirty_random_characters_and_a_checksum(store: Store) -> None:
+def test_a_token_has_the_prefix_thirty_random_characters_and_a_checksum(store: SandboxStore) -> None:
     tokens = [create(store)[1] for _ in range(50)]
-    assert all(well_formed(token) for token in tokens)
+    assert all(is_well_formed(token) for token in tokens)
     assert all(token.reveal().startswith(PREFIX) for token in tokens)
     bodies = [token.reveal().removeprefix(PREFIX) for token in tokens]
     assert {len(body) for body in bodies} == {36}
@@ -70,7 +72,7 @@ def test_a_token_has_the_prefix_thirty_random_characters_and_a_checksum(store: S
     assert len(set(bodies)) == 50
 
 
-with closing(Store()) as _store:
+with closing(SandboxStore()) as _store:
     MINTED = create(_store)[1]
 
 
@@ -78,7 +80,7 @@ with closing(Store()) as _store:
 def test_one_wrong_character_makes_a_look_alike(at: int, character: str) -> None:
     value = MINTED.reveal()
     changed = Secret(value[:at] + character + value[at + 1 :])
-    assert well_formed(changed) == (changed == MINTED)
+    assert is_well_formed(changed) == (changed == MINTED)
 
 
 LOOK_ALIKES = {
@@ -96,14 +98,14 @@ LOOK_ALIKES = {
 
 @pytest.mark.parametrize("token", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
 def test_a_look_alike_is_refused_without_a_look_up(token: Secret) -> None:
-    closed = Store()
+    closed = SandboxStore()
     closed.close()
     assert closed.authenticate(token) is None
     with pytest.raises(sqlite3.ProgrammingError):  # so a look-up would have been seen
         closed.authenticate(MINTED)
 
 
-def test_a_well_formed_token_of_another_store_is_refused(store: Store) -> None:
+def test_a_well_formed_token_of_another_store_is_refused(store: SandboxStore) -> None:
     create(store)
     assert store.authenticate(MINTED) is None
 
@@ -111,14 +113,14 @@ def test_a_well_formed_token_of_another_store_is_refused(store: Store) -> None:
 # Rows
 
 
-def test_a_new_row_is_unused_and_is_what_was_asked_for(store: Store) -> None:
+def test_a_new_row_is_unused_and_is_what_was_asked_for(store: SandboxStore) -> None:
     row, _ = store.create(owner="anna", days=30, scopes=["embed", "company:view"], note="Für CI")
     assert (row.owner, row.note, row.scopes, row.last_used) == ("anna", "Für CI", ["embed", "company:view"], None)
     assert row.expiration == NOON + dt.timedelta(days=30)
     assert store.owned_by("anna") == [row]
 
 
-def test_rows_are_listed_by_owner_the_oldest_first(store: Store) -> None:
+def test_rows_are_listed_by_owner_the_oldest_first(store: SandboxStore) -> None:
     mine = [create(store, note=str(number))[0] for number in range(5)]
     theirs = create(store, owner="ben")[0]
     store.regenerate(mine[1].id, owner="anna", days=None)
@@ -127,7 +129,7 @@ def test_rows_are_listed_by_owner_the_oldest_first(store: Store) -> None:
     assert store.owned_by("nobody") == []
 
 
-def test_a_live_token_is_the_row_it_belongs_to_and_marks_it_as_used(store: Store, clock: Clock) -> None:
+def test_a_live_token_is_the_row_it_belongs_to_and_marks_it_as_used(store: SandboxStore, clock: Clock) -> None:
     row, token = create(store)
     other, _ = create(store)
     clock.pass_by(hours=1)
@@ -147,7 +149,7 @@ def test_a_live_token_is_the_row_it_belongs_to_and_marks_it_as_used(store: Store
 
 
 @pytest.mark.parametrize("days", [1, 30, 36_500])
-def test_a_token_dies_at_its_expiration_and_its_row_stays_listed(store: Store, clock: Clock, days: int) -> None:
+def test_a_token_dies_at_its_expiration_and_its_row_stays_listed(store: SandboxStore, clock: Clock, days: int) -> None:
     row, token = create(store, days=days)
     clock.pass_by(days=days, microseconds=-1)
     assert store.authenticate(token) is not None
@@ -158,7 +160,7 @@ def test_a_token_dies_at_its_expiration_and_its_row_stays_listed(store: Store, c
     assert (listed.id, listed.expiration, listed.last_used) == (row.id, row.expiration, used)
 
 
-def test_a_token_without_expiration_lives_for_ever(store: Store, clock: Clock) -> None:
+def test_a_token_without_expiration_lives_for_ever(store: SandboxStore, clock: Clock) -> None:
     row, token = create(store, days=None)
     clock.pass_by(days=365 * 1000)
     assert row.expiration is None
@@ -168,7 +170,7 @@ def test_a_token_without_expiration_lives_for_ever(store: Store, clock: Clock) -
 # Regenerating
 
 
-def test_the_old_token_dies_when_its_row_is_regenerated(store: Store) -> None:
+def test_the_old_token_dies_when_its_row_is_regenerated(store: SandboxStore) -> None:
     row, old = create(store)
     found = store.regenerate(row.id, owner="anna", days=None)
     assert found is not None
@@ -179,7 +181,7 @@ def test_the_old_token_dies_when_its_row_is_regenerated(store: Store) -> None:
     assert live.id == regenerated.id == row.id
 
 
-def test_a_regenerated_row_keeps_id_note_and_scopes_and_counts_its_days_anew(store: Store, clock: Clock) -> None:
+def test_a_regenerated_row_keeps_id_note_and_scopes_and_counts_its_days_anew(store: SandboxStore, clock: Clock) -> None:
     row, old = create(store, days=10)
     store.authenticate(old)
     clock.pass_by(days=5)
@@ -192,7 +194,7 @@ def test_a_regenerated_row_keeps_id_note_and_scopes_and_counts_its_days_anew(sto
     assert store.owned_by("anna") == [regenerated]
 
 
-def test_an_expired_row_lives_again_when_it_is_regenerated(store: Store, clock: Clock) -> None:
+def test_an_expired_row_lives_again_when_it_is_regenerated(store: SandboxStore, clock: Clock) -> None:
     row, _ = create(store, days=1)
     clock.pass_by(days=2)
     found = store.regenerate(row.id, owner="anna", days=None)
@@ -201,7 +203,7 @@ def test_an_expired_row_lives_again_when_it_is_regenerated(store: Store, clock: 
     assert store.authenticate(found[1]) is not None
 
 
-def test_nobody_regenerates_a_row_of_somebody_else_or_of_nobody(store: Store) -> None:
+def test_nobody_regenerates_a_row_of_somebody_else_or_of_nobody(store: SandboxStore) -> None:
     row, token = create(store)
     assert store.regenerate(row.id, owner="ben", days=1) is None
     assert store.regenerate("no-such-row", owner="anna", days=1) is None
@@ -212,7 +214,7 @@ def test_nobody_regenerates_a_row_of_somebody_else_or_of_nobody(store: Store) ->
 # Threads
 
 
-def test_many_threads_mint_tokens_that_all_live(store: Store) -> None:
+def test_many_threads_mint_tokens_that_all_live(store: SandboxStore) -> None:
     with ThreadPoolExecutor(16) as threads:
         minted = list(threads.map(lambda _: create(store), range(200)))
         found = list(threads.map(lambda made: store.authenticate(made[1]), minted))
@@ -220,7 +222,7 @@ def test_many_threads_mint_tokens_that_all_live(store: Store) -> None:
     assert len({row.id for row, _ in minted}) == len(store.owned_by("anna")) == 200
 
 
-def test_of_many_regenerations_at_once_one_token_lives(store: Store) -> None:
+def test_of_many_regenerations_at_once_one_token_lives(store: SandboxStore) -> None:
     row, first = create(store)
     with ThreadPoolExecutor(16) as threads:
         made = list(threads.map(lambda _: store.regenerate(row.id, owner="anna", days=None), range(100)))
@@ -234,12 +236,12 @@ def test_of_many_regenerations_at_once_one_token_lives(store: Store) -> None:
 
 
 def test_a_file_keeps_tokens_over_a_restart(tmp_path: Path, clock: Clock) -> None:
-    store = Store(tmp_path / "sandbox.sqlite3", now=clock)
+    store = SandboxStore(tmp_path / "sandbox.sqlite3", now=clock)
     row, token = create(store, days=3)
     store.authenticate(token)
     rows = store.owned_by("anna")
     store.close()
-    again = Store(tmp_path / "sandbox.sqlite3", now=clock)
+    again = SandboxStore(tmp_path / "sandbox.sqlite3", now=clock)
     assert again.owned_by("anna") == rows
     assert (found := again.authenticate(token)) is not None
     assert (found.id, found.expiration, found.last_used) == (row.id, NOON + dt.timedelta(days=3), NOON)
@@ -248,16 +250,16 @@ def test_a_file_keeps_tokens_over_a_restart(tmp_path: Path, clock: Clock) -> Non
 
 def test_a_store_in_memory_keeps_nothing(tmp_path: Path) -> None:
     os.environ["SQLITE_TMPDIR"] = str(tmp_path)
-    store = Store()
+    store = SandboxStore()
     create(store)
     store.close()
-    again = Store()
+    again = SandboxStore()
     assert again.owned_by("anna") == []
     again.close()
 
 
 def test_two_stores_share_a_file(tmp_path: Path) -> None:
-    one, two = Store(tmp_path / "s"), Store(tmp_path / "s")
+    one, two = SandboxStore(tmp_path / "s"), SandboxStore(tmp_path / "s")
     row, token = create(one)
     assert two.owned_by("anna") == [row]
     two.regenerate(row.id, owner="anna", days=1)
@@ -267,7 +269,7 @@ def test_two_stores_share_a_file(tmp_path: Path) -> None:
 
 
 def test_no_file_holds_a_token_but_only_its_hash(tmp_path: Path) -> None:
-    store = Store(tmp_path / "sandbox.sqlite3")
+    store = SandboxStore(tmp_path / "sandbox.sqlite3")
     row, first = create(store)
     found = store.regenerate(row.id, owner="anna", days=None)
     assert found is not None
@@ -289,7 +291,7 @@ def test_no_file_holds_a_token_but_only_its_hash(tmp_path: Path) -> None:
 def test_all_its_files_are_their_owners_alone_even_under_umask_0(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        store = Store(tmp_path / "sandbox.sqlite3")
+        store = SandboxStore(tmp_path / "sandbox.sqlite3")
         create(store)
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     finally:
@@ -301,5 +303,5 @@ def test_all_its_files_are_their_owners_alone_even_under_umask_0(tmp_path: Path)
 
 def test_a_file_that_was_readable_by_all_is_its_owners_alone_again(tmp_path: Path) -> None:
     (tmp_path / "s").touch(0o644)
-    Store(tmp_path / "s").close()
+    SandboxStore(tmp_path / "s").close()
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.actions.sandbox.fault import Fault
+from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.stores.file import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from locoia_pat.actions.sandbox.fault_script import Faults
-    from locoia_pat.actions.sandbox.token_store import Store
+    from locoia_pat.actions.sandbox.faults import Faults
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
     from locoia_pat.bulk import ItemResult
 
 CREDENTIAL = Secret("fake-credential-0123456789abcdef")
@@ -56,7 +56,7 @@ class Shop:
     """A sandbox with its first token, and a folder."""
 
     url: str
-    store: Store
+    store: SandboxStore
     faults: Faults
     token: Secret
     folder: Path

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import ConnectorAuth, Secret
 from locoia_pat.actions.doctor.measure import Measurement
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.connector import RecordingConnector
 from locoia_pat.state.journal import State
 
@@ -27,7 +27,7 @@ SCOPES = ("embed", "company")
 """Two are enough for what is no matter of scopes."""
 
 
-class Watched(Store):
+class Watched(SandboxStore):
     """A store that keeps what is done to its tokens, and those it mints."""
 
     def __init__(self, *given: Any, **more: Any) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locoia_pat.actions import ManagedToken
-    from locoia_pat.actions.sandbox.fault_script import Faults
-    from locoia_pat.actions.sandbox.token_store import Store
+    from locoia_pat.actions.sandbox.faults import Faults
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Place:
     """A sandbox, its first token as the rotator, and a folder for tokens and state."""
 
     url: str
-    store: Store
+    store: SandboxStore
     faults: Faults
     rotator: Secret
     folder: Path

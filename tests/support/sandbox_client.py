@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Faults
 from locoia_pat.actions.sandbox.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from locoia_pat.actions.sandbox.behaviour import Behaviour
-    from locoia_pat.actions.sandbox.token_store import Store
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
     from locoia_pat.secrets.secret import Secret
 
 PATH = "/personal-access-tokens"
@@ -29,7 +29,7 @@ class Caller:
     """Who calls, with what."""
 
     url: str
-    store: Store
+    store: SandboxStore
     faults: Faults
     http: httpx.Client
     row_id: str
@@ -60,7 +60,7 @@ class Caller:
 
 @contextmanager
 def calling(
-    behaviour: Behaviour | None = None, *, store: Store | None = None, scopes: Sequence[str] = ("automation",)
+    behaviour: Behaviour | None = None, *, store: SandboxStore | None = None, scopes: Sequence[str] = ("automation",)
 ) -> Iterator[Caller]:
     """A sandbox that behaves so, for the length of a test."""
     faults = Faults()
