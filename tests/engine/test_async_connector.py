@@ -19,9 +19,9 @@ import pytest
 from anyio.to_thread import run_sync
 
 from locoia_pat import AsyncConnector, ConnectorAuth, InvalidError, Outcome, Secret
-from locoia_pat.actions.sandbox.fault_script import Faults
+from locoia_pat.actions.sandbox.faults import Faults
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.stores import read_token
 from tests.support.loopback import TOKEN, Server, answer, created, serving
 
@@ -316,7 +316,7 @@ def test_a_create_that_is_cancelled_at_any_moment_stores_the_token_it_minted(tmp
     """Cancel at random moments, in every way there is; CANCEL_ROUNDS and CANCEL_SEED run a choice of them again."""
     seed = int(os.environ.get("CANCEL_SEED", str(random.randrange(10**6))))  # noqa: S311  # no secret
     chance = random.Random(seed)  # noqa: S311  # as above
-    store, faults = Store(), Faults()
+    store, faults = SandboxStore(), Faults()
     token = first_token(store)
     assert token is not None
     before = {row.id for row in store.owned_by(OWNER)}
