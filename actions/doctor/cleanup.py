@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locoia_pat.actions.doctor import classify_probe as judging
-from locoia_pat.actions.doctor.probe_session import DAYS, StoppedError, ours
+from locoia_pat.actions.doctor.probe_session import DAYS, ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,6 @@ def cleared(bench: Bench, run: MeasurementRun, *, settle: float) -> tuple[Measur
     """
     if bench.uncertain:
         time.sleep(settle)
-    try:
-        return _cleared(bench, run, settle)
-    except StoppedError:
-        return replace(run, cleared=False), tuple(run.rows.values())
-
-
-def _cleared(bench: Bench, run: MeasurementRun, settle: float) -> tuple[MeasurementRun, tuple[str, ...]]:
     listed = bench.list()
     late = [str(row["id"]) for row in listed.rows if ours(run.op, row["note"]) and row["id"] not in run.rows.values()]
     rows = {**run.rows, **{f"late-{id_}": id_ for id_ in late}}

@@ -24,7 +24,6 @@ from locoia_pat.actions.lifecycle.effects import (
     LoadState,
     Snapshot,
     StoreRecord,
-    WaitInFlight,
     WriteJournal,
 )
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
@@ -220,8 +219,8 @@ class Driver:
                 return self.replicas.write(record)
             case WriteJournal(entry):
                 return self._state.save(self._api, self._name, {**entry.to_json(), "stores": self.replicas.refs})
-            case WaitInFlight(at_least):
-                return time.sleep(max(self._settle, at_least))
+            case _:
+                return time.sleep(max(self._settle, effect.at_least))
 
     def _load(self) -> Snapshot:
         journalled = self._state.load(self._api, self._name)
