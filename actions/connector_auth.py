@@ -1,7 +1,7 @@
-"""``connector-auth:ID[#bearer]``: a Connector Auth of Locoia as the place for a token, so that flows pick it up.
+"""``connector-auth:ID[#bearer]``: a Connector Auth of Locoia as a token store, so that flows use the token.
 
-It can only be written: the API does not show what it stores.  It is written through the specs, by Locoia's own
-credential, which needs the scope ``connector_auth:manage``.
+It cannot be read: the API does not show what it stores.  It is written through the specs, with Locoia's own credential,
+which needs the scope ``connector_auth:manage``.
 
 Source: https://docs.locoia.com/api/create-connector-authentication
 """
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 _LOCOIA = "locoia"
 _BEARER = "bearer"
-_ABSENT = "locoia-pat run list_connector_auths --table shows those there are."
+_ABSENT = "locoia-pat run list_connector_auths --table lists them."
 _FORBIDDEN = "The credential needs the scope connector_auth:manage, and its user the right to change this one."
 
 
-def open_store(place: str, by: Callable[[], Connector], *, field: str) -> TokenStore:
-    """The Connector Auth *place*, written by the connector that *by* makes.
+def open_store(location: str, by: Callable[[], Connector], *, field: str) -> TokenStore:
+    """Open the Connector Auth *location*, which is written by the connector that *by* returns.
 
     Raises:
-        InvalidError: *place* is none.
+        InvalidError: *location* is not ID or ID#bearer.
 
     """
-    id_, mark, key = place.partition("#")
-    if not id_ or (mark and key != _BEARER):
+    id_, separator, key = location.partition("#")
+    if not id_ or (separator and key != _BEARER):
         raise invalid(
             "a Connector Auth is connector-auth:ID, or connector-auth:ID#bearer",
             field=field,
-            hint="#bearer puts the word Bearer before the token, as the REST Helper wants it.",
+            hint="#bearer puts the word Bearer before the token, as the REST Helper expects it.",
         )
     return ConnectorAuthStore(id_, by, bearer=key == _BEARER, field=field)
 
 
 class ConnectorAuthStore:
-    """One Connector Auth, whose ``auth_token`` is the token."""
+    """A Connector Auth whose ``auth_token`` is the token."""
 
     readback: Readback = "nothing"
 
@@ -56,7 +56,7 @@ class ConnectorAuthStore:
         self._field = field
 
     def read(self) -> Credential:
-        """Not possible.
+        """Fail: a Connector Auth cannot be read.
 
         Raises:
             InvalidError: always.
@@ -64,52 +64,52 @@ class ConnectorAuthStore:
         raise invalid(f"{self.ref} cannot be read: the API does not show it", field=self._field)
 
     def probe(self) -> None:
-        """Write its name once more: an update, as the store will be, that changes nothing.
+        """Update its name to the same name: a write that changes nothing.
 
         Raises:
-            InvalidError: it is not there, or this credential may not change it.
+            InvalidError: it does not exist, or this credential may not change it.
         """
-        found = self._run("get_connector_auth")
-        if found.problem is None:
-            name = (found.data or {}).get("name")
-            found = self._run("update_connector_auth", **({"name": name} if name else {}))
-        if found.problem is not None:
+        result = self._run("get_connector_auth")
+        if result.problem is None:
+            name = (result.data or {}).get("name")
+            result = self._run("update_connector_auth", **({"name": name} if name else {}))
+        if result.problem is not None:
             raise invalid(
-                f"{self.ref} cannot be written: {found.problem.message}",
+                f"{self.ref} cannot be written: {result.problem.message}",
                 field=self._field,
-                hint=_ABSENT if found.problem.code == "not_found" else _FORBIDDEN,
+                hint=_ABSENT if result.problem.code == "not_found" else _FORBIDDEN,
             )
 
     def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # no record
-        """Make *entry* its token.
+        """Store *entry*.
 
         Raises:
-            OSError: the API did not take it, or did not say so.
+            OSError: the API did not accept it, or did not confirm it.
         """
-        told = self._run("update_connector_auth", auth_token=self._shape(entry.token))
-        if told.problem is not None:
-            raise OSError(f"{told.outcome.value}: {told.problem.message}")
+        result = self._run("update_connector_auth", auth_token=self._header_value(entry.token))
+        if result.problem is not None:
+            raise OSError(f"{result.outcome.value}: {result.problem.message}")
         return ()
 
     def record(self) -> Record:
-        """Nothing: it cannot be read."""
+        """Return an empty record: a Connector Auth cannot be read."""
         return Record()
 
     def write_record(self, record: Record) -> tuple[str, ...]:
-        """Make the current token of *record* its token; where there is none it stays as it is.
+        """Store the current token of *record*; without one, change nothing.
 
         Raises:
-            OSError: the API did not take it, or did not say so.
+            OSError: the API did not accept it, or did not confirm it.
         """
         if record.current is None:
-            return (f"{self.ref} keeps a token that works no more",)
+            return (f"{self.ref} keeps a token that no longer works",)
         return self.store(record.current, api=record.api or "")
 
     def remove(self) -> bool:
-        """Nothing can be taken away."""
+        """Return False: a token cannot be removed from a Connector Auth."""
         return False
 
-    def _shape(self, token: Secret) -> Secret:
+    def _header_value(self, token: Secret) -> Secret:
         return Secret(f"Bearer {token.reveal()}") if self._bearer else token
 
     def _run(self, action: str, **inputs: Any) -> Result:
@@ -117,6 +117,6 @@ class ConnectorAuthStore:
             return connector.run(action, {"connector_auth_id": self._id, **inputs})
 
     def _locoia(self) -> Connector:
-        """A connector of Locoia: the one in use, or where another runs, that of the environment."""
+        """Return a connector of Locoia: the one in use, or if that is another one, the one of the environment."""
         connector = self._by()
         return connector if connector.name == _LOCOIA else Connector()

@@ -1,4 +1,4 @@
-"""The shapes of the API page, as models.
+"""The rows and tokens of the API page, as pydantic models.
 
 Source: https://docs.locoia.com/api/authentication-with-our-api
 """
@@ -17,72 +17,72 @@ if TYPE_CHECKING:
 
 
 class Managed(BaseModel):
-    """Whose row it is: what the marker in its note tells."""
+    """Whose row it is, by the marker in its note."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
     slot: Literal["a", "b"]
     state: str
-    """The state that manages the name."""
+    """The state folder that manages the name."""
 
 
 class PersonalAccessToken(BaseModel):
-    """One row of the API: a token without its secret."""
+    """A row of the API: a token without its secret."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="ignore")
 
     id: str | None
-    """The row's id; None where the API gave none."""
+    """The row's id; None if the API gave none."""
     expiration: dt.datetime | None
-    """When the token stops working, in UTC; None for never, or where the API's text could not be read."""
+    """When the token expires, in UTC; None for never, or if the API's string could not be parsed."""
     expiration_raw: str | None = None
-    """The API's own text, where its time zone was assumed or the time could not be read."""
+    """The API's own string, if its time zone was assumed or it could not be parsed."""
     expires_in_days: int | None
     """Days left, rounded, by the server's clock."""
     note: str | None
     last_used: dt.datetime | None
-    """When the token was last used, in UTC; the API may write it late."""
+    """When the token was last used, in UTC; the API may record it late."""
     scopes: list[str] | None
     managed: Managed | None = None
-    """Set where the row belongs to a managed name."""
+    """Set if the row belongs to a managed name."""
 
 
 class MintedToken(PersonalAccessToken):
-    """A token just minted: the only time its secret is there."""
+    """A newly minted token with its secret, which the API shows only once."""
 
     token: Secret = Field(repr=False)
     token_refs: tuple[str, ...] = ()
-    """Where it was put."""
+    """The token stores that hold it."""
     warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, result: Result) -> Self:
-        """The token of a *result* that is done."""
+        """Return the token of a *result* whose outcome is done."""
         return cls.model_validate(
             {**(result.data or {}), "token": result.token, "token_refs": result.token_refs, "warnings": result.warnings}
         )
 
 
 class ManagedToken(BaseModel):
-    """The token of a managed name; its secret is in its places alone."""
+    """The token of a managed name; only its token stores hold the secret."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
     change: Literal["created", "adopted", "rotated", "retired", "none"]
-    """What was done about it."""
+    """What was done."""
     id: str | None
-    """The row of the token that is used now; None where the name ended."""
+    """The row of the token in use; None if the name ended."""
     expiration: dt.datetime | None
     scopes: list[str] | None
     retire_due: dt.datetime | None
-    """When the token before is made useless, by the first call after that which touches the name."""
+    """When the previous token is due to be revoked; the first call after that which touches the name does it."""
     token_refs: tuple[str, ...] = ()
-    """Where it stands."""
+    """The token stores that hold it."""
     warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, result: Result) -> Self:
-        """The token of a *result* that is done."""
+        """Return the token of a *result* whose outcome is done."""
         return cls.model_validate({**(result.data or {}), "token_refs": result.token_refs, "warnings": result.warnings})

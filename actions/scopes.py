@@ -1,7 +1,7 @@
-"""The scopes of the API page, as data, and what follows from them.
+"""The scopes of the API page as data, and what they allow.
 
 Source: https://docs.locoia.com/api/authentication-with-our-api, "Scopes".  A scope never gives more than what the user
-who made the token has access to; what that is, no table says.
+who created the token has access to.
 
 >>> narrowest("Connector Auths", "read")
 ('connector_auth:view',)
@@ -24,13 +24,13 @@ EXTENSIONS = ("manage", "view")
 """``manage`` is create, read and update; ``view`` is read; a scope without extension is all four."""
 
 WEBHOOK_RUN = ("automation:webhook_run", "webhook_run")
-"""Triggers webhook flows.  The page prints the extension without a colon and without an example, so both are known."""
+"""Triggers webhook flows.  The page prints the extension without a colon and gives no example: both spellings count."""
 
 ALL = (*(f"{name}{extension}" for name in NAMES for extension in ("", *(f":{e}" for e in EXTENSIONS))), *WEBHOOK_RUN)
 
 WEBHOOK_FLOWS = "Webhook Flows"
-"""What the webhook extension triggers.  The page does not say whether plain ``automation`` does so too: here it does
-not, so that nobody is told to drop a scope that may be needed."""
+"""What the webhook extension triggers.  The page does not say whether plain ``automation`` does so too; here it does
+not, so that no one drops a scope that may be needed."""
 
 ENTITIES = {
     "automation": (
@@ -48,10 +48,10 @@ ENTITIES = {
     "dashboard": ("Dashboards", "Data Sources", "Forecasts", "Insights", "Transforms"),
     "embed": ("Embeds",),
 }
-"""What each name is about."""
+"""The entities that each scope name covers."""
 
 READ_ONLY = {"automation": ("Connector Auths", "Env Variables", "File Uploads")}
-"""Entities of a name that no extension of it lets a token change."""
+"""Entities that a token can only read, whatever the extension."""
 
 OPERATIONS = {
     "": ("create", "read", "update", "delete"),
@@ -59,14 +59,14 @@ OPERATIONS = {
     "view": ("read",),
     "webhook_run": ("trigger",),
 }
-"""What each extension lets a token do."""
+"""The operations that each extension allows."""
 
 ALL_ENTITIES = (*dict.fromkeys(entity for entities in ENTITIES.values() for entity in entities), WEBHOOK_FLOWS)
 ALL_OPERATIONS = (*OPERATIONS[""], *OPERATIONS["webhook_run"])
 
 
 def _table(scope: str) -> dict[str, tuple[str, ...]]:
-    """The operations of each entity that *scope* gives."""
+    """Return the operations that *scope* allows on each entity."""
     if scope in WEBHOOK_RUN:
         return {WEBHOOK_FLOWS: OPERATIONS["webhook_run"]}
     name, _, extension = scope.partition(":")
@@ -83,22 +83,22 @@ _NOTHING: frozenset[tuple[str, str]] = frozenset()
 
 
 def allows(scope: str, entity: str, operation: str) -> bool:
-    """Whether a token with *scope* may do *operation* on *entity*; a scope the page does not have allows nothing.
+    """Whether a token with *scope* may do *operation* on *entity*; an unknown scope allows nothing.
 
     Raises:
-        InvalidError: the page has no such entity or operation.
+        InvalidError: the API page has no such entity or operation.
 
     """
-    _known("entity", entity, ALL_ENTITIES)
-    _known("operation", operation, ALL_OPERATIONS)
+    _require("entity", entity, ALL_ENTITIES)
+    _require("operation", operation, ALL_OPERATIONS)
     return (entity, operation) in _GRANTS.get(scope, _NOTHING)
 
 
 def narrowest(entity: str, operation: str) -> tuple[str, ...]:
-    """The scopes that allow *operation* on *entity* and include no other that does; empty where none does.
+    """Return the narrowest scopes that allow *operation* on *entity*: those that include no other one that does.
 
     Raises:
-        InvalidError: the page has no such entity or operation.
+        InvalidError: the API page has no such entity or operation.
 
     """
     enough = [scope for scope in ALL if allows(scope, entity, operation)]
@@ -106,43 +106,44 @@ def narrowest(entity: str, operation: str) -> tuple[str, ...]:
 
 
 def includes(wider: str, narrower: str) -> bool:
-    """Whether *wider* allows all that *narrower* does; a scope the page does not have includes none and is in none."""
-    return bool(asked := _GRANTS.get(narrower, _NOTHING)) and asked <= _GRANTS.get(wider, _NOTHING)
+    """Whether *wider* allows all that *narrower* does; an unknown scope includes none and is included in none."""
+    grants = _GRANTS.get(narrower, _NOTHING)
+    return bool(grants) and grants <= _GRANTS.get(wider, _NOTHING)
 
 
 def redundant(scopes: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of *scopes*, wider and narrower, of which the narrower adds nothing.
+    """Return the pairs of *scopes*, wider and narrower, whose narrower one adds nothing.
 
-    The two spellings of the webhook extension are no pair: which of them the API takes is not documented.
+    The two spellings of the webhook extension are not a pair: which of them the API accepts is not documented.
     """
     pairs = permutations(dict.fromkeys(scopes), 2)
     return [(wider, narrower) for wider, narrower in pairs if includes(wider, narrower) and narrower not in WEBHOOK_RUN]
 
 
 def sentence(scope: str) -> str:
-    """What a token with *scope* can do, for people.
+    """Describe in a sentence what a token with *scope* can do.
 
     Raises:
-        InvalidError: the page has no such scope.
+        InvalidError: the API page has no such scope.
 
     """
-    _known("scope", scope, ALL)
+    _require("scope", scope, ALL)
     entities: dict[tuple[str, ...], list[str]] = {}
     for entity, operations in _TABLES[scope].items():
         entities.setdefault(operations, []).append(entity)
     abilities = [f"{_and(operations)} {_and(names)}" for operations, names in entities.items()]
-    return f"A token with {scope} can {', and '.join(abilities)}, as far as the user who made it can."
+    return f"A token with {scope} can {', and '.join(abilities)}, as far as the user who created it can."
 
 
-def _and(words: Sequence[str]) -> str:
-    *most, last = words
+def _and(items: Sequence[str]) -> str:
+    *most, last = items
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _known(field: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
+def _require(field: str, value: str, allowed: Iterable[str]) -> None:
+    if value not in allowed:
         raise invalid(
-            f"{describe_value(value)} is not on the API page{did_you_mean(value, known)}",
+            f"{describe_value(value)} is not on the API page{did_you_mean(value, allowed)}",
             field=field,
-            hint=f"There are {', '.join(known)}.",
+            hint=f"Choose one of {', '.join(allowed)}.",
         )

@@ -131,7 +131,7 @@ def test_what_adds_nothing_is_named_with_what_has_it_already(chosen: list[str], 
     ],
 )
 def test_a_sentence_says_what_a_token_can_do(scope: str, can: str) -> None:
-    assert scopes.sentence(scope) == f"A token with {scope} can {can}, as far as the user who made it can."
+    assert scopes.sentence(scope) == f"A token with {scope} can {can}, as far as the user who created it can."
 
 
 def test_every_scope_has_a_sentence_of_its_own() -> None:
@@ -141,7 +141,7 @@ def test_every_scope_has_a_sentence_of_its_own() -> None:
 def test_what_is_not_on_the_page_is_named_with_what_is() -> None:
     with pytest.raises(InvalidError, match=r'^entity: "Flow" is not on the API page; did you mean Flows\?'):
         scopes.allows("embed", "Flow", "read")
-    with pytest.raises(InvalidError, match=r"operation: .*\nThere are create, read, update, delete, trigger\."):
+    with pytest.raises(InvalidError, match=r"operation: .*\nChoose one of create, read, update, delete, trigger\."):
         scopes.narrowest("Flows", "erase")
     with pytest.raises(InvalidError, match=r"^scope: .* did you mean embed:view\?"):
         scopes.sentence("embed:vew")
