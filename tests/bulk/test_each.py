@@ -18,6 +18,7 @@ from tests.support.bulk_shop import Shop, wish, wishes
 from tests.support.command import call as once
 from tests.support.command import on_terminal, spawn
 from tests.support.loopback import answer, serving
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -194,11 +195,9 @@ def test_an_action_that_gives_no_token_takes_no_place(shop: Shop, call: Callable
 
 def test_where_another_process_is_at_work_on_it_nothing_is_done(shop: Shop, call: Callable[..., Done]) -> None:
     write(wishes(2))
-    shop.fail("slow", seconds=2.0, times=2)
+    shop.fail("slow", seconds=5, times=2)
     with spawn(*CREATE) as process:
-        until = time.monotonic() + 20
-        while not shop.journals() and time.monotonic() < until:
-            time.sleep(0.01)
+        eventually(shop.journals)
         time.sleep(0.3)
         done = call(*CREATE)
         assert (done.code, done.envelope["error"]["code"]) == (4, "busy")
@@ -289,9 +288,7 @@ def test_an_interrupt_lets_what_is_being_sent_end(number: signal.Signals) -> Non
     write([{"token_id": f"t{index}", "expiration": 1, "token_to": f"file:{index}.json"} for index in range(50)])
     regenerate = ("run", "regenerate_pat", "--each", "in.jsonl", "--concurrency", "2")
     with serving(slow) as server, spawn(*regenerate, LOCOIA_BASE_URL=server.url, LOCOIA_TOKEN=CREDENTIAL) as process:
-        until = time.monotonic() + 20
-        while len(server.got) < 2 and time.monotonic() < until:
-            time.sleep(0.01)
+        eventually(lambda: len(server.got) >= 2)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 128 + number
@@ -304,20 +301,20 @@ def test_an_interrupt_lets_what_is_being_sent_end(number: signal.Signals) -> Non
 @pytest.mark.usefixtures("working_folder")
 def test_a_second_interrupt_waits_for_nothing() -> None:
     def stuck(_: Any) -> bool:
-        time.sleep(8)
+        over.wait(60)
         return False
 
+    over = threading.Event()
     write([{"token_id": "t", "expiration": 1, "token_to": "file:t.json"}])
     regenerate = ("run", "regenerate_pat", "--each", "in.jsonl")
     with serving(stuck) as server, spawn(*regenerate, LOCOIA_BASE_URL=server.url, LOCOIA_TOKEN=CREDENTIAL) as process:
-        until = time.monotonic() + 20
-        while not server.got and time.monotonic() < until:
-            time.sleep(0.01)
+        eventually(lambda: server.got)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        time.sleep(1)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-        assert time.monotonic() - began < 5
+        _, err = process.communicate(timeout=50)
+        assert time.monotonic() - began < 50
+        over.set()
     assert process.returncode == 130
     assert "interrupted; run the same command again to resume" in err

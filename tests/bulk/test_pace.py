@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.bulk_shop import all_done, calling, outcomes
 from tests.support.loopback import answer, serving
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     import socket
@@ -69,12 +70,16 @@ def test_a_429_that_says_no_time_keeps_all_back_as_well() -> None:
 
 
 def test_a_503_that_asks_for_time_has_it_and_another_does_not() -> None:
-    for headers, least in (({"Retry-After": "1"}, 0.9), (None, 0.0)):
+    took: list[float] = []
+    for headers in ({"Retry-After": "4"}, None):
         script = Limited({2}, headers, status=503)
         with serving(script) as server, calling(server.url) as connector:
             began = time.monotonic()
             assert outcomes(connector.run_many("list_pats", [{}] * 8, concurrency=2)) == all_done(8)
-        assert least <= time.monotonic() - began < least + 0.9
+            took.append(time.monotonic() - began)
+    asked, not_asked = took
+    assert asked >= 3.9
+    assert not_asked < 3.9
 
 
 def test_a_wait_beyond_all_patience_stops_the_run() -> None:
@@ -95,11 +100,10 @@ def test_who_waits_is_told_and_does_not_wait_any_more_once_it_is_stopped() -> No
         assert bulk.pause_left == 0
         assert next(bulk).result.outcome == "done"
         began = time.monotonic()
-        while not bulk.pause_left:
-            time.sleep(0.01)
+        eventually(lambda: bulk.pause_left, within=20)
         bulk.stop("enough")
         rest = list(bulk)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25  # the API asked for 30 s
     assert {one.result.outcome.value for one in rest} <= {"not_done", "done"}
     assert bulk.stopped == "enough"
     assert len(rest) < 19

@@ -401,7 +401,7 @@ def test_a_bulk_create_that_is_killed_is_finished_by_the_same_call(seed: int, sh
     for number in range(3):
         stored = len(list((shop.folder / "out").glob("n*")))
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while process.poll() is None and time.monotonic() < until:
                 if len(list((shop.folder / "out").glob("n*"))) >= stored + 5 + 7 * seed + number:
                     break

@@ -14,6 +14,7 @@ from locoia_pat import Secret
 from locoia_pat.stores import read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, free_port, serving, stall
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,11 +331,9 @@ def test_on_a_terminal_the_credential_is_asked_for_hidden() -> None:
 
 def interrupted(*arguments: str) -> Any:
     """The envelope of a run that gets Ctrl-C while it waits for an answer."""
-    with serving(stall(5)) as server:
+    with serving(stall(60)) as server:
         process = spawn("run", *arguments, LOCOIA_BASE_URL=server.url)
-        until = time.monotonic() + 20
-        while not server.got and time.monotonic() < until:
-            time.sleep(0.02)
+        eventually(lambda: server.got)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -349,11 +348,9 @@ def test_an_interrupted_create_says_that_it_may_have_happened() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_ended_says_what_is_known(number: signal.Signals) -> None:
-    with serving(stall(5)) as server:
+    with serving(stall(60)) as server:
         process = spawn("run", "create_pat", *GOOD, "--reveal", LOCOIA_BASE_URL=server.url)
-        until = time.monotonic() + 20
-        while not server.got and time.monotonic() < until:
-            time.sleep(0.02)
+        eventually(lambda: server.got)
         process.send_signal(number)
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 128 + number
@@ -373,9 +370,7 @@ def test_a_signal_waits_until_a_minted_token_is_stored(tmp_path: Path) -> None:
     with serving(hold) as server:
         place = f"file:{tmp_path}/t.json"
         process = spawn("run", "create_pat", *GOOD, "--token-to", place, LOCOIA_BASE_URL=server.url)
-        until = time.monotonic() + 20
-        while not server.got and time.monotonic() < until:
-            time.sleep(0.02)
+        eventually(lambda: server.got)
         time.sleep(0.5)  # the answer is read, and the store waits for the lock
         process.send_signal(signal.SIGTERM)
         time.sleep(0.1)

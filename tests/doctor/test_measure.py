@@ -20,6 +20,7 @@ from locoia_pat.actions.sandbox.server import OWNER
 from locoia_pat.state.journal import State
 from tests.support.clinic import values
 from tests.support.command import on_terminal
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,10 +284,7 @@ def worker(clinic: Clinic, *arguments: str) -> subprocess.Popen[str]:
 
 
 def wait_for_rows(clinic: Clinic, count: int) -> None:
-    until = time.monotonic() + 30
-    while len(clinic.rows()) < count:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: len(clinic.rows()) >= count, within=60)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])

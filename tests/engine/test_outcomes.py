@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
 import time
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ def test_a_mint_whose_answer_is_lost_is_sent_once_and_ends_unknown(
 
 @pytest.mark.parametrize("runner", [run, run_async], ids=["sync", "async"])
 def test_a_mint_that_is_answered_too_late_ends_unknown(runner: Any) -> None:
-    with serving(stall(2.0)) as server:
+    with serving(stall(10)) as server:
         result = runner(server, "create_pat", CREATE, timeout=0.2)
     assert result.outcome is Outcome.UNKNOWN
     assert len(server.got) == 1
@@ -94,10 +95,10 @@ def test_a_mint_that_is_answered_too_late_ends_unknown(runner: Any) -> None:
 
 @pytest.mark.parametrize("runner", [run, run_async], ids=["sync", "async"])
 def test_an_answer_in_drips_cannot_outlast_the_deadline(runner: Any) -> None:
-    with serving(drip(raw(201, created()), 3.0)) as server:  # its head takes most of that
+    with serving(drip(raw(201, created()), 60.0)) as server:  # its head takes most of that
         began = time.monotonic()
         result = runner(server, "create_pat", CREATE, timeout=0.4)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 30
     assert result.outcome is Outcome.UNKNOWN
     assert result.problem is not None
     assert "took too long" in result.problem.message
@@ -106,15 +107,17 @@ def test_an_answer_in_drips_cannot_outlast_the_deadline(runner: Any) -> None:
 @pytest.mark.parametrize("runner", [run, run_async], ids=["sync", "async"])
 def test_an_answer_that_begins_late_and_stops_has_what_is_left_alone(runner: Any) -> None:
     def begin(connection: socket.socket) -> bool:
-        time.sleep(0.7)
+        time.sleep(1)
         connection.sendall(b"HTTP/1.1 201 ")
-        time.sleep(3)
+        gone.wait(60)
         return False
 
+    gone = threading.Event()
     with serving(begin) as server:
         began = time.monotonic()
-        result = runner(server, "create_pat", CREATE, timeout=1)
-        assert time.monotonic() - began < 1.5
+        result = runner(server, "create_pat", CREATE, timeout=2)
+        assert time.monotonic() - began < 3  # as long as its timeout, not as long as that again
+        gone.set()
     assert result.outcome is Outcome.UNKNOWN
 
 

@@ -19,7 +19,7 @@ def listed(content: bytes, encoding: str) -> Result:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\nContent-Encoding: {encoding}\r\n\r\n"
     with (
         serving(send(head.encode() + content)) as server,
-        Connector(ConnectorAuth(Secret("fake-credential")), base_url=server.url, timeout=2) as api,
+        Connector(ConnectorAuth(Secret("fake-credential")), base_url=server.url, timeout=10) as api,
     ):
         result = api.run("list_pats")
         assert server.got[0].headers["accept-encoding"] == "gzip, deflate"

@@ -409,7 +409,7 @@ def test_redaction_of_a_repetitive_text_takes_no_time() -> None:
     began = time.monotonic()
     assert set(redact("aB1" * 3_500, [Secret("aB1" * 1365)])) == set("«secret»")
     assert len(redact("a" * 10_000, [Secret("a" * 4096)])) < 2_000  # what is left is too little of one word
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # seconds, where a careless pattern takes hours
 
 
 def test_json_that_is_none_shows_no_part_of_it() -> None:

@@ -37,12 +37,12 @@ def api(shared: Caller) -> Caller:
     return shared
 
 
-def wait_for(api: Caller, note: str, *, seconds: float = 10) -> bool:
+def wait_for(api: Caller, note: str, *, seconds: float = 30) -> bool:
     """Whether a row with *note* comes up soon."""
     end = time.monotonic() + seconds
-    while note not in api.notes() and time.monotonic() < end:
+    while not (there := note in api.notes()) and time.monotonic() < end:
         time.sleep(0.01)
-    return note in api.notes()
+    return there
 
 
 # Nothing is answered
@@ -70,7 +70,7 @@ def test_the_connection_is_closed_without_a_byte_and_without_a_word_in_the_log(
         api.faults.add(Fault(kind))
         body = b'{"expiration": 1, "scopes": ["embed"], "note": "here"}'
         assert raw_answer(api, body) == b""
-        assert wait_for(api, "here", seconds=10 if done else 0.3) is done
+        assert wait_for(api, "here", seconds=30 if done else 0.3) is done
     assert capfd.readouterr().err == ""
 
 
@@ -98,7 +98,7 @@ def test_a_late_request_is_authorised_on_arrival_or_when_it_is_done(kind: Any, *
         with pytest.raises(httpx.RemoteProtocolError):
             api.create(note="late")
         api.store.regenerate(api.row_id, owner=OWNER, days=None)  # the credential dies in between
-        assert wait_for(api, "late", seconds=10 if done else 1.5) is done
+        assert wait_for(api, "late", seconds=30 if done else 1.5) is done
 
 
 @pytest.mark.parametrize("kind", ["late", "late_at_commit"])

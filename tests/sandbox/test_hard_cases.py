@@ -42,10 +42,12 @@ def test_an_answer_takes_no_40_ms() -> None:
         assert token
         headers = {"Authorization": f"Bearer {token.reveal()}"}
         client.get(f"{url}/personal-access-tokens", headers=headers)
-        began = time.monotonic()
-        for _ in range(10):
+        times: list[float] = []
+        for _ in range(30):
+            began = time.monotonic()
             client.get(f"{url}/personal-access-tokens", headers=headers)
-        assert time.monotonic() - began < 0.3
+            times.append(time.monotonic() - began)
+        assert min(times) < 0.04  # a delayed acknowledgement makes each of them as slow
 
 
 def half_sent(url: str, token: Secret) -> socket.socket:
@@ -63,7 +65,7 @@ def test_a_client_that_stalls_does_not_keep_the_sandbox_from_ending() -> None:
         assert token
         connection = half_sent(url, token)
         began = time.monotonic()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # it ends at all
     connection.close()
 
 

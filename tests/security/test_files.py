@@ -48,7 +48,7 @@ def open_to_all() -> Iterator[None]:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.action == "create_pat"])
 def test_a_run_writes_its_token_into_its_place_alone(name: str, pair: Canaries, home: Path) -> None:
     case = CASES[name]
-    with serving(*case.scripts(pair)) as server, Connector(auth_of(pair), base_url=server.url, timeout=0.4) as api:
+    with serving(*case.scripts(pair)) as server, Connector(auth_of(pair), base_url=server.url, timeout=10) as api:
         result = api.run("create_pat", CREATE, token_to=[f"file:{home}/t", *case.places])
     stored = {"t": 0o600} if result.token else {}
     assert holding(home) == stored

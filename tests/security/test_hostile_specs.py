@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cost import MEGABYTES, SECONDS, STAGES, Cost, ended, written
+from tests.support.cost import MEGABYTES, STAGES, UNITS, Cost, ended, written
 from tests.support.hostile import CASES, ESCAPES, body
 from tests.support.loopback import answer, serving
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 HARMLESS = {
-    "load": {"Action", "SpecError", "InvalidError"},
+    "load": {"CompiledAction", "SpecError", "InvalidError"},
     "plan": {"Plan", "SpecError", "InvalidError"},
     "run": {"done", "invalid"},
 }
@@ -59,7 +59,7 @@ def test_a_hostile_case_costs_little_and_ends_well(case: str, cost_of: Callable[
         if stage in costs:
             hostile_answer = stage == "run" and case.startswith("answer: ")
             assert costs[stage]["end"] in (OPEN if hostile_answer else ends), told
-    assert max(cost["seconds"] for cost in costs.values()) < SECONDS, told
+    assert max(cost["units"] for cost in costs.values()) < UNITS, told
     assert max(cost["megabytes"] for cost in costs.values()) < MEGABYTES, told
     assert tuple(costs) == STAGES
 

@@ -22,6 +22,7 @@ from locoia_pat.stores import open_store, read_credential, read_token
 from locoia_pat.stores.formats import EnvVariable
 from locoia_pat.stores.record import Record
 from tests.support.store_child import API, TOKEN, entry
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -248,17 +249,28 @@ def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytes
         open_store(program(tmp_path, "import time; time.sleep(60)")).store(entry(1), api=API)
 
 
+def ended(pipe: int) -> bool:
+    """Whether no process holds the other end of *pipe*."""
+    try:
+        return os.read(pipe, 100) == b""
+    except BlockingIOError:
+        return False
+
+
 @pytest.mark.skipif(os.name != "posix", reason="processes have groups there alone")
 def test_a_command_that_does_not_end_takes_what_it_started_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command_module, "TIMEOUT", 0.5)
+    monkeypatch.setattr(command_module, "TIMEOUT", 1.5)
+    os.mkfifo(tmp_path / "alive")
+    alive = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
     began = time.monotonic()
     with pytest.raises(OSError, match="did not end"):
-        open_store(f"command:sh -c '(sleep 2; touch {tmp_path}/late) & wait'").store(entry(1), api=API)
-    assert time.monotonic() - began < 1.5
-    time.sleep(2.5)
-    assert not (tmp_path / "late").exists()
+        open_store(f"command:sh -c '(echo started; exec sleep 60) >{tmp_path}/alive & wait'").store(entry(1), api=API)
+    assert time.monotonic() - began < 30
+    assert os.read(alive, 100) == b"started\n"
+    eventually(lambda: ended(alive))
+    os.close(alive)
 
 
 @pytest.mark.parametrize("place", ["", " ", "'", "[", "[1]", "[]", '["a\\u0000"]', '[""]', "a 'b"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_threads_write_different_files_of_a_folder_at_once_and_one_file_in_turn(tmp_path: Path) -> None:
-    inside = threading.Barrier(2, timeout=5)
+    inside = threading.Barrier(2, timeout=30)
 
     def write(name: str) -> None:
         with lock_file(tmp_path / name):
@@ -30,7 +30,7 @@ def test_threads_write_different_files_of_a_folder_at_once_and_one_file_in_turn(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert not inside.broken
     order: list[str] = []
 
@@ -44,24 +44,27 @@ def test_threads_write_different_files_of_a_folder_at_once_and_one_file_in_turn(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order[0::2] == order[1::2]
 
 
 def test_a_folder_is_let_go_before_more_threads_join_after_a_second(tmp_path: Path) -> None:
     order: list[str] = []
+    begun = threading.Event()
 
     def hold(name: str, seconds: float) -> None:
         with lock_file(tmp_path / name):
             order.append(f"{name} begins")
+            begun.set()
             time.sleep(seconds)
             order.append(f"{name} ends")
 
     first = threading.Thread(target=hold, args=("a", 1.5))
     first.start()
+    assert begun.wait(30)
     time.sleep(1.2)
     hold("b", 0)
-    first.join(10)
+    first.join(60)
     assert order == ["a begins", "a ends", "b begins", "b ends"]
 
 
@@ -76,10 +79,10 @@ def test_who_wants_a_folder_alone_waits_for_those_that_share_it(tmp_path: Path) 
 
     first = threading.Thread(target=hold)
     first.start()
-    ready.wait(5)
+    assert ready.wait(30)
     with lock_folder(tmp_path):
         assert time.monotonic() - began >= 0.3
-    first.join(10)
+    first.join(60)
 
 
 # Folders that have no lock, as on some network file systems

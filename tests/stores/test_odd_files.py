@@ -70,7 +70,7 @@ def run_limited(path: Path) -> list[str]:
     code = (f"from locoia_pat.stores import open_store\ntry: open_store('file:{path}').probe()\n"
             "except Exception as e: print(type(e).__name__)")  # fmt: skip
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=3, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     ).stdout.split()
 
 
