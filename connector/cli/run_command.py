@@ -1,10 +1,9 @@
-"""``locoia-pat run ACTION``: one action, one JSON object."""
+"""``locoia-pat run ACTION``: run one action and print one JSON object."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,11 +11,22 @@ import click
 
 from locoia_pat.cli import render
 from locoia_pat.cli.arguments import parse_inputs
-from locoia_pat.cli.options import action_argument, resolve_action, resolve_auth, specs_option
+from locoia_pat.cli.options import (
+    action_argument,
+    auth_option,
+    implied_json_option,
+    inputs_option,
+    resolve_action,
+    resolve_auth,
+    specs_option,
+    token_to_option,
+    wait_option,
+    yes_option,
+)
 from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
 from locoia_pat.connector import CONCURRENCY, WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
-from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
+from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result, invalid
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
@@ -25,46 +35,40 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec
 
 
-FOR_EACH = ("concurrency", "rate", "max_failures", "ordered", "restart", "retry_unknown", "no_journal")
-"""Options of ``--each``."""
+EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "retry_unknown", "no_journal")
+"""Options that need ``--each``."""
 
 
 @click.command("run")
 @action_argument
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - is standard input.")
-@click.option("--auth", metavar="REF", help="The credential: file:, text:, env-file:, keyring:, command:, env: or -.")
-@click.option(
-    "--token-to",
-    metavar="REF",
-    multiple=True,
-    help="Where a new token goes: file:, text:, env-file:, keyring:, command: or connector-auth:.",
-)
-@click.option("--replace", is_flag=True, help="The place may hold another token, which becomes its previous one.")
+@inputs_option
+@auth_option
+@token_to_option
+@click.option("--replace", is_flag=True, help="Replace a token in the store; it stays readable as REF#previous.")
 @click.option("--reveal", is_flag=True, help="Print a new token in the envelope, as data.token.")
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
-@click.option("--each", metavar="FILE", help="Run it for each line of a file, JSON lines or CSV; - is standard input.")
+@click.option("--each", metavar="FILE",
+              help="Run once per line of a JSON lines or CSV file; - is standard input.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(1, 100), default=CONCURRENCY, show_default=True, metavar="N",
               help="With --each, how many items run at a time.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N",
-              help="With --each, requests a second at most.")  # fmt: skip
-@click.option("--max-failures", type=click.IntRange(1), metavar="N", help="With --each, stop after so many failures.")
+              help="With --each, maximum number of requests per second.")  # fmt: skip
+@click.option("--max-failures", type=click.IntRange(1), metavar="N", help="With --each, stop after N failures.")
 @click.option("--ordered", is_flag=True, help="With --each, print results in the order of the lines.")
 @click.option("--restart", is_flag=True, help="With --each, forget what earlier runs of this command did.")
-@click.option(
-    "--retry-unknown", is_flag=True, help="With --each, retry items whose outcome in an earlier run is unknown."
-)
+@click.option("--retry-unknown", is_flag=True,
+              help="With --each, retry items whose outcome in an earlier run is unknown.")  # fmt: skip
 @click.option("--no-journal", is_flag=True, help="With --each, keep no journal: an interrupted run cannot be resumed.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEFAULT_TIMEOUT, show_default=True,
-              metavar="SECONDS", help="Time for all tries together.")  # fmt: skip
-@click.option("--wait", type=click.FloatRange(min=0), default=WAIT, show_default=True, metavar="SECONDS",
-              help="Time to wait for another process that works on the same name.")  # fmt: skip
-@click.option("--json", is_flag=True, expose_value=False, hidden=True)  # as everywhere; it is what run prints
-@click.option("--table", is_flag=True, help="Print a table for people instead of JSON.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 even where audit_pats found something.")
-@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+              metavar="SECONDS", help="Time limit for all attempts together.")  # fmt: skip
+@wait_option(WAIT)
+@implied_json_option
+@click.option("--table", is_flag=True, help="Print a table instead of JSON.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if audit_pats has findings.")
+@yes_option
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
-@click.option("--verbose", is_flag=True, help="Say on standard error what is sent.")
+@click.option("--verbose", is_flag=True, help="Print method and URL of the request to standard error.")
 @specs_option
 def run_command(
     action: str,
@@ -77,15 +81,14 @@ def run_command(
     each: str | None,
     **options: Any,
 ) -> int:
-    """Run ACTION with its inputs, in any order with the options.
+    """Run ACTION with its inputs; inputs and options come in any order.
 
-    ACTION is a name, PACK.ACTION, or the path of its file.  Values are typed by its spec: expiration=30,
-    expiration=null, scopes=automation:view (repeat the name for several), note=@FILE (the text of a file).
-    "locoia-pat show ACTION" tells the inputs.
+    ACTION is a name, PACK.ACTION, or the path of a spec file.  Values are typed by the spec: expiration=30,
+    expiration=null, scopes=automation:view (repeat it for several), note=@FILE (the content of a file).
+    "locoia-pat show ACTION" lists the inputs.
 
-    Prints one JSON object, whatever happens.  With --each it runs for each line of a file, and prints one JSON object
-    for each.  Exit code: 0 done, 1 audit_pats found something, 2 invalid, 3 refused, 4 not done, 5 unknown, 6 not
-    stored; with --each, the highest of all lines.
+    Always prints one JSON object; with --each, one per line of the file.  Exit code: 0 done, 1 audit_pats has
+    findings, 2 invalid, 3 refused, 4 not done, 5 unknown outcome, 6 not stored; with --each, the highest of all lines.
     """
     signals = Signals()
     action, specs = resolve_action(action, specs)
@@ -94,31 +97,31 @@ def run_command(
             if each is not None:
                 from locoia_pat.cli.run_each import run_each
 
-                told = run_each(action, specs, signals, each=each, reveal=reveal, table=table, quiet=quiet, **options)
-                return signals.exit_code or told
-            for name in FOR_EACH:
+                code = run_each(action, specs, signals, each=each, reveal=reveal, table=table, quiet=quiet, **options)
+                return signals.exit_code or code
+            for name in EACH_OPTIONS:
                 options.pop(name)
             result = _run(action, specs, signals, reveal=reveal, quiet=quiet, **options)
     except ConnectorError as error:
-        result = _advised(Result.from_error(action, error))
+        result = _suggest_unknown_scope(Result.from_error(action, error))
     except (KeyboardInterrupt, click.Abort):
         problem = Problem("unavailable", "interrupted; nothing was sent")
-        render.print_result(_named(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)
+        render.print_result(_with_command_names(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)
         return signals.exit_code or INTERRUPTED
     except _InterruptError as interrupt:
-        render.print_result(_named(interrupt.result, specs), quiet=quiet)
+        render.print_result(_with_command_names(interrupt.result, specs), quiet=quiet)
         return signals.exit_code or INTERRUPTED
-    code = render.print_result(_named(result, specs), reveal=reveal, table=table, quiet=quiet)
-    found = result.action == "audit_pats" and bool((result.data or {}).get("findings")) and not exit_zero
-    return signals.exit_code or code or (FOUND if found else 0)
+    code = render.print_result(_with_command_names(result, specs), reveal=reveal, table=table, quiet=quiet)
+    has_findings = result.action == "audit_pats" and bool((result.data or {}).get("findings"))
+    return signals.exit_code or code or (FOUND if has_findings and not exit_zero else 0)
 
 
-def _advised(result: Result) -> Result:
-    """The result, with the option that helps where a scope is unknown."""
+def _suggest_unknown_scope(result: Result) -> Result:
+    """Add ``--allow-unknown-scope`` to the hint if *result* rejects a scope."""
     problem = result.problem
     if problem is None or problem.field != "scopes" or "is no option" not in problem.message:
         return result
-    hint = f"{problem.hint} --allow-unknown-scope sends it all the same."
+    hint = f"{problem.hint} Pass --allow-unknown-scope to send it anyway."
     return dataclasses.replace(result, problem=dataclasses.replace(problem, hint=hint))
 
 
@@ -149,18 +152,19 @@ def _run(
         resolve_auth(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
     ) as connector:
         if isinstance(spec, SuperSpec):
-            return _run_super(connector, spec, inputs, token_to, wait=wait, ask=not yes and sys.stdin.isatty())
+            # Safe to interrupt at any time: its journal lets the next run resume.
+            render.confirm(f"{spec.title} at {connector.base_url}", yes=yes or spec.effect == "read")
+            return connector.run(spec.action, inputs, token_to=token_to, wait=wait)
         prepared = connector.prepare(action, inputs)
         if spec.secrets and not token_to and not reveal:
             raise invalid(
-                "there is no place for the token, which is shown once",
+                "no token store for the new token, which is shown only once",
                 field="token_to",
-                hint="Name one with --token-to file:PATH, or print it with --reveal.",
+                hint="Pass one with --token-to file:PATH, or print the token with --reveal.",
             )
         if verbose and not quiet:
             render.say(f"{prepared.request.method} {prepared.request.url}")
-        if spec.effect != "read" and not yes and sys.stdin.isatty():
-            _ask(connector, spec, prepared)
+        render.confirm(lambda: _question(connector, spec, prepared), yes=yes or spec.effect == "read")
         signals.wait_while = lambda: connector.storing
         try:
             return connector.execute(prepared, token_to=token_to, replace=replace)
@@ -169,17 +173,20 @@ def _run(
     raise _InterruptError(interrupted)
 
 
-def _run_super(
-    connector: Connector, spec: SuperSpec, inputs: dict[str, Any], token_to: tuple[str, ...], *, wait: float, ask: bool
-) -> Result:
-    """A super action: it is safe to interrupt, for its journal tells the next call where it stood."""
-    if ask and spec.effect != "read" and not click.confirm(f"{spec.title} at {connector.base_url}. Go on?", err=True):
-        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
-    return connector.run(spec.action, inputs, token_to=token_to, wait=wait)
+def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> str:
+    """Return what to confirm: the action, its host, and the token it revokes."""
+    question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
+    if spec.replaces and spec.look:
+        rows = (connector.run(spec.look).data or {}).values()
+        row_id = prepared.inputs[spec.replaces]
+        row: dict[str, Any] = next((row for listed in rows for row in listed if row.get("id") == row_id), {})
+        note, used = row.get("note") or "-", row.get("last_used") or "never, or not known"
+        question += f'\nThis revokes the token {row_id}, note "{note}", last used {used}'
+    return question
 
 
 class _InterruptError(Exception):
-    """Ctrl-C while an action ran, and what is known of it."""
+    """Ctrl-C while an action ran, with its result as far as it is known."""
 
     def __init__(self, result: Result) -> None:
         super().__init__()
@@ -187,30 +194,17 @@ class _InterruptError(Exception):
 
 
 def _interrupted(spec: ActionSpec, connector: Connector) -> Result:
-    """What is known of an action that was interrupted: a request may be on its way, or answered."""
+    """Return the result of an interrupted action: its request may have been sent or even executed."""
     api = connector.base_url
     if spec.effect == "read":
         return Result(spec.action, Outcome.NOT_DONE, api, problem=Problem("unavailable", "interrupted"))
-    hint = "It may have happened; look before you run it again."
+    hint = "The request may have succeeded. Check before you run it again."
     command = f"locoia-pat run {spec.look}" if spec.look else None
     return Result(spec.action, Outcome.UNKNOWN, api, problem=Problem("unknown", "interrupted", hint=hint, next=command))
 
 
-def _ask(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> None:
-    """Ask before a token is minted or revoked: at which host, and which row."""
-    question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
-    if spec.replaces and spec.look:
-        rows = (connector.run(spec.look).data or {}).values()
-        wanted = prepared.inputs[spec.replaces]
-        row: dict[str, Any] = next((row for found in rows for row in found if row.get("id") == wanted), {})
-        note, used = row.get("note"), row.get("last_used")
-        question += f'\nThis kills the token {wanted}, note "{note or "-"}", last used {used or "never, or not known"}'
-    if not click.confirm(f"{question}. Go on?", err=True):
-        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
-
-
-def _named(result: Result, specs: SpecFolder) -> Result:
-    """*Result* of an action of *specs*, as the command calls it; and so the command to try next."""
+def _with_command_names(result: Result, specs: SpecFolder) -> Result:
+    """Return *result* with action names as the command accepts them: PACK.ACTION, or with ``--specs``."""
     if specs.is_own:
         return result
     problem = result.problem
@@ -223,7 +217,7 @@ def _named(result: Result, specs: SpecFolder) -> Result:
 def _command_line(line: str, specs: SpecFolder) -> str:
     match line.split(" ", 3):
         case ["locoia-pat", "run" | "show" as verb, action, *rest]:
-            words = [f"{specs.pack}.{action}"] if specs.pack else [action, "--specs", shlex.quote(str(specs.folder))]
-            return " ".join(["locoia-pat", verb, *words, *rest])
+            name = [f"{specs.pack}.{action}"] if specs.pack else [action, "--specs", shlex.quote(str(specs.folder))]
+            return " ".join(["locoia-pat", verb, *name, *rest])
         case _:
             return line

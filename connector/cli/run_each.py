@@ -1,4 +1,4 @@
-"""``locoia-pat run ACTION --each FILE``: the action for each line of a file, one JSON line for each."""
+"""``locoia-pat run ACTION --each FILE``: run an action once per line of a file, and print one JSON line for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from locoia_pat.cli.item_file import ItemFile, open_items
 from locoia_pat.cli.options import resolve_auth
 from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.connector import Connector
-from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
+from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from locoia_pat.cli.process import Signals
     from locoia_pat.spec.load import SpecFolder
 
-_ALONE = ("inputs_file", "reveal", "table")
-"""Options that are for one run alone."""
-_TICK = 0.5
-"""Seconds after which a progress bar is drawn again."""
+_SINGLE_RUN_OPTIONS = ("inputs_file", "reveal", "table")
+"""Options that cannot be combined with ``--each``."""
+_REDRAW_INTERVAL = 0.5
+"""Seconds between two redraws of the progress bar."""
 
 
 def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -> int:
-    """Run *action* for each line of a file; returns the exit code.
+    """Run *action* once per line of a file, and return the exit code.
 
     Raises:
-        InvalidError: the call, the file or a place is wrong; nothing was sent.
+        InvalidError: an option, the file or a token store is invalid; nothing was sent.
 
     """
     spec = specs.spec(action)
-    for name in _ALONE:
+    for name in _SINGLE_RUN_OPTIONS:
         if options[name]:
-            told = f"--{name.removesuffix('_file')} is for one run; with --each there are many"
-            raise invalid(told, field="each", hint="Tokens go into places, one for each line.")
+            message = f"--{name.removesuffix('_file')} cannot be combined with --each"
+            raise invalid(message, field="each", hint="Each line has its own inputs and token store.")
     if options["each"] == "-" and options["auth"] == "-":
         raise invalid("--each and --auth cannot both read standard input", field="auth")
     template = _template(options["token_to"])
     if spec.effect != "read" and not isinstance(spec, SuperSpec) and not spec.secrets and template:
-        raise invalid(f"{action} gives no token to put anywhere", field="token_to")
+        raise invalid(f"{action} returns no token to store", field="token_to")
     given = parse_inputs(options["pairs"], None, spec.inputs)
     quiet: bool = options["quiet"]
     with (
@@ -62,8 +62,8 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
         ) as connector,
     ):
         items = ItemFile(file, options["each"], spec.inputs, given)
-        if spec.effect != "read" and not options["yes"] and sys.stdin.isatty():
-            _ask(f"{spec.title} at {connector.base_url}, for each line of {options['each']}")
+        question = f"{spec.title} at {connector.base_url}, for each line of {options['each']}"
+        render.confirm(question, yes=options["yes"] or spec.effect == "read")
         journal = JournalOptions(source, restart=options["restart"], retry_unknown=options["retry_unknown"])
         bulk = connector.run_many(
             action,
@@ -80,29 +80,24 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
         signals.wait_while = _stopping(bulk, connector)
         try:
             with bulk:
-                return _tell(bulk, items.size, quiet=quiet)
+                return _print_results(bulk, items.size, quiet=quiet)
         except KeyboardInterrupt:
             render.say("interrupted; run the same command again to resume")
             return INTERRUPTED
 
 
-def _template(places: tuple[str, ...]) -> str | None:
-    if len(places) > 1:
+def _template(refs: tuple[str, ...]) -> str | None:
+    if len(refs) > 1:
         raise invalid(
-            "with --each there is one place for each line",
+            "--token-to can be given only once with --each",
             field="token_to",
-            hint='A line may name several: "token_to": ["file:a.json", "file:b.json"].',
+            hint='A line can name several token stores: "token_to": ["file:a.json", "file:b.json"].',
         )
-    return places[0] if places else None
-
-
-def _ask(question: str) -> None:
-    if not click.confirm(f"{question}. Go on?", err=True):
-        raise InvalidError(Problem("validation", "not confirmed; nothing was sent", hint="--yes does not ask."))
+    return refs[0] if refs else None
 
 
 def _stopping(bulk: BulkRun, connector: Connector) -> Callable[[], bool]:
-    """What a signal does: the first one has what is being sent end, the next one does not wait for it."""
+    """Return what a signal does: the first one lets requests in flight finish, the next one does not wait."""
 
     def wait() -> bool:
         first = bulk.stopped is None
@@ -112,20 +107,20 @@ def _stopping(bulk: BulkRun, connector: Connector) -> Callable[[], bool]:
     return wait
 
 
-def _tell(bulk: BulkRun, size: int, *, quiet: bool) -> int:
-    """Print each result as it comes, and at the end how many there were of each kind; returns the exit code."""
+def _print_results(bulk: BulkRun, size: int, *, quiet: bool) -> int:
+    """Print each result as it arrives, then how many there are of each outcome; return the exit code."""
     outcomes: Counter[Outcome] = Counter()
-    told = 0
-    with _bar(size, bulk, outcomes, quiet=quiet) as moved:
-        for done in bulk:
-            for note in bulk.notes[told:] if not quiet else ():
+    printed_notes = 0
+    with _progress_bar(size, bulk, outcomes, quiet=quiet) as advance:
+        for item_result in bulk:
+            for note in bulk.notes[printed_notes:] if not quiet else ():
                 render.say(note)
-            told = len(bulk.notes)
-            outcomes[done.result.outcome] += 1
-            render.print_item(done)
-            moved(done)
+            printed_notes = len(bulk.notes)
+            outcomes[item_result.result.outcome] += 1
+            render.print_item(item_result)
+            advance(item_result)
     if not quiet:
-        for note in bulk.notes[told:]:
+        for note in bulk.notes[printed_notes:]:
             render.say(note)
         counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
         render.say(f"{outcomes.total()} items: {counts or 'none'}")
@@ -135,38 +130,38 @@ def _tell(bulk: BulkRun, size: int, *, quiet: bool) -> int:
 
 
 @contextmanager
-def _bar(
+def _progress_bar(
     size: int, bulk: BulkRun, outcomes: Counter[Outcome], *, quiet: bool
 ) -> Iterator[Callable[[ItemResult], None]]:
-    """A progress bar on a terminal, where the results go elsewhere."""
+    """Show a progress bar if standard error is a terminal and standard output is not."""
     if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
         yield lambda _: None
         return
 
-    def shown(_: object) -> str:
+    def status(_: object) -> str:
         failed = outcomes.total() - outcomes[Outcome.DONE]
-        waits = f", waits {bulk.pause_left:.0f} s" if bulk.pause_left else ""
-        return f"{outcomes[Outcome.DONE]} done, {failed} not{waits}"
+        pause = f", waiting {bulk.pause_left:.0f} s" if bulk.pause_left else ""
+        return f"{outcomes[Outcome.DONE]} done, {failed} not done{pause}"
 
     furthest = 0
     drawing, ended = threading.Lock(), threading.Event()
-    with click.progressbar(length=max(size, 1), file=sys.stderr, item_show_func=shown) as bar:
+    with click.progressbar(length=max(size, 1), file=sys.stderr, item_show_func=status) as bar:
 
-        def moved(done: ItemResult) -> None:
+        def advance(item_result: ItemResult) -> None:
             nonlocal furthest
             with drawing:
-                bar.update(max(0, done.offset - furthest), done)
-            furthest = max(furthest, done.offset)
+                bar.update(max(0, item_result.offset - furthest), item_result)
+            furthest = max(furthest, item_result.offset)
 
-        def told() -> None:
-            while not ended.wait(_TICK):  # while all wait nothing moves
+        def redraw() -> None:
+            while not ended.wait(_REDRAW_INTERVAL):  # no item finishes during a pause
                 with drawing:
                     bar.render_progress()
 
-        ticker = threading.Thread(target=told, daemon=True)
+        ticker = threading.Thread(target=redraw, daemon=True)
         ticker.start()
         try:
-            yield moved
+            yield advance
         finally:
             ended.set()
             ticker.join()

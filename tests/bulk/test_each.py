@@ -162,10 +162,10 @@ def test_super_actions_run_for_each_line(shop: Shop, call: Callable[..., Done]) 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--reveal", *TO), "--reveal is for one run"),
-        (("--table", *TO), "--table is for one run"),
-        (("--inputs", "x.json", *TO), "--inputs is for one run"),
-        ((*TO, *TO), "one place for each line"),
+        (("--reveal", *TO), "--reveal cannot be combined with --each"),
+        (("--table", *TO), "--table cannot be combined with --each"),
+        (("--inputs", "x.json", *TO), "--inputs cannot be combined with --each"),
+        ((*TO, *TO), "--token-to can be given only once"),
         (("--token-to", "file:{a b}"), "invalid token store template"),
         (("--token-to", "file:out/x.json"), "have the same token store"),
         (("--each", "nowhere.jsonl"), "cannot be read"),
@@ -189,7 +189,7 @@ def test_a_call_that_is_wrong_sends_nothing(
 def test_an_action_that_gives_no_token_takes_no_place(shop: Shop, call: Callable[..., Done]) -> None:
     write([{}])
     done = call("run", "delete_connector_auth", "--each", "in.jsonl", *TO)
-    assert "gives no token" in done.envelope["error"]["message"]
+    assert "returns no token" in done.envelope["error"]["message"]
     assert shop.rows() == []
 
 
@@ -227,7 +227,7 @@ def test_a_file_without_items(shop: Shop, call: Callable[..., Done]) -> None:
 def test_on_a_terminal_it_asks_once(typed: str, rows: int, shop: Shop) -> None:
     write(wishes(2))
     done = on_terminal(*CREATE, typed=typed)
-    assert f"Create personal access token at {shop.url}, for each line of in.jsonl. Go on?" in done.err
+    assert f"Create personal access token at {shop.url}, for each line of in.jsonl. Continue?" in done.err
     assert done.code == (0 if rows else 2)
     assert len(shop.rows()) == rows
 
@@ -275,7 +275,7 @@ def test_a_terminal_shows_that_it_waits() -> None:
         os.environ.update({"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL})
         code, out, err = with_bar("run", "list_pats", "--each", "reads.jsonl", "--concurrency", "2")
     assert (code, len(lines(out))) == (0, 30)
-    assert "waits" in err
+    assert "waiting" in err
 
 
 @pytest.mark.usefixtures("working_folder")

@@ -292,11 +292,11 @@ def test_on_a_terminal_a_create_names_the_host_and_asks(tmp_path: Path) -> None:
         arguments = ("run", "create_pat", *GOOD, "--token-to", f"file:{tmp_path}/t.json")
         no = on_terminal(*arguments, typed="n\n", LOCOIA_BASE_URL=server.url)
         assert (no.code, no.envelope["outcome"], server.got) == (2, "invalid", [])
-        assert f"Create personal access token at 127.0.0.1:{server.port}. Go on?" in no.err
+        assert f"Create personal access token at 127.0.0.1:{server.port}. Continue?" in no.err
         assert on_terminal(*arguments, typed="y\n", LOCOIA_BASE_URL=server.url).code == 0
         again = on_terminal(*arguments, "--yes", "--replace", LOCOIA_BASE_URL=server.url)
     assert again.code == 0
-    assert "Go on?" not in again.err
+    assert "Continue?" not in again.err
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_on_a_terminal_a_regenerate_names_what_it_kills(row: dict[str, Any], wor
             typed="y\n",
             LOCOIA_BASE_URL=server.url,
         )
-    assert f"This kills the token {ID}, {words}" in done.err
+    assert f"This revokes the token {ID}, {words}" in done.err
     assert done.code == 0
 
 
