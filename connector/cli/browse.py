@@ -1,4 +1,4 @@
-"""``actions``, ``show``, ``plan``, ``scopes``: what there is, and what it would send."""
+"""``actions``, ``show``, ``plan``, ``scopes``: look up actions, requests and scopes without sending anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import click
 from locoia_pat.actions import scopes as table
 from locoia_pat.cli import render
 from locoia_pat.cli.arguments import parse_inputs
-from locoia_pat.cli.options import action_argument, installed_packs, json_option, resolve_action, specs_option
+from locoia_pat.cli.options import (
+    action_argument,
+    inputs_option,
+    installed_packs,
+    json_option,
+    resolve_action,
+    specs_option,
+)
 
 if TYPE_CHECKING:
     from locoia_pat.authoring.packs.registry import PackSpecs
@@ -23,34 +30,34 @@ if TYPE_CHECKING:
 @json_option
 @specs_option
 def actions_command(specs: SpecFolder, *, as_json: bool) -> None:
-    """List the actions there are, and what each does to the API's data.
+    """List the available actions and their effect on the API's data.
 
-    Effects: read changes nothing, create makes a row, rotate replaces a token, update and delete change a row.
-    Actions of installed packs are called PACK.ACTION.
+    Effects: read changes nothing, create adds a row, rotate replaces a token, update and delete change or remove a
+    row.  Actions of installed packs are named PACK.ACTION.
     """
-    found = [_head(specs, name) for name in specs.names]
-    found += [head for pack in installed_packs() for head in _heads(pack)] if specs.is_own else []
+    rows = [_summary(specs, name) for name in specs.names]
+    rows += [row for pack in installed_packs() for row in _pack_summaries(pack)] if specs.is_own else []
     if as_json:
-        render.print_json({"actions": found})
+        render.print_json({"actions": rows})
     else:
-        render.print_table(("action", "effect", "summary"), [list(head.values()) for head in found])
+        render.print_table(("action", "effect", "summary"), [list(row.values()) for row in rows])
 
 
-def _head(specs: SpecFolder, name: str) -> dict[str, Any]:
-    """The head of a spec as it stands; whether the whole is right is not asked here."""
+def _summary(specs: SpecFolder, name: str) -> dict[str, Any]:
+    """Return name, effect and summary of an action, without validating its spec."""
     from locoia_pat.spec import yaml
 
     value = yaml.read(*specs.text(f"{name}.yaml")).value
-    head = value if isinstance(value, dict) else {}
+    spec = value if isinstance(value, dict) else {}
     return {
         "action": f"{specs.pack}.{name}" if specs.pack else name,
-        "effect": head.get("effect"),
-        "summary": head.get("summary"),
+        "effect": spec.get("effect"),
+        "summary": spec.get("summary"),
     }
 
 
-def _heads(pack: PackSpecs) -> list[dict[str, Any]]:
-    """The heads of all actions of an installed pack, as its manifest tells them."""
+def _pack_summaries(pack: PackSpecs) -> list[dict[str, Any]]:
+    """Return name, effect and summary of each action of an installed pack, from its manifest."""
     return [
         {"action": f"{pack.pack}.{name}", "effect": action.effect, "summary": action.summary}
         for name, action in pack.manifest.actions.items()
@@ -62,7 +69,7 @@ def _heads(pack: PackSpecs) -> list[dict[str, Any]]:
 @json_option
 @specs_option
 def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
-    """Show what ACTION takes and gives; --json adds its form as Locoia's UI Form Schema."""
+    """Show the inputs and outputs of ACTION; --json adds its form as Locoia's UI Form Schema."""
     from locoia_pat.request.allowed import allowed
 
     name, folder = resolve_action(action, specs)
@@ -70,7 +77,7 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     full = f"{folder.pack}.{spec.action}" if folder.pack else spec.action
     request = getattr(spec, "request", None)
     if as_json:
-        render.print_json(_shown(spec) | {"action": full})
+        render.print_json(_to_json(spec) | {"action": full})
         return
     click.echo(f"{click.style(full, bold=True)}  {spec.summary}")
     click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
@@ -79,7 +86,7 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     click.echo()
     if spec.inputs:
         rows = [(name, "yes" if field.required else "no", allowed(field)) for name, field in spec.inputs.items()]
-        render.print_table(("input", "required", "takes"), rows)
+        render.print_table(("input", "required", "allowed"), rows)
         click.echo()
     render.print_table(("output", "type", "meaning"), [_output_row(name, out) for name, out in _outputs(spec).items()])
 
@@ -88,7 +95,7 @@ def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
     kind = f"list of {output_.type}" if output_.multiple else output_.type
     meaning = output_.title or ""
     if output_.secret:
-        meaning += " (shown once; goes to --token-to)"
+        meaning += " (shown only once; stored with --token-to)"
     return name, f"{kind} or null" if output_.nullable else kind, meaning
 
 
@@ -98,7 +105,7 @@ def _outputs(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
     return spec.output if isinstance(spec, SuperSpec) else spec.reply.output
 
 
-def _shown(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
+def _to_json(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
     from locoia_pat.request.allowed import allowed
     from locoia_pat.spec.form import form
     from locoia_pat.spec.model import SuperSpec
@@ -128,7 +135,7 @@ def _shown(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
 @click.command("plan")
 @action_argument
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - is standard input.")
+@inputs_option
 @click.option("--allow-unknown-scope", is_flag=True, help="Plan with scopes that this version does not know.")
 @json_option
 @specs_option
@@ -141,9 +148,9 @@ def plan_command(
     allow_unknown_scope: bool,
     as_json: bool,
 ) -> None:
-    """Show what ACTION would send with its inputs: nothing is sent, and no credential or secret is read.
+    """Show the request that ACTION would send.
 
-    Secrets stand as «secret».
+    Nothing is sent, and no credential or secret is read: secrets are shown as «secret».
     """
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
@@ -151,7 +158,7 @@ def plan_command(
 
     name, folder = resolve_action(action, specs)
     fields = folder.action(name).inputs
-    inputs = parse_inputs(pairs, inputs_file, fields, read=lambda _, __: Secret("a-secret-in-its-place"))
+    inputs = parse_inputs(pairs, inputs_file, fields, read=lambda _, __: Secret("placeholder-of-a-secret"))
     any_option = ("scopes",) if allow_unknown_scope else ()
     plan = Connector(ConnectorAuth(Secret("none")), specs=folder, any_option=any_option).plan(name, inputs)
     if as_json:
@@ -169,52 +176,52 @@ def _print_plan(plan: Plan) -> None:
     click.echo(f"\neffect: {plan.effect}\nretry: {plan.retry}\n")
     if plan.fills:
         render.print_table(
-            ("filled", "by", "from"), [(fill.place, fill.template, list(fill.inputs)) for fill in plan.fills]
+            ("field", "template", "inputs"), [(fill.place, fill.template, list(fill.inputs)) for fill in plan.fills]
         )
         click.echo()
     click.echo(plan.curl)
 
 
 @click.command("scopes")
-@click.argument("asked", nargs=-1, metavar="[SCOPE | ENTITY OPERATION]")
+@click.argument("query", nargs=-1, metavar="[SCOPE | ENTITY OPERATION]")
 @json_option
-def scopes_command(asked: tuple[str, ...], *, as_json: bool) -> None:
-    """Say what scopes allow.
+def scopes_command(query: tuple[str, ...], *, as_json: bool) -> None:
+    """Show what scopes allow.
 
-    Without arguments a table of all; with a SCOPE such as automation:view what a token with it can do; with an ENTITY
-    and an OPERATION (Flows delete) the narrowest scope that allows it.
+    Without arguments, a table of all scopes; with a SCOPE such as automation:view, what a token with it can do; with
+    an ENTITY and an OPERATION (Flows delete), the narrowest scope that allows it.
     """
-    match asked:
+    match query:
         case ():
             _print_scopes(_scope_rows(), as_json=as_json)
         case (scope,):
-            said = table.sentence(scope)
-            _print_answer({"scope": scope, "can": said}, said, as_json=as_json)
+            sentence = table.sentence(scope)
+            _print_answer({"scope": scope, "can": sentence}, sentence, as_json=as_json)
         case _:
-            entity, operation = _entity(" ".join(asked[:-1])), asked[-1].lower()
-            enough = table.narrowest(entity, operation)
-            said = " or ".join(enough) if enough else f"No scope allows to {operation} {entity}."
-            _print_answer({"entity": entity, "operation": operation, "narrowest": list(enough)}, said, as_json=as_json)
+            entity, operation = _entity_name(" ".join(query[:-1])), query[-1].lower()
+            narrowest = table.narrowest(entity, operation)
+            answer = " or ".join(narrowest) if narrowest else f"No scope allows to {operation} {entity}."
+            _print_answer(
+                {"entity": entity, "operation": operation, "narrowest": list(narrowest)}, answer, as_json=as_json
+            )
 
 
-def _entity(text: str) -> str:
-    """The entity as the API page writes it."""
-    known = {entity.lower(): entity for entity in table.ALL_ENTITIES}
-    if text.lower() not in known:
-        return text  # refused with all that there are
-    return known[text.lower()]
+def _entity_name(text: str) -> str:
+    """Return the entity as the API documentation writes it; an unknown one unchanged, to be rejected later."""
+    names = {entity.lower(): entity for entity in table.ALL_ENTITIES}
+    return names.get(text.lower(), text)
 
 
 def _scope_rows() -> list[dict[str, Any]]:
-    found = []
+    rows = []
     for scope in table.ALL:
-        able: dict[str, list[str]] = {operation: [] for operation in table.ALL_OPERATIONS}
+        entities: dict[str, list[str]] = {operation: [] for operation in table.ALL_OPERATIONS}
         for entity in table.ALL_ENTITIES:
             for operation in table.ALL_OPERATIONS:
                 if table.allows(scope, entity, operation):
-                    able[operation].append(entity)
-        found.append({"scope": scope, **able})
-    return found
+                    entities[operation].append(entity)
+        rows.append({"scope": scope, **entities})
+    return rows
 
 
 def _print_scopes(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -225,14 +232,14 @@ def _print_scopes(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     for row in rows:
         changes = [name for name in ("create", "update", "delete", "trigger") if row[name]]
         only_read = [entity for entity in row["read"] if changes and entity not in row["create"]]
-        able = ["read"] * bool(row["read"]) + changes
+        operations = ["read"] * bool(row["read"]) + changes
         entities = [e for e in {**dict.fromkeys(row["read"]), **dict.fromkeys(row["trigger"])} if e not in only_read]
-        lines.append((row["scope"], ", ".join(able), ", ".join(entities), ", ".join(only_read) or "-"))
+        lines.append((row["scope"], ", ".join(operations), ", ".join(entities), ", ".join(only_read) or "-"))
     render.print_table(("scope", "can", "on", "read only"), lines)
 
 
-def _print_answer(value: dict[str, Any], said: str, *, as_json: bool) -> None:
+def _print_answer(value: dict[str, Any], text: str, *, as_json: bool) -> None:
     if as_json:
         render.print_json(value)
     else:
-        click.echo(said)
+        click.echo(text)
