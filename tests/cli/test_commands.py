@@ -55,7 +55,7 @@ def test_actions_of_another_folder(call: Call, tmp_path: Path) -> None:
 def test_show_tells_what_an_action_takes_and_gives(call: Call) -> None:
     out = call("show", "create_pat").out
     assert re.search(r"expiration +yes +a whole number of days, at least 1, or null", out)
-    assert re.search(r"token +text +Token \(shown once; goes to --token-to\)", out)
+    assert re.search(r"token +text +Token \(shown only once; stored with --token-to\)", out)
     assert "input" not in call("show", "list_pats").out
     shown = call("show", "create_pat", "--json").envelope
     assert shown["ui_form_schema"]["note"] == {

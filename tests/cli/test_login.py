@@ -60,7 +60,7 @@ def test_login_checks_and_stores_and_later_calls_find_it(home: Path) -> None:
         table = command("whoami", **url)
         assert "accepted" in table.out
         out = command("logout", **url)
-        assert "the token itself stays valid" in out.err
+        assert "The token itself stays valid" in out.err
         assert "not logged in" in command("logout", **url).err
         after = command("run", "list_pats", **url)
     assert after.code == 2
@@ -131,7 +131,7 @@ def test_a_credential_that_may_not_list_is_stored_with_a_warning(tmp_path: Path)
     with serving(answer(403)) as server:
         done = command("login", "--to", f"file:{tmp_path}/t", stdin=CREDENTIAL, LOCOIA_BASE_URL=server.url)
     assert done.code == 0
-    assert "does not let this credential be checked" in done.err
+    assert "the credential could not be checked" in done.err
 
 
 def test_with_no_keyring_nothing_is_stored_and_another_place_is_named(home: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_connector_without_a_check_takes_any_credential(tmp_path: Path) -> Non
     specs = ("--specs", str(tmp_path))
     done = command("login", "--to", f"file:{tmp_path}/t", *specs, stdin=CREDENTIAL)
     assert done.code == 0
-    assert "does not let this credential be checked" in done.err
+    assert "the credential could not be checked" in done.err
     who = command("whoami", "--json", *specs)
     assert (who.code, who.envelope["accepted"]) == (0, None)
 
@@ -211,8 +211,8 @@ def test_a_token_goes_into_the_keyring_and_comes_back() -> None:
         (["token", "keyring:acme/nobody"], "there is no such entry"),
         (["token", "file:/nowhere"], "cannot be read"),
         (["run", "create_pat", *GOOD, "--token-to", "keyring:acme/x#pending"], "becomes #current"),
-        (["exec", "-", "--", "env"], "standard input belongs to the command"),
-        (["exec", "file:/nowhere", "--as", "a-b", "--", "env"], "no name of a variable"),
+        (["exec", "-", "--", "env"], "standard input is passed to the command"),
+        (["exec", "file:/nowhere", "--as", "a-b", "--", "env"], "not a valid variable name"),
         (["exec", "file:/nowhere", "--", "env"], "cannot be read"),
         (["exec", "file:/nowhere"], "Missing argument"),
     ],
