@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Outcome, Result, Secret, SpecError
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
+from tests.support.cells import cell
 from tests.support.loopback import Server, answer, created, serving
 from tests.support.spec_folders import TOKEN, action, connector, folder, pairs, query, segments
 
@@ -266,45 +269,56 @@ HEAD = {
 }
 
 
-@pytest.mark.parametrize(("name", "value", "arrives"), ATTEMPTS, ids=ascii)
-def test_a_value_arrives_as_one_part_or_is_refused(
-    name: str, value: str, arrives: bool, place: Path, server: Server
-) -> None:
-    result = run(place, name, {"v": value}, server.url)
-    if not arrives:
-        assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
-        assert result.problem is not None
-        assert result.problem.code == "validation"
-        return
-    assert result.outcome is Outcome.DONE, result.problem
-    assert (server.connections, len(server.got)) == (1, 1)
-    (got,) = server.got
-    assert got.headers["authorization"] == f"Bearer {TOKEN}"
-    own = {name: text for name, text in head(server, "user-agent", "accept-encoding").items() if name not in HEAD}
-    kind = {"content-type": "application/json"} if name in ("body", "text") else {}
-    match name:
-        case "path":
-            assert segments(got) == ["", "v1", "a", value, "b"]
-            assert (query(got), got.body, own) == ([("q", "1")], b"", {})
-        case "part":
-            assert segments(got) == ["", "v1", "a", f"x{value}y"]
-            assert (query(got), got.body, own) == ([("q", "1")], b"", {})
-        case "query":
-            assert segments(got) == ["", "v1", "act"]
-            assert (query(got), got.body, own) == ([("a", "1"), ("v", value), ("b", "2")], b"", {})
-        case "form":
-            assert (got.path, own) == ("/v1/act", {"content-type": "application/x-www-form-urlencoded"})
-            assert pairs(got.body.decode("ascii")) == [("role", "user"), ("v", value), ("end", "1")]
-        case "header":
-            assert (got.path, got.body, own) == ("/v1/act", b"", {"x-a": "1", "x-v": value, "x-b": "2"})
-        case "line":
-            assert (got.path, got.body, own) == ("/v1/act", b"", {"x-a": "1", "x-v": f"x {value} y", "x-b": "2"})
-        case "body":
-            assert (got.path, own) == ("/v1/act", kind)
-            assert list(got.json.items()) == [("role", "user"), ("v", value), ("list", [value]), ("end", True)]
-        case _:
-            assert (got.path, own) == ("/v1/act", kind)
-            assert list(got.json.items()) == [("role", "user"), ("v", f"x {value} y"), ("list", [value]), ("end", True)]
+@pytest.mark.parametrize("name", ["path", "part", "query", "form", "header", "line", "body", "text"])
+def test_a_value_arrives_as_one_part_or_is_refused(name: str, place: Path) -> None:
+    for value, arrives in [(value, arrives) for channel, value, arrives in ATTEMPTS if channel == name]:
+        with cell(name, value), serving(answer(200, {})) as server:
+            result = run(place, name, {"v": value}, server.url)
+            if not arrives:
+                assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
+                assert result.problem is not None
+                assert result.problem.code == "validation"
+                continue
+            assert result.outcome is Outcome.DONE, result.problem
+            assert (server.connections, len(server.got)) == (1, 1)
+            (got,) = server.got
+            assert got.headers["authorization"] == f"Bearer {TOKEN}"
+            own = {
+                name: text for name, text in head(server, "user-agent", "accept-encoding").items() if name not in HEAD
+            }
+            kind = {"content-type": "application/json"} if name in ("body", "text") else {}
+            match name:
+                case "path":
+                    assert segments(got) == ["", "v1", "a", value, "b"]
+                    assert (query(got), got.body, own) == ([("q", "1")], b"", {})
+                case "part":
+                    assert segments(got) == ["", "v1", "a", f"x{value}y"]
+                    assert (query(got), got.body, own) == ([("q", "1")], b"", {})
+                case "query":
+                    assert segments(got) == ["", "v1", "act"]
+                    assert (query(got), got.body, own) == ([("a", "1"), ("v", value), ("b", "2")], b"", {})
+                case "form":
+                    assert (got.path, own) == ("/v1/act", {"content-type": "application/x-www-form-urlencoded"})
+                    assert pairs(got.body.decode("ascii")) == [("role", "user"), ("v", value), ("end", "1")]
+                case "header":
+                    assert (got.path, got.body, own) == ("/v1/act", b"", {"x-a": "1", "x-v": value, "x-b": "2"})
+                case "line":
+                    assert (got.path, got.body, own) == (
+                        "/v1/act",
+                        b"",
+                        {"x-a": "1", "x-v": f"x {value} y", "x-b": "2"},
+                    )
+                case "body":
+                    assert (got.path, own) == ("/v1/act", kind)
+                    assert list(got.json.items()) == [("role", "user"), ("v", value), ("list", [value]), ("end", True)]
+                case _:
+                    assert (got.path, own) == ("/v1/act", kind)
+                    assert list(got.json.items()) == [
+                        ("role", "user"),
+                        ("v", f"x {value} y"),
+                        ("list", [value]),
+                        ("end", True),
+                    ]
 
 
 def test_there_are_many_attempts_and_each_channel_has_some() -> None:
@@ -312,72 +326,77 @@ def test_there_are_many_attempts_and_each_channel_has_some() -> None:
     assert {name for name, _, _ in ATTEMPTS} == {"path", "part", "query", "form", "header", "line", "body", "text"}
 
 
-@pytest.mark.parametrize("value", [*JINJA, *FORMATS, *SHELL, *REFS], ids=ascii)
-def test_a_text_of_the_spec_is_a_constant_where_it_is_no_template(value: str, tmp_path: Path, server: Server) -> None:
-    inputs = {
-        "d": {"title": "D", "type": "text", "default": value, "placeholder": value, "info": value},
-        "s": {"title": "S", "type": "select", "enum": [value], "default": value},
-    }
-    body = {"d": "{{ d }}", "t": "<{{ d }}>", "s": "{{ s }}", "l": ["{{ [d] }}"], "j": "{{ d ~ s }}"}
-    result = run(folder(tmp_path, connector(), action(inputs, {"body": body})), "act", {}, server.url)
-    assert result.outcome is Outcome.DONE, result.problem
-    (got,) = server.got
-    assert got.json == {"d": value, "t": f"<{value}>", "s": value, "l": [[value]], "j": value + value}
+def test_a_text_of_the_spec_is_a_constant_where_it_is_no_template(tmp_path: Path) -> None:
+    for value in [*JINJA, *FORMATS, *SHELL, *REFS]:
+        with cell(value), serving(answer(200, {})) as server:
+            inputs = {
+                "d": {"title": "D", "type": "text", "default": value, "placeholder": value, "info": value},
+                "s": {"title": "S", "type": "select", "enum": [value], "default": value},
+            }
+            body = {"d": "{{ d }}", "t": "<{{ d }}>", "s": "{{ s }}", "l": ["{{ [d] }}"], "j": "{{ d ~ s }}"}
+            result = run(folder(tmp_path, connector(), action(inputs, {"body": body})), "act", {}, server.url)
+            assert result.outcome is Outcome.DONE, result.problem
+            (got,) = server.got
+            assert got.json == {"d": value, "t": f"<{value}>", "s": value, "l": [[value]], "j": value + value}
 
 
-@pytest.mark.parametrize("value", [*JINJA, *FORMATS], ids=ascii)
-def test_what_a_template_gives_is_no_template(value: str, tmp_path: Path, server: Server) -> None:
-    body = {
-        "one": "{{ '{' ~ '{ v }' ~ '}' }}",
-        "two": "{{ v }}{{ v }}",
-        "three": "{{ {'k': v} }}",
-        "four": "{{ [v]|jsonify }}",
-    }
-    run(folder(tmp_path, connector(), action(V, {"body": body})), "act", {"v": value}, server.url)
-    (got,) = server.got
-    four = json.dumps([value])
-    assert got.json == {"one": "{{ v }}", "two": value * 2, "three": {"k": value}, "four": four}
+def test_what_a_template_gives_is_no_template(tmp_path: Path) -> None:
+    for value in [*JINJA, *FORMATS]:
+        with cell(value), serving(answer(200, {})) as server:
+            body = {
+                "one": "{{ '{' ~ '{ v }' ~ '}' }}",
+                "two": "{{ v }}{{ v }}",
+                "three": "{{ {'k': v} }}",
+                "four": "{{ [v]|jsonify }}",
+            }
+            run(folder(tmp_path, connector(), action(V, {"body": body})), "act", {"v": value}, server.url)
+            (got,) = server.got
+            four = json.dumps([value])
+            assert got.json == {"one": "{{ v }}", "two": value * 2, "three": {"k": value}, "four": four}
 
 
-@pytest.mark.parametrize("value", [*SHELL, *QUOTES, *JINJA[:-1], *BREAKS, *LAST], ids=ascii)
-def test_the_curl_line_of_a_plan_is_one_command_with_the_value_in_one_word(value: str, place: Path) -> None:
-    with Connector(ConnectorAuth(Secret(TOKEN)), specs=place, base_url="http://127.0.0.1:1/v1") as made:
-        plan = made.plan("body", {"v": value})
-    words = shlex.split(plan.curl)
-    assert plan.curl == shlex.join(words)  # nothing in it is left to the shell
-    data = words.index("--data-raw")
-    assert json.loads(words[data + 1])["v"] == value
-    assert words[:3] == ["curl", "--request", "POST"]
-    assert words[3:data:2] == ["--header"] * ((data - 3) // 2)
-    assert words[data + 2 :] == ["http://127.0.0.1:1/v1/act"]
+def test_the_curl_line_of_a_plan_is_one_command_with_the_value_in_one_word(place: Path) -> None:
+    for value in [*SHELL, *QUOTES, *JINJA[:-1], *BREAKS, *LAST]:
+        with cell(value):
+            with Connector(ConnectorAuth(Secret(TOKEN)), specs=place, base_url="http://127.0.0.1:1/v1") as made:
+                plan = made.plan("body", {"v": value})
+            words = shlex.split(plan.curl)
+            assert plan.curl == shlex.join(words)  # nothing in it is left to the shell
+            data = words.index("--data-raw")
+            assert json.loads(words[data + 1])["v"] == value
+            assert words[:3] == ["curl", "--request", "POST"]
+            assert words[3:data:2] == ["--header"] * ((data - 3) // 2)
+            assert words[data + 2 :] == ["http://127.0.0.1:1/v1/act"]
 
 
 IDS = [*SHELL, "a b", "a\nb", "* ", "~", "--auth=file:x", "a' --auth 'file:x", "\x1b[31m"]
 
 
-@pytest.mark.parametrize("value", IDS, ids=ascii)
-def test_the_command_to_run_next_is_one_command_whatever_the_api_calls_its_row(value: str, tmp_path: Path) -> None:
+def test_the_command_to_run_next_is_one_command_whatever_the_api_calls_its_row(tmp_path: Path) -> None:
     doomed = tmp_path / "doomed"
-    doomed.mkdir()
 
-    def lose(connection: Any) -> bool:
+    def lose(row_id: str, connection: Any) -> bool:
         shutil.rmtree(doomed)
-        return bool(answer(201, created(id=value))(connection))
+        return bool(answer(201, created(id=row_id))(connection))
 
-    inputs = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
-    with (
-        serving(lose, answer(500)) as server,
-        Connector(ConnectorAuth(Secret(TOKEN)), base_url=server.url) as made,
-    ):
-        result = made.run("create_pat", inputs, token_to=[f"file:{doomed}/t"])
-    assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 2)
-    assert segments(server.got[1]) == ["", "v1", "personal-access-tokens", value, "regenerate"]
-    assert result.problem is not None
-    words = ["run", "regenerate_pat", f"token_id={value}", "expiration=1", "--token-to", "file:token.json"]
-    if value.isprintable():
-        assert result.problem.next == shlex.join(["locoia-pat", *words])
-    else:
-        assert result.problem.next is None or result.problem.next.isprintable()
+    for value in IDS:
+        with cell(value):
+            doomed.mkdir()
+
+            inputs = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
+            with (
+                serving(partial(lose, value), answer(500)) as server,
+                Connector(ConnectorAuth(Secret(TOKEN)), base_url=server.url) as made,
+            ):
+                result = made.run("create_pat", inputs, token_to=[f"file:{doomed}/t"])
+            assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 2)
+            assert segments(server.got[1]) == ["", "v1", "personal-access-tokens", value, "regenerate"]
+            assert result.problem is not None
+            words = ["run", "regenerate_pat", f"token_id={value}", "expiration=1", "--token-to", "file:token.json"]
+            if value.isprintable():
+                assert result.problem.next == shlex.join(["locoia-pat", *words])
+            else:
+                assert result.problem.next is None or result.problem.next.isprintable()
 
 
 OUR_HEADERS = [
@@ -412,54 +431,74 @@ NO_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("header", OUR_HEADERS)
-def test_a_header_that_is_ours_is_none_of_a_spec(header: str, tmp_path: Path, server: Server) -> None:
-    shared = connector(auth={"header_key": "X-Acme-Key"})
-    made = folder(tmp_path, shared, action({}, {"headers": {header: "evil"}}))
-    result = run(made, "act", {}, server.url)
-    assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
-    assert [finding.code for finding in check_specs(SpecFolder(made))] == ["contradiction"]
+def test_a_header_that_is_ours_is_none_of_a_spec(tmp_path: Path) -> None:
+    for header in OUR_HEADERS:
+        with cell(header), serving(answer(200, {})) as server:
+            shared = connector(auth={"header_key": "X-Acme-Key"})
+            made = folder(tmp_path, shared, action({}, {"headers": {header: "evil"}}))
+            result = run(made, "act", {}, server.url)
+            assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
+            assert [finding.code for finding in check_specs(SpecFolder(made))] == ["contradiction"]
 
 
-@pytest.mark.parametrize("header", NO_HEADERS, ids=ascii)
-def test_a_header_has_a_name_that_is_one(header: str, tmp_path: Path, server: Server) -> None:
-    made = folder(tmp_path, connector(), action({}, {"headers": {header: "evil"}}))
-    assert (run(made, "act", {}, server.url).outcome, server.connections) == (Outcome.INVALID, 0)
+def test_a_header_has_a_name_that_is_one(tmp_path: Path) -> None:
+    for header in NO_HEADERS:
+        with cell(header), serving(answer(200, {})) as server:
+            made = folder(tmp_path, connector(), action({}, {"headers": {header: "evil"}}))
+            assert (run(made, "act", {}, server.url).outcome, server.connections) == (Outcome.INVALID, 0)
 
 
-@pytest.mark.parametrize(
-    "header",
-    ["Host", "hOST", "Content-Length", "Transfer-Encoding", "Connection", "TE", "Trailer", "Upgrade", "Expect"],
-)
-def test_a_credential_stands_in_no_header_that_the_connection_or_the_body_decides(
-    header: str, tmp_path: Path, server: Server
-) -> None:
-    made = folder(tmp_path, connector(auth={"header_key": header}), action({}, {"body": {"a": 1}}))
-    assert (run(made, "act", {}, server.url).outcome, server.connections) == (Outcome.INVALID, 0)
+def test_a_credential_stands_in_no_header_that_the_connection_or_the_body_decides(tmp_path: Path) -> None:
+    for header in [
+        "Host",
+        "hOST",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Expect",
+    ]:
+        with cell(header), serving(answer(200, {})) as server:
+            made = folder(tmp_path, connector(auth={"header_key": header}), action({}, {"body": {"a": 1}}))
+            assert (run(made, "act", {}, server.url).outcome, server.connections) == (Outcome.INVALID, 0)
 
 
-@pytest.mark.parametrize(
-    "path", ["/a/../b", "/a?x=1", "/a#f", "/a b", "//evil", "/a\\b", "a", "", "/a\r\nX-Evil: 1", "/{v}", "http://evil/"]
-)
-def test_the_path_of_a_spec_is_one_path_of_its_host(path: str, tmp_path: Path, server: Server) -> None:
-    made = folder(tmp_path, connector(), action({}, {"path": path}))
-    result = run(made, "act", {}, server.url)
-    if result.outcome is Outcome.INVALID:
-        assert server.connections == 0
-    else:
-        assert [(got.path, got.headers["host"]) for got in server.got] == [
-            (f"/v1{path}" if ".." not in path else "/v1/b", f"127.0.0.1:{server.port}")
-        ]
+def test_the_path_of_a_spec_is_one_path_of_its_host(tmp_path: Path) -> None:
+    for path in [
+        "/a/../b",
+        "/a?x=1",
+        "/a#f",
+        "/a b",
+        "//evil",
+        "/a\\b",
+        "a",
+        "",
+        "/a\r\nX-Evil: 1",
+        "/{v}",
+        "http://evil/",
+    ]:
+        with cell(path), serving(answer(200, {})) as server:
+            made = folder(tmp_path, connector(), action({}, {"path": path}))
+            result = run(made, "act", {}, server.url)
+            if result.outcome is Outcome.INVALID:
+                assert server.connections == 0
+            else:
+                assert [(got.path, got.headers["host"]) for got in server.got] == [
+                    (f"/v1{path}" if ".." not in path else "/v1/b", f"127.0.0.1:{server.port}")
+                ]
 
 
-@pytest.mark.parametrize("name", ["a&admin=true", "a b", "a\r\nb", "", "a=b", "\u00e4"], ids=ascii)
-def test_a_name_in_the_query_stays_one_name(name: str, tmp_path: Path, server: Server) -> None:
-    made = folder(tmp_path, connector(), action({}, {"query": {name: "1", "z": "2"}}))
-    result = run(made, "act", {}, server.url)
-    if result.outcome is Outcome.INVALID:
-        assert server.connections == 0
-    else:
-        assert [query(got) for got in server.got] == [[(name, "1"), ("z", "2")]]
+def test_a_name_in_the_query_stays_one_name(tmp_path: Path) -> None:
+    for name in ["a&admin=true", "a b", "a\r\nb", "", "a=b", "\u00e4"]:
+        with cell(name), serving(answer(200, {})) as server:
+            made = folder(tmp_path, connector(), action({}, {"query": {name: "1", "z": "2"}}))
+            result = run(made, "act", {}, server.url)
+            if result.outcome is Outcome.INVALID:
+                assert server.connections == 0
+            else:
+                assert [query(got) for got in server.got] == [[(name, "1"), ("z", "2")]]
 
 
 LOCATIONS = [
@@ -474,17 +513,19 @@ LOCATIONS = [
 
 
 @pytest.mark.parametrize("name", ["read", "put", "plain"])
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
-@pytest.mark.parametrize("location", LOCATIONS)
-def test_a_redirect_is_not_followed(status: int, location: str, name: str, place: Path, other: Server) -> None:
-    with serving(answer(500)) as server:
-        to = location.format(port=server.port, other=other.port)
-        server.scripts[:] = [answer(status, {}, {"Location": to, "Refresh": f"0; url={to}", "Content-Location": to})]
-        result = run(place, name, {}, server.url)
-        assert (len(server.got), other.connections) == (1, 0)
-    assert result.outcome is (Outcome.NOT_DONE if name == "read" else Outcome.UNKNOWN)
-    assert result.problem is not None
-    assert "redirects are not followed" in result.problem.message
+def test_a_redirect_is_not_followed(name: str, place: Path) -> None:
+    for location, status in product(LOCATIONS, [300, 301, 302, 303, 305, 307, 308]):
+        with cell(status, location), serving(answer(200, [])) as other:
+            with serving(answer(500)) as server:
+                to = location.format(port=server.port, other=other.port)
+                server.scripts[:] = [
+                    answer(status, {}, {"Location": to, "Refresh": f"0; url={to}", "Content-Location": to})
+                ]
+                result = run(place, name, {}, server.url)
+                assert (len(server.got), other.connections) == (1, 0)
+            assert result.outcome is (Outcome.NOT_DONE if name == "read" else Outcome.UNKNOWN)
+            assert result.problem is not None
+            assert "redirects are not followed" in result.problem.message
 
 
 def test_an_answer_leads_a_later_call_nowhere_else(place: Path, other: Server) -> None:
@@ -570,36 +611,37 @@ NEAR = [
 
 
 @pytest.mark.parametrize("name", ["links", "told"])
-@pytest.mark.parametrize("address", [*FOREIGN, *NEAR], ids=ascii)
-def test_a_next_page_of_another_host_is_not_asked_for(name: str, address: str, place: Path, other: Server) -> None:
-    with serving(answer(500)) as server:
-        to = address.format(port=server.port, other=other.port)
-        rows: dict[str, Any] = {"rows": [{"id": 1}]}
-        if name == "told":
-            first = answer(200, rows | {"next": to})
-        elif to.isascii() and to.isprintable():
-            first = answer(200, rows, {"Link": f'<{to}>; rel="next"'})
-        else:
-            return  # no header says it
-        server.scripts[:] = [first, answer(200, {"rows": []})]
-        result = run(place, name, {}, server.url)
-        assert other.connections == 0
-        assert all(got.headers["host"] == f"127.0.0.1:{server.port}" for got in server.got)
-        if address in FOREIGN:
-            assert (result.outcome, len(server.got)) == (Outcome.NOT_DONE, 1)
-            assert result.problem is not None
-            assert "not followed" in result.problem.message
+def test_a_next_page_of_another_host_is_not_asked_for(name: str, place: Path) -> None:
+    for address in [*FOREIGN, *NEAR]:
+        with cell(address), serving(answer(200, [])) as other, serving(answer(500)) as server:
+            to = address.format(port=server.port, other=other.port)
+            rows: dict[str, Any] = {"rows": [{"id": 1}]}
+            if name == "told":
+                first = answer(200, rows | {"next": to})
+            elif to.isascii() and to.isprintable():
+                first = answer(200, rows, {"Link": f'<{to}>; rel="next"'})
+            else:
+                continue  # no header says it
+            server.scripts[:] = [first, answer(200, {"rows": []})]
+            result = run(place, name, {}, server.url)
+            assert other.connections == 0
+            assert all(got.headers["host"] == f"127.0.0.1:{server.port}" for got in server.got)
+            if address in FOREIGN:
+                assert (result.outcome, len(server.got)) == (Outcome.NOT_DONE, 1)
+                assert result.problem is not None
+                assert "not followed" in result.problem.message
 
 
-@pytest.mark.parametrize("cursor", [*PARTS, *PATHS, *JINJA, *FORMATS, *SHELL, *BREAKS, *SEPARATORS], ids=ascii)
-def test_a_cursor_stays_one_part_of_the_query(cursor: str, place: Path, server: Server) -> None:
-    server.scripts[:] = [answer(200, {"rows": [{"id": 1}], "next": cursor}), answer(200, {"rows": []})]
-    result = run(place, "cursors", {}, server.url)
-    assert result.outcome is Outcome.DONE, result.problem
-    assert [segments(got) for got in server.got] == [["", "v1", "rows"]] * 2
-    assert [query(got) for got in server.got] == [[("a", "1")], [("a", "1"), ("c", cursor)]]
-    first, second = server.got
-    assert first.headers == second.headers
+def test_a_cursor_stays_one_part_of_the_query(place: Path) -> None:
+    for cursor in [*PARTS, *PATHS, *JINJA, *FORMATS, *SHELL, *BREAKS, *SEPARATORS]:
+        with cell(cursor), serving(answer(200, {})) as server:
+            server.scripts[:] = [answer(200, {"rows": [{"id": 1}], "next": cursor}), answer(200, {"rows": []})]
+            result = run(place, "cursors", {}, server.url)
+            assert result.outcome is Outcome.DONE, result.problem
+            assert [segments(got) for got in server.got] == [["", "v1", "rows"]] * 2
+            assert [query(got) for got in server.got] == [[("a", "1")], [("a", "1"), ("c", cursor)]]
+            first, second = server.got
+            assert first.headers == second.headers
 
 
 BASES = [
@@ -669,23 +711,22 @@ BASES = [
 
 
 @pytest.mark.parametrize("given", ["argument", "variable", "spec"])
-@pytest.mark.parametrize("base", BASES, ids=ascii)
-def test_a_base_address_that_is_none_of_the_connector_sees_nothing(
-    base: str, given: str, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = base.format(port=server.port, **{" v ": ""}) if base.count("{") == 1 and "{port}" in base else base
-    env = {"token": "ACME_TOKEN", "base_url": "ACME_BASE_URL"}
-    shared = connector(env=env, base_url=url if given == "spec" else "https://api.acme.example/v1")
-    monkeypatch.setenv("ACME_TOKEN", TOKEN)
-    if given == "variable":
-        if url in ("", " ") or "\x00" in url:
-            return  # the same as none, or no variable
-        monkeypatch.setenv("ACME_BASE_URL", url)
-    made = folder(tmp_path, shared, action({}, {"body": {}}))
-    with Connector(specs=made, base_url=url if given == "argument" else None, timeout=5) as acme:
-        result = acme.run("act")
-    assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
-    assert result.api is None
+def test_a_base_address_that_is_none_of_the_connector_sees_nothing(given: str, tmp_path: Path) -> None:
+    for base in BASES:
+        with cell(base), serving(answer(200, {})) as server, pytest.MonkeyPatch.context() as monkeypatch:
+            url = base.format(port=server.port, **{" v ": ""}) if base.count("{") == 1 and "{port}" in base else base
+            env = {"token": "ACME_TOKEN", "base_url": "ACME_BASE_URL"}
+            shared = connector(env=env, base_url=url if given == "spec" else "https://api.acme.example/v1")
+            monkeypatch.setenv("ACME_TOKEN", TOKEN)
+            if given == "variable":
+                if url in ("", " ") or "\x00" in url:
+                    continue  # the same as none, or no variable
+                monkeypatch.setenv("ACME_BASE_URL", url)
+            made = folder(tmp_path, shared, action({}, {"body": {}}))
+            with Connector(specs=made, base_url=url if given == "argument" else None, timeout=5) as acme:
+                result = acme.run("act")
+            assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
+            assert result.api is None
 
 
 STOLEN = {
@@ -727,23 +768,22 @@ STOLEN = {
 }
 
 
-@pytest.mark.parametrize("shared", STOLEN.values(), ids=STOLEN)
-def test_a_spec_that_reaches_for_another_credential_sends_not_one_byte(
-    shared: dict[str, Any], tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("LOCOIA_TOKEN", "OTHER_TOKEN", "EVIL_TOKEN", "EVILTOKEN"):
-        monkeypatch.setenv(name, f"fake-{name}-0123456789")
-    shared = shared | {"base_url": shared["base_url"].replace("{port}", str(server.port))}
-    made = folder(tmp_path, shared, action({}, {"body": {}}))
-    for url in (server.url, None):
-        with Connector(specs=made, base_url=url, timeout=5) as evil:
-            result = evil.run("act")
-        assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
-        with pytest.raises(InvalidError) as caught:
-            result.raise_for_outcome()
-        assert "0123456789" not in str(caught.value)
-    with pytest.raises(SpecError):
-        _ = SpecFolder(made).connector
+def test_a_spec_that_reaches_for_another_credential_sends_not_one_byte(tmp_path: Path) -> None:
+    for case, shared in STOLEN.items():
+        with cell(case), serving(answer(200, {})) as server, pytest.MonkeyPatch.context() as monkeypatch:
+            for name in ("LOCOIA_TOKEN", "OTHER_TOKEN", "EVIL_TOKEN", "EVILTOKEN"):
+                monkeypatch.setenv(name, f"fake-{name}-0123456789")
+            base_url = shared["base_url"].replace("{port}", str(server.port))
+            made = folder(tmp_path, shared | {"base_url": base_url}, action({}, {"body": {}}))
+            for url in (server.url, None):
+                with Connector(specs=made, base_url=url, timeout=5) as evil:
+                    result = evil.run("act")
+                assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
+                with pytest.raises(InvalidError) as caught:
+                    result.raise_for_outcome()
+                assert "0123456789" not in str(caught.value)
+            with pytest.raises(SpecError):
+                _ = SpecFolder(made).connector
 
 
 def test_a_token_minted_elsewhere_is_not_sent(tmp_path: Path, place: Path, server: Server) -> None:
@@ -771,50 +811,53 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("said", "shown"), SHOWN, ids=ascii)
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
-def test_the_words_of_the_api_are_one_line_of_text(
-    status: int, said: str, shown: str | None, place: Path, server: Server
-) -> None:
-    server.scripts[:] = [answer(status, {"message": said})]
-    result = run(place, "plain", {}, server.url)
-    assert result.outcome is Outcome.REFUSED
-    assert result.problem is not None
-    told = f"the API answered {status}" + (f": {shown}" if shown else "")
-    assert result.problem.message == told
-    assert TOKEN not in json.dumps(result.to_dict())
+def test_the_words_of_the_api_are_one_line_of_text(status: int, place: Path) -> None:
+    for said, shown in SHOWN:
+        with cell(said, shown), serving(answer(200, {})) as server:
+            server.scripts[:] = [answer(status, {"message": said})]
+            result = run(place, "plain", {}, server.url)
+            assert result.outcome is Outcome.REFUSED
+            assert result.problem is not None
+            told = f"the API answered {status}" + (f": {shown}" if shown else "")
+            assert result.problem.message == told
+            assert TOKEN not in json.dumps(result.to_dict())
 
 
-@pytest.mark.parametrize("value", ["{{ token }}", "{{ 7*7 }}", "%(token)s", "{token}"])
-def test_a_hint_of_a_spec_is_told_as_it_stands(value: str, tmp_path: Path, server: Server) -> None:
-    server.scripts[:] = [answer(404, {})]
-    spec = action({}, {}, reply={"ok": [200], "output": {}, "errors": {"404": value}})
-    result = run(folder(tmp_path, connector(), spec), "act", {}, server.url)
-    assert result.problem is not None
-    assert result.problem.hint == value
+def test_a_hint_of_a_spec_is_told_as_it_stands(tmp_path: Path) -> None:
+    for value in ["{{ token }}", "{{ 7*7 }}", "%(token)s", "{token}"]:
+        with cell(value), serving(answer(200, {})) as server:
+            server.scripts[:] = [answer(404, {})]
+            spec = action({}, {}, reply={"ok": [200], "output": {}, "errors": {"404": value}})
+            result = run(folder(tmp_path, connector(), spec), "act", {}, server.url)
+            assert result.problem is not None
+            assert result.problem.hint == value
 
 
 MISPLACED = [TOKEN, f"Bearer {TOKEN}", f"{TOKEN}\n", f"a {TOKEN}", "ghp_0123456789abcdefghij", f"\x00{TOKEN}"]
 
 
-@pytest.mark.parametrize("value", MISPLACED, ids=ascii)
-def test_a_token_in_the_wrong_input_is_not_repeated_in_the_error(value: str, tmp_path: Path, server: Server) -> None:
-    inputs: dict[str, Any] = {
-        "option": {"title": "O", "type": "select", "enum": ["a"]},
-        "count": {"title": "C", "type": "number"},
-        "day": {"title": "D", "type": "date"},
-        "mail": {"title": "M", "type": "email"},
-        "short": {"title": "S", "type": "text", "maxLength": 3},
-        "object": {"title": "O", "type": "nested_object", "children": {"a": {"title": "A", "type": "number"}}},
-        "secret": {"title": "S", "type": "password"},
-        "header": {"title": "H", "type": "text", "default": ""},
-    }
-    request = {"body": [f"{{{{ {name} }}}}" for name in inputs if name != "header"]}
-    made = folder(tmp_path, connector(), action(inputs, request | {"headers": {"X-H": "{{ header ~ '\u00e4' }}"}}))
-    for name in inputs:
-        given: Any = {"a": value} if name == "object" else value
-        result = run(made, "act", {name: given}, server.url)
-        assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
-        for secret in (TOKEN, "0123456789"):
-            assert secret not in json.dumps(result.to_dict())
-            assert secret not in repr(result)
+def test_a_token_in_the_wrong_input_is_not_repeated_in_the_error(tmp_path: Path) -> None:
+    for value in MISPLACED:
+        with cell(value), serving(answer(200, {})) as server:
+            inputs: dict[str, Any] = {
+                "option": {"title": "O", "type": "select", "enum": ["a"]},
+                "count": {"title": "C", "type": "number"},
+                "day": {"title": "D", "type": "date"},
+                "mail": {"title": "M", "type": "email"},
+                "short": {"title": "S", "type": "text", "maxLength": 3},
+                "object": {"title": "O", "type": "nested_object", "children": {"a": {"title": "A", "type": "number"}}},
+                "secret": {"title": "S", "type": "password"},
+                "header": {"title": "H", "type": "text", "default": ""},
+            }
+            request = {"body": [f"{{{{ {name} }}}}" for name in inputs if name != "header"]}
+            made = folder(
+                tmp_path, connector(), action(inputs, request | {"headers": {"X-H": "{{ header ~ '\u00e4' }}"}})
+            )
+            for name in inputs:
+                given: Any = {"a": value} if name == "object" else value
+                result = run(made, "act", {name: given}, server.url)
+                assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
+                for secret in (TOKEN, "0123456789"):
+                    assert secret not in json.dumps(result.to_dict())
+                    assert secret not in repr(result)
