@@ -116,7 +116,7 @@ def test_a_program_is_given_each_token_once_and_after_every_other_place(place: P
 
 def test_a_program_that_refuses_is_given_the_same_token_by_the_next_call(place: Place, program: Program) -> None:
     program.refuse()
-    with pytest.raises(NotStoredError, match="ended with 1: no"):
+    with pytest.raises(NotStoredError, match="exited with 1: no"):
         place.ensure(token_to=[place.ref(), program.ref])
     assert place.works()
     stored = read_token(place.ref())

@@ -49,9 +49,9 @@ SCENARIOS = {
         lambda: with_token(World(self_rotating=True), standby=False), rotation.rotate, self_rotating=True
     ),
     "dual slot, by a rotator": Scenario(lambda: with_token(World(), standby=True), rotation.rotate),
-    "create or adopt, token alone": Scenario(lambda: World(keeps="token"), rotation.ensure),
-    "dual slot, token alone": Scenario(lambda: with_token(World(keeps="token"), standby=True), rotation.rotate),
-    "dual slot, nothing read": Scenario(lambda: with_token(World(keeps="nothing"), standby=True), rotation.rotate),
+    "create or adopt, token alone": Scenario(lambda: World(readback="token"), rotation.ensure),
+    "dual slot, token alone": Scenario(lambda: with_token(World(readback="token"), standby=True), rotation.rotate),
+    "dual slot, nothing read": Scenario(lambda: with_token(World(readback="nothing"), standby=True), rotation.rotate),
     "in place": Scenario(lambda: with_token(World(), standby=False), rotation.rotate_in_place),
 }
 

@@ -132,7 +132,7 @@ def test_without_the_expiry_in_the_list_a_token_that_cannot_be_read_may_be_dead_
             return result
 
     def begin() -> World:
-        world = with_token(Undated(keeps="nothing"), standby=True)
+        world = with_token(Undated(readback="nothing"), standby=True)
         assert world.record.current is not None
         entry = replace(world.record.current, metadata={**world.record.current.metadata, "listed": None})
         world.record = replace(world.record, current=entry)
