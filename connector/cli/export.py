@@ -16,7 +16,7 @@ from locoia_pat.outcomes import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from locoia_pat.authoring.diff.summary import Comparison
+    from locoia_pat.authoring.diff.comparison import Comparison
     from locoia_pat.authoring.locoia.draft import Draft, Note
     from locoia_pat.outcomes import Finding
     from locoia_pat.spec.load import SpecFolder
@@ -72,11 +72,11 @@ def diff_command(old: str, new: str, *, exit_zero: bool, as_json: bool) -> int:
     breaking where a flow that worked may not work any more, or where more is done than was agreed to.  Exit code: 0
     nothing breaks, 1 something does.
     """
-    from locoia_pat.authoring.diff.sources import refuse_unlike, side
-    from locoia_pat.authoring.diff.summary import compare
+    from locoia_pat.authoring.diff.comparison import compare
+    from locoia_pat.authoring.diff.spec_set import load_specs, require_comparable
 
-    before, after = side(old), side(new)
-    refuse_unlike(before, after)
+    before, after = load_specs(old), load_specs(new)
+    require_comparable(before, after)
     comparison = compare(before, after)
     if as_json:
         render.print_json(comparison.to_dict())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locoia_pat.authoring.diff.sources import of_folder
-from locoia_pat.authoring.diff.summary import compare
+from locoia_pat.authoring.diff.comparison import compare
+from locoia_pat.authoring.diff.spec_set import specs_of
 from locoia_pat.authoring.packs.content import collect_files
 from locoia_pat.authoring.packs.pack import Pack, build_pack, open_pack
 from locoia_pat.authoring.packs.permissions import KINDS, permissions
@@ -24,7 +24,7 @@ from locoia_pat.outcomes import InvalidError, Problem, invalid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from locoia_pat.authoring.diff.summary import Comparison
+    from locoia_pat.authoring.diff.comparison import Comparison
     from locoia_pat.authoring.packs.permissions import Permission
     from locoia_pat.authoring.packs.registry import PackSpecs
 
@@ -256,7 +256,7 @@ def _comparison_of(old: PackSpecs | None, pack: Pack) -> Comparison | None:
     if old is None:
         return None
     files = collect_files(old.path).files
-    return compare(of_folder(old, files), of_folder(pack.specs(), pack.files))
+    return compare(specs_of(old, files), specs_of(pack.specs(), pack.files))
 
 
 def _notes(pack: Pack) -> Iterator[str]:

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.authoring.diff.change import BUMPS, ChangeClass
-from locoia_pat.authoring.diff.sources import side
-from locoia_pat.authoring.diff.summary import compare
+from locoia_pat.authoring.diff.compare import Change, ChangeClass
+from locoia_pat.authoring.diff.comparison import compare
+from locoia_pat.authoring.diff.spec_set import SpecSet, load_specs
 from locoia_pat.authoring.semver import Bump, Version
 from locoia_pat.outcomes import InvalidError
+from locoia_pat.spec.parse import parse_spec
 from locoia_pat.spec.yaml import write
 from tests.support.packs import CONNECTOR, LIST, PURGE, SUPER, built, changed, installed, written
 
@@ -93,7 +94,7 @@ ACTION_CHANGES: list[Row] = [
     ("inputs.name.minLength", 2, {"breaking-input"}, "2.0.0"),
     ("inputs.days.max", 50, {"breaking-input"}, "2.0.0"),
     ("inputs.days.min", 2, {"breaking-input"}, "2.0.0"),
-    ("inputs.days.min", -1, {"breaking-input", "looser-input"}, "2.0.0"),
+    ("inputs.days.min", -1, {"breaking-input", "relaxed-input"}, "2.0.0"),
     ("inputs.days.step", 4, {"breaking-input"}, "2.0.0"),
     ("inputs.when.step", 1, {"breaking-input"}, "2.0.0"),
     ("inputs.when.unit", "hours", {"breaking-input"}, "2.0.0"),
@@ -103,23 +104,23 @@ ACTION_CHANGES: list[Row] = [
     ("inputs.open.allowCreate", ..., {"breaking-input"}, "2.0.0"),
     ("inputs.code.pattern", "^[a-f]+$", {"breaking-input"}, "2.0.0"),
     ("inputs.name.pattern", "^[a-z]+$", {"breaking-input"}, "2.0.0"),
-    ("inputs.more.children", {"other": TEXT}, {"breaking-input", "looser-input"}, "2.0.0"),
+    ("inputs.more.children", {"other": TEXT}, {"breaking-input", "relaxed-input"}, "2.0.0"),
     ("inputs.more.children.size.max", 5, {"breaking-input"}, "2.0.0"),
     # inputs that take more
-    ("inputs.owner", TEXT, {"looser-input"}, "1.3.0"),
-    ("inputs.name.required", ..., {"looser-input"}, "1.3.0"),
-    ("inputs.name.nullable", True, {"looser-input"}, "1.3.0"),
-    ("inputs.name.maxLength", ..., {"looser-input"}, "1.3.0"),
-    ("inputs.name.minLength", 0, {"looser-input"}, "1.3.0"),
-    ("inputs.days.max", 101, {"looser-input"}, "1.3.0"),
-    ("inputs.days.min", -2, {"looser-input"}, "1.3.0"),
-    ("inputs.days.step", 1, {"looser-input"}, "1.3.0"),
-    ("inputs.days.step", ..., {"looser-input"}, "1.3.0"),
-    ("inputs.mail.type", "text", {"looser-input"}, "1.3.0"),
-    ("inputs.more", {"title": "More", "type": "json", "required": True}, {"looser-input"}, "1.3.0"),
-    ("inputs.kind.enum", ["a", "b", "c"], {"looser-input"}, "1.3.0"),
-    ("inputs.kind.allowCreate", True, {"looser-input"}, "1.3.0"),
-    ("inputs.code.pattern", ..., {"looser-input"}, "1.3.0"),
+    ("inputs.owner", TEXT, {"relaxed-input"}, "1.3.0"),
+    ("inputs.name.required", ..., {"relaxed-input"}, "1.3.0"),
+    ("inputs.name.nullable", True, {"relaxed-input"}, "1.3.0"),
+    ("inputs.name.maxLength", ..., {"relaxed-input"}, "1.3.0"),
+    ("inputs.name.minLength", 0, {"relaxed-input"}, "1.3.0"),
+    ("inputs.days.max", 101, {"relaxed-input"}, "1.3.0"),
+    ("inputs.days.min", -2, {"relaxed-input"}, "1.3.0"),
+    ("inputs.days.step", 1, {"relaxed-input"}, "1.3.0"),
+    ("inputs.days.step", ..., {"relaxed-input"}, "1.3.0"),
+    ("inputs.mail.type", "text", {"relaxed-input"}, "1.3.0"),
+    ("inputs.more", {"title": "More", "type": "json", "required": True}, {"relaxed-input"}, "1.3.0"),
+    ("inputs.kind.enum", ["a", "b", "c"], {"relaxed-input"}, "1.3.0"),
+    ("inputs.kind.allowCreate", True, {"relaxed-input"}, "1.3.0"),
+    ("inputs.code.pattern", ..., {"relaxed-input"}, "1.3.0"),
     # inputs for people
     ("inputs.name.title", "The name", {"changed-text"}, "1.2.1"),
     ("inputs.name.info", "What it is for.", {"changed-text"}, "1.2.1"),
@@ -129,34 +130,34 @@ ACTION_CHANGES: list[Row] = [
     ("inputs.when.unit", ..., {"changed-text"}, "1.2.1"),
     # secrets
     ("inputs.word", SECRET | {"required": True}, {"breaking-input", "new-secret"}, "2.0.0"),
-    ("inputs.word", SECRET, {"looser-input", "new-secret"}, "2.0.0"),
+    ("inputs.word", SECRET, {"relaxed-input", "new-secret"}, "2.0.0"),
     ("inputs.memo", SECRET, {"breaking-input", "new-secret"}, "2.0.0"),
     ("inputs.pin", TEXT | {"required": True}, {"breaking-input", "changed-text", "exposed-secret"}, "2.0.0"),
-    ("inputs.more.children.word", SECRET, {"looser-input", "new-secret"}, "2.0.0"),
+    ("inputs.more.children.word", SECRET, {"relaxed-input", "new-secret"}, "2.0.0"),
     (
         "inputs.deep",
         {"title": "Deep", "type": "nested_object", "children": {"word": SECRET}},
-        {"looser-input", "new-secret"},
+        {"relaxed-input", "new-secret"},
         "2.0.0",
     ),
     # outputs that promise less
-    ("reply.output.note", ..., {"looser-output"}, "2.0.0"),
-    ("reply.output.id.nullable", True, {"looser-output"}, "2.0.0"),
-    ("reply.output.id.type", "number", {"looser-output"}, "2.0.0"),
-    ("reply.output.id.multiple", True, {"looser-output"}, "2.0.0"),
-    ("reply.output.id.keep", ..., {"looser-output"}, "2.0.0"),
-    ("reply.output.name.or_input", ..., {"looser-output"}, "2.0.0"),
-    ("reply.output.user.children.age.nullable", True, {"looser-output"}, "2.0.0"),
+    ("reply.output.note", ..., {"weakened-output"}, "2.0.0"),
+    ("reply.output.id.nullable", True, {"weakened-output"}, "2.0.0"),
+    ("reply.output.id.type", "number", {"weakened-output"}, "2.0.0"),
+    ("reply.output.id.multiple", True, {"weakened-output"}, "2.0.0"),
+    ("reply.output.id.keep", ..., {"weakened-output"}, "2.0.0"),
+    ("reply.output.name.or_input", ..., {"weakened-output"}, "2.0.0"),
+    ("reply.output.user.children.age.nullable", True, {"weakened-output"}, "2.0.0"),
     # outputs that promise more, or the same
-    ("reply.output.size", {"type": "number"}, {"firmer-output"}, "1.3.0"),
-    ("reply.output.note.nullable", ..., {"firmer-output"}, "1.3.0"),
-    ("reply.output.note.keep", True, {"firmer-output"}, "1.3.0"),
-    ("reply.output.note.from", "remark", {"changed-reply"}, "1.3.0"),
-    ("reply.output.left.days_until", ..., {"changed-reply"}, "1.3.0"),
-    ("reply.output.note.or_input", "name", {"changed-reply"}, "1.3.0"),
+    ("reply.output.size", {"type": "number"}, {"strengthened-output"}, "1.3.0"),
+    ("reply.output.note.nullable", ..., {"strengthened-output"}, "1.3.0"),
+    ("reply.output.note.keep", True, {"strengthened-output"}, "1.3.0"),
+    ("reply.output.note.from", "remark", {"changed-response"}, "1.3.0"),
+    ("reply.output.left.days_until", ..., {"changed-response"}, "1.3.0"),
+    ("reply.output.note.or_input", "name", {"changed-response"}, "1.3.0"),
     ("reply.output.note.title", "Remark", {"changed-text"}, "1.2.1"),
-    ("reply.ok", [200, 201], {"changed-reply"}, "1.3.0"),
-    ("reply.at", ["data"], {"changed-reply"}, "1.3.0"),
+    ("reply.ok", [200, 201], {"changed-response"}, "1.3.0"),
+    ("reply.at", ["data"], {"changed-response"}, "1.3.0"),
     ("reply.errors", {"409": "Taken."}, {"changed-text"}, "1.2.1"),
     # effects
     ("effect", "update", {"wider-effect"}, "2.0.0"),
@@ -168,9 +169,9 @@ ACTION_CHANGES: list[Row] = [
     ("request.headers", {"X-A": "1"}, {"changed-request"}, "1.3.0"),
     ("request.omit_null", True, {"changed-request"}, "1.3.0"),
     # safety
-    ("look", ..., {"lost-safety"}, "2.0.0"),
-    ("look", "purge_keys", {"changed-reply"}, "1.3.0"),
-    ("revoke", ..., {"lost-safety"}, "2.0.0"),
+    ("look", ..., {"removed-safeguard"}, "2.0.0"),
+    ("look", "purge_keys", {"changed-response"}, "1.3.0"),
+    ("revoke", ..., {"removed-safeguard"}, "2.0.0"),
     # for people
     ("title", "Make key", {"changed-text"}, "1.2.1"),
     ("summary", "Make a key.", {"changed-text"}, "1.2.1"),
@@ -187,17 +188,15 @@ CONNECTOR_CHANGES: list[Row] = [
     ("auth.token_prefix", "Token {{ token_format }}", {"changed-auth"}, "2.0.0"),
     ("auth.info", "Ask your admin.", {"changed-text"}, "1.2.1"),
     ("base_url", "https://api.acme.example/v2", {"changed-request"}, "1.3.0"),
-    ("check", ..., {"changed-reply"}, "1.3.0"),
+    ("check", ..., {"changed-response"}, "1.3.0"),
     ("title", "Acme CRM", {"changed-text"}, "1.2.1"),
     ("version", "1.2.5", set(), "1.2.0"),
 ]
 
 
 def kinds(old: Path, new: Path) -> tuple[set[str], str]:
-    found = compare(side(str(old)), side(str(new)))
-    assert found.bump == max(
-        (BUMPS[change.kind] for change in found.changes), key=list(get_args(Bump)).index, default="none"
-    )
+    found = compare(load_specs(str(old)), load_specs(str(new)))
+    assert found.bump == max((change.bump for change in found.changes), key=list(get_args(Bump)).index, default="none")
     return {change.kind for change in found.changes}, str(found.proposed)
 
 
@@ -249,7 +248,7 @@ FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
         "2.0.0",
     ),
     "an action is gone": ([LIST, PURGE], [LIST], {"removed-action"}, "2.0.0"),
-    "pages are gone": ([PAGED], [LIST], {"looser-output"}, "2.0.0"),
+    "pages are gone": ([PAGED], [LIST], {"weakened-output"}, "2.0.0"),
     "pages are read": ([LIST], [PAGED], {"changed-request"}, "1.3.0"),
     "a form takes the place of a body": (
         [CREATE],
@@ -264,14 +263,14 @@ FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
         "2.0.0",
     ),
     "a super action stays": ([SUPER], [SUPER | {"title": "Renew"}], {"changed-text"}, "1.2.1"),
-    "another row is replaced": ([ROTATE], [ROTATE | {"replaces": "key"}], {"changed-reply"}, "1.3.0"),
+    "another row is replaced": ([ROTATE], [ROTATE | {"replaces": "key"}], {"changed-response"}, "1.3.0"),
     "a secret is shown in data": ([MINTS], [PLAIN], {"exposed-secret"}, "2.0.0"),
     "an output becomes a secret": ([PLAIN], [MINTS], {"new-secret"}, "2.0.0"),
     "a secret is given": (
-        [changed(PLAIN, "reply.output.secret", ...)], [MINTS], {"firmer-output", "new-secret"}, "2.0.0"
+        [changed(PLAIN, "reply.output.secret", ...)], [MINTS], {"strengthened-output", "new-secret"}, "2.0.0"
     ),
-    "rows have another name": ([LIST], [changed(LIST, "reply.rows", "items")], {"looser-output"}, "2.0.0"),
-    "rows become one": ([LIST], [changed(LIST, "reply.rows", ...)], {"looser-output"}, "2.0.0"),
+    "rows have another name": ([LIST], [changed(LIST, "reply.rows", "items")], {"weakened-output"}, "2.0.0"),
+    "rows become one": ([LIST], [changed(LIST, "reply.rows", ...)], {"weakened-output"}, "2.0.0"),
     "an update is a read": ([FIND], [FIND | {"effect": "read"}], {"narrower-effect"}, "1.3.0"),
     "a read is an update": ([FIND | {"effect": "read"}], [FIND], {"wider-effect"}, "2.0.0"),
 }  # fmt: skip
@@ -295,11 +294,11 @@ def test_a_host_and_a_name_that_go_break(tmp_path: Path) -> None:
 def test_pages_and_recipes_are_of_no_consequence(tmp_path: Path) -> None:
     old = written(tmp_path / "old", pages={"README.md": "a", "docs/a.md": "a", "recipes/a.md": "a"})
     new = written(tmp_path / "new", pages={"README.md": "b", "docs/a.md": "a", "docs/b.md": "b"})
-    found = compare(side(str(old)), side(str(new)))
+    found = compare(load_specs(str(old)), load_specs(str(new)))
     assert [change.message for change in found.changes] == [
-        "README.md is changed",
-        "docs/b.md is new",
-        "recipes/a.md is gone",
+        "README.md changed",
+        "docs/b.md added",
+        "recipes/a.md removed",
     ]
     assert str(found.proposed) == "1.2.1"
 
@@ -308,7 +307,7 @@ def test_every_class_is_in_the_tables() -> None:
     rows = [*ACTION_CHANGES, *CONNECTOR_CHANGES]
     told = {kind for _, _, classes, _ in rows for kind in classes}
     told |= {kind for _, _, classes, _ in FOLDERS.values() for kind in classes}
-    assert told | {"removed-host", "renamed-connector", "changed-files"} == set(get_args(ChangeClass)) == set(BUMPS)
+    assert told | {"removed-host", "renamed-connector", "changed-files"} == set(get_args(ChangeClass))
 
 
 # The command
@@ -321,15 +320,15 @@ def test_the_command_shows_a_table_a_version_and_a_changelog_line(call: Call, tm
     assert done.code == 1
     assert done.out.splitlines()[:-1] == [
         "change        version  action      what",
-        "wider-effect  major    purge_keys  it is the first action to delete",
-        "new-action    minor    purge_keys  there is a new action, to delete",
-        "changed-text  patch    list_keys   it has another title",
+        "wider-effect  major    purge_keys  first action with effect delete",
+        "new-action    minor    purge_keys  new action with effect delete",
+        "changed-text  patch    list_keys   title changed from List keys to List",
         "",
         "version: 2.0.0 after 1.2.0 (major); 1.3.0, which NEW says, is too low",
     ]
     assert done.out.splitlines()[-1] == (
-        "changelog: 2.0.0 - Breaking: purge_keys: it is the first action to delete. Changed: purge_keys: there is a "
-        "new action, to delete. Beside: list_keys: it has another title."
+        "changelog: 2.0.0 - Breaking: purge_keys: first action with effect delete. Changed: purge_keys: new "
+        "action with effect delete. Other: list_keys: title changed from List keys to List."
     )
     assert call("diff", str(old), str(new), "--exit-zero").code == 0
     assert call("diff", str(old), str(old)).out == "no change\n"
@@ -339,6 +338,7 @@ def test_json_says_the_same(call: Call, tmp_path: Path) -> None:
     old = written(tmp_path / "old", LIST)
     new = written(tmp_path / "new", changed(LIST, "title", "List"), connector=CONNECTOR | {"version": "1.2.1"})
     done = call("diff", str(old), str(new), "--json")
+    message = "title changed from List keys to List"
     assert (done.code, done.envelope) == (
         0,
         {
@@ -346,10 +346,8 @@ def test_json_says_the_same(call: Call, tmp_path: Path) -> None:
             "bump": "patch",
             "version": {"old": "1.2.0", "new": "1.2.1", "proposed": "1.2.1"},
             "enough": True,
-            "changelog": "1.2.1 - Beside: list_keys: it has another title.",
-            "changes": [
-                {"class": "changed-text", "bump": "patch", "action": "list_keys", "message": "it has another title"}
-            ],
+            "changelog": "1.2.1 - Other: list_keys: title changed from List keys to List.",
+            "changes": [{"class": "changed-text", "bump": "patch", "action": "list_keys", "message": message}],
         },
     )
     assert call("diff", str(old), str(old), "--json").envelope["changelog"] == ""
@@ -466,13 +464,10 @@ def test_a_change_and_its_reverse_are_both_told(data: st.DataObject) -> None:
 
 
 def _action(spec: Spec) -> Any:
-    from locoia_pat.authoring.diff.compare_specs import Side  # noqa: PLC0415  # only here
-    from locoia_pat.spec.parse import parse_spec  # noqa: PLC0415
-
-    return Side(None, {"create_key": parse_spec(write(spec), "create_key.yaml")}, is_file=True)
+    return SpecSet(None, {"create_key": parse_spec(write(spec), "create_key.yaml")}, is_file=True)
 
 
 def test_every_class_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "packs.md").read_text()
-    for kind, bump in BUMPS.items():
-        assert f"| `{kind}` | {bump} |" in page
+    for kind in get_args(ChangeClass):
+        assert f"| `{kind}` | {Change(kind, None, '').bump} |" in page

@@ -1,5 +1,4 @@
-"""What changed between two versions of specs: each change by its class, and the version and the line that it asks for.
+"""What changed between two versions of specs, and which version number that asks for.
 
-``change`` is one change, ``inputs`` and ``outputs`` compare what an action takes and gives, ``specs`` compares
-actions and connectors, ``sides`` reads what is compared, and ``summary`` makes the version and the changelog line.
+``spec_set`` loads what is compared, ``compare`` finds the changes, ``comparison`` sums them up.
 """
