@@ -1,4 +1,4 @@
-"""Recipes: what a folder of specs has in ``recipes/`` beside them, each a page and an Arazzo document."""
+"""Recipes: pages and Arazzo documents in the folder ``recipes/`` next to specs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PAGE = ".md"
 
 
 def texts(folder: SpecFolder, suffix: str) -> dict[str, str]:
-    """The recipes of *folder* that end with *suffix*, by their path below it; none where it has none.
+    """Return the recipes of *folder* whose names end with *suffix*, by their path below it.
 
     Raises:
-        InvalidError: one cannot be read.
+        InvalidError: a recipe cannot be read.
 
     """
-    place = folder.folder / FOLDER
-    names = sorted(entry.name for entry in place.iterdir() if entry.name.endswith(suffix)) if place.is_dir() else []
+    path = folder.folder / FOLDER
+    names = sorted(entry.name for entry in path.iterdir() if entry.name.endswith(suffix)) if path.is_dir() else []
     return {f"{FOLDER}/{name}": folder.text(f"{FOLDER}/{name}")[0] for name in names}

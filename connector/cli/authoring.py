@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def new_command(name: str, base_url: str | None, auth: str, out: Path | None, *, as_json: bool) -> None:
     """Begin a connector: a folder that passes check and test, and lists and creates keys until you change it."""
     folder = out or Path(name)
-    _print_written(scaffold.write(scaffold.connector(name, base_url, auth), folder), folder, as_json=as_json)
+    _print_written(scaffold.write_specs(scaffold.new_connector(name, base_url, auth), folder), folder, as_json=as_json)
 
 
 def _print_written(written: list[Path], folder: Path, *, as_json: bool) -> None:
@@ -64,7 +64,7 @@ def eject_command(action: str, specs: SpecFolder, out: Path | None, *, as_json: 
     """
     name, source = resolve_action(action, specs)
     folder = out or Path(source.connector.connector)
-    _print_written(scaffold.write(scaffold.ejected(source, name), folder), folder, as_json=as_json)
+    _print_written(scaffold.write_specs(scaffold.eject_action(source, name), folder), folder, as_json=as_json)
 
 
 @click.command("check")

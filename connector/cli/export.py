@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from locoia_pat.spec.load import SpecFolder
 
 
-_KINDS = {"locoia": "locoia", "openapi": "export.openapi", "jsonschema": "export.jsonschema", "docs": "export.docs"}
+_KINDS = {
+    "locoia": "locoia",
+    "openapi": "export.openapi",
+    "jsonschema": "export.json_schema",
+    "docs": "export.markdown",
+}
 """What can be exported, and the module of ``authoring`` whose ``files`` makes it; its ``notes``, if any, are told."""
 
 
@@ -47,11 +52,11 @@ def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: b
     The folder is new or empty, or one that such an export filled and nobody changed since.
     """
     exporter = import_module(f"locoia_pat.authoring.{_KINDS[kind]}")
-    from locoia_pat.authoring.export import files as placing
+    from locoia_pat.authoring.export.export_folder import write_export
 
     texts = exporter.files(specs)
     folder = out or Path(kind)
-    written = placing.export(texts, folder, kind)
+    written = write_export(texts, folder, kind)
     if as_json:
         render.print_json({"files": [str(file) for file in written]})
     for file in () if as_json else written:
@@ -118,14 +123,13 @@ def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_js
     after its action, such as create_contact.json. What the drafts lack is listed: fill it in, then check the folder.
     """
     from locoia_pat.authoring import scaffold
-    from locoia_pat.authoring.export import files as placing
     from locoia_pat.authoring.locoia.draft import draft
     from locoia_pat.engine.checker import check_specs
     from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 
     done = draft({str(path): _import_text(path) for file in files for path in _import_files(Path(file))})
     folder = out or Path(done.name or _UNNAMED)
-    written = placing.new({**done.texts, **scaffold.schemas()}, folder)[: len(done.texts)]
+    written = scaffold.write_specs(done.texts, folder)
     # Without a connector.yaml it is no folder of specs yet, and that is told already.
     found = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
     findings = [finding for finding in found if finding.code != "missing-key"]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from markdown_it import MarkdownIt
 
-from locoia_pat.authoring.export import docs as markdown
-from locoia_pat.authoring.export import openapi
+from locoia_pat.authoring.export import markdown, openapi
 from locoia_pat.spec.load import SpecFolder
 from tests.support.connectors import GITLAB, TWILIO
 

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from locoia_pat.authoring.export import jsonschema
-from locoia_pat.authoring.export import schemas as shapes
+from locoia_pat.authoring.export import json_schema
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.request.validation import Inputs
 from locoia_pat.response.outputs import Outputs, extract_outputs
@@ -31,7 +30,7 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def schema(folder: SpecFolder, name: str, kind: str) -> Any:
-    return json.loads(jsonschema.files(folder)[f"{name}.{kind}.json"])
+    return json.loads(json_schema.files(folder)[f"{name}.{kind}.json"])
 
 
 @pytest.mark.parametrize(("folder", "name"), SPECS, ids=[name for _, name in SPECS])
@@ -83,7 +82,7 @@ def test_whatever_an_api_answers_the_outputs_fit_their_schema(body: dict[str, An
     spec = spec.model_copy(update={"reply": reply})
     read = extract_outputs(spec, [body] if rows else body, {}, NOW)
     assert isinstance(read, Outputs)
-    row = shapes.read(EVERYTHING)
+    row = json_schema.outputs_schema(EVERYTHING)
     for data in read.data["tokens"] if rows else [read.data]:
         Draft202012Validator(row).validate(data)
 
@@ -140,7 +139,7 @@ def accepted(field: Input, value: Any) -> bool:
 @pytest.mark.parametrize(("told", "right", "wrong"), CASES, ids=lambda part: str(part)[:60])
 def test_a_schema_takes_what_the_action_takes(told: dict[str, Any], right: list[Any], wrong: list[Any]) -> None:
     field = Input.model_validate({"title": "X", "required": True, **told})
-    validator = Draft202012Validator(shapes.taken({"x": field}))
+    validator = Draft202012Validator(json_schema.inputs_schema({"x": field}))
     for value in right:
         assert (accepted(field, value), validator.is_valid({"x": value})) == (True, True), value
     for value in wrong:
@@ -151,16 +150,18 @@ def test_a_schema_takes_what_the_action_takes(told: dict[str, Any], right: list[
 
 def test_a_pattern_that_other_engines_cannot_read_is_left_out() -> None:
     for pattern in ("/^a$/i", r"^\p{L}+$", r"[[:alpha:]&&[^x]]\z"):
-        assert "pattern" not in shapes.value(Input.model_validate({"title": "X", "type": "text", "pattern": pattern}))
+        assert "pattern" not in json_schema.input_schema(
+            Input.model_validate({"title": "X", "type": "text", "pattern": pattern})
+        )
 
 
 def test_a_step_that_does_not_count_from_zero_is_left_out() -> None:
     field = Input.model_validate({"title": "X", "type": "number", "step": 5, "min": 1})
-    assert shapes.value(field) == {"title": "X", "type": "integer", "minimum": 1}
+    assert json_schema.input_schema(field) == {"title": "X", "type": "integer", "minimum": 1}
 
 
 def test_what_a_form_shows_is_told() -> None:
-    described = shapes.value(
+    described = json_schema.input_schema(
         Input.model_validate({
             "title": "Scope", "type": "select", "enum": ["a"], "info": "What it may.", "default": "a",
             "unit": "days", "remarks": {"a": "is new"}, "regexErrorMessage": "one letter",
@@ -172,4 +173,4 @@ def test_what_a_form_shows_is_told() -> None:
 
 def test_a_folder_without_actions_has_no_schemas(tmp_path: Path) -> None:
     (tmp_path / "connector.yaml").write_text("")
-    assert jsonschema.files(SpecFolder(tmp_path)) == {}
+    assert json_schema.files(SpecFolder(tmp_path)) == {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locoia_pat import InvalidError
-from locoia_pat.authoring.export import files as placing
+from locoia_pat.authoring.export.export_folder import MANIFEST, write_export, write_new
 from locoia_pat.spec.load import SpecFolder
 from tests.support.command import Done, call
 from tests.support.locoia_export import FOLDERS
@@ -49,7 +49,7 @@ def test_an_export_goes_into_a_folder_of_its_kind_and_tells_its_files(call: Call
     assert (done.code, done.out) == (0, "")
     *files, note = done.err.splitlines()
     assert files[:2] == ["locoia/GUIDE.md", "locoia/connector.json"]
-    assert sorted(files) == sorted(f"locoia/{name}" for name in tree(place / "locoia") if name != placing.MANIFEST)
+    assert sorted(files) == sorted(f"locoia/{name}" for name in tree(place / "locoia") if name != MANIFEST)
     assert note.startswith("note: audit_pats, ensure_pat")
 
 
@@ -96,72 +96,61 @@ def test_help_names_the_kinds(call: Call) -> None:
 # What is never written over
 
 
-def test_an_export_replaces_what_it_wrote_and_takes_away_what_is_gone(call: Call, place: Path) -> None:
+def test_an_export_replaces_an_unchanged_one_and_removes_files_that_are_no_longer_part_of_it(
+    call: Call, place: Path
+) -> None:
     specs = place / "specs"
     shutil.copytree(str(FOLDERS["gitlab"]), specs)
     assert call("export", "locoia", "--specs", "specs", "--out", "out").code == 0
     before = tree(place / "out")
     (specs / "revoke_self.yaml").unlink()
     (place / "out" / "actions" / "get_self.json").unlink()
-    (place / "out" / "mine.txt").write_text("mine")
     assert call("export", "locoia", "--specs", "specs", "--out", "out").code == 0
     after = tree(place / "out")
     assert before.keys() - after.keys() == {"actions/revoke_self.json", "rest-helper/revoke_self.md"}
-    assert after.keys() - before.keys() == {"mine.txt"}
     assert call("export", "locoia", "--specs", "specs", "--out", "new").code == 0
-    assert {**tree(place / "new"), "mine.txt": "mine"} == after
+    assert tree(place / "new") == after
 
 
-@pytest.mark.parametrize("file", ["actions/create_pat.json", "GUIDE.md"])
-def test_a_file_that_was_changed_by_hand_is_not_overwritten(call: Call, place: Path, file: str) -> None:
+def test_a_file_that_was_changed_or_added_by_hand_is_never_overwritten_or_removed(call: Call, place: Path) -> None:
+    for file in ("actions/create_pat.json", "GUIDE.md", "mine.txt", "actions/mine.json"):
+        shutil.rmtree(place / "locoia", ignore_errors=True)
+        call("export", "locoia")
+        (place / "locoia" / file).write_text("mine")
+        before = tree(place / "locoia")
+        done = call("export", "locoia")
+        assert (done.code, f"changed or added since the last export: {file}" in done.err) == (2, True), file
+        assert tree(place / "locoia") == before, file
+
+
+def test_a_link_in_an_export_is_never_followed_or_removed(call: Call, place: Path) -> None:
     call("export", "locoia")
-    (place / "locoia" / file).write_text("mine")
-    before = tree(place / "locoia")
+    guide = place / "locoia" / "GUIDE.md"
+    guide.rename(place / "mine.md")
+    guide.symlink_to(place / "mine.md")
     done = call("export", "locoia")
-    assert (done.code, f"did not leave so: {file}" in done.err) == (2, True)
-    assert tree(place / "locoia") == before
+    assert (done.code, "changed or added since the last export: GUIDE.md" in done.err) == (2, True)
+    assert guide.is_symlink()
 
 
-def test_a_file_that_stands_in_the_way_is_not_overwritten(call: Call, place: Path) -> None:
-    call("export", "locoia")
-    manifest = place / "locoia" / placing.MANIFEST
-    told = json.loads(manifest.read_text())
-    del told["files"]["GUIDE.md"]
-    manifest.write_text(json.dumps(told))
-    done = call("export", "locoia")
-    assert (done.code, "GUIDE.md" in done.err) == (2, True)
-
-
-MANIFESTS = [
-    "{",
-    "[]",
-    {"v": 2, "export": "locoia", "files": {}},
-    {"v": 1, "export": 1, "files": {}},
-    {"v": 1, "export": "locoia", "files": []},
-    {"v": 1, "export": "locoia", "files": {"../mine": "x"}},
-    {"v": 1, "export": "locoia", "files": {"/etc/mine": "x"}},
-    {"v": 1, "export": "locoia", "files": {"mine": 1}},
-]
-
-
-@pytest.mark.parametrize("manifest", [None, *MANIFESTS], ids=str)
-def test_a_folder_that_no_export_filled_is_left_alone(call: Call, place: Path, manifest: object) -> None:
-    (place / "out").mkdir()
-    (place / "mine").write_text("mine")
-    (place / "out" / "mine").write_text("mine")
-    if manifest is not None:
-        text = manifest if isinstance(manifest, str) else json.dumps(manifest)
-        (place / "out" / placing.MANIFEST).write_text(text)
-    before = tree(place)
-    done = call("export", "locoia", "--out", "out")
-    assert (done.code, "is not empty, and no export filled it" in done.err) == (2, True)
-    assert tree(place) == before
+def test_a_folder_that_no_export_wrote_is_left_alone(call: Call, place: Path) -> None:
+    for manifest in (None, "{", "[]", '{"export": "locoia", "files": 5}', '{"files": {}}', "[" * 100_000):
+        shutil.rmtree(place / "out", ignore_errors=True)
+        (place / "out").mkdir()
+        (place / "mine").write_text("mine")
+        (place / "out" / "mine").write_text("mine")
+        if manifest is not None:
+            (place / "out" / MANIFEST).write_text(manifest)
+        before = tree(place)
+        done = call("export", "locoia", "--out", "out")
+        assert (done.code, "is not empty, and no export wrote it" in done.err) == (2, True), manifest
+        assert tree(place) == before, manifest
 
 
 def test_an_export_of_another_kind_is_left_alone(call: Call, place: Path) -> None:
-    placing.export({"a": "1"}, place / "out", "openapi")
+    write_export({"a": "1"}, place / "out", "openapi")
     done = call("export", "locoia", "--out", "out")
-    assert (done.code, "holds an export of the kind openapi" in done.err) == (2, True)
+    assert (done.code, 'holds an export of the kind "openapi"' in done.err) == (2, True)
 
 
 def test_a_folder_that_is_empty_is_filled(call: Call, place: Path) -> None:
@@ -181,29 +170,21 @@ def test_what_cannot_be_written_leaves_nothing(call: Call, place: Path) -> None:
         assert done.code == 2
         assert "Traceback" not in done.err
     assert tree(place) == {"file": "mine"}
-    call("export", "locoia")
-    guide = place / "locoia" / "GUIDE.md"
-    guide.unlink()
-    guide.mkdir()
-    before = tree(place)
-    done = call("export", "locoia")
-    assert (done.code, "a folder stands in the place of a file" in done.err) == (2, True)
-    assert tree(place) == before
 
 
-def test_a_file_that_cannot_be_made_takes_the_others_with_it(place: Path) -> None:
+def test_if_one_file_cannot_be_written_none_is(place: Path) -> None:
     with pytest.raises(InvalidError, match="cannot be written"):
-        placing.place({"a/b.txt": "1", f"{'c' * 300}.txt": "2"}, place / "new" / "deep")
-    assert list(place.iterdir()) == []
+        write_new({"a/b.txt": "1", f"{'c' * 300}.txt": "2"}, place / "new" / "deep")
+    assert tree(place) == {}
 
 
-def test_a_stale_file_that_cannot_go_stays(place: Path) -> None:
-    placing.export({"a/b": "1", "c": "1"}, place / "out", "k")
+def test_an_empty_folder_in_place_of_a_file_is_replaced(place: Path) -> None:
+    write_export({"a/b": "1", "c": "1"}, place / "out", "k")
     shutil.rmtree(place / "out" / "a")
-    (place / "out" / "a").write_text("a file where a folder was")
-    placing.export({"c": "2"}, place / "out", "k")
-    assert (place / "out" / "c").read_text() == "2"
-    assert (place / "out" / "a").read_text() == "a file where a folder was"
+    (place / "out" / "c").unlink()
+    (place / "out" / "c").mkdir()
+    assert write_export({"c": "2"}, place / "out", "k") == [place / "out" / "c"]
+    assert tree(place / "out").keys() == {"c", MANIFEST}
 
 
 def test_an_import_writes_over_nothing(call: Call, place: Path) -> None:
@@ -211,7 +192,7 @@ def test_an_import_writes_over_nothing(call: Call, place: Path) -> None:
     (place / "locoia").mkdir()
     (place / "locoia" / "connector.yaml").write_text("mine")
     done = call("import", "locoia", "x/connector.json")
-    assert (done.code, "connector.yaml is there already" in done.err) == (2, True)
+    assert (done.code, "connector.yaml already exists" in done.err) == (2, True)
     assert tree(place / "locoia") == {"connector.yaml": "mine"}
 
 

@@ -123,7 +123,7 @@ def test_a_wrong_new_writes_nothing(call: Call, tmp_path: Path, arguments: list[
 def test_new_overwrites_nothing(call: Call, acme: Path) -> None:
     change(acme / "list_keys.yaml", "limit: 50\n", "limit: 51\n")
     done = call("new", "acme", "--out", str(acme))
-    assert (done.code, "is there already" in done.err) == (2, True)
+    assert (done.code, "already exists" in done.err) == (2, True)
     assert "limit: 51\n" in (acme / "list_keys.yaml").read_text()
 
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from locoia_pat.authoring.export import docs as markdown
-from locoia_pat.authoring.export import openapi
+from locoia_pat.authoring.export import markdown, openapi
 from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:

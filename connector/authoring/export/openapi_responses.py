@@ -1,22 +1,22 @@
-"""The answers to an action as the responses of an OpenAPI operation: what is documented, and what is read."""
+"""The responses of an OpenAPI operation: what the API documents, and what the connector reads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.export import schemas as shapes
+from locoia_pat.authoring.export.json_schema import response_schema
 from locoia_pat.authoring.export.openapi_requests import JSON
 from locoia_pat.response.outputs import get_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locoia_pat.authoring.export.schemas import Schema
+    from locoia_pat.authoring.export.json_schema import Schema
     from locoia_pat.spec.model import ActionSpec
 
 SHARED: dict[str, Schema] = {
     "Error": {
-        "description": "What went wrong. APIs have many forms for it, and not all document theirs: these are read.",
+        "description": "An error. The forms that the connector reads; not all APIs document theirs.",
         "anyOf": [
             {"type": "object", "minProperties": 1},
             {"type": "array", "minItems": 1},
@@ -24,7 +24,7 @@ SHARED: dict[str, Schema] = {
         ],
     },
     "ErrorInside": {
-        "description": "An error that arrives as a success; it is read as one of the status that it says.",
+        "description": "An error with a status of success; it is read as an error of the status in its body.",
         "type": "object",
         "properties": {
             "status": {"type": "integer"},
@@ -34,67 +34,67 @@ SHARED: dict[str, Schema] = {
         "required": ["error", "message"],
     },
 }
-"""Schemas that all operations use."""
+"""Schemas that all operations share."""
 
-_UNKNOWN = "Whether it happened is not known: look before it is sent again."
-_OTHERS = {
-    "4XX": "Refused: nothing changed. With 408, that is not known; with 429, it may be sent again later.",
+_UNKNOWN = "The outcome is unknown: check before sending it again."
+_OTHER_ERRORS = {
+    "4XX": "Refused: nothing changed. With 408, the outcome is unknown; after 429, it may be retried later.",
     "5XX": "The API failed.",
 }
 
 
 def responses(spec: ActionSpec) -> dict[str, Schema]:
-    """The responses of *spec*: its successes, the errors that it documents, and the rest of the 4xx and 5xx."""
-    found: dict[str, Schema] = {str(status): _success(spec, status) for status in spec.reply.ok}
-    for status, words in sorted(spec.reply.errors.items()):
-        found[status] = _error(words)
-    for group, words in _OTHERS.items():
-        also = f" {_UNKNOWN}" if group == "5XX" and spec.effect != "read" else ""
-        found[group] = _error(words + also)
-    for status, name, body in _told(spec):
-        content = found.get(status) or found[f"{status[0]}XX"]
+    """Return the responses of *spec* by status: successes, documented errors, and all other 4xx and 5xx."""
+    by_status: dict[str, Schema] = {str(status): _success(spec, status) for status in spec.reply.ok}
+    for status, description in sorted(spec.reply.errors.items()):
+        by_status[status] = _error(description)
+    for group, description in _OTHER_ERRORS.items():
+        unknown = f" {_UNKNOWN}" if group == "5XX" and spec.effect != "read" else ""
+        by_status[group] = _error(description + unknown)
+    for status, name, body in _json_examples(spec):
+        content = by_status.get(status) or by_status[f"{status[0]}XX"]
         if JSON in content.get("content", {}):
             content["content"][JSON].setdefault("examples", {})[name] = {"value": body}
-    return found
+    return by_status
 
 
-def payload(spec: ActionSpec) -> Schema:
-    """The object in an answer, or the list of them."""
-    row = shapes.answered(spec.reply.output, _numbers(spec))
+def payload_schema(spec: ActionSpec) -> Schema:
+    """Return the schema of the object in a response, or of the list of rows."""
+    row = response_schema(spec.reply.output, _numeric_texts(spec))
     return {"type": "array", "items": row} if spec.reply.rows else row
 
 
 def _success(spec: ActionSpec, status: int) -> Schema:
     if status == 204:
-        return {"description": "Done; there is no content."}
-    words = "Done."
+        return {"description": "Success, without content."}
+    description = "Success."
     if not spec.reply.output:
-        return {"description": f"{words} The answer is not read.", "content": {"*/*": {}}}
+        return {"description": f"{description} The response body is not read.", "content": {"*/*": {}}}
     reference = {"$ref": f"#/components/schemas/{spec.action}"}
-    places = [_placed(place, reference) for place in spec.reply.at]
-    if len(places) > 1:
-        words += " Where in the answer it stands is not documented: each of these places is read."
-    schema = {"anyOf": [*places, {"$ref": "#/components/schemas/ErrorInside"}]}
-    return {"description": words, "content": {JSON: {"schema": schema}}}
+    payloads = [_nest(path, reference) for path in spec.reply.at]
+    if len(payloads) > 1:
+        description += " The API does not document where the payload is: each of these places is read."
+    schema = {"anyOf": [*payloads, {"$ref": "#/components/schemas/ErrorInside"}]}
+    return {"description": description, "content": {JSON: {"schema": schema}}}
 
 
-def _placed(place: str, schema: Schema) -> Schema:
-    if place == "$":
+def _nest(path: str, schema: Schema) -> Schema:
+    if path == "$":
         return schema
-    for key in reversed(place.split(".")):
+    for key in reversed(path.split(".")):
         schema = {"type": "object", "properties": {key: schema}, "required": [key]}
     return schema
 
 
-def _error(words: str) -> Schema:
+def _error(description: str) -> Schema:
     return {
-        "description": words,
+        "description": description,
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}, "text/html": {}, "text/plain": {}},
     }
 
 
-def _told(spec: ActionSpec) -> Iterator[tuple[str, str, Any]]:
-    """Status, name and body of what the examples answer in JSON."""
+def _json_examples(spec: ActionSpec) -> Iterator[tuple[str, str, Any]]:
+    """Yield status, name and body of each JSON response of the examples."""
     for example in spec.examples:
         replies = [reply for reply in (example.reply, *example.pages) if reply]
         for number, reply in enumerate(replies, 1):
@@ -102,18 +102,18 @@ def _told(spec: ActionSpec) -> Iterator[tuple[str, str, Any]]:
                 yield str(reply.status), example.name + (f", page {number}" if number > 1 else ""), reply.body
 
 
-def _numbers(spec: ActionSpec) -> frozenset[str]:
-    """The texts that some example answers with a number."""
+def _numeric_texts(spec: ActionSpec) -> frozenset[str]:
+    """Return the outputs of type ``text`` that are numbers in a response of the examples."""
     rows: list[Any] = []
-    for status, _, body in _told(spec):
-        for place in spec.reply.at if status.startswith("2") else ():
-            found = get_path(body, place)
-            rows += found if isinstance(found, list) else [found]
+    for status, _, body in _json_examples(spec):
+        for path in spec.reply.at if status.startswith("2") else ():
+            payload = get_path(body, path)
+            rows += payload if isinstance(payload, list) else [payload]
     return frozenset(
         name
         for name, output in spec.reply.output.items()
         for row in rows
-        for found in [get_path(row, output.source or name)]
-        for item in (found if isinstance(found, list) else [found])
+        for value in [get_path(row, output.source or name)]
+        for item in (value if isinstance(value, list) else [value])
         if isinstance(item, int | float) and not isinstance(item, bool)
     )

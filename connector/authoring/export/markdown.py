@@ -1,4 +1,4 @@
-"""A page for each action, in Markdown: what it takes, sends and gives, for people."""
+"""A page in Markdown for each action: inputs, request, outputs and examples."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 
 INDEX = "README.md"
 
-_SIGNS = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-_START = re.compile(r"^(\d*)([-+=#.)])")
+_MARKUP = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_LINE_START = re.compile(r"^(\d*)([-+=#.)])")
 
 
 def files(folder: SpecFolder) -> dict[str, str]:
-    """``README.md``, ``ACTION.md`` for each action of *folder*, and the pages of its recipes.
+    """Return ``README.md``, ``ACTION.md`` for each action of *folder*, and the pages of its recipes.
 
     Raises:
-        InvalidError: a spec is wrong, or a recipe cannot be read.
+        InvalidError: a spec is invalid, or a recipe cannot be read.
 
     """
-    pages = {f"{name}.md": _joined(_page(folder.spec(name))) for name in folder.names}
-    told = recipes.texts(folder, recipes.PAGE)
-    return {INDEX: _joined(_index(folder, told)), **pages, **told}
+    pages = {f"{name}.md": _join(_page(folder.spec(name))) for name in folder.names}
+    recipe_pages = recipes.texts(folder, recipes.PAGE)
+    return {INDEX: _join(_index(folder, recipe_pages)), **pages, **recipe_pages}
 
 
-def _joined(blocks: Iterable[str]) -> str:
+def _join(blocks: Iterable[str]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _index(folder: SpecFolder, told: dict[str, str]) -> Iterator[str]:
+def _index(folder: SpecFolder, recipe_pages: dict[str, str]) -> Iterator[str]:
     connector = folder.connector
     yield f"# {_text(connector.title)}"
     yield f"Connector {_code(connector.connector)}, version {connector.version}."
     if connector.docs:
-        yield f"Documentation of the API: {_address(connector.docs)}"
+        yield f"Documentation of the API: {_link(connector.docs)}"
     hosts = ", ".join(map(_code, connector.hosts))
-    yield f"It calls {_code(connector.base_url)}; its credential goes to {hosts} and to no other host."
+    yield f"It calls {_code(connector.base_url)}; its credential is sent to {hosts} only."
     if connector.auth.info:
         yield _text(connector.auth.info)
     rows = [
@@ -57,10 +57,10 @@ def _index(folder: SpecFolder, told: dict[str, str]) -> Iterator[str]:
         for name in folder.names
         for spec in [folder.spec(name)]
     ]
-    yield _table(("action", "effect", "what it does"), rows)
-    if told:
+    yield _table(("action", "effect", "description"), rows)
+    if recipe_pages:
         yield "## Recipes"
-        yield "\n".join(f"- [{_text(_title(text))}]({file})" for file, text in told.items())
+        yield "\n".join(f"- [{_text(_title(text))}]({file})" for file, text in recipe_pages.items())
 
 
 def _title(page: str) -> str:
@@ -73,20 +73,20 @@ def _page(spec: ActionSpec | SuperSpec) -> Iterator[str]:
     if isinstance(spec, ActionSpec):
         request = spec.request
         sends = _code(f"{request.method} {request.path}")
-        again = describe_policy(spec.effect, request.method)
-        yield f"Action {_code(spec.action)}; effect: {spec.effect}; {sends}; {again}."
+        retries = describe_policy(spec.effect, request.method)
+        yield f"Action {_code(spec.action)}; effect: {spec.effect}; {sends}; {retries}."
     else:
-        yield f"Super action {_code(spec.action)}; effect: {spec.effect}. It works through other actions."
+        yield f"Super action {_code(spec.action)}; effect: {spec.effect}. It runs other actions."
     if spec.docs:
-        yield f"Documentation of the API: {_address(spec.docs)}"
+        yield f"Documentation of the API: {_link(spec.docs)}"
     yield "## Inputs"
     yield _inputs(spec.inputs) if spec.inputs else "None."
     yield "## Outputs"
     rows = spec.reply.rows if isinstance(spec, ActionSpec) else None
     if rows:
-        yield f"A list, {_code(rows)}; each of its rows has:"
+        yield f"A list, {_code(rows)}; each row has:"
     outputs = spec.reply.output if isinstance(spec, ActionSpec) else spec.output
-    yield _table(("output", "type", "meaning"), list(_outputs(outputs))) if outputs else "None."
+    yield _table(("output", "type", "description"), list(_outputs(outputs))) if outputs else "None."
     if isinstance(spec, ActionSpec):
         yield from _rest(spec)
 
@@ -94,7 +94,7 @@ def _page(spec: ActionSpec | SuperSpec) -> Iterator[str]:
 def _rest(spec: ActionSpec) -> Iterator[str]:
     if spec.reply.errors:
         yield "## Errors"
-        rows = [(status, _text(words)) for status, words in sorted(spec.reply.errors.items())]
+        rows = [(status, _text(advice)) for status, advice in sorted(spec.reply.errors.items())]
         yield _table(("status", "what to do"), rows)
     if spec.examples:
         yield "## Examples"
@@ -109,11 +109,11 @@ def _inputs(fields: dict[str, Input]) -> str:
         words += [] if field.default is None else [f"Default: {json.dumps(field.default, ensure_ascii=False)}."]
         words += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
         rows.append((_code(name), "yes" if field.required else "no", _text(allowed(field)), _text(" ".join(words))))
-    return _table(("input", "required", "takes", "meaning"), rows)
+    return _table(("input", "required", "accepts", "description"), rows)
 
 
 def _all(above: str, fields: dict[str, Input]) -> Iterator[tuple[str, Input]]:
-    """All inputs, those in objects too, each by its dotted name."""
+    """Yield all inputs with their dotted names, those inside objects as well."""
     for name, field in fields.items():
         yield above + name, field
         yield from _all(f"{above}{name}.", field.children or {})
@@ -123,7 +123,7 @@ def _outputs(outputs: dict[str, Output], above: str = "") -> Iterator[tuple[str,
     for name, output in outputs.items():
         kind = f"list of {output.type}" if output.multiple else output.type
         meaning = output.title or ""
-        meaning += "; shown once, and it goes into a place for tokens and nowhere else" if output.secret else ""
+        meaning += "; shown once, and written to a token store only" if output.secret else ""
         yield _code(above + name), f"{kind} or null" if output.nullable else kind, _text(meaning)
         yield from _outputs(output.children or {}, f"{above}{name}.")
 
@@ -132,7 +132,7 @@ def _example(spec: ActionSpec, example: Example) -> Iterator[str]:
     yield f"### {_text(example.name)}"
     secret = {name for name, field in spec.inputs.items() if field.type == "password"}
     words = [
-        f"{name}=@ref:file:{name}.txt" if name in secret else f"{name}={_typed(value, spec.inputs.get(name))}"
+        f"{name}=@ref:file:{name}.txt" if name in secret else f"{name}={_argument(value, spec.inputs.get(name))}"
         for name, value in example.inputs.items()
     ]
     words += ["--token-to", "file:token.json"] if spec.secrets else []
@@ -140,14 +140,14 @@ def _example(spec: ActionSpec, example: Example) -> Iterator[str]:
     result = example.result
     if result is None:
         return
-    told = f" {_code(result.code)}" if result.code else ""
-    yield f"Outcome: {_code(result.outcome)}{told}."
+    code = f" {_code(result.code)}" if result.code else ""
+    yield f"Outcome: {_code(result.outcome)}{code}."
     if result.data:
         yield _block("json", json.dumps(result.data, indent=2, ensure_ascii=False))
 
 
-def _typed(value: Any, field: Input | None) -> str:
-    """*Value* as it is typed behind the name of an input."""
+def _argument(value: Any, field: Input | None) -> str:
+    """Return *value* as an argument of the command has it."""
     if isinstance(value, str) and not (field and field.type == "json"):
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -158,26 +158,26 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _text(words: str) -> str:
-    """*Words* as words: no markup, no HTML, and one line."""
-    line = _SIGNS.sub(r"\\\1", " ".join(words.split()))
-    return html.escape(_START.sub(r"\1\\\2", line), quote=False)
+def _text(text: str) -> str:
+    """Return *text* on one line, with markup and HTML escaped."""
+    line = _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return html.escape(_LINE_START.sub(r"\1\\\2", line), quote=False)
 
 
-def _code(words: str) -> str:
-    """*Words* as code, in a table too."""
-    line = " ".join(words.split())
+def _code(text: str) -> str:
+    """Return *text* as inline code that is valid in a table as well."""
+    line = " ".join(text.split())
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
     inner = line.replace("|", "\\|")
     return f"{fence} {inner} {fence}" if longest else f"{fence}{inner}{fence}"
 
 
-def _address(address: str) -> str:
-    """A link, where *address* is one; a stranger's spec may say anything."""
-    if re.fullmatch(r"https?://[!#-;=?-~]+", address):
-        return f"<{address}>"
-    return _text(address)
+def _link(url: str) -> str:
+    """Return a link to *url*, or escaped text if it is not a URL, as anything may be in a spec."""
+    if re.fullmatch(r"https?://[!#-;=?-~]+", url):
+        return f"<{url}>"
+    return _text(url)
 
 
 def _block(language: str, text: str) -> str:

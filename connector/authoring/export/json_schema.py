@@ -1,0 +1,261 @@
+"""Inputs and outputs of a spec as JSON Schema (draft 2020-12), which OpenAPI 3.1 shares.
+
+As an export, they are files for flow engines, forms and type generators.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.request.allowed import is_whole
+from locoia_pat.spec.model import ActionSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locoia_pat.spec.form import Input
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.spec.model import Output, SuperSpec
+
+Schema = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DATE: Schema = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_DATE_TIME: Schema = {"type": "string", "format": "date-time"}
+_SECRET_REFERENCE: Schema = {
+    "type": "object",
+    "properties": {"$ref": {"type": "string", "description": "Where the secret is stored, such as file:PATH."}},
+    "required": ["$ref"],
+    "additionalProperties": False,
+}
+"""How a secret is given to an action: never itself."""
+
+
+def files(folder: SpecFolder) -> dict[str, str]:
+    """Return ``ACTION.inputs.json`` and ``ACTION.outputs.json`` for each action of *folder*, by name.
+
+    Raises:
+        InvalidError: a spec is invalid.
+
+    """
+    texts: dict[str, str] = {}
+    for name in folder.names:
+        spec = folder.spec(name)
+        for kind, schema in (("inputs", inputs_schema(spec.inputs)), ("outputs", _data_schema(spec))):
+            head = {"$schema": _DIALECT, "title": f"{spec.title}: {kind}", "description": spec.summary}
+            texts[f"{name}.{kind}.json"] = json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
+    return texts
+
+
+def _data_schema(spec: ActionSpec | SuperSpec) -> Schema:
+    """Return the schema of ``data`` in the envelope of the outcome ``done``."""
+    if not isinstance(spec, ActionSpec):
+        return outputs_schema(spec.output)
+    row = outputs_schema(spec.reply.output)
+    if not spec.reply.rows:
+        return row
+    rows = {spec.reply.rows: {"type": "array", "items": row}}
+    return {"type": "object", "properties": rows, "required": [spec.reply.rows], "additionalProperties": False}
+
+
+def inputs_schema(fields: Mapping[str, Input], *, secrets: bool = False) -> Schema:
+    """Return the schema of the object of inputs that an action takes.
+
+    A form sends ``null`` for a field that is left empty, so only a required input may not be null.
+
+    Args:
+        fields: the inputs.
+        secrets: whether a secret is the string that is sent to the API; otherwise it is a reference to where it is
+            stored.
+
+    """
+    properties = {}
+    for name, field in fields.items():
+        schema = input_schema(field, secrets=secrets)
+        properties[name] = schema if field.required and not field.nullable else or_null(schema)
+    required = [name for name, field in fields.items() if field.required]
+    schema = {"type": "object", "properties": properties}
+    return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
+
+
+def input_schema(field: Input, *, secrets: bool = True) -> Schema:
+    """Return the schema of the values of *field* that are not null; *secrets* as in :func:`inputs_schema`."""
+    schema = _options(field) if field.type == "select" else _scalar(field, secrets=secrets)
+    if field.multiple:
+        schema = {"type": "array", "items": schema} | ({"minItems": 1} if field.required else {})
+    # The info of a secret says how to give a reference.
+    description = "" if secrets and field.type == "password" else _description(field)
+    head = {"title": field.title} | ({"description": description} if description else {})
+    return head | schema | ({} if field.default is None else {"default": field.default})
+
+
+def or_null(schema: Schema) -> Schema:
+    """Return *schema* extended to allow null."""
+    if not schema.keys() - {"title", "description"}:
+        return schema  # any value
+    if isinstance(schema.get("type"), str) and not schema.keys() & {"enum", "const"}:
+        return {**schema, "type": [schema["type"], "null"]}
+    head = {key: schema[key] for key in ("title", "description", "default") if key in schema}
+    rest = {key: part for key, part in schema.items() if key not in head}
+    return head | {"anyOf": [*rest.pop("anyOf", [rest] if rest else []), {"type": "null"}]}
+
+
+def _description(field: Input) -> str:
+    sentences = [field.info] if field.info else []
+    sentences += [f"Counted in {field.unit}."] if field.unit else []
+    sentences += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
+    sentences += [f"Format: {field.regex_error_message}."] if field.regex_error_message else []
+    return " ".join(sentences)
+
+
+def _options(field: Input) -> Schema:
+    options = list(field.enum or ())
+    return {"type": "string", "examples": options} if field.allow_create else {"type": "string", "enum": options}
+
+
+def _scalar(field: Input, *, secrets: bool) -> Schema:
+    match field.type:
+        case "number":
+            return _number(field)
+        case "switch":
+            return {"type": "boolean"}
+        case "password":
+            return {"type": "string", "format": "password", "writeOnly": True} if secrets else _SECRET_REFERENCE
+        case "date":
+            return _DATE
+        case "datetime":
+            return _DATE_TIME
+        case "daterange":
+            return {"type": "array", "items": _DATE, "minItems": 2, "maxItems": 2}
+        case "nested_object":
+            return inputs_schema(field.children or {}, secrets=secrets)
+        case "json":
+            return {}
+        case _:
+            return _text(field)
+
+
+def _number(field: Input) -> Schema:
+    schema: Schema = {"type": "integer" if is_whole(field) else "number"}
+    schema |= {} if field.min is None else {"minimum": field.min}
+    schema |= {} if field.max is None else {"maximum": field.max}
+    counted_from_zero = not field.min or (field.step and (field.min / field.step).is_integer())
+    if field.step and field.step != 1 and counted_from_zero:
+        schema["multipleOf"] = field.step
+    return schema
+
+
+def _text(field: Input) -> Schema:
+    schema: Schema = {"type": "string"}
+    schema |= {} if field.min_length is None else {"minLength": field.min_length}
+    schema |= {} if field.max_length is None else {"maxLength": field.max_length}
+    if field.type == "email":
+        schema |= {"format": "email", "pattern": r"^[^@\s]+@[^@\s]+$"}
+    elif field.pattern and (pattern := _pattern(field.pattern)):
+        schema["pattern"] = pattern
+    return schema
+
+
+def _pattern(text: str) -> str | None:
+    """Return a pattern that other engines read in the same way, or None if there is none."""
+    match = re.fullmatch(r"/(.*)/(i?)", text, re.DOTALL)
+    plain = match[1] if match else text
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # about what another engine may read differently
+            re.compile(plain)
+    except (re.error, Warning):
+        return None
+    return None if match and match[2] else plain
+
+
+def outputs_schema(outputs: Mapping[str, Output]) -> Schema:
+    """Return the schema of the object of outputs that an action returns; secrets are not part of it.
+
+    A value that the API leaves out is null, with a warning, so everything may be null.  The original string of a time
+    that could not be parsed, or has no time zone, is added as ``NAME_raw``.
+    """
+    properties: dict[str, Schema] = {}
+    visible = {name: output for name, output in outputs.items() if not output.secret}
+    for name, output in visible.items():
+        properties[name] = or_null(_with_title(output, _output_value(output)))
+        if output.type == "datetime":
+            raw = {"type": ["string", "null"], "description": f"{name}, as the API returned it."}
+            properties.setdefault(f"{name}_raw", raw)
+    schema: Schema = {"type": "object", "properties": properties}
+    return schema | {"required": list(visible), "additionalProperties": False}
+
+
+def _output_value(output: Output) -> Schema:
+    match output.type:
+        case "datetime":
+            return _DATE_TIME
+        case "nested_object":
+            return _list_of(output, outputs_schema(output.children or {}))
+        case _:
+            return _list_of(output, _plain(output))
+
+
+def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = frozenset()) -> Schema:
+    """Return the schema of the object in an API's response: only what is read of it, under the API's names.
+
+    Args:
+        outputs: the outputs of the action.
+        numbers: names of outputs of type ``text`` that the API may return as numbers.
+
+    """
+    schema: Schema = {"type": "object", "properties": {}}
+    for name, output in outputs.items():
+        if output.days_until or output.parts:
+            continue  # computed from other outputs
+        at, path = schema, (output.source or name).split(".")
+        required = not output.nullable and output.or_input is None
+        for key in path[:-1]:
+            _require(at, key, required=required)
+            at = at["properties"].setdefault(key, {"type": "object"})
+            at.setdefault("properties", {})
+        _require(at, path[-1], required=required)
+        value = _with_title(output, _response_value(output, number=name in numbers))
+        at["properties"][path[-1]] = or_null(value) if output.nullable else value
+    return schema
+
+
+def _require(schema: Schema, name: str, *, required: bool) -> None:
+    if required and name not in schema.setdefault("required", []):
+        schema["required"].append(name)
+
+
+def _response_value(output: Output, *, number: bool) -> Schema:
+    match output.type:
+        case "datetime":
+            return {
+                "type": "string",
+                "description": "A time, in ISO 8601 or in the HTTP date format; UTC if it has no time zone.",
+            }
+        case "nested_object":
+            return _list_of(output, response_schema(output.children or {}))
+        case "text" if number:
+            return _list_of(output, {"type": ["string", "number"]})
+        case _:
+            return _list_of(output, _plain(output))
+
+
+_TYPES: dict[str, Schema] = {"text": {"type": "string"}, "number": {"type": "number"}, "switch": {"type": "boolean"}}
+
+
+def _plain(output: Output) -> Schema:
+    return dict(_TYPES.get(output.type, {}))  # the others may be any JSON
+
+
+def _list_of(output: Output, schema: Schema) -> Schema:
+    return {"type": "array", "items": schema} if output.multiple else schema
+
+
+def _with_title(output: Output, schema: Schema) -> Schema:
+    sentences = [schema["description"]] if "description" in schema else []
+    sentences += ["Shown only once."] if output.secret else []
+    head = {"title": output.title} if output.title else {}
+    return head | schema | ({"description": " ".join(sentences)} if sentences else {})
