@@ -1,4 +1,4 @@
-"""The examples of specs as an API on this computer: what an example tells is answered, and nothing else."""
+"""An API on localhost that serves the examples of specs, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from locoia_pat.engine import examples
 from locoia_pat.engine.action import AuthHeader, CompiledAction
-from locoia_pat.http.exchange_types import Request as Sent
+from locoia_pat.http.exchange_types import Request as SpecRequest
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import ActionSpec
 
@@ -23,18 +23,17 @@ if TYPE_CHECKING:
     from locoia_pat.spec.load import SpecFolder
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_OTHERWISE = 404
 
 
 def create_app(folder: SpecFolder) -> Starlette:
-    """The examples of all actions in *folder*, under the path of its base address.
+    """Return an application that serves the examples of all actions in *folder*, under the path of its base URL.
 
     Raises:
-        InvalidError: a spec or an example is wrong.
+        InvalidError: a spec or an example is invalid.
 
     """
-    base = path(folder)
-    answers = [
+    base = base_path(folder)
+    exchanges = [
         (examples.described(request, ""), reply)
         for name in folder.names
         for spec in [folder.spec(name)]
@@ -48,56 +47,57 @@ def create_app(folder: SpecFolder) -> Starlette:
 
     async def answer(request: Request) -> Response:
         if header not in request.headers:
-            return _json(401, f"there is no {header}")
-        told = await _told(request)
-        if (reply := next((reply for known, reply in answers if _fits(known, told)), None)) is not None:
+            return _json(401, f"the header {header} is missing")
+        received = await _describe(request)
+        if (reply := next((reply for expected, reply in exchanges if _matches(expected, received)), None)) is not None:
             return _response(reply)
-        known = [told_ for told_, _ in answers if (told_["method"], told_["path"]) == (told["method"], told["path"])]
-        differs = f"; the example there sends {json.dumps(known[0], ensure_ascii=False)}" if known else ""
-        return _json(_OTHERWISE, f"no example sends {told['method']} {told['path']} with what was sent{differs}")
+        method, path = received["method"], received["path"]
+        similar = [expected for expected, _ in exchanges if (expected["method"], expected["path"]) == (method, path)]
+        differs = f"; an example sends {json.dumps(similar[0], ensure_ascii=False)}" if similar else ""
+        return _json(404, f"no example sends {method} {path} with these values{differs}")
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
 
 
-def path(folder: SpecFolder) -> str:
-    """The path under which the examples are served: that of the base address."""
+def base_path(folder: SpecFolder) -> str:
+    """Return the path under which the examples are served: that of the base URL."""
     return urlsplit(folder.connector.base_url).path.rstrip("/")
 
 
 def environment(folder: SpecFolder, url: str) -> dict[str, str]:
-    """The variables that point the connector of *folder* to its examples at *url*."""
+    """Return the environment variables that point the connector of *folder* to its examples at *url*."""
     env = folder.connector.env
-    found = {env.base_url: url} if env.base_url else {}
-    found[env.token] = "example-credential"
+    variables = {env.base_url: url} if env.base_url else {}
+    variables[env.token] = "example-credential"
     if env.identifier:
-        found[env.identifier] = "example-identifier"
-    return found
+        variables[env.identifier] = "example-identifier"
+    return variables
 
 
-def _fits(known: dict[str, Any], told: dict[str, Any]) -> bool:
-    """Whether a request is that of an example, whose own headers may stand among others."""
-    same = all(known.get(part) == told.get(part) for part in ("method", "path", "query", "body", "form"))
-    wanted: dict[str, str] = known.get("headers", {})
-    got: dict[str, str] = told["headers"]
-    return same and wanted.items() <= got.items()
+def _matches(expected: dict[str, Any], received: dict[str, Any]) -> bool:
+    """Return whether a request is that of an example; it may have more headers."""
+    same = all(expected.get(part) == received.get(part) for part in ("method", "path", "query", "body", "form"))
+    headers: dict[str, str] = expected.get("headers", {})
+    received_headers: dict[str, str] = received["headers"]
+    return same and headers.items() <= received_headers.items()
 
 
-async def _told(request: Request) -> dict[str, Any]:
-    """*Request* in the words of an example."""
+async def _describe(request: Request) -> dict[str, Any]:
+    """Return *request* as an example describes it."""
     content = await request.body()
     headers = {name: value for name, value in request.headers.items() if name not in ("accept", "content-type")}
     kind = request.headers.get("content-type")
-    sent = Sent(
+    spec_request = SpecRequest(
         request.method,
         request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         tuple([("content-type", kind)] if kind else []),
         Secret(content.decode()) if content else None,
     )
     try:
-        told = examples.described(sent, "")
+        described = examples.described(spec_request, "")
     except ValueError:
-        told = {"method": request.method, "path": request.url.path, "body": "no JSON"}
-    return {**told, "headers": headers}
+        described = {"method": request.method, "path": request.url.path, "body": "invalid JSON"}
+    return {**described, "headers": headers}
 
 
 def _response(reply: SpecResponse) -> Response:

@@ -1,4 +1,4 @@
-"""Examples recorded from real calls, scrubbed, and put back into the text of their spec."""
+"""Record examples from real calls, scrub them, and write them back into their spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from locoia_pat.engine.examples import described, given
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import MASK, Secret, load_json, redact
-from locoia_pat.spec import yaml as document
+from locoia_pat.spec import yaml
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.secret_names import SecretNames
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import Example
 
 _KEPT_HEADERS = ("date", "link", "retry-after")
-"""What an outcome may depend on; all others are left out, for who knows what they hold."""
+"""Headers that an outcome may depend on; all others may hold anything and are left out."""
 
 
 class Recorder(RecordingConnector):
-    """A witness that keeps no header but those that matter."""
+    """A connector that records exchanges, with the few headers that matter."""
 
     def _sanitize(self, answer: ResponseOrError) -> ResponseOrError:
         if not isinstance(answer, Response):
@@ -36,7 +36,7 @@ class Recorder(RecordingConnector):
         return replace(answer, headers={name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS})
 
 
-def recorded(
+def record_example(
     action: CompiledAction,
     example: Example,
     connector: Recorder,
@@ -45,12 +45,18 @@ def recorded(
     *,
     harmless: Collection[str] = (),
 ) -> dict[str, Any]:
-    """*Example*, run for real by *connector*: its inputs, and what was sent, answered and made of it.
+    """Run *example* with *connector* and return it with the request, responses and result of that run.
 
-    Texts under the names *harmless* look random and are no secrets.
+    Args:
+        action: the action.
+        example: an example of it, with inputs.
+        connector: the connector that sends the requests.
+        token_to: references of the token stores for a token that is created.
+        credential: the credential, which must not be in the result.
+        harmless: names of strings that look random and are not secrets.
 
     Raises:
-        InvalidError: it could not be sent, no whole answer came, or what came may hold a secret.
+        InvalidError: the request could not be sent, a response is incomplete, or the result may hold a secret.
 
     """
     connector.exchanges = []
@@ -59,78 +65,78 @@ def recorded(
     replies = [answer for _, answer in connector.exchanges if isinstance(answer, Response)]
     if not replies or len(replies) != len(connector.exchanges):
         problem = result.problem
-        told = problem.message if problem else "no whole answer came"
-        raise invalid(f"cannot be recorded: {told}", field=example.name, hint=problem.hint if problem else None)
+        reason = problem.message if problem else "the response is incomplete"
+        raise invalid(f"cannot be recorded: {reason}", field=example.name, hint=problem.hint if problem else None)
     hidden = [credential, *result.secrets.values()]
     request = described(connector.exchanges[0][0], connector.base_url)
-    whole: dict[str, Any] = {
+    complete: dict[str, Any] = {
         "name": example.name,
         **({"inputs": example.inputs} if example.inputs else {}),
         "request": request,
-        "reply": _told(action, replies[0]),
-        **({"pages": [_told(action, reply) for reply in replies[1:]]} if replies[1:] else {}),
+        "reply": _reply(action, replies[0]),
+        **({"pages": [_reply(action, reply) for reply in replies[1:]]} if replies[1:] else {}),
         "result": _outcome(result),
     }
-    scrubbed = {key: _scrubbed(value, hidden) for key, value in whole.items()}
+    scrubbed = {key: _scrub(value, hidden) for key, value in complete.items()}
     names = {name for name, field in action.spec.inputs.items() if field.type == "password"}
     rules = SecretNames(frozenset({*action.spec.sealed, *names}), harmless=frozenset(harmless))
     for leak in lint(json.dumps(scrubbed), example.name, rules, live=hidden):
         raise invalid(
-            f"cannot be recorded, for it may hold a secret: {leak.message}",
+            f"cannot be recorded because it may hold a secret: {leak.message}",
             field=example.name,
-            hint="Nothing was written. Mark it as a secret in the spec, or name it with --harmless if it is none.",
+            hint="Nothing was written. Mark it as a secret in the spec, or name it with --harmless if it is not one.",
         )
     return scrubbed
 
 
-def _told(action: CompiledAction, reply: Response) -> dict[str, Any]:
+def _reply(action: CompiledAction, reply: Response) -> dict[str, Any]:
     headers = dict(reply.headers)
     try:
         body = load_json(reply.text, action.spec.sealed)
     except ValueError:
-        body = MASK if reply.text.reveal() else None  # no JSON: nobody knows what it holds
+        body = MASK if reply.text.reveal() else None  # not JSON: its secrets cannot be found
     return {"status": reply.status, **({"headers": headers} if headers else {}), "body": body}
 
 
 def _outcome(result: Result) -> dict[str, Any]:
-    told: dict[str, Any] = {"outcome": result.outcome.value}
+    outcome: dict[str, Any] = {"outcome": result.outcome.value}
     if result.data is not None:
-        told["data"] = dict(result.data)
+        outcome["data"] = dict(result.data)
     if result.problem is not None:
-        told["code"] = result.problem.code
-    return told
+        outcome["code"] = result.problem.code
+    return outcome
 
 
-def _scrubbed(value: Any, hidden: list[Secret]) -> Any:
-    """*Value* with a fake in place of each secret, and without any form of those *hidden*."""
+def _scrub(value: Any, hidden: list[Secret]) -> Any:
+    """Return *value* with a fake in place of each secret, and with the secrets *hidden* redacted."""
     match value:
         case Secret():
             return "fake-secret-0001"
         case str():
             return redact(value, hidden)
         case list():
-            return [_scrubbed(item, hidden) for item in value]
+            return [_scrub(item, hidden) for item in value]
         case dict():
-            return {key: _scrubbed(item, hidden) for key, item in value.items()}
+            return {key: _scrub(item, hidden) for key, item in value.items()}
         case _:
             return value
 
 
-def with_examples(source: document.Document, examples: list[dict[str, Any]]) -> str:
-    """The text of a spec with *examples* in place of those that stand there; the rest stays as it is.
+def replace_examples(source: yaml.Document, examples: list[dict[str, Any]]) -> str:
+    """Return the text of a spec with *examples* in place of its own; the rest is not changed.
 
     Raises:
-        InvalidError: the spec is written in one line, or YAML cannot say an example.
+        InvalidError: the spec has several keys on one line, or an example cannot be written as YAML.
 
     """
     lines = source.text.splitlines(keepends=True)
     heads = sorted(mark for path, mark in source.keys.items() if len(path) == 1)
     start = source.keys["examples",]
     if start[1] != 1 or any(column != 1 for _, column in heads):
-        raise invalid("is not written one key a line, so its examples cannot be put back", field=source.name)
+        raise invalid("has several top-level keys on one line, so its examples cannot be replaced", field=source.name)
     end = next((line for line, _ in heads if line > start[0]), len(lines) + 1)
     try:
-        written = document.write({"examples": examples})
+        written = yaml.write({"examples": examples})
     except ValueError:
-        raise invalid("holds a value that a spec cannot say", field=source.name) from None
+        raise invalid("holds a value that cannot be written in a spec", field=source.name) from None
     return "".join([*lines[: start[0] - 1], written, *lines[end - 1 :]])

@@ -251,8 +251,8 @@ def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: t
             source = SpecFolder(folder.folder).action(file.stem).document
             told = list(source.value["examples"])
             example = action.spec.examples[index]
-            told[index] = recorder.recorded(action, example, connector, token_to, token, harmless=harmless)
-            file.write_text(recorder.with_examples(source, told), encoding="utf-8")
+            told[index] = recorder.record_example(action, example, connector, token_to, token, harmless=harmless)
+            file.write_text(recorder.replace_examples(source, told), encoding="utf-8")
             render.say(f"recorded {action.spec.action}: {example.name}")
 
 
@@ -295,7 +295,7 @@ def lint_(
     from locoia_pat.testing.lint import lint
     from locoia_pat.testing.secret_names import SecretNames
 
-    rules = SecretNames.of(specs, harmless)
+    rules = SecretNames.from_specs(specs, harmless)
     findings = [
         finding
         for path in paths

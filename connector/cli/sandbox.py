@@ -145,7 +145,7 @@ def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int
     examples = import_extra("locoia_pat.authoring.example_server", "sandbox")
     app = examples.create_app(folder)
     listener = _listener(server, host, port)
-    url = server.url_of(listener, examples.path(folder))
+    url = server.url_of(listener, examples.base_path(folder))
     click.echo(f"# The examples of {folder.connector.title}, at {url}; Ctrl-C stops it.")
     _print_lines(examples.environment(folder, url))
     server.serve(app, listener, _ready)

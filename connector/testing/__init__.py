@@ -1,4 +1,4 @@
-"""Cassettes without secrets: recorded exchanges, scrubbed before they are written, or not written at all."""
+"""Cassettes without secrets: recorded HTTP exchanges that are scrubbed before they are written, or not written."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cassettes:
-    """How the cassettes of a test suite are recorded; a suite returns one from its fixture ``cassettes``."""
+    """Settings for the cassettes of a test suite, which returns them from its fixture ``cassettes``."""
 
     specs: str | os.PathLike[str] | None = None
-    """The folder of specs whose secret marks tell what to scrub; by default Locoia's own."""
+    """The folder of specs that say what is secret; by default Locoia's own."""
     folder: str | os.PathLike[str] = "cassettes"
-    """Where they are kept, from the root of the test suite: ``FOLDER/MODULE/TEST.yaml``."""
+    """The folder of the cassettes, relative to the root of the test suite: ``FOLDER/MODULE/TEST.yaml``."""
     label: str | None = None
-    """Where the answers come from: said at the top of each file."""
+    """The origin of the responses, written at the top of each file."""
     keep_headers: Collection[str] = ()
-    """Headers of answers that a test needs; all but a few are left out."""
+    """Response headers that a test needs; most others are left out."""
     harmless: Collection[str] = ()
-    """Names whose texts look random and are no secrets, as those of ids do."""
+    """Names of strings that look random and are not secrets, as ids do."""

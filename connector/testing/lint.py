@@ -1,7 +1,7 @@
-"""What is left in a cassette that may be a secret.
+"""Find strings in a cassette that may be secrets.
 
-Pure.  It reads any file of YAML or JSON, whoever recorded it, and does not trust the scrubbing: what nothing explains
-is a finding.
+Any YAML or JSON file can be read, whatever recorded it.  Scrubbing is not trusted: a random-looking string whose name
+does not explain it is a finding.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from locoia_pat.secrets.detect import known_forms, named_id, random_runs, suspec
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.yaml import leaves
 from locoia_pat.testing.secret_names import (
-    FOLLOWED,
+    MIN_SEARCHED_LENGTH,
     SecretNames,
     as_json,
-    cookies_in,
+    cookie_values,
     is_cookie,
     is_fake,
     is_form,
     is_placeholder,
-    pairs_of,
-    texts_of,
+    iter_strings,
+    query_pairs,
 )
 
 if TYPE_CHECKING:
@@ -34,62 +34,64 @@ if TYPE_CHECKING:
     from locoia_pat.spec.yaml import Path
 
 _STRUCTURE = frozenset({"string", "body", "headers", "request", "response", "interactions", "base64_string"})
-"""Names that a cassette has for its parts; they say nothing of what stands there."""
+"""Names that a cassette has for its parts; they say nothing about the value."""
 
 
 def lint(
     text: str, name: str, rules: SecretNames | None = None, *, live: Collection[Secret] | None = None
 ) -> list[Finding]:
-    """The findings in the *text* of the file *name*.
+    """Return the findings in the *text* of the file *name*.
 
     Args:
         text: YAML or JSON.
         name: the file's name, for the findings.
         rules: names that specs mark as secret, or that are harmless.
-        live: secrets that must not be there in any form; where they are told, the text is a recorder's of ours, and
-            only its own fakes pass as such.
+        live: secrets that must not occur in any form; if given, the text comes from our own recorder, and only its
+            own fakes are accepted as fakes.
 
     """
     try:
         texts = list(leaves(text))
     except ValueError:
-        return [Finding(name, 1, 1, "not-text", "this is no YAML and no JSON, so nobody can tell what it holds")]
+        return [Finding(name, 1, 1, "not-text", "not valid YAML or JSON, cannot be checked")]
     linter = _Linter(rules or SecretNames(), is_placeholder if live is None else is_fake)
-    called = {path[:-1]: value for path, value, _ in texts if path[-1:] in (("name",), ("key",)) and value}
+    labels = {path[:-1]: value for path, value, _ in texts if path[-1:] in (("name",), ("key",)) and value}
     texts = [
-        ((*path[:-1], called[path[:-1]]) if path[-1:] == ("value",) and path[:-1] in called else path, value, mark)
+        ((*path[:-1], labels[path[:-1]]) if path[-1:] == ("value",) and path[:-1] in labels else path, value, mark)
         for path, value, mark in texts
-    ]  # {"name": "X-Api-Key", "value": …}, as HAR has it
+    ]  # {"name": "X-Api-Key", "value": …}, as in HAR files
     linter.learn(texts)
     findings: list[Finding] = []
     for path, value, (line, column) in texts:
-        for where, code, why in linter.leaks(path, value):
-            findings.append(Finding(name, line, column, code, f"{where or _told(path) or 'a key'}: {why}"))
-        if value is not None and any(_stands_in(value, secret) for secret in live or ()):
-            findings.append(Finding(name, line, column, "live-secret", f"{_told(path)}: a form of a live secret"))
+        for where, code, message in linter.leaks(path, value):
+            findings.append(Finding(name, line, column, code, f"{where or _dotted(path) or 'a key'}: {message}"))
+        if value is not None and any(_occurs_in(value, secret) for secret in live or ()):
+            findings.append(Finding(name, line, column, "live-secret", f"{_dotted(path)}: contains a live secret"))
     findings += [
-        Finding(name, number, line.index("#") + 1, "secret-form", "a comment: it has the form of a secret")
+        Finding(
+            name, number, line.index("#") + 1, "secret-form", "a comment contains a string in the format of a secret"
+        )
         for number, line in enumerate(text.splitlines(), 1)
         if line.lstrip().startswith("#") and suspects(line)
     ]
     return sorted(set(findings))
 
 
-def _stands_in(text: str, secret: Secret) -> bool:
-    return secret == Secret(text) if len(secret.reveal()) < FOLLOWED else bool(secret.places_in(text))
+def _occurs_in(text: str, secret: Secret) -> bool:
+    return secret == Secret(text) if len(secret.reveal()) < MIN_SEARCHED_LENGTH else bool(secret.places_in(text))
 
 
 Leak = tuple[str, "LeakCode", str]
 
 
 class _Linter:
-    def __init__(self, rules: SecretNames, passes: Callable[[str], bool]) -> None:
+    def __init__(self, rules: SecretNames, is_harmless: Callable[[str], bool]) -> None:
         self._rules = rules
-        self._passes = passes
+        self._is_harmless = is_harmless
         self._ids: set[str] = set()
 
     def learn(self, texts: list[tuple[Path, str | None, tuple[int, int]]]) -> None:
-        """Note the ids: they may look random, and stand in addresses too."""
+        """Collect the ids: they may look random, and occur in URLs as well."""
         for path, text, _ in texts:
             for names, value in _parts(path, text or ""):
                 if self._may_be_random(names):
@@ -98,23 +100,23 @@ class _Linter:
 
     def leaks(self, path: Path, text: str | None) -> Iterator[Leak]:
         if text is None:
-            yield _told(path), "not-text", "bytes, so nobody can tell what they hold"
+            yield _dotted(path), "not-text", "binary data, cannot be checked"
             return
         for names, value in _parts(path, text):
             yield from self._leaks(names, value)
 
     def _leaks(self, names: tuple[str, ...], value: str) -> Iterator[Leak]:
-        if self._passes(value) or value in names or (names and names[-1] in self._rules.harmless):
+        if self._is_harmless(value) or value in names or (names and names[-1] in self._rules.harmless):
             return
         where = ".".join(names)
         if names and self._rules.is_secret(names[-1], names[:-1], value):
-            cookies = cookies_in(value) if is_cookie(names[-1]) else []
-            if not cookies or not all(map(self._passes, cookies)):
-                yield where, "secret-value", "a text by the name of a secret, and no fake"
-        elif any(not self._passes(value[start:end]) for start, end in known_forms(value)):
-            yield where, "secret-form", "it has the form of a secret"
+            cookies = cookie_values(value) if is_cookie(names[-1]) else []
+            if not cookies or not all(map(self._is_harmless, cookies)):
+                yield where, "secret-value", "a value under the name of a secret that is not a fake"
+        elif any(not self._is_harmless(value[start:end]) for start, end in known_forms(value)):
+            yield where, "secret-form", "a string in the format of a secret"
         elif not self._may_be_random(names) and any(random_runs(self._without_ids(value))):
-            yield where, "high-entropy", "it looks as if it was made by chance, and nothing says that it is harmless"
+            yield where, "high-entropy", "high-entropy string; list its name under harmless if it is not a secret"
 
     def _may_be_random(self, names: tuple[str, ...]) -> bool:
         return bool(names) and (named_id(names[-1]) or names[-1] in self._rules.harmless)
@@ -127,20 +129,20 @@ class _Linter:
 
 
 def _parts(path: Path, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """*Text* in its parts, each with the names it stands under: JSON in a body, the pairs of a query or a form."""
+    """Yield the parts of *text* with the names they are under: of JSON in a body, of a query or of a form."""
     names = tuple(part for part in path if isinstance(part, str))
     inner = tuple(name for name in names if name not in _STRUCTURE)
     value = as_json(text)
     if value is not None:
-        yield from (((*inner, *under), found) if under else ((), found) for under, found in texts_of(value))
+        yield from (((*inner, *under), found) if under else ((), found) for under, found in iter_strings(value))
         return
     if names[-1:] in (("body",), ("string",), ("text",)) and is_form(text):
         yield from (((*inner, name), found) for name, found in parse_qsl(text))
         return
-    pairs = pairs_of(text)
+    pairs = query_pairs(text)
     yield from (((*inner, name), found) for name, found in pairs)
     yield inner, re.sub(r"(?<==)[^&#\s<>\"']+", "", text) if pairs else text
 
 
-def _told(path: Path) -> str:
+def _dotted(path: Path) -> str:
     return ".".join(map(str, path))

@@ -20,7 +20,7 @@ CASSETTES = sorted(ROOT.rglob("*.yaml"))
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
 def test_a_cassette_holds_no_secret(path: Path) -> None:
-    assert lint(path.read_text(), path.name, SecretNames.of(SpecFolder())) == []
+    assert lint(path.read_text(), path.name, SecretNames.from_specs(SpecFolder())) == []
 
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)

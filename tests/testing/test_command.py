@@ -32,7 +32,7 @@ def cassettes(tmp_path: Path) -> Path:
 def test_every_file_of_a_folder_is_read_and_a_leak_is_exit_1(call: Call, cassettes: Path) -> None:
     done = call("cassettes", "lint", str(cassettes))
     assert done.code == 1
-    assert "leaky.json:1:52: secret-value token: a text by the name of a secret, and no fake" in done.out
+    assert "leaky.json:1:52: secret-value token: a value under the name of a secret that is not a fake" in done.out
     assert "odd.yml:1:1: not-text" in done.out
     assert "2 findings" in done.err
     assert "abc-def-ghi" not in done.out + done.err

@@ -96,7 +96,7 @@ def test_a_cassette_is_recorded_without_its_secrets_and_replayed_without_a_netwo
 def test_a_cassette_with_an_unexplained_text_of_chance_is_not_written_and_says_where(suite: Suite) -> None:
     code, out = suite.record(answer(201, created(handle="aB3dE5gH7jK9mN1pQ3")))
     assert code == 1
-    assert "was not written, for it may hold a secret" in out
+    assert "was not written because it may hold a secret" in out
     assert "high-entropy: handle:" in out
     assert "aB3dE5gH7jK9mN1pQ3" not in out
     assert not suite.tape.exists()
@@ -143,7 +143,7 @@ def test_a_missing_cassette_says_how_to_record_it(suite: Suite) -> None:
     code, out = suite.run()
     assert code == 1
     assert "--cassettes record" in out
-    assert "there is no cassette" in out
+    assert "does not exist; record it with" in out
 
 
 def test_a_suite_without_the_mark_is_left_alone(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_other(n):
 @pytest.mark.parametrize(
     ("marks", "names", "words"),
     [
-        ("", '"a/b", "a b"', "is the cassette of"),
-        ("", f'"{CREDENTIAL}"', "holds what looks like a secret"),
-        ("@pytest.mark.vcr", '"a"', "has the mark vcr too"),
+        ("", '"a/b", "a b"', "is also the cassette of"),
+        ("", f'"{CREDENTIAL}"', "contains what looks like a secret"),
+        ("@pytest.mark.vcr", '"a"', "has the mark vcr as well"),
     ],
 )
 def test_a_cassette_that_is_not_safely_its_own_is_not_written(

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.yaml import write
 from locoia_pat.testing.lint import lint
-from locoia_pat.testing.scrub import comparable, scrubbed
+from locoia_pat.testing.scrub import comparable_body, scrub
 from locoia_pat.testing.secret_names import SecretNames, is_placeholder
 from tests.security.test_credentials import forms
 from tests.support.spec_folders import action, connector, folder
 
-OURS = SecretNames.of(SpecFolder())
+OURS = SecretNames.from_specs(SpecFolder())
 TOKEN = "lpat_sbx_Zq8vK3xY7wR5nB2mC4dF6gH8"
 ROW = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
@@ -54,7 +54,7 @@ def bearer(credential: str) -> dict[str, list[str]]:
 
 def kept(*exchanges: dict[str, Any], rules: SecretNames = OURS) -> str:
     """What would be written of *exchanges*."""
-    return json.dumps(scrubbed(exchanges, rules)[0])
+    return json.dumps(scrub(exchanges, rules)[0])
 
 
 SHAPES: dict[str, Any] = {
@@ -102,7 +102,7 @@ def test_the_same_secret_gets_the_same_fake_wherever_it_stands() -> None:
             None, {"you": TOKEN}, uri=f"https://x.example/{TOKEN}", headers={"authorization": [f"Bearer {TOKEN}"]}
         ),
     ]
-    first, second = scrubbed(exchanges, OURS)[0]
+    first, second = scrub(exchanges, OURS)[0]
     fake = json.loads(first["response"]["body"]["string"])["token"]
     assert second["request"]["headers"]["authorization"] == [f"Bearer {fake}"]
     assert second["request"]["uri"].endswith(f"/{fake}")
@@ -132,13 +132,13 @@ def test_basic_credentials_leave_neither_their_whole_nor_their_parts() -> None:
 
 @pytest.mark.parametrize("credential", ["?", "/w==", base64.b64encode(b"a:b").decode()])
 def test_a_basic_header_that_holds_no_name_and_password_is_a_secret_as_a_whole(credential: str) -> None:
-    (one,), _ = scrubbed([exchange(headers={"authorization": [f"Basic {credential}"]})], OURS)
+    (one,), _ = scrub([exchange(headers={"authorization": [f"Basic {credential}"]})], OURS)
     assert one["request"]["headers"]["authorization"] == ["Basic fake-secret-0001"]
 
 
 def test_a_placeholder_in_a_header_and_in_an_address_stays() -> None:
     made = exchange(uri="https://you:xxxx@x.example/", headers={"authorization": ["Bearer fake-credential"]})
-    assert scrubbed([made], OURS) == ([made], [])
+    assert scrub([made], OURS) == ([made], [])
 
 
 def test_a_secret_in_the_address_of_an_answer_becomes_a_fake() -> None:
@@ -149,22 +149,22 @@ def test_a_secret_in_the_address_of_an_answer_becomes_a_fake() -> None:
 
 def test_headers_are_kept_by_a_list_of_those_allowed() -> None:
     answered = {"Date": ["today"], "Server": ["x"], "X-Request-Id": ["Zq8vK3xY7wR5nB2m"], "ETag": ["y"]}
-    (one,), _ = scrubbed([exchange(headers={"Accept": ["*/*"], "X-Trace": ["1"]}, answered=answered)], OURS)
+    (one,), _ = scrub([exchange(headers={"Accept": ["*/*"], "X-Trace": ["1"]}, answered=answered)], OURS)
     assert (one["request"]["headers"], one["response"]["headers"]) == ({"Accept": ["*/*"]}, {"Date": ["today"]})
-    (one,), _ = scrubbed([exchange(answered=answered)], OURS, ["etag"])
+    (one,), _ = scrub([exchange(answered=answered)], OURS, ["etag"])
     assert one["response"]["headers"] == {"Date": ["today"], "ETag": ["y"]}
 
 
 def test_a_body_without_a_secret_stays_as_it_was_to_the_byte() -> None:
     for body in ('{"a":  1, "note": "caf\\u00e9"}', "<p>hello</p>", "", "a=1&b=2", "[1, 2]"):
-        (one,), secrets = scrubbed([exchange(body, body)], OURS)
+        (one,), secrets = scrub([exchange(body, body)], OURS)
         assert (one["request"]["body"], one["response"]["body"]["string"], secrets) == (body, body, [])
 
 
 def test_bytes_are_handed_on_for_the_lint_to_refuse() -> None:
     made = exchange()
     made["response"]["body"]["string"] = b"\xff"
-    assert scrubbed([made], OURS)[0][0]["response"]["body"]["string"] == b"\xff"
+    assert scrub([made], OURS)[0][0]["response"]["body"]["string"] == b"\xff"
 
 
 def test_a_form_is_read_by_its_names() -> None:
@@ -189,10 +189,10 @@ def test_a_spec_marks_what_no_name_tells(tmp_path: Any) -> None:
         },
         reply={"ok": [200], "output": {"made": {"type": "text", "secret": "once", "from": "shape.handy"}}},
     )
-    rules = SecretNames.of(SpecFolder(folder(tmp_path, connector(), spec)))
+    rules = SecretNames.from_specs(SpecFolder(folder(tmp_path, connector(), spec)))
     assert rules.names == {"handle", "handy", "X-Handle"}
     assert rules.headers == {"authorization", "x-handle"}
-    (one,), _ = scrubbed(
+    (one,), _ = scrub(
         [
             exchange(
                 {"handle": "abcdefgh", "user": "anna"}, {"shape": {"handy": "ijklmnop"}}, headers={"X-Handle": ["qrst"]}
@@ -256,23 +256,23 @@ def test_no_token_that_an_api_may_give_is_written_in_any_form(token: str, creden
     )
 )
 def test_an_exchange_without_secrets_is_not_changed(body: Any) -> None:
-    (one,), secrets = scrubbed([exchange({"b": body}, {"b": body})], OURS)
+    (one,), secrets = scrub([exchange({"b": body}, {"b": body})], OURS)
     assert secrets == []
     assert json.loads(one["request"]["body"]) == {"b": body}
 
 
 def test_bodies_are_compared_as_values_and_without_their_secrets() -> None:
-    assert comparable(b'{"a": 1, "token": "fake-secret-0001"}', OURS) == comparable(
+    assert comparable_body(b'{"a": 1, "token": "fake-secret-0001"}', OURS) == comparable_body(
         '{"token":"whatever1234","a":1}', OURS
     )
-    assert comparable('{"a": 1}', OURS) != comparable('{"a": 2}', OURS)
-    assert comparable("a=1", OURS) != comparable("a=2", OURS)
-    assert comparable(None, OURS) == comparable("", OURS) == comparable(b"", OURS)
-    assert comparable("password=x1y2z3", OURS) == comparable("password=fake-secret-0001", OURS)
+    assert comparable_body('{"a": 1}', OURS) != comparable_body('{"a": 2}', OURS)
+    assert comparable_body("a=1", OURS) != comparable_body("a=2", OURS)
+    assert comparable_body(None, OURS) == comparable_body("", OURS) == comparable_body(b"", OURS)
+    assert comparable_body("password=x1y2z3", OURS) == comparable_body("password=fake-secret-0001", OURS)
 
 
 def test_what_is_scrubbed_passes_the_lint() -> None:
-    made, secrets = scrubbed([exchange(shape, shape) for shape in SHAPES.values()], OURS)
+    made, secrets = scrub([exchange(shape, shape) for shape in SHAPES.values()], OURS)
     assert lint(write({"interactions": made}), "x.yaml", OURS, live=secrets) == []
 
 
@@ -302,7 +302,7 @@ HIDDEN = {
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_a_secret_is_found_wherever_it_hides(name: str) -> None:
-    made, secrets = scrubbed([HIDDEN[name]], OURS)
+    made, secrets = scrub([HIDDEN[name]], OURS)
     text = json.dumps(made)
     assert secrets != []
     assert not [secret for secret in (TOKEN, ID, WORDS, "test-server-admin") if secret in text]
@@ -321,24 +321,22 @@ HARMLESS: list[Any] = [
 @pytest.mark.parametrize("body", HARMLESS, ids=str)
 def test_what_is_harmless_is_not_touched_and_is_no_finding(body: Any) -> None:
     made = [exchange(body, body)]
-    assert scrubbed(made, OURS) == (made, [])
+    assert scrub(made, OURS) == (made, [])
     assert lint(json.dumps(made), "x.json", OURS, live=[]) == []
 
 
 def test_a_name_that_is_called_harmless_is_not_touched() -> None:
     made = [exchange({"token": "page-2-of-7"})]
-    assert scrubbed(made, SecretNames(harmless=frozenset({"token"}))) == (made, [])
+    assert scrub(made, SecretNames(harmless=frozenset({"token"}))) == (made, [])
 
 
 def test_numbers_keep_their_digits_beside_a_secret() -> None:
-    (one,), _ = scrubbed([exchange(f'{{"token": "{TOKEN}", "price": 1.10, "n": 1E400}}')], OURS)
+    (one,), _ = scrub([exchange(f'{{"token": "{TOKEN}", "price": 1.10, "n": 1E400}}')], OURS)
     assert one["request"]["body"] == '{"token": "fake-secret-0001", "price": 1.10, "n": 1E400}'
 
 
 def test_a_short_secret_of_an_address_is_a_whole_value() -> None:
-    made, secrets = scrubbed(
-        [exchange(None, {"n": "1234567 123456"}, uri="https://x.example/?otp=123456&page=1")], OURS
-    )
+    made, secrets = scrub([exchange(None, {"n": "1234567 123456"}, uri="https://x.example/?otp=123456&page=1")], OURS)
     assert made[0]["request"]["uri"] == "https://x.example/?otp=fake-secret-0001&page=1"
     assert made[0]["response"]["body"]["string"] == '{"n": "1234567 123456"}'
     assert lint(json.dumps(made), "x.json", OURS, live=secrets) == []
@@ -347,9 +345,9 @@ def test_a_short_secret_of_an_address_is_a_whole_value() -> None:
 @pytest.mark.parametrize("text", ["[" * 900, '{"a": "\\ud83d"}', "http://[::1", "=&=", "?=", '{"a":'])
 def test_odd_bodies_and_addresses_are_read_without_harm(text: str) -> None:
     made = exchange(text, text, uri=text, answered={"Location": [text]})
-    assert scrubbed([made], OURS) == ([made], [])
+    assert scrub([made], OURS) == ([made], [])
     assert isinstance(lint(json.dumps([made]), "x.json", OURS), list)
 
 
 def test_bodies_of_other_types_are_other_bodies() -> None:
-    assert len({comparable(f'{{"a":{value}}}', OURS) for value in ("1", "true", "1.0", '"1"', "null")}) == 5
+    assert len({comparable_body(f'{{"a":{value}}}', OURS) for value in ("1", "true", "1.0", '"1"', "null")}) == 5

@@ -226,7 +226,7 @@ def _find_leaks(pack: Pack, folder: Path, harmless: tuple[str, ...]) -> Iterator
 
     A spec names secrets without holding any, so the name of a key is no sign here.
     """
-    rules = SecretNames.of(pack.specs(), harmless)
+    rules = SecretNames.from_specs(pack.specs(), harmless)
     for name, data in pack.files.items():
         if name.endswith(".yaml"):
             findings = lint(data.decode(), str(folder / name), rules)
