@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time as clock
 from email.utils import format_datetime
+from itertools import product
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -22,6 +23,7 @@ from locoia_pat.http.retry import (
 )
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import Effect, Method
+from tests.support.cells import cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,27 +73,28 @@ any_answer = st.builds(_reply, st.integers(100, 599), headers) | st.builds(
 )
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("effect", EFFECTS)
-def test_what_may_have_happened_repeats_only_where_that_is_harmless(effect: Effect, method: Method) -> None:
-    harmless = effect == "read" or method in {"PUT", "DELETE"}
-    answers: list[ResponseOrError] = [LOST, *map(_reply, (408, 500, 502, 503, 504, 599))]
-    for answer in answers:
-        assert (_wait(effect, method, answer) is not None) == harmless, answer
+def test_what_may_have_happened_repeats_only_where_that_is_harmless() -> None:
+    for effect, method in product(EFFECTS, METHODS):
+        with cell(method, effect):
+            harmless = effect == "read" or method in {"PUT", "DELETE"}
+            answers: list[ResponseOrError] = [LOST, *map(_reply, (408, 500, 502, 503, 504, 599))]
+            for answer in answers:
+                assert (_wait(effect, method, answer) is not None) == harmless, answer
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("effect", EFFECTS)
-def test_what_provably_did_not_happen_repeats(effect: Effect, method: Method) -> None:
-    assert _wait(effect, method, UNSENT) is not None
-    assert _wait(effect, method, _reply(429)) is not None
+def test_what_provably_did_not_happen_repeats() -> None:
+    for effect, method in product(EFFECTS, METHODS):
+        with cell(method, effect):
+            assert _wait(effect, method, UNSENT) is not None
+            assert _wait(effect, method, _reply(429)) is not None
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("effect", EFFECTS)
-@pytest.mark.parametrize("status", [200, 201, 204, 301, 304, 400, 401, 403, 404, 407, 409, 422, 428, 430, 499])
-def test_an_answer_that_would_come_again_does_not_repeat(effect: Effect, method: Method, status: int) -> None:
-    assert _wait(effect, method, _reply(status)) is None
+def test_an_answer_that_would_come_again_does_not_repeat() -> None:
+    for status, effect, method in product(
+        [200, 201, 204, 301, 304, 400, 401, 403, 404, 407, 409, 422, 428, 430, 499], EFFECTS, METHODS
+    ):
+        with cell(method, effect, status):
+            assert _wait(effect, method, _reply(status)) is None
 
 
 def test_there_are_three_tries() -> None:

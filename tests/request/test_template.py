@@ -24,6 +24,7 @@ from locoia_pat.request.template.compiler import (
 from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
 from locoia_pat.request.template.source import MAX_SOURCE
 from locoia_pat.secrets.secret import Secret
+from tests.support.cells import cell
 from tests.support.texts import TEMPTING
 
 
@@ -41,13 +42,14 @@ def _exact(value: object) -> str:
     return json.dumps(value)
 
 
-@pytest.mark.parametrize("value", TEMPTING, ids=ascii)
-def test_a_text_that_looks_like_something_else_stays_that_text(value: str) -> None:
-    assert structure("{{ x }}", ["x"])({"x": value}) == value
-    whole = structure({"a": "{{ x }}", "b": ["{{ x }}", {"c": ["{{ x }}"]}]}, ["x"])
-    assert whole({"x": value}) == {"a": value, "b": [value, {"c": [value]}]}
-    assert text("{{ x }}", ["x"])({"x": value}) == value
-    assert structure("<{{ x }}>", ["x"])({"x": value}) == f"<{value}>"
+def test_a_text_that_looks_like_something_else_stays_that_text() -> None:
+    for value in TEMPTING:
+        with cell(value):
+            assert structure("{{ x }}", ["x"])({"x": value}) == value
+            whole = structure({"a": "{{ x }}", "b": ["{{ x }}", {"c": ["{{ x }}"]}]}, ["x"])
+            assert whole({"x": value}) == {"a": value, "b": [value, {"c": [value]}]}
+            assert text("{{ x }}", ["x"])({"x": value}) == value
+            assert structure("<{{ x }}>", ["x"])({"x": value}) == f"<{value}>"
 
 
 @given(_json(st.text()))
@@ -70,65 +72,72 @@ def test_text_around_an_expression_is_kept(around: str, value: str) -> None:
     assert structure(around + "{{ x }}" + around, ["x"])({"x": value}) == around + value + around
 
 
-@pytest.mark.parametrize(
-    ("source", "value"),
-    [
-        ("{{ 1 }}", 1),
-        ("{{ none }}", None),
-        ("{{ true }}", True),
-        ("{{ 'a' }}", "a"),
-        ("{{ [1, 'a', none] }}", [1, "a", None]),
-        ("{{ {'a': n} }}", {"a": 5}),
-        ("{{n}}", 5),
-        ("{{- n -}}", 5),
-        ("{{ obj.a }}", 1),
-        ("{{ obj['a'] }}", 1),
-        ("{{ obj.items }}", "mine"),
-        ("{{ rows[1] }}", "two"),
-        ("{{ rows[0].id }}", "one"),
-        ("{{ n == 5 }}", True),
-        ("{{ 'two' in rows }}", True),
-        ("{{ not n }}", False),
-        ("{{ n and zero }}", 0),
-        ("{{ zero or n }}", 5),
-        ("{{ n if zero else 'none' }}", "none"),
-        ("{{ obj.absent|default('d') }}", "d"),
-        ("{{ obj.absent|default }}", ""),
-        ("{{ nil|default('d') }}", None),
-        ("{{ zero|default(1) }}", 0),
-        ("{{ word|upper }}", "WORD"),
-        ("{{ 'ABC'|lower }}", "abc"),
-        ("{{ obj|jsonify }}", '{"a": 1, "items": "mine"}'),
-        ("{{ word ~ '-' ~ word }}", "Word-Word"),
-        ("{{ n + 1 }}", 6),
-        ("{{ n + 1.5 }}", 6.5),
-        ("{{ word + 'y' }}", "Wordy"),
-        ("{{ [n] + [zero, 'a'] }}", [5, 0, "a"]),
-        ("{{ -1 }}", -1),
-        ("{{ -n }}", -5),
-        ("{{ 3 - n }}", -2),
-        ("{{ n * 99 }}", 495),
-        ("{{ n / 2 }}", 2.5),
-        ("{{ n // 2 }}", 2),
-        ("{{ n % 3 }}", 2),
-        ("{{ (n + 1) * 2 }}", 12),
-        ("{{ n * 200000000000000000 }}", 10**18),
-        ("{{ [word, 'a']|first }}", "Word"),
-        ("{{ rows|last }}", "two"),
-        ("{{ []|first|default('d') }}", "d"),
-        ("{{ [word, 'a']|join }}", "Worda"),
-        ("{{ [word, 'a']|join(', ') }}", "Word, a"),
-        ("{{ []|join(', ') }}", ""),
-        ("{{ rows|length }}", 2),
-        ("{{ word|length }}", 4),
-        ("{{ obj|length }}", 2),
-        ("{{ ' a b '|trim }}", "a b"),
-    ],
-)
-def test_a_lone_expression_keeps_the_type_of_its_value(source: str, value: object) -> None:
-    values: dict[str, object] = {"n": 5, "zero": 0, "nil": None, "word": "Word", "obj": {"a": 1, "items": "mine"}}
-    values["rows"] = [{"id": "one"}, "two"]
-    assert _exact(structure(source, values)(values)) == _exact(value)
+LONE: list[tuple[str, object]] = [
+    ("{{ 1 }}", 1),
+    ("{{ none }}", None),
+    ("{{ true }}", True),
+    ("{{ 'a' }}", "a"),
+    ("{{ [1, 'a', none] }}", [1, "a", None]),
+    ("{{ {'a': n} }}", {"a": 5}),
+    ("{{n}}", 5),
+    ("{{- n -}}", 5),
+    ("{{ obj.a }}", 1),
+    ("{{ obj['a'] }}", 1),
+    ("{{ obj.items }}", "mine"),
+    ("{{ rows[1] }}", "two"),
+    ("{{ rows[0].id }}", "one"),
+    ("{{ n == 5 }}", True),
+    ("{{ 'two' in rows }}", True),
+    ("{{ not n }}", False),
+    ("{{ n and zero }}", 0),
+    ("{{ zero or n }}", 5),
+    ("{{ n if zero else 'none' }}", "none"),
+    ("{{ obj.absent|default('d') }}", "d"),
+    ("{{ obj.absent|default }}", ""),
+    ("{{ nil|default('d') }}", None),
+    ("{{ zero|default(1) }}", 0),
+    ("{{ word|upper }}", "WORD"),
+    ("{{ 'ABC'|lower }}", "abc"),
+    ("{{ obj|jsonify }}", '{"a": 1, "items": "mine"}'),
+    ("{{ word ~ '-' ~ word }}", "Word-Word"),
+    ("{{ n + 1 }}", 6),
+    ("{{ n + 1.5 }}", 6.5),
+    ("{{ word + 'y' }}", "Wordy"),
+    ("{{ [n] + [zero, 'a'] }}", [5, 0, "a"]),
+    ("{{ -1 }}", -1),
+    ("{{ -n }}", -5),
+    ("{{ 3 - n }}", -2),
+    ("{{ n * 99 }}", 495),
+    ("{{ n / 2 }}", 2.5),
+    ("{{ n // 2 }}", 2),
+    ("{{ n % 3 }}", 2),
+    ("{{ (n + 1) * 2 }}", 12),
+    ("{{ n * 200000000000000000 }}", 10**18),
+    ("{{ [word, 'a']|first }}", "Word"),
+    ("{{ rows|last }}", "two"),
+    ("{{ []|first|default('d') }}", "d"),
+    ("{{ [word, 'a']|join }}", "Worda"),
+    ("{{ [word, 'a']|join(', ') }}", "Word, a"),
+    ("{{ []|join(', ') }}", ""),
+    ("{{ rows|length }}", 2),
+    ("{{ word|length }}", 4),
+    ("{{ obj|length }}", 2),
+    ("{{ ' a b '|trim }}", "a b"),
+]
+
+
+def test_a_lone_expression_keeps_the_type_of_its_value() -> None:
+    for source, value in LONE:
+        with cell(source, value):
+            values: dict[str, object] = {
+                "n": 5,
+                "zero": 0,
+                "nil": None,
+                "word": "Word",
+                "obj": {"a": 1, "items": "mine"},
+            }
+            values["rows"] = [{"id": "one"}, "two"]
+            assert _exact(structure(source, values)(values)) == _exact(value)
 
 
 @pytest.mark.parametrize("operator", ["+", "-", "*", "/", "//", "%"])
@@ -241,51 +250,52 @@ def test_a_secret_passes_as_the_secret_it_is() -> None:
     assert structure({"a": ["{{ s }}"]}, ["s"])({"s": secret})["a"][0] is secret
 
 
-@pytest.mark.parametrize(
-    ("source", "error"),
-    [
-        ("{{ x|lower }}", "TypeError"),
-        ("{{ x < 'a' }}", "TypeError"),
-        ("{{ {y: 1} }}", "TypeError"),
-        ("{{ '%s' % x }}", "TypeError"),
-        ("{{ '%s' % 'a' }}", "TypeError"),
-        ("{{ 'a' * 99 }}", "TypeError"),
-        ("{{ 99 * 'a' }}", "TypeError"),
-        ("{{ [x] * 99 }}", "TypeError"),
-        ("{{ x + 'a' }}", "TypeError"),
-        ("{{ 'a' + x }}", "TypeError"),
-        ("{{ 'a' - 'b' }}", "TypeError"),
-        ("{{ [x] + 'a' }}", "TypeError"),
-        ("{{ y + y }}", "TypeError"),
-        ("{{ x + true }}", "TypeError"),
-        ("{{ none + x }}", "TypeError"),
-        ("{{ -true }}", "TypeError"),
-        ("{{ -'a' }}", "TypeError"),
-        ("{{ x / 0 }}", "ZeroDivisionError"),
-        ("{{ x // 0 }}", "ZeroDivisionError"),
-        ("{{ x % 0 }}", "ZeroDivisionError"),
-        ("{{ 1000000000000000000 + 1 }}", "TypeError"),
-        ("{{ 1000000000000000001 - 1 }}", "TypeError"),
-        ("{{ -1000000000000000000 - 1 }}", "TypeError"),
-        ("{{ -1000000000000000001 }}", "TypeError"),
-        ("{{ 1000000000 * 1000000001 }}", "TypeError"),
-        ("{{ 1e18 / 0.5 }}", "TypeError"),
-        ("{{ 1e18 // 0.5 }}", "TypeError"),
-        ("{{ 'ab'|first }}", "TypeError"),
-        ("{{ {'a': 1}|last }}", "TypeError"),
-        ("{{ y|last }}", "TypeError"),
-        ("{{ 'ab'|join }}", "TypeError"),
-        ("{{ [1, 2]|join }}", "TypeError"),
-        ("{{ ['a', 'b']|join(1) }}", "TypeError"),
-        ("{{ x|length }}", "TypeError"),
-        ("{{ x|trim }}", "TypeError"),
-    ],
-)
-def test_an_expression_that_fails_is_invalid_and_holds_no_values(source: str, error: str) -> None:
-    with pytest.raises(InvalidError) as caught:
-        structure(source, ["x", "y"])({"x": 5, "y": {}})
-    assert caught.value.problem.message == f"a template cannot be evaluated: {error}"
-    assert caught.value.__context__ is None
+FAILING: list[tuple[str, str]] = [
+    ("{{ x|lower }}", "TypeError"),
+    ("{{ x < 'a' }}", "TypeError"),
+    ("{{ {y: 1} }}", "TypeError"),
+    ("{{ '%s' % x }}", "TypeError"),
+    ("{{ '%s' % 'a' }}", "TypeError"),
+    ("{{ 'a' * 99 }}", "TypeError"),
+    ("{{ 99 * 'a' }}", "TypeError"),
+    ("{{ [x] * 99 }}", "TypeError"),
+    ("{{ x + 'a' }}", "TypeError"),
+    ("{{ 'a' + x }}", "TypeError"),
+    ("{{ 'a' - 'b' }}", "TypeError"),
+    ("{{ [x] + 'a' }}", "TypeError"),
+    ("{{ y + y }}", "TypeError"),
+    ("{{ x + true }}", "TypeError"),
+    ("{{ none + x }}", "TypeError"),
+    ("{{ -true }}", "TypeError"),
+    ("{{ -'a' }}", "TypeError"),
+    ("{{ x / 0 }}", "ZeroDivisionError"),
+    ("{{ x // 0 }}", "ZeroDivisionError"),
+    ("{{ x % 0 }}", "ZeroDivisionError"),
+    ("{{ 1000000000000000000 + 1 }}", "TypeError"),
+    ("{{ 1000000000000000001 - 1 }}", "TypeError"),
+    ("{{ -1000000000000000000 - 1 }}", "TypeError"),
+    ("{{ -1000000000000000001 }}", "TypeError"),
+    ("{{ 1000000000 * 1000000001 }}", "TypeError"),
+    ("{{ 1e18 / 0.5 }}", "TypeError"),
+    ("{{ 1e18 // 0.5 }}", "TypeError"),
+    ("{{ 'ab'|first }}", "TypeError"),
+    ("{{ {'a': 1}|last }}", "TypeError"),
+    ("{{ y|last }}", "TypeError"),
+    ("{{ 'ab'|join }}", "TypeError"),
+    ("{{ [1, 2]|join }}", "TypeError"),
+    ("{{ ['a', 'b']|join(1) }}", "TypeError"),
+    ("{{ x|length }}", "TypeError"),
+    ("{{ x|trim }}", "TypeError"),
+]
+
+
+def test_an_expression_that_fails_is_invalid_and_holds_no_values() -> None:
+    for source, error in FAILING:
+        with cell(source, error):
+            with pytest.raises(InvalidError) as caught:
+                structure(source, ["x", "y"])({"x": 5, "y": {}})
+            assert caught.value.problem.message == f"a template cannot be evaluated: {error}"
+            assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -312,68 +322,66 @@ def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -
     assert caught.value.problem.message == "a template cannot be evaluated: ValueError"
 
 
-@pytest.mark.parametrize(
-    ("source", "code", "offset", "part"),
-    [
-        ("{{ y }}", "unknown-name", 3, 'there is no "y" (known here: other, x)'),
-        ("{{ othr }}", "unknown-name", 3, 'there is no "othr"; did you mean other? (known here: other, x)'),
-        ("{{ x.a[y] }}", "unknown-name", 7, 'there is no "y"'),
-        ("{{ x|default(y) }}", "unknown-name", 13, 'there is no "y"'),
-        ("{{ x }} {{ y }}", "unknown-name", 11, 'there is no "y"'),
-        ("{{ x + y }}", "unknown-name", 7, 'there is no "y"'),
-        ("{{ range }}", "unknown-name", 3, 'there is no "range"'),
-        ("{{ self }}", "unknown-name", 3, 'there is no "self"'),
-        ("{{ config }}", "unknown-name", 3, 'there is no "config"'),
-        ("{{ x|lowr }}", "unknown-filter", 5, 'there is no filter "lowr"; did you mean lower?'),
-        (
-            "{{ x|attr('a') }}",
-            "unknown-filter",
-            5,
-            'there is no filter "attr" (known: default, first, join, jsonify, last, length, lower, trim, upper)',
-        ),
-        ("{% if x %}a{% endif %}", "template-language", 3, "no {% statements %}"),
-        ("{% for a in x %}{{ a }}{% endfor %}", "template-language", 3, "no {% statements %}"),
-        ("{% set x = 1 %}", "template-language", 3, "no {% statements %}"),
-        ("{{ x() }}", "template-language", 4, "Call is not part of the template language; there are no calls, only"),
-        ("{{ x.pop() }}", "template-language", 8, "Call is not part of the template language; there are no calls,"),
-        ("{{ +1 }}", "template-language", 3, "Pos is not part of the template language"),
-        ("{{ 2 ** 9 }}", "template-language", 5, "Pow is not part of the template language"),
-        ("{{ x is defined }}", "template-language", 5, "Test is not part of the template language; compare with =="),
-        ("{{ x[1:] }}", "template-language", 6, "Slice is not part of the template language"),
-        ("{{ x, 1 }}", "template-language", 4, "Tuple is not part of the template language"),
-        ("{{ x|default(default_value=1) }}", "template-language", 13, "Keyword is not part of the template language"),
-        ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not part of the template language"),
-        ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not part of the template language"),
-        ("{{ 1e400 }}", "template-language", 3, "a number in a template is finite"),
-        ("{{ x }}{# gone #}", "template-language", 7, "no {# comments #}"),
-        ("{{ x }}\r\n", "template-language", 7, "no carriage returns"),
-        ("{{ x", "template-syntax", 3, "this is no template"),
-        ("{{ }}", "template-syntax", 3, "this is no template"),
-        ("{{ x }", "template-syntax", 5, "this is no template"),
-        ("{% unknown %}", "template-syntax", 3, "this is no template"),
-        ("{{ x | }}", "template-syntax", 7, "this is no template"),
-        ("{{ $.rows }}", "template-syntax", 3, "this is no template"),
-        ("{{ x[*] }}", "template-language", 4, "[*] is JSONPath"),
-        ("{{ x[ * ].id }}", "template-language", 4, "[*] is JSONPath"),
-        ("{{ " + "(" * 1000 + "x" + ")" * 1000 + " }}", "yaml-limit", None, "nested too deeply"),
-        ("{{ " + "(" * 9999 + "x" + ")" * 9999 + " }}", "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
-        ("{{ x }}" + "x" * MAX_SOURCE, "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
-    ],
-    ids=lambda value: value[:30] if isinstance(value, str) else str(value),
-)
+WRONG: list[tuple[str, str, int | None, str]] = [
+    ("{{ y }}", "unknown-name", 3, 'there is no "y" (known here: other, x)'),
+    ("{{ othr }}", "unknown-name", 3, 'there is no "othr"; did you mean other? (known here: other, x)'),
+    ("{{ x.a[y] }}", "unknown-name", 7, 'there is no "y"'),
+    ("{{ x|default(y) }}", "unknown-name", 13, 'there is no "y"'),
+    ("{{ x }} {{ y }}", "unknown-name", 11, 'there is no "y"'),
+    ("{{ x + y }}", "unknown-name", 7, 'there is no "y"'),
+    ("{{ range }}", "unknown-name", 3, 'there is no "range"'),
+    ("{{ self }}", "unknown-name", 3, 'there is no "self"'),
+    ("{{ config }}", "unknown-name", 3, 'there is no "config"'),
+    ("{{ x|lowr }}", "unknown-filter", 5, 'there is no filter "lowr"; did you mean lower?'),
+    (
+        "{{ x|attr('a') }}",
+        "unknown-filter",
+        5,
+        'there is no filter "attr" (known: default, first, join, jsonify, last, length, lower, trim, upper)',
+    ),
+    ("{% if x %}a{% endif %}", "template-language", 3, "no {% statements %}"),
+    ("{% for a in x %}{{ a }}{% endfor %}", "template-language", 3, "no {% statements %}"),
+    ("{% set x = 1 %}", "template-language", 3, "no {% statements %}"),
+    ("{{ x() }}", "template-language", 4, "Call is not part of the template language; there are no calls, only"),
+    ("{{ x.pop() }}", "template-language", 8, "Call is not part of the template language; there are no calls,"),
+    ("{{ +1 }}", "template-language", 3, "Pos is not part of the template language"),
+    ("{{ 2 ** 9 }}", "template-language", 5, "Pow is not part of the template language"),
+    ("{{ x is defined }}", "template-language", 5, "Test is not part of the template language; compare with =="),
+    ("{{ x[1:] }}", "template-language", 6, "Slice is not part of the template language"),
+    ("{{ x, 1 }}", "template-language", 4, "Tuple is not part of the template language"),
+    ("{{ x|default(default_value=1) }}", "template-language", 13, "Keyword is not part of the template language"),
+    ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not part of the template language"),
+    ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not part of the template language"),
+    ("{{ 1e400 }}", "template-language", 3, "a number in a template is finite"),
+    ("{{ x }}{# gone #}", "template-language", 7, "no {# comments #}"),
+    ("{{ x }}\r\n", "template-language", 7, "no carriage returns"),
+    ("{{ x", "template-syntax", 3, "this is no template"),
+    ("{{ }}", "template-syntax", 3, "this is no template"),
+    ("{{ x }", "template-syntax", 5, "this is no template"),
+    ("{% unknown %}", "template-syntax", 3, "this is no template"),
+    ("{{ x | }}", "template-syntax", 7, "this is no template"),
+    ("{{ $.rows }}", "template-syntax", 3, "this is no template"),
+    ("{{ x[*] }}", "template-language", 4, "[*] is JSONPath"),
+    ("{{ x[ * ].id }}", "template-language", 4, "[*] is JSONPath"),
+    ("{{ " + "(" * 1000 + "x" + ")" * 1000 + " }}", "yaml-limit", None, "nested too deeply"),
+    ("{{ " + "(" * 9999 + "x" + ")" * 9999 + " }}", "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
+    ("{{ x }}" + "x" * MAX_SOURCE, "yaml-limit", None, f"at most {MAX_SOURCE} characters"),
+]
+
+
 @pytest.mark.parametrize("make", [structure, path, text], ids=["structure", "path", "text"])
-def test_a_wrong_template_is_found_before_it_runs(
-    make: Any, source: str, code: str, offset: int | None, part: str
-) -> None:
-    before = "/a/"
-    with pytest.raises(TemplateError) as caught:
-        make(before + source, ["x", "other"])
-    error = caught.value
-    assert part in error.message
-    assert str(error) == error.message
-    assert (error.code, error.path) == (code, ())
-    assert error.offset == (0 if offset is None else len(before) + offset)
-    assert error.all == (error,)
+def test_a_wrong_template_is_found_before_it_runs(make: Any) -> None:
+    for source, code, offset, part in WRONG:
+        with cell(source, code, offset, part):
+            before = "/a/"
+            with pytest.raises(TemplateError) as caught:
+                make(before + source, ["x", "other"])
+            error = caught.value
+            assert part in error.message
+            assert str(error) == error.message
+            assert (error.code, error.path) == (code, ())
+            assert error.offset == (0 if offset is None else len(before) + offset)
+            assert error.all == (error,)
 
 
 def test_the_filters_are_those_that_are_told() -> None:

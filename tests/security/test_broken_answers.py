@@ -11,6 +11,7 @@ import pytest
 from locoia_pat import Outcome, UnknownOutcomeError
 from locoia_pat.actions import create_pat, regenerate_pat
 from tests.support.canaries import CREATE, ODD, PAIRS, base64_of, connector, leaks, shown, told, with_locals
+from tests.support.cells import cell
 from tests.support.loopback import answer, created, serving
 
 if TYPE_CHECKING:
@@ -36,14 +37,15 @@ BROKEN: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_token_of_a_wrong_form_is_shown_nowhere(name: str, pair: Canaries, log: Log) -> None:
-    body = created(token=BROKEN[name](pair.minted), note=base64_of(pair.minted))
-    with serving(answer(201, body)) as server, connector(server.url, pair) as api:
-        result = api.run("create_pat", CREATE)
-    assert result.outcome is Outcome.UNKNOWN
-    assert result.secrets == {}
-    assert leaks(told(result) + log.text, SHORT, str(NUMBER)) == []
+def test_a_token_of_a_wrong_form_is_shown_nowhere(pair: Canaries, log: Log) -> None:
+    for name, broken in BROKEN.items():
+        with cell(name):
+            body = created(token=broken(pair.minted), note=base64_of(pair.minted))
+            with serving(answer(201, body)) as server, connector(server.url, pair) as api:
+                result = api.run("create_pat", CREATE)
+            assert result.outcome is Outcome.UNKNOWN
+            assert result.secrets == {}
+            assert leaks(told(result) + log.text, SHORT, str(NUMBER)) == []
 
 
 OTHER: dict[str, Callable[[str], Any]] = {
@@ -63,19 +65,20 @@ OTHER: dict[str, Callable[[str], Any]] = {
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("status", [201, 400, 503])
-@pytest.mark.parametrize("name", OTHER)
-def test_a_token_in_a_wrong_place_is_shown_nowhere(name: str, status: int, pair: Canaries, log: Log) -> None:
-    with serving(answer(status, OTHER[name](pair.minted))) as server, connector(server.url, pair) as api:
-        result = api.run("create_pat", CREATE)
-    assert result.outcome is (Outcome.REFUSED if status == 400 else Outcome.UNKNOWN)
-    assert leaks(told(result) + log.text) == []
+def test_a_token_in_a_wrong_place_is_shown_nowhere(status: int, pair: Canaries, log: Log) -> None:
+    for name, other in OTHER.items():
+        with cell(name):
+            with serving(answer(status, other(pair.minted))) as server, connector(server.url, pair) as api:
+                result = api.run("create_pat", CREATE)
+            assert result.outcome is (Outcome.REFUSED if status == 400 else Outcome.UNKNOWN)
+            assert leaks(told(result) + log.text) == []
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_typed_function_raises_without_a_token_of_a_wrong_form(name: str) -> None:
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_typed_function_raises_without_a_token_of_a_wrong_form(broken: Callable[[str], Any]) -> None:
     """A model that refused the value would repeat it in its error."""
     with (
-        serving(answer(201, created(token=BROKEN[name](ODD.minted)))) as server,
+        serving(answer(201, created(token=broken(ODD.minted)))) as server,
         connector(server.url, ODD) as api,
         pytest.raises(UnknownOutcomeError) as caught,
     ):

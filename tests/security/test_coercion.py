@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Outcome, Secret
+from tests.support.cells import cell
 from tests.support.loopback import Got, Server, answer, serving
 from tests.support.spec_folders import TOKEN, action, connector, folder, pairs, query, segments
 from tests.support.texts import TEMPTING
@@ -118,93 +119,98 @@ def test_the_comparison_tells_types_and_orders_apart() -> None:
         assert not same(one, other)
 
 
-@pytest.mark.parametrize("text", TEMPTING, ids=ascii)
-def test_a_text_stays_the_text_it_is(wire: Wire, text: str) -> None:
-    assert wire.run("text", v=text).json == [text, f"<{text}>", {"v": text}]
-    assert wire.run("alone", v=text).json == text
-    assert wire.run("among", v=text).json == {"t": f"<{text}>", "j": text}
-    assert wire.run("jsonified", v=text).json == [f"a {json.dumps(text)} b"]
-    assert wire.run("inside", v=text).json == inside(text)
-    assert query(wire.run("query", v=text)) == [("a", "1"), ("v", text), ("b", "2")]
-    assert pairs(wire.run("form", v=text).body.decode()) == [("a", "1"), ("v", text), ("b", "2")]
-    if text:
-        assert segments(wire.run("path", v=text)) == ["", "v1", "a", text, "b"]
-    else:
-        assert wire.refuses("path", v=text).problem.field == "v"
+def test_a_text_stays_the_text_it_is(wire: Wire) -> None:
+    for text in TEMPTING:
+        with cell(text):
+            assert wire.run("text", v=text).json == [text, f"<{text}>", {"v": text}]
+            assert wire.run("alone", v=text).json == text
+            assert wire.run("among", v=text).json == {"t": f"<{text}>", "j": text}
+            assert wire.run("jsonified", v=text).json == [f"a {json.dumps(text)} b"]
+            assert wire.run("inside", v=text).json == inside(text)
+            assert query(wire.run("query", v=text)) == [("a", "1"), ("v", text), ("b", "2")]
+            assert pairs(wire.run("form", v=text).body.decode()) == [("a", "1"), ("v", text), ("b", "2")]
+            if text:
+                assert segments(wire.run("path", v=text)) == ["", "v1", "a", text, "b"]
+            else:
+                assert wire.refuses("path", v=text).problem.field == "v"
 
 
-@pytest.mark.parametrize("text", TEMPTING, ids=ascii)
-def test_a_text_in_a_structure_stays_the_text_it_is(wire: Wire, text: str) -> None:
-    given = {
-        "text": text,
-        "texts": [text, text],
-        "json": {text: [text, {"k": text}]},
-        "jsons": [text, [text]],
-        "object": {"text": text, "texts": [text], "json": text, "object": {"text": text}},
-    }
-    assert same(wire.run("structure", **given).json, structure(given))
+def test_a_text_in_a_structure_stays_the_text_it_is(wire: Wire) -> None:
+    for text in TEMPTING:
+        with cell(text):
+            given = {
+                "text": text,
+                "texts": [text, text],
+                "json": {text: [text, {"k": text}]},
+                "jsons": [text, [text]],
+                "object": {"text": text, "texts": [text], "json": text, "object": {"text": text}},
+            }
+            assert same(wire.run("structure", **given).json, structure(given))
 
 
-@pytest.mark.parametrize("text", TEMPTING, ids=ascii)
-def test_a_text_in_a_header_stays_the_text_it_is_or_is_refused(wire: Wire, text: str) -> None:
-    if text.isascii() and text.isprintable() and text.strip() == text != "":
-        assert wire.run("header", v=text).headers["x-v"] == text
-    else:
-        assert wire.refuses("header", v=text).problem.field == "v"
+def test_a_text_in_a_header_stays_the_text_it_is_or_is_refused(wire: Wire) -> None:
+    for text in TEMPTING:
+        with cell(text):
+            if text.isascii() and text.isprintable() and text.strip() == text != "":
+                assert wire.run("header", v=text).headers["x-v"] == text
+            else:
+                assert wire.refuses("header", v=text).problem.field == "v"
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, 0, 0.0, -0.0, False, "1", "1.0", 10**18, -(10**18), 1e22, 5e-324])
-def test_a_number_keeps_its_type(wire: Wire, value: Any) -> None:
-    assert same(wire.run("alone", v=value).json, value)
-    assert same(wire.run("inside", v=value).json, inside(value))
-    assert wire.run("among", v=value).json == {"t": f"<{told(value)}>", "j": told(value)}
-    assert query(wire.run("query", v=value))[1] == ("v", told(value))
-    assert segments(wire.run("path", v=value))[3] == told(value)
+def test_a_number_keeps_its_type(wire: Wire) -> None:
+    for value in [1, 1.0, True, 0, 0.0, -0.0, False, "1", "1.0", 10**18, -(10**18), 1e22, 5e-324]:
+        with cell(value):
+            assert same(wire.run("alone", v=value).json, value)
+            assert same(wire.run("inside", v=value).json, inside(value))
+            assert wire.run("among", v=value).json == {"t": f"<{told(value)}>", "j": told(value)}
+            assert query(wire.run("query", v=value))[1] == ("v", told(value))
+            assert segments(wire.run("path", v=value))[3] == told(value)
 
 
-@pytest.mark.parametrize("value", [True, False, "1", 1.5, 1.0, None])
-def test_a_number_is_given_as_one_or_refused(wire: Wire, value: Any) -> None:
-    if value is None:
-        assert wire.run("structure", whole=value).json["whole"] is None
-    else:
-        assert wire.refuses("structure", whole=value).problem.field == "whole"
+def test_a_number_is_given_as_one_or_refused(wire: Wire) -> None:
+    for value in [True, False, "1", 1.5, 1.0, None]:
+        with cell(value):
+            if value is None:
+                assert wire.run("structure", whole=value).json["whole"] is None
+            else:
+                assert wire.refuses("structure", whole=value).problem.field == "whole"
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"text": 1},
-        {"text": ["a"]},
-        {"text": True},
-        {"switch": 1},
-        {"switch": "true"},
-        {"switch": 0},
-        {"number": "1"},
-        {"number": True},
-        {"texts": "a"},
-        {"texts": [1]},
-        {"texts": [None]},
-        {"texts": {"a"}},
-        {"texts": (text for text in "ab")},
-        {"numbers": range(3)},
-        {"object": {"text": 1}},
-        {"object": {"nope": 1}},
-        {"object": []},
-        {"object": '{"text": "a"}'},
-        {"json": {1: "a"}},
-        {"json": {"a": (1,)}},
-        {"json": float("nan")},
-        {"json": [float("inf")]},
-        {"json": b"abc"},
-        {"json": {"a": {1, 2}}},
-        {"jsons": "a"},
-    ],
-    ids=lambda given: str(given)[:30],
-)
-def test_what_is_of_another_type_is_refused_and_never_made_to_fit(wire: Wire, given: dict[str, Any]) -> None:
-    field = wire.refuses("structure", **given).problem.field
-    assert field is not None
-    assert field.partition(".")[0] == next(iter(given))
+OTHER_TYPES: list[dict[str, Any]] = [
+    {"text": 1},
+    {"text": ["a"]},
+    {"text": True},
+    {"switch": 1},
+    {"switch": "true"},
+    {"switch": 0},
+    {"number": "1"},
+    {"number": True},
+    {"texts": "a"},
+    {"texts": [1]},
+    {"texts": [None]},
+    {"texts": {"a"}},
+    {"texts": (text for text in "ab")},
+    {"numbers": range(3)},
+    {"object": {"text": 1}},
+    {"object": {"nope": 1}},
+    {"object": []},
+    {"object": '{"text": "a"}'},
+    {"json": {1: "a"}},
+    {"json": {"a": (1,)}},
+    {"json": float("nan")},
+    {"json": [float("inf")]},
+    {"json": b"abc"},
+    {"json": {"a": {1, 2}}},
+    {"jsons": "a"},
+]
+
+
+def test_what_is_of_another_type_is_refused_and_never_made_to_fit(wire: Wire) -> None:
+    for inputs in OTHER_TYPES:
+        with cell(inputs):
+            field = wire.refuses("structure", **inputs).problem.field
+            assert field is not None
+            assert field.partition(".")[0] == next(iter(inputs))
 
 
 JSON = st.recursive(
@@ -311,10 +317,11 @@ def test_a_list_of_scalars_repeats_the_name_for_each_of_them(wire: Wire, values:
     assert pairs(wire.run("form", v=values).body.decode()) == expected
 
 
-@pytest.mark.parametrize("key", [*TEMPTING, "__class__", "self", "a.b", "$ref", "{{ v }}", "\ud800"], ids=ascii)
-def test_no_key_of_an_object_is_read_or_dropped(wire: Wire, key: str) -> None:
-    value = {"before": 1, key: {key: key}, "after": None}
-    assert same(wire.run("alone", v=value).json, value)
+def test_no_key_of_an_object_is_read_or_dropped(wire: Wire) -> None:
+    for key in [*TEMPTING, "__class__", "self", "a.b", "$ref", "{{ v }}", "\ud800"]:
+        with cell(key):
+            value = {"before": 1, key: {key: key}, "after": None}
+            assert same(wire.run("alone", v=value).json, value)
 
 
 def test_half_a_character_arrives_in_json_and_is_refused_in_addresses(wire: Wire) -> None:

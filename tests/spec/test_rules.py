@@ -9,6 +9,7 @@ import pytest
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import FindingCode, InvalidError, SpecError
 from locoia_pat.spec.load import SpecFolder
+from tests.support.cells import cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -242,15 +243,18 @@ def place(text: str, part: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
-def test_a_mistake_is_found_where_it_stands(row: Row, tmp_path: Path) -> None:
-    _, file, (old, new), at, code, part = row
-    wrong = broken(file, old, new)
-    found = check_specs(folder(tmp_path, **{file: wrong}))
-    assert [(f.line, f.column, f.code) for f in found] == [(*place(wrong, at), code)], "\n".join(map(str, found))
-    assert found[0].file == str(tmp_path / f"{file}.yaml")
-    assert part in found[0].message
-    assert str(found[0]).startswith(f"{found[0].file}:{found[0].line}:{found[0].column}: {code} ")
+def test_a_mistake_is_found_where_it_stands(tmp_path: Path) -> None:
+    for row in ROWS:
+        with cell(row[0]):
+            _, file, (old, new), at, code, part = row
+            wrong = broken(file, old, new)
+            found = check_specs(folder(tmp_path, **{file: wrong}))
+            assert [(f.line, f.column, f.code) for f in found] == [(*place(wrong, at), code)], "\n".join(
+                map(str, found)
+            )
+            assert found[0].file == str(tmp_path / f"{file}.yaml")
+            assert part in found[0].message
+            assert str(found[0]).startswith(f"{found[0].file}:{found[0].line}:{found[0].column}: {code} ")
 
 
 def test_an_input_that_is_used_nowhere_is_found(tmp_path: Path) -> None:
