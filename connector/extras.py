@@ -1,4 +1,4 @@
-"""Extras: what is installed beside the core, and how to install what is not."""
+"""Imports of optional dependencies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def import_extra(module: str, extra: str) -> ModuleType:
-    """The *module* of ours that needs what *extra* installs.
+    """Import *module*, which needs the optional dependencies of *extra*.
 
     Raises:
-        InvalidError: it is not installed; the error says the line that installs it.
+        InvalidError: they are not installed; the error says how to install them.
 
     """
     try:

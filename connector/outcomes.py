@@ -1,14 +1,14 @@
-"""What can go wrong, as the caller can react to it.
+"""Outcomes, results and errors.
 
     ConnectorError
-    ├── InvalidError          fix the inputs, the spec, the place or the call; nothing was sent
+    ├── InvalidError          fix the inputs, the spec, the store or the call; nothing was sent
     │   └── SpecError         a spec is wrong; every finding has file, line and column
-    ├── RefusedError          the API said no; nothing changed
-    ├── NotDoneError          it did not happen; safe to repeat
-    ├── UnknownOutcomeError   it may have happened; look before you repeat
-    └── NotStoredError        it happened, and no place took the token
+    ├── RefusedError          the API refused; nothing changed
+    ├── NotDoneError          it did not happen; safe to retry
+    ├── UnknownOutcomeError   it may have happened; check before you retry
+    └── NotStoredError        it happened, and the token could not be stored
 
-One class for each outcome but ``done``.  This module needs nothing of the others.
+There is one class for each outcome but ``done``.
 """
 
 from __future__ import annotations
@@ -65,18 +65,18 @@ Code = Literal[
     "not_stored",
     "unknown",
 ]
-"""The closed list of ``error.code``: what a flow may branch on."""
+"""All values of ``error.code``, which a flow may branch on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong, for people and for flows; it never holds a secret."""
+    """What went wrong, for people and for flows; it never contains a secret."""
 
     code: Code
     message: str
-    """What happened, with the API's own words where it gave any."""
+    """What happened, with the API's message if it sent one."""
     status: int | None = None
-    """The HTTP status, where there was an answer."""
+    """The HTTP status, if there was a response."""
     field: str | None = None
     """The input at fault."""
     hint: str | None = None
@@ -85,32 +85,32 @@ class Problem:
     """The command to run next, literally."""
 
     def to_dict(self) -> dict[str, str | int | None]:
-        """The ``error`` of the envelope."""
+        """Return the ``error`` object of the envelope."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one action ended.  Never raised, never holding a token outside :attr:`secrets`."""
+    """How one action ended.  It contains no token outside :attr:`secrets`."""
 
     action: str | None
-    """Its name; None where the call did not name one."""
+    """The name of the action; None if the call did not name one."""
     outcome: Outcome
     api: str | None = None
-    """The base address that was, or would have been, called."""
+    """The base URL that was, or would have been, called."""
     attempts: int = 0
-    """Tries begun."""
+    """Attempts to send, over all requests."""
     warnings: tuple[str, ...] = ()
     data: Mapping[str, Any] | None = None
-    """The outputs that are no secrets, as JSON values."""
+    """The outputs that are not secret, as JSON values."""
     problem: Problem | None = None
     """Set for every outcome but ``done``."""
     token_refs: tuple[str, ...] = ()
-    """Where the token was put; each is valid as ``--auth``."""
+    """The REFs of the stores that hold the token; each is valid as ``--auth``."""
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, "Secret"])
     """The outputs that are shown once, by name."""
     at: dt.datetime | None = field(default=None, compare=False, repr=False)
-    """When the API answered, by its own clock where it tells the time, where it is ``done``."""
+    """When the API responded, by its clock if it sent its time; set if the outcome is ``done``."""
 
     @property
     def token(self) -> Secret | None:
@@ -123,11 +123,11 @@ class Result:
         return self.outcome.exit_code
 
     def with_warnings(self, *warnings: str) -> Self:
-        """The same result with *warnings* behind its own."""
+        """Return the result with *warnings* added."""
         return replace(self, warnings=(*self.warnings, *warnings)) if warnings else self
 
     def to_dict(self) -> dict[str, Any]:
-        """The envelope, version 1: JSON values only, and never a token."""
+        """Return the envelope, version 1: JSON values only, and never a token."""
         envelope: dict[str, Any] = {
             "v": 1,
             "action": self.action,
@@ -147,10 +147,10 @@ class Result:
         return envelope
 
     def raise_for_outcome(self) -> Self:
-        """This result if it is ``done``.
+        """Return this result if its outcome is ``done``.
 
         Raises:
-            ConnectorError: the class for the outcome, with this result.
+            ConnectorError: of the class for the outcome, with this result.
 
         """
         if self.problem is None:
@@ -164,44 +164,44 @@ class Result:
 
 
 class ConnectorError(Exception):
-    """Never raised itself: the root of all errors of this package."""
+    """The base class of all errors of this package."""
 
     outcome: ClassVar[Outcome]
 
     def __init__(self, problem: Problem, result: Result | None = None) -> None:
         super().__init__(problem, result)
         self.problem = problem
-        #: The whole result, where an action ran.
+        #: The result, if an action ran.
         self.result = result
 
     def __str__(self) -> str:
-        """The message, the field at fault in front and the hint behind."""
+        """Return the message, after the field at fault and before the hint."""
         problem = self.problem
-        place = f"{problem.field}: " if problem.field else ""
+        field = f"{problem.field}: " if problem.field else ""
         hint = f"\n{problem.hint}" if problem.hint else ""
-        return f"{place}{problem.message}{hint}"
+        return f"{field}{problem.message}{hint}"
 
 
 class InvalidError(ConnectorError):
-    """Inputs, spec, place, credential or usage are wrong; nothing was sent."""
+    """The inputs, spec, store, credential or usage are wrong; nothing was sent."""
 
     outcome = Outcome.INVALID
 
 
 class RefusedError(ConnectorError):
-    """The API said no; nothing changed."""
+    """The API refused; nothing changed."""
 
     outcome = Outcome.REFUSED
 
 
 class NotDoneError(ConnectorError):
-    """It did not happen: not reached, asked to wait too long, or a read failed.  Safe to repeat."""
+    """It did not happen: the API was not reached or asked to wait too long, or a read failed.  Safe to retry."""
 
     outcome = Outcome.NOT_DONE
 
 
 class UnknownOutcomeError(ConnectorError):
-    """It may have happened: a lost, cut or unusable answer.  Look before you repeat."""
+    """It may have happened: the response was lost, incomplete or unusable.  Check before you retry."""
 
     outcome = Outcome.UNKNOWN
 
@@ -242,16 +242,16 @@ FindingCode = Literal[
     "foreign-host",
     "bad-example",
 ]
-"""The closed list of what the checker finds; ``docs/spec.md`` says what each means."""
+"""All codes of the checker; ``docs/spec.md`` explains each."""
 
 
 LeakCode = Literal["secret-value", "secret-form", "high-entropy", "live-secret", "not-text"]
-"""Why a text in a cassette may be a secret: by its name, by its form, by chance, by its value, or nobody can tell."""
+"""Why a string in a cassette may be a secret: its name, its format, its randomness, its value, or it is not text."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One mistake in a spec, or one leak in a cassette, and where it stands (line and column count from 1)."""
+    """One mistake in a spec, or one leak in a cassette, with its position (line and column count from 1)."""
 
     file: str
     line: int
@@ -260,12 +260,12 @@ class Finding:
     message: str
 
     def __str__(self) -> str:
-        """``file:line:column: code message``, as editors and terminals link it."""
+        """Return ``file:line:column: code message``, which editors and terminals turn into a link."""
         return f"{self.file}:{self.line}:{self.column}: {self.code} {self.message}"
 
 
 class SpecError(InvalidError):
-    """A spec is wrong: all its findings, in the order of the file."""
+    """A spec is wrong; the error has all findings, in the order of the file."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(sorted(set(findings)))
@@ -278,5 +278,5 @@ class SpecError(InvalidError):
 def invalid(
     message: str, *, field: str | None = None, hint: str | None = None, next: str | None = None
 ) -> InvalidError:
-    """An :class:`InvalidError` for *field*, ready to be raised."""
+    """Return an :class:`InvalidError` for *field*."""
     return InvalidError(Problem("validation", message, field=field, hint=hint, next=next))

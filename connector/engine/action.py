@@ -1,7 +1,6 @@
-"""The core: spec and inputs make a request, an answer makes an outcome.
+"""``CompiledAction``: a spec, ready to turn inputs into a request and a response into an outcome.
 
-Pure: no network, clock or environment.  Everything that can be decided without them is decided here, once, for the
-sync and the async connector.
+Pure: no network, clock or environment.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class CompiledAction:
-    """One spec, checked and compiled: everything that does not depend on a single run."""
+    """One spec, checked and compiled once for all its runs."""
 
     def __init__(self, spec: ActionSpec, *, any_option: Collection[str] = ()) -> None:
-        """Compile *spec*; the inputs named in *any_option* take options the spec does not know.
+        """Compile *spec*; the inputs named in *any_option* accept options that it does not list.
 
         Raises:
             SpecError: a template, a pattern or a default is wrong.
@@ -47,7 +46,7 @@ class CompiledAction:
         self._classifier = ResponseClassifier(spec, self._composer.input_of)
 
     def check(self, inputs: Mapping[str, Any], *, today: dt.date | None = None) -> dict[str, Any]:
-        """*Inputs*, complete and typed.
+        """Return *inputs*, complete and typed.
 
         Raises:
             InvalidError: one is wrong, missing or unknown.
@@ -56,10 +55,10 @@ class CompiledAction:
         return self._inputs.check(inputs, today=today)
 
     def input_warnings(self, inputs: Mapping[str, Any]) -> Iterator[str]:
-        """What is allowed, and may still not be what was meant."""
+        """Yield warnings about inputs that are allowed, and may not be what was meant."""
         for name, declared in self.spec.inputs.items():
-            given = inputs[name]
-            chosen = given if isinstance(given, list) else [given]
+            value = inputs[name]
+            chosen = value if isinstance(value, list) else [value]
             for wide, narrow in (declared.covers or {}).items():
                 for option in narrow if wide in chosen else ():
                     if option in chosen:
@@ -69,7 +68,7 @@ class CompiledAction:
                     yield f"{name}: {option}: {remark}"
 
     def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
-        """The request for checked *inputs*, whose body has at most *limit* characters.
+        """Return the request for checked *inputs*, with a body of at most *limit* characters.
 
         Raises:
             InvalidError: a value does not fit where the spec puts it.
@@ -78,27 +77,27 @@ class CompiledAction:
         return self._composer.request(inputs, base_url, limit)
 
     def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Each part of the request that has a template: where, the template, and the inputs it uses."""
+        """Yield each part of the request that has a template: its location, the template, and the inputs it uses."""
         return self._composer.template_uses()
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The inputs of the action that makes the token of *data* useless; None where there is none."""
+        """Return the inputs of the action that revokes the token of *data*, or None."""
         try:
             return self._composer.revoke_inputs(data) if self.spec.revoke is not None else None
         except InvalidError:
             return None
 
-    def classify(self, answer: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
-        """What *answer* means; *now* is this computer's time, used where the server gives none."""
-        return self._classifier.classify(answer, inputs, now)
+    def classify(self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
+        """Classify *response*; *now* is used if the server sent no time."""
+        return self._classifier.classify(response, inputs, now)
 
     def paginator(self, request: Request) -> Paginator | None:
-        """What gathers the pages that begin with *request*; None where the action has one answer alone."""
+        """Return what gathers the pages that begin with *request*, or None if the action has no pages."""
         return Paginator(self.spec, self.spec.pages, request) if self.spec.pages else None
 
 
 class AuthHeader:
-    """The header that carries a credential, made in two stages: ``token_format``, and ``token_prefix`` around it."""
+    """Makes the header that carries a credential, in two steps: ``token_format``, then ``token_prefix`` around it."""
 
     def __init__(self, spec: ConnectorSpec) -> None:
         """Compile the templates of a connector's ``auth``.
@@ -125,7 +124,7 @@ class AuthHeader:
         self._variable = spec.env.identifier
         try:
             self.header(Secret("token"), "identifier")
-        except InvalidError as error:  # whatever the credential is, what stands around it makes no header
+        except InvalidError as error:  # the constant parts around the credential are wrong
             message = f"it {error.problem.message}"
             raise SpecError([spec.document.finding("bad-value", ("auth",), message)]) from None
 
@@ -135,15 +134,16 @@ class AuthHeader:
         return self._auth.header_key
 
     def header(self, token: Secret, identifier: str | None) -> tuple[str, Secret]:
-        """The header for *token*, and for the *identifier* beside it where the connector has one.
+        """Return the name and value of the header for *token* and *identifier*.
 
         Raises:
-            InvalidError: there is no identifier, or what comes out is no header.
+            InvalidError: the connector needs an identifier and there is none, or the value is not a valid header.
 
         """
-        if self._last is None or self._last[:2] != (token, identifier):
-            self._last = (token, identifier, self._value(token, identifier))
-        return self.header_key, self._last[2]
+        last = self._last  # another thread may replace it meanwhile
+        if last is None or last[:2] != (token, identifier):
+            last = self._last = (token, identifier, self._value(token, identifier))
+        return self._auth.header_key, last[2]
 
     def _value(self, token: Secret, identifier: str | None) -> Secret:
         values: dict[str, Any] = {"token": token}
@@ -156,5 +156,5 @@ class AuthHeader:
             inner = Secret(base64.b64encode(inner.reveal().encode()).decode())
         value = Secret(self._prefix({"token_format": inner}))
         if not (value.reveal().isascii() and value.reveal().isprintable()):
-            raise invalid("makes no header: one line of visible ASCII characters", field="auth")
+            raise invalid("cannot be used in a header: it must be one line of printable ASCII", field="auth")
         return value

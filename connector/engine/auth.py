@@ -1,4 +1,4 @@
-"""``ConnectorAuth``: where a connector's credential comes from."""
+"""``ConnectorAuth``: the credential of a connector."""
 
 from __future__ import annotations
 
@@ -16,39 +16,47 @@ if TYPE_CHECKING:
 
 
 class ConnectorAuth:
-    """A credential, or the place it is read from when it is first needed.
+    """A credential, or where to read it when it is first needed.
 
-    One that is read from a place is read again, once, when the API answers 401: somebody may have rotated it.
+    A credential that was read from a store is read again, once, when the API answers 401: it may have been rotated.
     """
 
     def __init__(self, token: Secret | Callable[[ConnectorSpec], Credential], *, identifier: str | None = None) -> None:
-        """The credential *token*, or what reads it, given the connector.
+        """Use the credential *token*.
 
-        *identifier* is what some APIs want beside it, such as a user name; by default the connector's variable has it.
+        Args:
+            token: the credential, or a function that reads it, given the spec of the connector.
+            identifier: what some APIs expect with it, such as a user name; by default read from the connector's
+                variable.
 
         Raises:
-            InvalidError: the token is no credential: not visible ASCII characters without spaces.
-            TypeError: it is no :class:`Secret`.
+            InvalidError: the token is not a credential: it must be printable ASCII characters without spaces.
+            TypeError: it is not a :class:`Secret`.
+
         """
         if not isinstance(token, Secret) and not callable(token):
-            raise TypeError("a token is given as Secret(...), so that nothing shows it")
+            raise TypeError("pass the token as Secret(...), so that it is never shown")
         if isinstance(token, Secret) and credential(token) is None:
             raise invalid(
-                "this is no credential",
+                "invalid credential",
                 field="auth",
-                hint="It is visible ASCII characters without spaces, and without the word Bearer.",
+                hint="A credential is printable ASCII characters without spaces, and without the word Bearer.",
             )
         self._token = token
         self._identifier = identifier
         self.ref: str | None = None
-        """The place it is read from, absolute, where that can store one too."""
+        """The absolute REF it is read from, if a token can be stored there; else None."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """The variable that the connector names in its ``env``, else the file named by that variable and ``_FILE``.
+        """Read the credential from the environment when it is needed.
 
-        For Locoia these are ``LOCOIA_TOKEN`` and ``LOCOIA_TOKEN_FILE``.  *environ* stands for the environment, which
-        is left as it is.
+        It is the variable that the connector names in its ``env``, else the content of the file that the variable with
+        ``_FILE`` names.  For Locoia these are ``LOCOIA_TOKEN`` and ``LOCOIA_TOKEN_FILE``.
+
+        Args:
+            environ: used instead of ``os.environ``.
+
         """
         variables = Variables(os.environ if environ is None else environ)
 
@@ -56,13 +64,13 @@ class ConnectorAuth:
             env = spec.env
             if env.token in variables and variables[env.token] != Secret(""):
                 return read_credential(f"env:{env.token}", environ=variables, field=env.token)
-            place = f"{env.token}_FILE"
-            if place in variables and variables[place] != Secret(""):
-                return read_credential(f"file:{variables[place].reveal().removeprefix('file:')}", field=place)
+            file = f"{env.token}_FILE"
+            if file in variables and variables[file] != Secret(""):
+                return read_credential(f"file:{variables[file].reveal().removeprefix('file:')}", field=file)
             raise invalid(
                 "there is no credential",
                 field="auth",
-                hint=f"Set {env.token} or {env.token}_FILE, run locoia-pat login, or name a place with --auth "
+                hint=f"Set {env.token} or {env.token}_FILE, run locoia-pat login, or name a store with --auth "
                 f"(--auth file:token.json). {spec.auth.info or ''}".strip(),
             )
 
@@ -70,7 +78,7 @@ class ConnectorAuth:
 
     @classmethod
     def from_ref(cls, ref: str) -> Self:
-        """The credential that stands at *ref*: ``file:PATH``, ``env:NAME`` or ``-`` for one line of standard input."""
+        """Read the credential from *ref*: ``file:PATH``, ``env:NAME``, or ``-`` for one line of standard input."""
         if ref == "-":
             return cls(read_token(ref))  # can be read once only
         auth = cls(lambda _: read_credential(ref))
@@ -79,19 +87,20 @@ class ConnectorAuth:
 
     @property
     def can_change(self) -> bool:
-        """Whether reading it again may give another one."""
+        """Whether reading it again may return another credential."""
         return not isinstance(self._token, Secret)
 
     def credential(self, spec: ConnectorSpec) -> Credential:
-        """The credential as it stands now, for the connector of *spec*.
+        """Read the credential of the connector *spec*.
 
         Raises:
             InvalidError: there is none.
+
         """
         return Credential(self._token) if isinstance(self._token, Secret) else self._token(spec)
 
     def identifier(self, spec: ConnectorSpec) -> str | None:
-        """What stands beside the token, for the connector of *spec*; None where there is nothing."""
+        """Return the identifier that the connector *spec* sends with the token, or None."""
         return self._identifier or (os.environ.get(spec.env.identifier) if spec.env.identifier else None)
 
     def __repr__(self) -> str:

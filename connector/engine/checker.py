@@ -1,4 +1,4 @@
-"""The checker: everything that is wrong with a folder of specs, or with one file of it, in one pass."""
+"""Finds everything that is wrong with a folder of specs, in one pass."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def check_specs(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
-    """The mistakes in all files of *folder*, in their order; *whole* asks for examples that leave nothing out.
+    """Return the mistakes in all files of *folder*, sorted; *whole* also requires complete examples.
 
     Raises:
-        InvalidError: it is no folder of specs.
+        InvalidError: it is not a folder of specs.
 
     """
     findings: list[Finding] = []

@@ -239,7 +239,7 @@ class Engine:
         A store that can only be written comes last, for a token given to it cannot be taken back.
         """
         if refs and not action.spec.secrets:
-            raise invalid(f"{action.spec.action} gives no token to put anywhere", field="token_to")
+            raise invalid(f"{action.spec.action} returns no token to store", field="token_to")
         stores: list[TokenStore] = []
         for ref in [refs] if isinstance(refs, str) else refs:
             store = self.open_store(ref) if isinstance(ref, str) else ref

@@ -1,4 +1,4 @@
-"""Base addresses: which may be called, and by whose credential.
+"""Which base URLs may be called with a connector's credential.
 
 Pure.
 """
@@ -21,47 +21,51 @@ _PATH = re.compile(r"(/(?!\.{1,2}(/|$))[!-.0-~]*)*")
 
 
 def validate_base_url(url: str, hosts: Collection[str], *, source: str) -> str:
-    """*Url* as a base address whose host may see the credential.
+    """Return *url* without a trailing slash, if the credential may be sent to its host.
+
+    Args:
+        url: the base URL; an error does not repeat it, for it may contain a credential.
+        hosts: the hosts of the connector, allowed besides loopback ones.
+        source: the option or variable that an error names.
 
     Raises:
-        InvalidError: it is no such address; *source* names where it came from, and the address is not repeated, for it
-            may hold a credential.
+        InvalidError: it is not such a URL.
 
     """
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise invalid("is no address", field=source, hint="Give one such as https://api.locoia.com/v1.") from None
+        raise invalid("is not a valid URL", field=source, hint="Give one such as https://api.locoia.com/v1.") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise invalid("is no http address", field=source, hint="Give one such as https://api.locoia.com/v1.")
+        raise invalid("is not an http or https URL", field=source, hint="Give one such as https://api.locoia.com/v1.")
     if parts.username is not None or parts.password is not None:
-        raise invalid("has a credential in it", field=source, hint="Give the credential by --auth or its variable.")
+        raise invalid("contains a credential", field=source, hint="Give the credential by --auth or its variable.")
     if not _NETLOC.fullmatch(parts.netloc):
-        raise invalid("is no address", field=source, hint="Give one such as https://api.locoia.com/v1.")
+        raise invalid("is not a valid URL", field=source, hint="Give one such as https://api.locoia.com/v1.")
     if not _PATH.fullmatch(parts.path):
-        raise invalid("has a path that is none", field=source, hint="Visible ASCII characters, and no dots alone.")
+        raise invalid("has an invalid path", field=source, hint='Use printable ASCII and no "." or ".." segments.')
     if parts.query or parts.fragment:
-        raise invalid("has a query or a fragment", field=source, hint="Give the part before it.")
+        raise invalid("has a query or fragment", field=source, hint="Give the part before it.")
     if is_loopback(host):
         return parts.geturl().rstrip("/")
     if parts.scheme == "http":
         raise invalid(
-            f"is plain http to {host}, where everyone on the way could read the credential",
+            f"is plain http to {host}, which would expose the credential on the network",
             field=source,
-            hint="Use https; plain http is for this computer alone.",
+            hint="Use https; plain http is allowed for localhost only.",
         )
     if host not in hosts:
         raise invalid(
-            f"{host} is no host of this connector, so the credential is not sent there",
+            f"{host} is not a host of this connector, so the credential is not sent there",
             field=source,
-            hint=f"Its hosts: {', '.join(sorted(hosts))}, and this computer. Others are named in its connector.yaml.",
+            hint=f"Its hosts: {', '.join(sorted(hosts))}, and localhost. Add others to its connector.yaml.",
         )
     return parts.geturl().rstrip("/")
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether *host* is this computer: ``localhost``, 127.0.0.0/8 or ::1."""
+    """Return whether *host* is a loopback host: ``localhost``, 127.0.0.0/8 or ::1."""
     if host == "localhost":
         return True
     try:

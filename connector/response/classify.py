@@ -1,6 +1,6 @@
-"""What an answer means for the action that was sent.
+"""Decides what a response means: success, refusal, or an unknown outcome.
 
-Pure.  Decided in one place: which answers are a success, which say that nothing happened, and which leave it open.
+Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ParsedResponse:
-    """What an answer means."""
+    """The outcome and outputs of a response."""
 
     outcome: Outcome
     data: Mapping[str, Any] | None = None
@@ -33,116 +33,116 @@ class ParsedResponse:
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
     at: dt.datetime | None = None
-    """When a whole answer was given, by the server's clock where it told."""
+    """When a complete response was received, by the server's clock if it sent its time."""
 
 
 class ResponseClassifier:
-    """Judges the answers to one action."""
+    """Classifies the responses to one action."""
 
     def __init__(self, spec: ActionSpec, input_of: Callable[[str], str | None]) -> None:
-        """Judge for *spec*; *input_of* gives the input behind a name that the API uses."""
+        """Classify for *spec*; *input_of* returns the input behind a field name of the API, or None."""
         self._spec = spec
         self._input_of = input_of
 
-    def classify(self, answer: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
-        """What *answer* means; *now* is this computer's time, used where the server gives none."""
-        if isinstance(answer, TransportError):
-            return self._no_answer(answer)
-        if 200 <= answer.status < 300:
-            return self._success(answer, inputs, now)
+    def classify(self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
+        """Classify *response* to a request with *inputs*; *now* is used if the server sent no time."""
+        if isinstance(response, TransportError):
+            return self._transport_error(response)
+        if 200 <= response.status < 300:
+            return self._success(response, inputs, now)
         try:
-            body: object = load_json(answer.text, self._spec.sealed)
+            body: object = load_json(response.text, self._spec.sealed)
         except ValueError:
-            body = answer.text
-        message, at_fault = _told(body)
-        return self._failure(answer, message, self._field(at_fault), now)
+            body = response.text
+        message, field = _error_message(body)
+        return self._failure(response, message, self._input_name(field), now)
 
-    def _no_answer(self, failure: TransportError) -> ParsedResponse:
-        if failure.sent and self._spec.effect != "read":
-            return self._unknown(None, f"no whole answer came: {failure.reason}")
-        where = "no whole answer came" if failure.sent else "the API was not reached"
-        return _problem(Outcome.NOT_DONE, "unavailable", f"{where}: {failure.reason}", hint="It is safe to repeat.")
+    def _transport_error(self, error: TransportError) -> ParsedResponse:
+        if error.sent and self._spec.effect != "read":
+            return self._unknown(None, f"incomplete response: {error.reason}")
+        what = "incomplete response" if error.sent else "the API was not reached"
+        return _problem(Outcome.NOT_DONE, "unavailable", f"{what}: {error.reason}", hint="It is safe to retry.")
 
-    def _success(self, reply: Response, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
-        reading = self._spec.effect == "read"
+    def _success(self, response: Response, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
         try:
-            body = load_json(reply.text, self._spec.sealed)
+            body = load_json(response.text, self._spec.sealed)
         except ValueError:
-            # Where nothing is read, any text will do; but a page for people is somebody else's answer.
-            if self._spec.reply.output or reply.text.reveal().lstrip().startswith("<"):
-                return self._unusable(reply, "the answer is not JSON")
+            # If no output is read, any text is accepted; but an HTML page does not come from the API.
+            if self._spec.reply.output or response.text.reveal().lstrip().startswith("<"):
+                return self._unusable(response, "the response is not JSON")
             body = {}
-        if (inner := _error_inside(body)) is not None:
-            message, at_fault = _told(body)
-            status, message = inner, message or "an error inside a success"
-            if reading or 400 <= status < 500:
+        if (status := _error_status(body)) is not None:
+            message, field = _error_message(body)
+            message = message or "an error inside a successful response"
+            if self._spec.effect == "read" or 400 <= status < 500:
                 code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
                 hint = self._hint(status, code)
-                return _problem(Outcome.REFUSED, code, message, status, field=self._field(at_fault), hint=hint)
-            return self._unknown(reply.status, message)
-        time = server_time(reply.headers, now)
-        payload = extract_outputs(self._spec, body, inputs, time)
-        if not isinstance(payload, Outputs):
-            return self._unusable(reply, payload)
-        warnings = payload.warnings
-        if reply.status not in self._spec.reply.ok:
+                return _problem(Outcome.REFUSED, code, message, status, field=self._input_name(field), hint=hint)
+            return self._unknown(response.status, message)
+        time = server_time(response.headers, now)
+        outputs = extract_outputs(self._spec, body, inputs, time)
+        if not isinstance(outputs, Outputs):
+            return self._unusable(response, outputs)
+        warnings = outputs.warnings
+        if response.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
-            warnings = (*warnings, f"the API answered {reply.status}, where {documented} is documented")
-        return ParsedResponse(Outcome.DONE, payload.data, payload.secrets, warnings=warnings, at=time)
+            warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
+        return ParsedResponse(Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time)
 
-    def _unusable(self, reply: Response, what: str) -> ParsedResponse:
-        message = f"the API answered {reply.status}, but {what}"
+    def _unusable(self, response: Response, reason: str) -> ParsedResponse:
+        message = f"the API answered {response.status}, but {reason}"
         if self._spec.effect == "read":
-            return _problem(Outcome.NOT_DONE, "unavailable", message, reply.status, hint="It is safe to repeat.")
-        return self._unknown(reply.status, message)
+            return _problem(Outcome.NOT_DONE, "unavailable", message, response.status, hint="It is safe to retry.")
+        return self._unknown(response.status, message)
 
-    def _failure(self, reply: Response, message: str | None, field: str | None, now: dt.datetime) -> ParsedResponse:
-        status = reply.status
-        told = f"the API answered {status}" + (f": {message}" if message else "")
+    def _failure(self, response: Response, message: str | None, field: str | None, now: dt.datetime) -> ParsedResponse:
+        status = response.status
+        message = f"the API answered {status}" + (f": {message}" if message else "")
         if status == 429:
-            asked = retry_after(reply.headers, now)
-            hint = f"It asks to wait {asked:.0f} s." if asked else self._hint(status, "rate_limited")
-            return _problem(Outcome.NOT_DONE, "rate_limited", told, status, hint=hint)
+            seconds = retry_after(response.headers, now)
+            hint = f"It asks to wait {seconds:.0f} s." if seconds else self._hint(status, "rate_limited")
+            return _problem(Outcome.NOT_DONE, "rate_limited", message, status, hint=hint)
         if 400 <= status < 500 and status != 408:
             code = _CODES.get(status, "validation")
-            return _problem(Outcome.REFUSED, code, told, status, field=field, hint=self._hint(status, code))
+            return _problem(Outcome.REFUSED, code, message, status, field=field, hint=self._hint(status, code))
         if 300 <= status < 400:
-            told += "; redirects are not followed, for the credential belongs to one host"
+            message += "; redirects are not followed, because the credential belongs to one host"
         if self._spec.effect == "read":
-            hint = self._spec.reply.errors.get(str(status), "It is safe to repeat.")
-            return _problem(Outcome.NOT_DONE, "unavailable", told, status, hint=hint)
-        return self._unknown(status, told)
+            hint = self._spec.reply.errors.get(str(status), "It is safe to retry.")
+            return _problem(Outcome.NOT_DONE, "unavailable", message, status, hint=hint)
+        return self._unknown(status, message)
 
-    def _field(self, at_fault: str | None) -> str | None:
-        """The input at fault, by the name that the API gives it."""
-        if at_fault is None:
+    def _input_name(self, field: str | None) -> str | None:
+        """Return the input behind *field* of the API, or None."""
+        if field is None:
             return None
-        return at_fault if at_fault in self._spec.inputs else self._input_of(at_fault)
+        return field if field in self._spec.inputs else self._input_of(field)
 
     def _hint(self, status: int, code: Code) -> str | None:
-        """What to do, by the spec, else in general."""
+        """Return the hint of the spec for *status*, or a general one for *code*."""
         return self._spec.reply.errors.get(str(status)) or _HINTS.get(code)
 
     def _unknown(self, status: int | None, message: str) -> ParsedResponse:
         look = self._spec.look
         own = self._spec.reply.errors.get(str(status))
-        hint = "It may have happened, so it was not repeated; look before you run it again."
+        check = f"Check with {look} before" if look else "Check before"
+        hint = f"The request may have succeeded, so it was not retried. {check} running it again."
         hint = f"{own} {hint}" if own else hint
         command = f"locoia-pat run {look}" if look else None
         return _problem(Outcome.UNKNOWN, "unknown", message, status, hint=hint, next=command)
 
 
-def _told(body: object) -> tuple[str | None, str | None]:
-    """The API's own words and the field at fault, without what is, or looks like, a secret."""
-    message, at_fault = find_error_message(body)
+def _error_message(body: object) -> tuple[str | None, str | None]:
+    """Return the API's error message and the field at fault, with everything masked that may be a secret."""
+    message, field = find_error_message(body)
     if message is None:
-        return None, at_fault
+        return None, field
     message = redact(message, () if isinstance(body, Secret) else held(body))
-    return masked(message, suspects(message)), at_fault
+    return masked(message, suspects(message)), field
 
 
-def _error_inside(body: object) -> int | None:
-    """The inner status of an error that came with a status of success; None where there is none.
+def _error_status(body: object) -> int | None:
+    """Return the status of an error inside a response with a success status, or None.
 
     Locoia shows ``{"status": 200, "error": "biz_logic", "message": …, "data": null}``
     (https://docs.locoia.com/connectors/helpers/webhook-helper).
@@ -181,9 +181,9 @@ _CODES: dict[int, Code] = {
 }
 
 _HINTS: dict[Code, str] = {
-    "rate_limited": "Wait before you repeat.",
-    "unauthorized": "The credential was not accepted: it may be expired, replaced, or meant for another host.",
-    "forbidden": "The credential is known, but may not do this.",
-    "not_found": "Check the id, whether the credential's owner can see it, and the base address.",
-    "validation": "Change the inputs as the API says.",
+    "rate_limited": "Wait before you retry.",
+    "unauthorized": "The credential was rejected: it may be expired, revoked, or meant for another host.",
+    "forbidden": "The credential is valid, but lacks permission for this.",
+    "not_found": "Check the id, whether the credential's owner can see it, and the base URL.",
+    "validation": "Change the inputs as the message says.",
 }

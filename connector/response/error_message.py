@@ -1,4 +1,4 @@
-"""The API's own words on what went wrong, whatever form it gives them.
+"""Finds the error message in a response, whatever its form.
 
 Pure.
 """
@@ -18,14 +18,14 @@ _MAX_MESSAGE = 500
 _DEPTH = 4
 _MAX_WORDS = 50
 _MAX_TEXT = 20_000
-"""Characters that are looked at: an answer may be far longer than what is told of it."""
+"""Characters that are searched: a response may be far longer than a useful message."""
 
 
 def find_error_message(body: object) -> tuple[str | None, str | None]:
-    """The API's own words on what went wrong, on one line, and the name of the field at fault, where it says one.
+    """Return the API's error message, on one line, and the name of the field at fault; each may be None.
 
-    Read are ``detail``, ``message``, ``error``, ``errors`` and ``title`` as texts, lists or objects, plain text, and
-    HTML by its title.
+    The message is read from ``detail``, ``message``, ``error``, ``errors`` and ``title`` as strings, lists or objects,
+    from plain text, and from the title of an HTML page.
     """
     if isinstance(body, Secret):
         return _of_text(body.reveal()[:_MAX_TEXT]), None
@@ -40,7 +40,7 @@ _DETAILS = ("errors", "data")
 
 
 def _words(body: object, *, depth: int = 0) -> Iterable[str]:
-    """The first sentence there is, and the details beside it."""
+    """Yield the first sentence and its details."""
     match body:
         case str() if body[:_MAX_TEXT].strip():
             yield body[:_MAX_TEXT].strip()
@@ -58,7 +58,7 @@ def _words(body: object, *, depth: int = 0) -> Iterable[str]:
 
 
 def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
-    """Names of fields at fault: the last text of ``loc``, a ``field``, or the keys of an ``errors`` object."""
+    """Yield the names of fields at fault: the last string of ``loc``, a ``field``, or the keys of ``errors``."""
     match body:
         case list() if depth < _DEPTH:
             for item in body:
@@ -81,9 +81,9 @@ def _of_text(text: str) -> str | None:
 
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>", text[:5_000])
         inner = re.sub(r"<[^>]*>", " ", title[1] or title[2] or "") if title else ""
-        return _one_line(html.unescape(inner)) or "a page of HTML"
+        return _one_line(html.unescape(inner)) or "an HTML page"
     # JSON that does not parse was cut, perhaps inside a token: it is not shown.
-    return "an answer that is not whole" if text.lstrip()[:1] in ("{", "[") else _one_line(text) or None
+    return "an incomplete response" if text.lstrip()[:1] in ("{", "[") else _one_line(text) or None
 
 
 def _one_line(text: str) -> str:

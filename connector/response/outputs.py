@@ -1,6 +1,6 @@
-"""What a JSON answer says: the outputs that a spec declares.
+"""Reads the outputs that a spec declares from a JSON response.
 
-Pure.  What the API's documentation leaves open is read in every plausible form; what was assumed is a warning.
+Pure.  What the API's documentation leaves open is read in every plausible form; each assumption is a warning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The outputs of one answer."""
+    """The outputs of one response."""
 
     data: Mapping[str, Any]
     secrets: Mapping[str, Secret]
@@ -30,31 +30,36 @@ class Outputs:
 
 
 def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now: dt.datetime) -> Outputs | str:
-    """The outputs that *spec* declares, from the JSON *body*; or, as a text, why there are none.
+    """Return the outputs that *spec* declares, or the reason why *body* does not have them.
 
-    An answer is whole when the payload has the declared shape and each secret in it is usable.
+    Args:
+        spec: the action.
+        body: the JSON body; each value under a secret name is a :class:`Secret`.
+        inputs: the inputs of the request, used where the spec declares them as a fallback.
+        now: when the response was received, for outputs that count days.
+
     """
     reader = _Reader(inputs, now)
     reply = spec.reply
-    places = [found for place in reply.at if (found := get_path(body, place)) is not None]
+    payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if reply.rows:
-        for place in places:
-            if isinstance(place, list) and all(isinstance(row, dict) for row in place):
-                rows = [reader.outputs(reply.output, row) for row in place]
+        for payload in payloads:
+            if isinstance(payload, list) and all(isinstance(row, dict) for row in payload):
+                rows = [reader.outputs(reply.output, row) for row in payload]
                 return Outputs({reply.rows: rows}, {}, tuple(reader.warnings))
-        return f"no list of {reply.rows} is in it"
+        return f"the response has no list of {reply.rows}"
     if not reply.output:
         return Outputs({}, {}, ())
-    objects = [place for place in places if isinstance(place, dict)]
+    objects = [payload for payload in payloads if isinstance(payload, dict)]
     if not objects:
-        return "no object is in it"
-    for place in objects:
-        found = {name: get_path(place, reply.output[name].source or name) for name in spec.secrets}
-        secrets = {name: value for name, value in found.items() if isinstance(value, Secret) and _is_usable(value)}
+        return "the response has no object"
+    for payload in objects:
+        values = {name: get_path(payload, reply.output[name].source or name) for name in spec.secrets}
+        secrets = {name: value for name, value in values.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
-            data = redacted(reader.outputs(reply.output, place), secrets.values())  # an API may repeat it elsewhere
+            data = redacted(reader.outputs(reply.output, payload), secrets.values())  # an API may repeat it elsewhere
             return Outputs(data, secrets, tuple(reader.warnings))
-    return f"no usable {spec.secrets[0]} is in it"
+    return f"the response has no usable {spec.secrets[0]}"
 
 
 def _is_usable(value: Secret) -> bool:
@@ -62,7 +67,7 @@ def _is_usable(value: Secret) -> bool:
 
 
 def get_path(body: object, path: str) -> object:
-    """What stands at the dotted *path* of *body*, ``$`` being the whole; None where nothing does."""
+    """Return the value at the dotted *path* of *body* (``$`` is the whole body), or None."""
     if path == "$":
         return body
     for key in path.split("."):
@@ -73,7 +78,7 @@ def get_path(body: object, path: str) -> object:
 
 
 class _Reader:
-    """Reads declared outputs, and notes once what had to be assumed."""
+    """Reads declared outputs, and warns once of each assumption."""
 
     def __init__(self, inputs: Mapping[str, Any], now: dt.datetime) -> None:
         self._inputs = inputs
@@ -81,7 +86,7 @@ class _Reader:
         self.warnings: dict[str, None] = {}
 
     def outputs(self, declared: Mapping[str, Output], given: Mapping[str, Any]) -> dict[str, Any]:
-        """The outputs of one object, secrets left out."""
+        """Return the outputs of the object *given*, without secrets."""
         data: dict[str, Any] = {}
         times: dict[str, dt.datetime] = {}
         for name, output in declared.items():
@@ -104,17 +109,17 @@ class _Reader:
 
     def _absent(self, name: str, output: Output) -> Any:
         if output.or_input is not None:
-            self._warn(f'the answer has no "{name}"; the input {output.or_input} stands in')
+            self._warn(f'the response has no "{name}"; the input {output.or_input} is used instead')
             return self._inputs[output.or_input]
         if not output.nullable:
-            self._warn(f'the answer has no "{name}"')
+            self._warn(f'the response has no "{name}"')
         return None
 
     def _value(self, name: str, output: Output, value: object) -> Any:
         if not output.multiple:
             return self._one(name, output, value)
         if not isinstance(value, list):
-            self._warn(f'"{name}" is no list in the answer')
+            self._warn(f'"{name}" is not a list in the response')
             value = [value]
         read = [self._one(name, output, item) for item in value]
         return [item for item in read if item is not None]
@@ -132,29 +137,29 @@ class _Reader:
             case "json", _:
                 return _masked(value)
             case _:
-                self._warn(f'"{name}" is no {output.type} in the answer')
+                self._warn(f'"{name}" is not a {output.type} in the response')
                 return None
 
     def _time(self, name: str, value: object, data: dict[str, Any], times: dict[str, dt.datetime]) -> None:
-        found = _time(value)
+        time = _parse_time(value)
         data[name] = None
-        if found is None:
+        if time is None:
             data[f"{name}_raw"] = str(value)[:100] if isinstance(value, str | int | float) else None
-            self._warn(f'"{name}" is no time that could be read; {name}_raw keeps it')
+            self._warn(f'"{name}" is not a readable time; {name}_raw has it')
             return
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=dt.UTC)
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=dt.UTC)
             data[f"{name}_raw"] = str(value)
-            self._warn(f'"{name}" came without a time zone; UTC is assumed and {name}_raw keeps the text')
-        times[name] = found
-        data[name] = _rfc3339(found)
+            self._warn(f'"{name}" has no time zone; UTC is assumed, and {name}_raw has the original text')
+        times[name] = time
+        data[name] = _rfc3339(time)
 
     def _warn(self, message: str) -> None:
         self.warnings[message] = None
 
 
 def _masked(value: Any, depth: int = 64) -> Any:
-    """A JSON value without the secrets in it, without the infinities that JSON cannot say, and of few levels."""
+    """Return *value* with secrets masked, and without infinities and levels below *depth*, which JSON cannot hold."""
     match value:
         case Secret():
             return MASK
@@ -170,12 +175,12 @@ def _masked(value: Any, depth: int = 64) -> Any:
             return value
 
 
-def _time(value: object) -> dt.datetime | None:
+def _parse_time(value: object) -> dt.datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        found = dt.datetime.fromisoformat(value.strip())
-        return found.astimezone(dt.UTC) if found.tzinfo else found
+        time = dt.datetime.fromisoformat(value.strip())
+        return time.astimezone(dt.UTC) if time.tzinfo else time
     except OverflowError:  # at the very end of the calendar
         return None
     except ValueError:

@@ -1,4 +1,4 @@
-"""The rows of a read that come in several answers: where the next ones are, and when it ends.
+"""Reads that come in several pages: where the next page is, and when the list ends.
 
 Pure.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Request, Response, ResponseOrError
     from locoia_pat.spec.model import ActionSpec, PagesSpec
 
-# RFC 8288, 3: an address in angle brackets, and what is said of it.
+# RFC 8288, 3: a URL in angle brackets, and its parameters.
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r';\s*rel\s*=\s*"?([^";,]*)', re.IGNORECASE)
 
@@ -32,47 +32,48 @@ class Paginator:
     """Gathers the pages of one read."""
 
     def __init__(self, spec: ActionSpec, pages: PagesSpec, first: Request) -> None:
-        """Begin with the request *first* of the action *spec*, whose *pages* say how to go on."""
+        """Start with the request *first* of the action *spec*; *pages* says how to find the next page."""
         self._spec = spec
         self._pages = pages
         self._first = first
         self._request = first
         self._rows: list[Any] = []
-        self._page: list[Any] | None = None
+        self._last_page: list[Any] | None = None
         self._count = 0
         self._warnings: dict[str, None] = {}
-        self._next: str | None = None
+        self._last_cursor: str | None = None
         self._failed: ParsedResponse | None = None
         self._at: dt.datetime | None = None
 
-    def advance(self, answer: ResponseOrError, verdict: ParsedResponse) -> Request | None:
-        """Take an answer and its *verdict*; gives the request for the next page, None where this was the last."""
+    def advance(self, response: ResponseOrError, parsed: ParsedResponse) -> Request | None:
+        """Add a page, and return the request for the next one, or None after the last."""
         self._count += 1
-        self._warnings |= dict.fromkeys(verdict.warnings)
-        self._at = verdict.at
-        if isinstance(answer, TransportError) or verdict.data is None:
-            self._failed = verdict
+        self._warnings |= dict.fromkeys(parsed.warnings)
+        self._at = parsed.at
+        if isinstance(response, TransportError) or parsed.data is None:
+            self._failed = parsed
             return None
-        rows: list[Any] = verdict.data[self._spec.reply.rows or ""]
-        counted = self._pages.by in ("page", "offset")
-        if counted and rows and rows == self._page:
-            self._warnings["the API gave the same page twice, so what it gave is taken as the whole list"] = None
+        rows: list[Any] = parsed.data[self._spec.reply.rows or ""]
+        is_counted = self._pages.by in ("page", "offset")
+        if is_counted and rows and rows == self._last_page:
+            self._warnings["the API returned the same page twice, so its rows are taken as the complete list"] = None
             return None
-        self._page = rows
+        self._last_page = rows
         self._rows += rows
         try:
-            following = None if counted and not rows else self._following(answer)
+            next_request = None if is_counted and not rows else self._next_request(response)
         except ValueError as error:
-            self._failed = ParsedResponse(Outcome.NOT_DONE, problem=Problem("unavailable", str(error), answer.status))
+            problem = Problem("unavailable", str(error), response.status)
+            self._failed = ParsedResponse(Outcome.NOT_DONE, problem=problem)
             return None
-        if following is not None and self._count == self._pages.most:
-            self._warnings[f"the list was cut after {self._count} pages; there may be more"] = None
+        if next_request is not None and self._count == self._pages.most:
+            self._warnings[f"the list was truncated after {self._count} pages; there may be more"] = None
             return None
-        self._request = following or self._request
-        return following
+        self._request = next_request or self._request
+        return next_request
 
     def parsed(self) -> ParsedResponse:
-        """What all answers together mean: a page that failed fails the whole."""
+        """Return all pages as one response; if a page failed, that failure."""
         if self._failed is None:
             data = {self._spec.reply.rows or "": self._rows}
             return ParsedResponse(Outcome.DONE, data, warnings=tuple(self._warnings), at=self._at)
@@ -81,53 +82,56 @@ class Paginator:
             return self._failed
         return replace(self._failed, problem=replace(problem, message=f"page {self._count}: {problem.message}"))
 
-    def _following(self, reply: Response) -> Request | None:
+    def _next_request(self, response: Response) -> Request | None:
         pages = self._pages
         match pages.by:
             case "page":
-                return self._asking(pages.first + self._count)
+                return self._with_param(pages.first + self._count)
             case "offset":
-                return self._asking(len(self._rows))
+                return self._with_param(len(self._rows))
             case "cursor":
-                cursor = self._told(reply, f'"{pages.at}"')
-                return None if cursor is None else self._asking(cursor)
+                cursor = self._cursor(response)
+                return None if cursor is None else self._with_param(cursor)
             case _:
-                address = self._told(reply, f'"{pages.at}"') if pages.at else _next_link(reply.headers.get("link", ""))
-                return None if not address else replace(self._first, url=self._checked(address))
+                url = self._cursor(response) if pages.at else _next_link(response.headers.get("link", ""))
+                return None if not url else replace(self._first, url=self._same_host(url))
 
-    def _told(self, reply: Response, where: str) -> str | None:
-        """The cursor or address in the answer; None where it ends."""
-        value = get_path(load_json(reply.text, self._spec.sealed), self._pages.at or "$")
+    def _cursor(self, response: Response) -> str | None:
+        """Return the cursor or URL of the next page that the body holds, or None."""
+        path = self._pages.at or "$"
+        value = get_path(load_json(response.text, self._spec.sealed), path)
         if value is None or value == "":
             return None
         if isinstance(value, bool | dict | list | Secret | float):
-            raise ValueError(f"the answer's {where} is no text and no number")  # noqa: TRY004  # the answer is wrong
-        if str(value) == self._next:
-            raise ValueError(f"the answer's {where} is the same twice")
-        self._next = str(value)
-        return self._next
+            message = f'the response\'s "{path}" is not a string or number'
+            raise ValueError(message)  # noqa: TRY004  # the response is wrong, not the code
+        if str(value) == self._last_cursor:
+            raise ValueError(f'the response\'s "{path}" was the same on two pages')
+        self._last_cursor = str(value)
+        return self._last_cursor
 
-    def _asking(self, value: str | int) -> Request:
+    def _with_param(self, value: str | int) -> Request:
+        """Return the first request with *value* as the query parameter of the page."""
         name = self._pages.query or ""
-        address, _, query = self._first.url.partition("?")
-        kept = [part for part in query.split("&") if part and unquote(part.partition("=")[0]) != name]
-        said = f"{quote(name, safe='')}={quote(str(value), safe='', errors='replace')}"
-        return replace(self._first, url=f"{address}?{'&'.join([*kept, said])}")
+        url, _, query = self._first.url.partition("?")
+        others = [part for part in query.split("&") if part and unquote(part.partition("=")[0]) != name]
+        parameter = f"{quote(name, safe='')}={quote(str(value), safe='', errors='replace')}"
+        return replace(self._first, url=f"{url}?{'&'.join([*others, parameter])}")
 
-    def _checked(self, address: str) -> str:
-        """*Address*, if it is one of the host that the credential is sent to."""
+    def _same_host(self, url: str) -> str:
+        """Return the absolute form of *url*, if it is on the host that the credential is sent to."""
         with suppress(ValueError):
-            there = urlsplit(urljoin(self._request.url, address))
-            here = urlsplit(self._first.url)
-            same = (there.scheme, there.netloc) == (here.scheme, here.netloc)
-            if same and re.fullmatch(r"[!-~]+", there.geturl()):
-                return there._replace(fragment="").geturl()
-        raise ValueError("the address of the next page is none of this API's host, so it is not followed")
+            target = urlsplit(urljoin(self._request.url, url))
+            first = urlsplit(self._first.url)
+            is_same = (target.scheme, target.netloc) == (first.scheme, first.netloc)
+            if is_same and re.fullmatch(r"[!-~]+", target.geturl()):
+                return target._replace(fragment="").geturl()
+        raise ValueError("the next-page URL points to another host and was not followed")
 
 
 def _next_link(header: str) -> str | None:
     for link in _LINK.finditer(header):
-        found = _REL.search(link[2])
-        if found and "next" in found[1].lower().split():
+        rel = _REL.search(link[2])
+        if rel and "next" in rel[1].lower().split():
             return link[1]
     return None

@@ -67,7 +67,7 @@ def test_without_a_credential_of_its_own_nothing_is_sent(gitlab: StandIn) -> Non
 
 def test_its_credential_goes_to_its_own_hosts_alone(gitlab: StandIn) -> None:
     done = command("run", "gitlab.get_self", GITLAB_BASE_URL="https://evil.example/api/v4")
-    assert (done.code, "evil.example is no host of this connector" in done.envelope["error"]["message"]) == (2, True)
+    assert (done.code, "evil.example is not a host of this connector" in done.envelope["error"]["message"]) == (2, True)
     assert gitlab.received == b""
 
 

@@ -258,9 +258,9 @@ def test_verbose_says_what_is_sent_and_quiet_says_nothing(call: Call) -> None:
         os.environ["LOCOIA_TOKEN"] = CREDENTIAL
         quiet = call("run", "create_pat", *GOOD, "--reveal", "--quiet")
     assert f"POST {server.url}/personal-access-tokens" in loud.err
-    assert 'warning: the answer has no "id"' in loud.err
+    assert 'warning: the response has no "id"' in loud.err
     assert quiet.err == ""
-    assert quiet.envelope["warnings"] == ['the answer has no "id"']
+    assert quiet.envelope["warnings"] == ['the response has no "id"']
 
 
 def test_a_table_is_for_people(call: Call, tmp_path: Path) -> None:

@@ -401,7 +401,7 @@ def test_a_spec_says_what_to_do_about_a_status_beside_the_words_of_the_api(tmp_p
 def test_a_status_the_spec_says_nothing_about_has_a_hint_all_the_same(tmp_path: Path) -> None:
     result, _ = run(tmp_path, ERRORS % ("read", "GET"), {}, answer(403))
     assert result.problem is not None
-    assert result.problem.hint == "The credential is known, but may not do this."
+    assert result.problem.hint == "The credential is valid, but lacks permission for this."
 
 
 # Pages
@@ -482,7 +482,7 @@ def test_a_list_of_too_many_pages_is_cut_with_a_warning(
     spec = LIST.format(pages=pages.replace("}", ", most: 2}"))
     result, got = run(tmp_path, spec, {"kind": "x"}, *scripts)
     assert (result.outcome, result.data) == (Outcome.DONE, {"things": rows(1, 2, 3, 4)})
-    assert result.warnings == ("the list was cut after 2 pages; there may be more",)
+    assert result.warnings == ("the list was truncated after 2 pages; there may be more",)
     assert [one.path for one in got] == [f"/v1/x{query}" for query in queries[:2]]
 
 
@@ -500,7 +500,7 @@ def test_a_page_that_fails_fails_the_read(tmp_path: Path, pages: str, scripts: l
 def test_an_api_that_gives_the_same_page_twice_is_asked_no_further(tmp_path: Path, kind: str) -> None:
     result, got = run(tmp_path, LIST.format(pages=KINDS[kind][0]), {"kind": "x"}, answer(200, rows(1, 2)))
     assert (result.outcome, result.data, len(got)) == (Outcome.DONE, {"things": rows(1, 2)}, 2)
-    assert result.warnings == ("the API gave the same page twice, so what it gave is taken as the whole list",)
+    assert result.warnings == ("the API returned the same page twice, so its rows are taken as the complete list",)
 
 
 # A secret, from its making to its end

@@ -133,9 +133,7 @@ def test_a_next_page_of_another_host_is_not_followed(address: str) -> None:
             assert len(server.got) == 1
         assert (other.connections, blank.connections) == (0, 0)
     assert (done.code, done.envelope["outcome"], "data" in done.envelope) == (4, "not_done", False)
-    assert done.envelope["error"]["message"] == (
-        "the address of the next page is none of this API's host, so it is not followed"
-    )
+    assert done.envelope["error"]["message"] == ("the next-page URL points to another host and was not followed")
 
 
 def test_a_refusal_is_told_in_the_words_of_twilio_and_of_the_spec() -> None:

@@ -204,7 +204,7 @@ def test_another_success_than_the_documented_is_done_with_a_warning() -> None:
 
 def test_warnings_of_the_answer_come_first() -> None:
     verdict = _judge(CREATE, 202, {**BODY, "note": None})
-    assert verdict.warnings == ('the answer has no "note"', "the API answered 202, where 200 or 201 is documented")
+    assert verdict.warnings == ('the response has no "note"', "the API answered 202, where 200 or 201 is documented")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_read_of_no_use_did_not_happen(body: object) -> None:
     verdict = _judge(LIST, 200, body)
     problem = _problem(verdict)
     assert (verdict.outcome, problem.code, problem.status) == (Outcome.NOT_DONE, "unavailable", 200)
-    assert problem.hint == "It is safe to repeat."
+    assert problem.hint == "It is safe to retry."
 
 
 REFUSALS = [
@@ -263,7 +263,7 @@ def test_an_answer_that_tells_nothing_is_unknown_for_an_effect_and_not_done_for_
         assert (verdict.outcome, problem.code, problem.status) == (Outcome.UNKNOWN, "unknown", status)
         assert problem.message.startswith(f"the API answered {status}: Oops")
         assert problem.hint is not None
-        assert "look before you run it again" in problem.hint
+        assert "was not retried. Check" in problem.hint
         assert problem.next == "locoia-pat run list_pats"
     verdict = _judge(LIST, status)
     problem = _problem(verdict)
@@ -274,7 +274,7 @@ def test_an_answer_that_tells_nothing_is_unknown_for_an_effect_and_not_done_for_
 def test_a_redirect_says_that_it_was_not_followed(action: CompiledAction) -> None:
     for status in (300, 302, 399):
         assert _problem(_judge(action, status)).message.endswith(
-            "redirects are not followed, for the credential belongs to one host"
+            "redirects are not followed, because the credential belongs to one host"
         )
     for status in (199, 408, 500):
         assert "redirect" not in _problem(_judge(action, status)).message
@@ -285,8 +285,8 @@ def test_a_redirect_says_that_it_was_not_followed(action: CompiledAction) -> Non
     [
         ({"retry-after": "90"}, "It asks to wait 90 s."),
         ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT"}, "It asks to wait 120 s."),
-        ({}, "Wait before you repeat."),
-        ({"retry-after": "soon"}, "Wait before you repeat."),
+        ({}, "Wait before you retry."),
+        ({"retry-after": "soon"}, "Wait before you retry."),
     ],
     ids=["seconds", "date", "none", "unreadable"],
 )
@@ -318,7 +318,13 @@ def test_a_token_in_an_error_is_not_told() -> None:
     [
         ({"status": 404, "error": "x", "message": "gone"}, "refused", "not_found", 404, "gone"),
         ({"status": 422, "error": "x"}, "refused", "validation", 422, "x"),
-        ({"status": 400, "error": True, "message": None}, "refused", "validation", 400, "an error inside a success"),
+        (
+            {"status": 400, "error": True, "message": None},
+            "refused",
+            "validation",
+            400,
+            "an error inside a successful response",
+        ),
         ({"status": 499, "error": "x"}, "refused", "validation", 499, "x"),
         ({"status": 200, "error": "biz_logic", "message": "no", "data": None}, "unknown", "unknown", 201, "no"),
         ({"status": 500, "error": "x", "message": "boom"}, "unknown", "unknown", 201, "boom"),
@@ -374,7 +380,7 @@ def test_an_answer_that_was_lost_is_unknown_for_an_effect() -> None:
     verdict = CREATE.classify(TransportError("the connection broke", sent=True), INPUTS, NOW)
     problem = _problem(verdict)
     assert (verdict.outcome, problem.code, problem.status) == (Outcome.UNKNOWN, "unknown", None)
-    assert problem.message == "no whole answer came: the connection broke"
+    assert problem.message == "incomplete response: the connection broke"
 
 
 @pytest.mark.parametrize(
@@ -382,14 +388,14 @@ def test_an_answer_that_was_lost_is_unknown_for_an_effect() -> None:
     [
         (CREATE, False, "the API was not reached: no route"),
         (LIST, False, "the API was not reached: no route"),
-        (LIST, True, "no whole answer came: no route"),
+        (LIST, True, "incomplete response: no route"),
     ],
     ids=["create unsent", "read unsent", "read lost"],
 )
 def test_what_was_not_sent_or_was_a_read_did_not_happen(action: CompiledAction, sent: bool, message: str) -> None:
     verdict = action.classify(TransportError("no route", sent=sent), INPUTS, NOW)
     assert verdict.outcome is Outcome.NOT_DONE
-    assert verdict.problem == Problem("unavailable", message, hint="It is safe to repeat.")
+    assert verdict.problem == Problem("unavailable", message, hint="It is safe to retry.")
 
 
 def test_without_an_action_to_look_with_there_is_no_next_command() -> None:

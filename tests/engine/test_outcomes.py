@@ -290,7 +290,7 @@ def test_a_regenerate_may_answer_the_token_alone() -> None:
     assert result.outcome is Outcome.DONE
     assert result.data is not None
     assert result.data["id"] == REGENERATE["token_id"]
-    assert result.warnings == ('the answer has no "id"; the input token_id stands in',)
+    assert result.warnings == ('the response has no "id"; the input token_id is used instead',)
 
 
 def test_a_regenerate_may_change_the_id() -> None:
@@ -375,7 +375,7 @@ def test_an_error_that_is_cut_inside_a_token_shows_no_part_of_it() -> None:
     with serving(answer(502, '{"id": "1", "token": "' + TOKEN[:20])) as server:
         result = run(server, "create_pat", CREATE)
     assert result.problem is not None
-    assert result.problem.message == "the API answered 502: an answer that is not whole"
+    assert result.problem.message == "the API answered 502: an incomplete response"
 
 
 def test_a_folder_that_is_none_is_invalid_and_repeats_no_name() -> None:

@@ -168,10 +168,10 @@ def test_tls_is_checked() -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("https://anna:secret@api.locoia.com/v1", "has a credential in it"),
+        ("https://anna:secret@api.locoia.com/v1", "contains a credential"),
         ("http://api.locoia.com/v1", "is plain http"),
-        ("https://evil.example/v1", "is no host of this connector"),
-        ("ftp://api.locoia.com", "is no http address"),
+        ("https://evil.example/v1", "is not a host of this connector"),
+        ("ftp://api.locoia.com", "is not an http or https URL"),
     ],
 )
 def test_a_base_address_that_would_leak_the_credential_is_invalid(url: str, words: str) -> None:

@@ -251,7 +251,7 @@ def test_joining_follows_the_rules_of_text() -> None:
     "prefix", ["Bearer {{ token_format }}\n", "Bearer\t{{ token_format }}", "Schlüssel {{ token_format }}"]
 )
 def test_a_header_is_one_line(prefix: str) -> None:
-    with pytest.raises(SpecError, match="bad-value it makes no header: one line of visible ASCII characters"):
+    with pytest.raises(SpecError, match="bad-value it cannot be used in a header: it must be one line"):
         authorization(token_prefix=prefix)
 
 

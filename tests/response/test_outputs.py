@@ -82,44 +82,44 @@ def test_a_declared_output_is_read_without_a_warning(
 @pytest.mark.parametrize(
     ("output", "body", "data", "warning"),
     [
-        (TEXT, {}, {"a": None}, 'the answer has no "a"'),
-        (TEXT, {"a": None}, {"a": None}, 'the answer has no "a"'),
-        (TEXT, {"a": ["x"]}, {"a": None}, '"a" is no text in the answer'),
-        (TEXT, {"a": {"b": 1}}, {"a": None}, '"a" is no text in the answer'),
-        ({"type": "number"}, {"a": "7"}, {"a": None}, '"a" is no number in the answer'),
-        ({"type": "switch"}, {"a": 1}, {"a": None}, '"a" is no switch in the answer'),
-        ({"type": "nested_object"}, {"a": []}, {"a": None}, '"a" is no nested_object in the answer'),
-        ({**TEXT, "multiple": True}, {"a": "x"}, {"a": ["x"]}, '"a" is no list in the answer'),
-        ({**TEXT, "multiple": True}, {"a": ["x", []]}, {"a": ["x"]}, '"a" is no text in the answer'),
+        (TEXT, {}, {"a": None}, 'the response has no "a"'),
+        (TEXT, {"a": None}, {"a": None}, 'the response has no "a"'),
+        (TEXT, {"a": ["x"]}, {"a": None}, '"a" is not a text in the response'),
+        (TEXT, {"a": {"b": 1}}, {"a": None}, '"a" is not a text in the response'),
+        ({"type": "number"}, {"a": "7"}, {"a": None}, '"a" is not a number in the response'),
+        ({"type": "switch"}, {"a": 1}, {"a": None}, '"a" is not a switch in the response'),
+        ({"type": "nested_object"}, {"a": []}, {"a": None}, '"a" is not a nested_object in the response'),
+        ({**TEXT, "multiple": True}, {"a": "x"}, {"a": ["x"]}, '"a" is not a list in the response'),
+        ({**TEXT, "multiple": True}, {"a": ["x", []]}, {"a": ["x"]}, '"a" is not a text in the response'),
         (
             {**TEXT, "or_input": "key_id"},
             {},
             {"a": "from the input"},
-            'the answer has no "a"; the input key_id stands in',
+            'the response has no "a"; the input key_id is used instead',
         ),
         (
             TIME,
             {"a": "2026-02-01 00:00"},
             {"a": "2026-02-01T00:00:00Z", "a_raw": "2026-02-01 00:00"},
-            '"a" came without a time zone; UTC is assumed and a_raw keeps the text',
+            '"a" has no time zone; UTC is assumed, and a_raw has the original text',
         ),
         (
             TIME,
             {"a": "soon"},
             {"a": None, "a_raw": "soon"},
-            '"a" is no time that could be read; a_raw keeps it',
+            '"a" is not a readable time; a_raw has it',
         ),
         (
             TIME,
             {"a": 1767225600},
             {"a": None, "a_raw": "1767225600"},
-            '"a" is no time that could be read; a_raw keeps it',
+            '"a" is not a readable time; a_raw has it',
         ),
         (
             TIME,
             {"a": "x" * 500},
             {"a": None, "a_raw": "x" * 100},
-            '"a" is no time that could be read; a_raw keeps it',
+            '"a" is not a readable time; a_raw has it',
         ),
     ],
 )
@@ -193,7 +193,7 @@ def test_any_text_is_looked_at_for_parts(before: str, after: str) -> None:
 def test_a_warning_is_told_once_for_all_rows() -> None:
     payload = _payload({"a": TEXT}, [{}, {"a": 1}, {}], rows="keys")
     assert payload.data == {"keys": [{"a": None}, {"a": "1"}, {"a": None}]}
-    assert payload.warnings == ('the answer has no "a"',)
+    assert payload.warnings == ('the response has no "a"',)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_no_rows_are_rows() -> None:
 
 @pytest.mark.parametrize("body", [None, {}, {"items": {}}, {"items": [1]}, ["x"], "text", 5, {"data": "x"}], ids=str)
 def test_without_a_list_of_objects_there_are_no_rows(body: object) -> None:
-    assert _read({"a": TEXT}, body, rows="keys", at=["$", "items", "data.items"]) == "no list of keys is in it"
+    assert _read({"a": TEXT}, body, rows="keys", at=["$", "items", "data.items"]) == "the response has no list of keys"
 
 
 @pytest.mark.parametrize(
@@ -243,13 +243,13 @@ def test_the_payload_stands_where_the_secret_is(body: object) -> None:
     ids=["null", "empty", "short", "15", "space", "not ascii", "long", "number", "list", "object"],
 )
 def test_without_a_usable_secret_an_answer_is_not_whole(key: object) -> None:
-    assert _read({"a": TEXT, "key": KEY}, {"a": "x", "key": key}) == "no usable key is in it"
-    assert _read({"a": TEXT, "key": KEY}, {"a": "x"}) == "no usable key is in it"
+    assert _read({"a": TEXT, "key": KEY}, {"a": "x", "key": key}) == "the response has no usable key"
+    assert _read({"a": TEXT, "key": KEY}, {"a": "x"}) == "the response has no usable key"
 
 
 @pytest.mark.parametrize("body", [None, [], [{"a": "x"}], "text", 5, True], ids=str)
 def test_without_an_object_there_are_no_outputs(body: object) -> None:
-    assert _read({"a": TEXT}, body, at=["$", "data"]) == "no object is in it"
+    assert _read({"a": TEXT}, body, at=["$", "data"]) == "the response has no object"
 
 
 def test_a_secret_in_the_place_of_another_output_is_not_shown() -> None:
@@ -329,10 +329,10 @@ def test_the_words_of_the_api_are_read_in_every_plausible_form(
         ("<html><title>502 Bad\n Gateway</title><h1>Oops</h1></html>", "502 Bad Gateway"),
         ("\n<!doctype html><TITLE lang=en>Not &amp; found</TITLE>", "Not & found"),
         ("<h1 class='x'>Down <b>for</b> work</h1>", "Down for work"),
-        ("<html><body>nothing to say</body></html>", "a page of HTML"),
-        ("<title></title>", "a page of HTML"),
-        ("<title>never closed", "a page of HTML"),
-        ("<" + "x" * 30_000 + "><title>late</title>", "a page of HTML"),
+        ("<html><body>nothing to say</body></html>", "an HTML page"),
+        ("<title></title>", "an HTML page"),
+        ("<title>never closed", "an HTML page"),
+        ("<" + "x" * 30_000 + "><title>late</title>", "an HTML page"),
         ("y" * 501, "y" * 499 + "…"),
     ],
     ids=lambda value: ascii(value)[:40],

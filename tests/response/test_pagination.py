@@ -117,7 +117,7 @@ def test_an_address_of_another_host_is_not_followed(tmp_path: Path, address: str
     assert len(server.got) == 1
     assert result.outcome is Outcome.NOT_DONE
     assert result.problem is not None
-    assert result.problem.message == "the address of the next page is none of this API's host, so it is not followed"
+    assert result.problem.message == "the next-page URL points to another host and was not followed"
 
 
 @pytest.mark.parametrize("cursor", [True, 1.5, [], {"a": 1}])
@@ -126,7 +126,7 @@ def test_a_cursor_that_is_none_fails_the_read(tmp_path: Path, cursor: object) ->
     result, server = run(tmp_path, pages, answer(200, {"rows": rows("a"), "next": cursor}))
     assert (result.outcome, len(server.got), result.data) == (Outcome.NOT_DONE, 1, None)
     assert result.problem is not None
-    assert result.problem.message == 'the answer\'s "next" is no text and no number'
+    assert result.problem.message == 'the response\'s "next" is not a string or number'
 
 
 def test_a_cursor_that_stands_still_fails_the_read(tmp_path: Path) -> None:
@@ -134,29 +134,29 @@ def test_a_cursor_that_stands_still_fails_the_read(tmp_path: Path) -> None:
     result, server = run(tmp_path, pages, answer(200, {"rows": rows("a"), "next": "x"}))
     assert (result.outcome, len(server.got)) == (Outcome.NOT_DONE, 2)
     assert result.problem is not None
-    assert result.problem.message == 'page 2: the answer\'s "next" is the same twice'
+    assert result.problem.message == 'page 2: the response\'s "next" was the same on two pages'
 
 
 def test_an_api_that_ignores_pages_is_noticed(tmp_path: Path) -> None:
     result, server = run(tmp_path, {"by": "page", "query": "page"}, answer(200, rows("a", "b")))
     assert (result.data, len(server.got)) == ({"rows": rows("a", "b")}, 2)
-    assert result.warnings == ("the API gave the same page twice, so what it gave is taken as the whole list",)
+    assert result.warnings == ("the API returned the same page twice, so its rows are taken as the complete list",)
 
 
 def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
     scripts = [answer(200, rows(name)) for name in "abcd"]
     result, server = run(tmp_path, {"by": "offset", "query": "skip", "most": 3}, *scripts)
     assert (result.data, len(server.got)) == ({"rows": rows("a", "b", "c")}, 3)
-    assert result.warnings == ("the list was cut after 3 pages; there may be more",)
+    assert result.warnings == ("the list was truncated after 3 pages; there may be more",)
 
 
 @pytest.mark.parametrize(
     ("script", "outcome", "told"),
     [
         (answer(403, {"message": "no"}), Outcome.REFUSED, "page 2: the API answered 403: no"),
-        (answer(200, "no JSON"), Outcome.NOT_DONE, "page 2: the API answered 200, but the answer is not JSON"),
+        (answer(200, "no JSON"), Outcome.NOT_DONE, "page 2: the API answered 200, but the response is not JSON"),
         (answer(302, None, {"Location": "/x"}), Outcome.NOT_DONE, "page 2: the API answered 302; redirects"),
-        (drop, Outcome.NOT_DONE, "page 2: no whole answer came"),
+        (drop, Outcome.NOT_DONE, "page 2: incomplete response"),
     ],
     ids=["refused", "no JSON", "redirect", "lost"],
 )
