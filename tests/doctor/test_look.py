@@ -93,7 +93,7 @@ def test_the_table_is_for_people_and_says_below_what_to_do(at_home: Clinic, call
     os.environ["LOCOIA_TOKEN"] = "lpat_sbx_" + "x" * 36
     done = call("doctor")
     assert done.code == 1
-    assert done.out.splitlines()[0].split() == ["check", "found"]
+    assert done.out.splitlines()[0].split() == ["check", "finding"]
     assert "credential: locoia-pat login" in done.err
     assert "1 problem\n" in done.err
     assert "x" * 20 not in done.out + done.err

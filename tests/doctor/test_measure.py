@@ -485,7 +485,7 @@ def test_the_table_marks_scopes_of_which_nothing_is_known(at_home: Clinic, call:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--finish"], "--finish belongs to --measure"),
+        (["--finish"], "--finish needs --measure"),
         (["--measure", "--finish"], "no throw-away rows"),
         (["--measure", "--scope", "emebd"], "emebd"),
         (["--measure", "--patience", "-1"], "patience"),
@@ -529,5 +529,5 @@ def test_on_a_terminal_it_asks(yes: bool, at_home: Clinic) -> None:
 
 def test_with_yes_it_does_not_ask(at_home: Clinic) -> None:
     done = on_terminal("doctor", "--measure", "--scope", "embed", "--yes")
-    assert (done.code, "Go on?" in done.err) == (0, False)
+    assert (done.code, "Continue?" in done.err) == (0, False)
     assert at_home.rows()

@@ -369,8 +369,8 @@ def test_a_blocked_plan_and_a_failed_apply_have_their_exit_codes(yard: Yard, cal
 BAD_CALLS = {
     "no file": (["plan", "nowhere.yaml"], "nowhere.yaml cannot be read: no such file"),
     "an unknown name": (["apply", "fleet.yaml", "--only", "three"], 'no token "three"'),
-    "no text": (["apply", "bytes"], "no UTF-8 text"),
-    "a place in two ways": (["plan", "same.yaml"], "is the place of both one and two"),
+    "no text": (["apply", "bytes"], "not UTF-8 text"),
+    "a place in two ways": (["plan", "same.yaml"], "is the token store of both one and two"),
     "no such verb": (["destroy", "fleet.yaml"], "No such command"),
 }
 
@@ -472,7 +472,7 @@ def test_a_token_that_stands_elsewhere_is_blocked_in_a_plan_as_it_is_when_applie
 def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callable[..., Done]) -> None:
     rows = [{"name": "a", "to": [f"file:{yard.folder}/t"]}, {"name": "b", "to": [f"text:{yard.folder}/t"]}]
     done = call("fleet", "plan", yard.fleet(*rows))
-    assert (done.code, "is the place of both a and b" in done.err) == (2, True)
+    assert (done.code, "is the token store of both a and b" in done.err) == (2, True)
     (yard.folder / "link").symlink_to(yard.folder)
     rows = [{"name": "a", "to": [f"text:{yard.folder}/t"]}, {"name": "b", "to": [f"text:{yard.folder}/link/t"]}]
     assert call("fleet", "plan", yard.fleet(*rows)).code == 2

@@ -295,7 +295,7 @@ def test_a_takeover_that_cannot_begin_says_why(run: Call, place: Place) -> None:
     nobody = run("reconcile", "--take-over", "nobody", "--token-to", place.ref())
     assert (nobody.code, nobody.envelope["error"]["code"]) == (2, "not_found")
     for words in (["--take-over", "ci"], ["--token-to", place.ref()]):
-        assert "belong together" in run("reconcile", *words).err
+        assert "need each other" in run("reconcile", *words).err
     assert "--plan" in run("reconcile", "--plan", "--take-over", "ci", "--token-to", place.ref()).err
     place.ensure()
     place.faults.add(Fault("status", times=None, status=403))
@@ -307,7 +307,7 @@ def test_on_a_terminal_reconcile_asks_first(place: Place) -> None:
     variables = {"LOCOIA_BASE_URL": place.url, "LOCOIA_PAT_STATE": str(place.folder / "state")}
     token = place.rotator.reveal()
     no = on_terminal("reconcile", typed="n\n", LOCOIA_TOKEN=token, **variables)
-    assert (no.code, "finish what was left unfinished at http://127" in no.err) == (2, True)
+    assert (no.code, "finish interrupted work at http://127" in no.err) == (2, True)
     taken = ("reconcile", "--take-over", "ci", "--token-to", place.ref())
     assert "take over ci at" in on_terminal(*taken, typed="n\n", LOCOIA_TOKEN=token, **variables).err
     assert on_terminal("reconcile", "--yes", LOCOIA_TOKEN=token, **variables).code == 0
