@@ -154,12 +154,14 @@ class Recovery:
     def list_marked_rows(self, runner: Runnable) -> dict[str, Row] | Result:
         """Return the rows that carry a mark, by mark; or the failed result of listing them."""
         spec = self._spec
-        result = runner.run(spec.look or "")
+        result = runner.run(spec.verify_with or "")
         if result.problem is not None:
-            message = f"whether an earlier run did it is unknown, because {spec.look} failed: {result.problem.message}"
+            message = (
+                f"whether an earlier run did it is unknown, because {spec.verify_with} failed: {result.problem.message}"
+            )
             return replace(result, action=spec.action, problem=replace(result.problem, message=message))
         rows: list[Row] = next(iter((result.data or {}).values()))
-        return {mark: row for row in rows if (mark := find_mark(row.get(spec.mark or "")))}
+        return {mark: row for row in rows if (mark := find_mark(row.get(spec.tag_input or "")))}
 
     def settle_row(
         self, runner: Runnable, row: Row | None, stores: Sequence[str], *, was_retried: bool = False
@@ -202,7 +204,7 @@ class Recovery:
             "unknown",
             "an earlier run began this item and its outcome is unknown; it was not retried",
             hint="Check whether it succeeded. If so, remove the item; otherwise pass --retry-unknown.",
-            next=f"locoia-pat run {self._spec.look}" if self._spec.look else None,
+            next=f"locoia-pat run {self._spec.verify_with}" if self._spec.verify_with else None,
         )
         return Result(self._spec.action, Outcome.UNKNOWN, self._engine.base_url, problem=problem)
 
@@ -256,7 +258,7 @@ class RunJournal:
     def begin(self, task: Task) -> None:
         """Record that the task is about to be sent."""
         assert task.key is not None  # noqa: S101  # recall() set it
-        task.mark = new_mark() if self._spec.mark else None
+        task.mark = new_mark() if self._spec.tag_input else None
         self._journal.begin(task.key, task.mark, task.stores)
 
     def release(self, task: Task) -> None:

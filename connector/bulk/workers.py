@@ -194,7 +194,7 @@ class WorkerPool:
         inputs = item.parse(fields) if item.parse else fields
         if task.mark is None:
             return inputs
-        name: str = getattr(self._spec, "mark", "")
+        name: str = getattr(self._spec, "tag_input", "")
         text, limit = inputs.get(name), declared[name].max_length
         if not isinstance(text, str):
             return inputs  # validation will refuse it

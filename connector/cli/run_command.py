@@ -176,8 +176,8 @@ def _run(
 def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> str:
     """Return what to confirm: the action, its host, and the token it revokes."""
     question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
-    if spec.replaces and spec.look:
-        rows = (connector.run(spec.look).data or {}).values()
+    if spec.replaces and spec.verify_with:
+        rows = (connector.run(spec.verify_with).data or {}).values()
         row_id = prepared.inputs[spec.replaces]
         row: dict[str, Any] = next((row for listed in rows for row in listed if row.get("id") == row_id), {})
         note, used = row.get("note") or "-", row.get("last_used") or "never, or not known"
@@ -199,7 +199,7 @@ def _interrupted(spec: ActionSpec, connector: Connector) -> Result:
     if spec.effect == "read":
         return Result(spec.action, Outcome.NOT_DONE, api, problem=Problem("unavailable", "interrupted"))
     hint = "The request may have succeeded. Check before you run it again."
-    command = f"locoia-pat run {spec.look}" if spec.look else None
+    command = f"locoia-pat run {spec.verify_with}" if spec.verify_with else None
     return Result(spec.action, Outcome.UNKNOWN, api, problem=Problem("unknown", "interrupted", hint=hint, next=command))
 
 

@@ -272,7 +272,7 @@ class Engine:
         (token,) = result.secrets.values()  # an action that mints has one secret output
         data = result.data or {}
         entry = TokenEntry(
-            token, {name: data[name] for name, output in action.spec.reply.output.items() if output.keep}
+            token, {name: data[name] for name, output in action.spec.reply.output.items() if output.store_with_token}
         )
         refs: list[str] = []
         warnings: list[str] = []

@@ -123,7 +123,7 @@ class ResponseClassifier:
         return self._spec.reply.errors.get(str(status)) or _HINTS.get(code)
 
     def _unknown(self, status: int | None, message: str) -> ParsedResponse:
-        look = self._spec.look
+        look = self._spec.verify_with
         own = self._spec.reply.errors.get(str(status))
         check = f"Check with {look} before" if look else "Check before"
         hint = f"The request may have succeeded, so it was not retried. {check} running it again."

@@ -108,9 +108,9 @@ class _Reader:
         return data
 
     def _absent(self, name: str, output: Output) -> Any:
-        if output.or_input is not None:
-            self._warn(f'the response has no "{name}"; the input {output.or_input} is used instead')
-            return self._inputs[output.or_input]
+        if output.fallback_input is not None:
+            self._warn(f'the response has no "{name}"; the input {output.fallback_input} is used instead')
+            return self._inputs[output.fallback_input]
         if not output.nullable:
             self._warn(f'the response has no "{name}"')
         return None

@@ -66,7 +66,7 @@ class Paginator:
             problem = Problem("unavailable", str(error), response.status)
             self._failed = ParsedResponse(Outcome.NOT_DONE, problem=problem)
             return None
-        if next_request is not None and self._count == self._pages.most:
+        if next_request is not None and self._count == self._pages.max_pages:
             self._warnings[f"the list was truncated after {self._count} pages; there may be more"] = None
             return None
         self._request = next_request or self._request

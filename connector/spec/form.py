@@ -1,7 +1,7 @@
-"""The inputs of an action: descriptors of Locoia's UI Form Schema.
+"""The inputs of an action, in the vocabulary of Locoia's UI Form Schema.
 
-Pure.  The vocabulary is Locoia's (https://docs.locoia.com/connectors/helpers/form-helper); what is ours beside it is
-``nullable``, ``unit``, ``covers``, ``remarks`` and the type ``json``.
+Pure.  Source: https://docs.locoia.com/connectors/helpers/form-helper.  Our own additions are ``nullable``, ``unit``,
+``covers``, ``remarks`` and the type ``json``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f
 
 
 class Model(BaseModel):
-    """What all parts of a spec are: closed, frozen, and read without guessing."""
+    """The base of all parts of a spec: no unknown keys, immutable, no conversion of types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -33,9 +33,9 @@ class Input(Model):
     type: InputType
     required: bool = False
     nullable: bool = False
-    """Ours: ``null`` is a value that means something, and must be said aloud."""
+    """Ours: ``null`` is a value with a meaning, and must be given explicitly."""
     unit: Literal["days", "hours"] | None = None
-    """Ours: what a number counts; a date given instead is answered with the number it stands for."""
+    """Ours: the unit of a number; a date given instead gets an error with the number it corresponds to."""
     default: Any = None
     placeholder: str | None = None
     info: str | None = None
@@ -43,7 +43,7 @@ class Input(Model):
     max_length: int | None = Field(None, alias="maxLength", ge=0)
     rows: int | None = None
     pattern: Annotated[str, Field(max_length=200)] | None = None
-    """A regular expression, as ``/…/`` or without the strokes; its engine takes linear time and has no look-around."""
+    """A regular expression, with or without slashes around it; the engine is linear and has no look-around."""
     regex_error_message: Line | None = Field(None, alias="regexErrorMessage")
     min: int | float | None = None
     max: int | float | None = None
@@ -52,14 +52,14 @@ class Input(Model):
     multiple: bool = False
     allow_create: bool = Field(False, alias="allowCreate")
     covers: dict[str, list[str]] | None = None
-    """Ours: options that include others; naming both is a warning."""
+    """Ours: options that include other options; giving both is a warning."""
     remarks: dict[str, Line] | None = None
-    """Ours: what to know about an option; it comes as a warning where the option is used."""
+    """Ours: notes on options; each is a warning when its option is used."""
     children: dict[Name, Input] | None = None
 
 
 def form(inputs: Mapping[str, Input]) -> dict[str, Any]:
-    """*Inputs* as Locoia's UI Form Schema, without the keys that are ours."""
+    """Return *inputs* as Locoia's UI Form Schema, without our own keys."""
     return {
         name: field.model_dump(
             by_alias=True,

@@ -1,6 +1,6 @@
-"""The spec language: one YAML file says everything about one action, ``connector.yaml`` what its folder shares.
+"""The spec language: one YAML file for each action, and ``connector.yaml`` for what a folder of them shares.
 
-Pure.  The pydantic models below, and that of an input in ``form.py``, *are* the language.
+Pure.  The pydantic models below, and that of an input in ``form.py``, define the language.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from locoia_pat.spec.yaml import Document
 
 
 def _flat(value: Any) -> Any:
-    """*Value*, if an address or a form can say it."""
+    """Return *value* if it can be part of a URL or a form."""
     items = value if isinstance(value, list) else [value]
     if any(isinstance(item, dict | list) for item in items):
-        raise PydanticCustomError("flat", "a text, a number, true, false, or a list of them")
+        raise PydanticCustomError("flat", "a string, a number, true, false, or a list of them")
     return value
 
 
@@ -34,135 +34,135 @@ Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 ErrorStatus = Annotated[str, Field(pattern=r"^[45][0-9][0-9]$")]
 Fields = dict[Visible, Annotated[Any, AfterValidator(_flat)]]
-"""Names and their values, each a template or a constant; a list is the name repeated."""
+"""Names and values; a value is a template or a constant, and a list repeats the name."""
 _BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
 _PARTS = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
 
 
 class RequestSpec(Model):
-    """The request an action sends; its texts are templates."""
+    """The request of an action; its strings are templates."""
 
     method: Method
     path: Annotated[str, Field(pattern=_PATH)]
-    """Each value is quoted into its own segment."""
+    """Each value is percent-encoded into a segment of its own."""
     query: Fields = {}
     headers: dict[HeaderName, str] = {}
     body: Any = None
     """A YAML structure, sent as JSON; a lone ``{{ expression }}`` keeps its type."""
     form: Fields | None = None
-    """Sent as ``application/x-www-form-urlencoded``, instead of a body."""
+    """Sent as ``application/x-www-form-urlencoded`` instead of a body."""
     omit_null: bool = False
-    """Leave out what is ``null``: parts of the query, headers, fields of the form, keys of the body."""
+    """Leave out query parameters, headers, form fields and keys of the body that are ``null``."""
 
 
 class PagesSpec(Model):
-    """How a read gets the rows that follow; what it sends overrides the same part of the first request's query."""
+    """How a read gets the next page; its query parameter overrides that of the first request."""
 
     by: PageKind
-    """``page`` counts pages and ``offset`` rows, until a page is empty; ``cursor`` is in the answer, until it is not
-    there or null; ``link`` is the next address, in the ``Link`` header (RFC 8288) or in the answer."""
+    """``page`` counts pages and ``offset`` counts rows, until a page is empty; ``cursor`` is in the response, until it
+    is missing or null; ``link`` is the next URL, in the ``Link`` header (RFC 8288) or in the response."""
     query: Visible | None = None
-    """The part of the query that says where to go on."""
+    """The query parameter for the page, offset or cursor."""
     at: Dotted | None = None
-    """Where the cursor or the next address stands in the answer."""
+    """The path of the cursor or the next URL in the response."""
     first: Annotated[int, Field(ge=0, le=1)] = 1
-    """The number of the first page, which is read without saying it."""
-    most: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Pages that are read at most; a list that is cut there says so."""
+    """The number of the first page, which is requested without the parameter."""
+    max_pages: Annotated[int, Field(ge=1, le=1000)] = 100
+    """The most pages to read; a list that is cut there has a warning."""
 
 
 class Output(Model):
-    """One value an action gives back."""
+    """One output of an action."""
 
     title: Line | None = None
     type: OutputType
     nullable: bool = False
-    """Its absence, or ``null``, is in order."""
+    """It may be missing or ``null``."""
     multiple: bool = False
     secret: Literal["once"] | None = None
-    """Shown by the API this one time; it goes into a place for tokens and nowhere else."""
+    """The API shows it only once; it goes into a token store and nowhere else."""
     source: Dotted | None = Field(None, alias="from")
-    """Where it stands in the payload, as a dotted path; by default under its own name."""
-    keep: bool = False
-    """Stored beside the token."""
+    """Its path in the payload, with dots; by default its own name."""
+    store_with_token: bool = False
+    """Store it with the token, as metadata."""
     days_until: Name | None = None
-    """Not in the answer: whole days from the server's now until that datetime output."""
+    """Computed: whole days from the server's time until that datetime output."""
     parts: Annotated[str, Field(pattern=_PARTS)] | None = None
-    """Not in the answer as such: what stands in braces in the word that ends the text there, such as ``~m/{name}``."""
-    or_input: Name | None = None
-    """The input that stands in, with a warning, where the answer leaves it out."""
+    """Computed: the parts in braces of the last word of the string there, such as ``~m/{name}``."""
+    fallback_input: Name | None = None
+    """The input to use instead, with a warning, if the response leaves it out."""
     children: dict[Name, Output] | None = None
 
 
 class ReplySpec(Model):
-    """What an answer means."""
+    """What a response means."""
 
     ok: list[Annotated[int, Field(ge=200, le=299)]] = Field(min_length=1)
-    """The documented statuses of success; a whole answer under another 2xx counts, with a warning."""
+    """The documented statuses of success; a complete response with another 2xx counts too, with a warning."""
     at: list[Place] = Field(["$"], min_length=1)
-    """Where the payload may stand, first fit: ``$`` is the whole answer, else a dotted path."""
+    """Where the payload may be, tried in order: ``$`` is the whole response, otherwise a path with dots."""
     rows: Name | None = None
-    """The payload is a list; ``data`` holds its rows under this name, each shaped as ``output``."""
+    """The payload is a list; ``data`` has its rows under this name, each with the outputs below."""
     output: dict[Name, Output]
-    """Empty where the answer says nothing that is needed: any success is whole then."""
+    """Empty if nothing of the response is needed: then any success is complete."""
     errors: dict[ErrorStatus, Line] = {}
-    """What to do about an error, by its status; the API's own words are told beside it."""
+    """Hints for errors, by status; the API's own message is always shown too."""
 
 
 class ExampleRequest(Model):
-    """What must be sent, constants only."""
+    """The request that must be sent; constants only."""
 
     method: Method
     path: Annotated[str, Field(pattern=r"^/[!-~]*$")]
     query: dict[str, str | list[str]] = {}
     headers: dict[HeaderName, str] = {}
-    """Those that the spec adds."""
+    """The headers that the spec adds."""
     body: Any = None
     form: dict[str, str | list[str]] | None = None
 
 
 class ExampleReply(Model):
-    """What the API answers."""
+    """The response of the API."""
 
     status: Annotated[int, Field(ge=200, le=599)]
     headers: dict[HeaderName, str] = {}
     body: Any = None
-    """A JSON value; a text is sent as it is."""
+    """A JSON value; a string is sent as it is."""
 
 
 class ExampleResult(Model):
-    """What comes of it."""
+    """The result."""
 
     outcome: Literal["done", "refused", "not_done", "unknown"]
     data: dict[str, Any] | None = None
-    """The outputs, where it is ``done``."""
+    """The outputs, if it is ``done``."""
     code: str | None = None
-    """``error.code``, where it is not."""
+    """``error.code``, if it is not."""
 
 
 class Example(Model):
-    """One run: what goes in, what is sent, what is answered, what comes out.  ``test`` compares, ``sandbox`` serves."""
+    """One run: inputs, request, response and result.  ``test`` compares them, ``sandbox`` serves them."""
 
     name: Line
     inputs: dict[str, Any] = {}
-    """A secret input is a fake one, in clear."""
+    """Secret inputs are fake, in clear text."""
     request: ExampleRequest | None = None
     reply: ExampleReply | None = None
     pages: Annotated[list[ExampleReply], Field(max_length=20)] = []
-    """The answers to the requests for the pages that follow."""
+    """The responses to the requests for the next pages."""
     result: ExampleResult | None = None
 
 
 class RevokeSpec(Model):
-    """How a fresh token is made useless when no place took it."""
+    """How to revoke a new token that no store took."""
 
     action: Name
     inputs: dict[Name, Any]
 
 
 class Located(Model):
-    """A file, of which each part remembers where it stands."""
+    """A file whose parts know their line and column."""
 
     _document: Document = PrivateAttr()
 
@@ -173,13 +173,13 @@ class Located(Model):
 
 
 class _File(Located):
-    """What every file of specs has: the version of its language."""
+    """Every spec file: the version of the language."""
 
     spec: Annotated[int, Field(ge=1, le=1)]
 
 
 class _Head(_File):
-    """What an action says of itself, whatever runs it."""
+    """Every action: its name, texts, effect and inputs."""
 
     action: Name
     title: Line
@@ -193,12 +193,12 @@ class ActionSpec(_Head):
     """One action."""
 
     replaces: Name | None = None
-    """For ``rotate``: the input that names the row whose token dies."""
-    look: Name | None = None
-    """The action that shows whether this one happened."""
+    """For ``rotate``: the input with the id of the row whose token is replaced."""
+    verify_with: Name | None = None
+    """The action that shows whether this one succeeded, if its outcome is unknown."""
     revoke: RevokeSpec | None = None
-    mark: Name | None = None
-    """For ``create``: the text input that may carry a mark, by which ``look`` tells the row that a killed run made."""
+    tag_input: Name | None = None
+    """For ``create``: the text input that may carry a mark, by which ``verify_with`` finds the row of a killed run."""
     request: RequestSpec
     pages: PagesSpec | None = None
     reply: ReplySpec
@@ -206,46 +206,46 @@ class ActionSpec(_Head):
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """The names of the outputs that are shown once."""
+        """The names of the secret outputs."""
         return tuple(name for name, output in self.reply.output.items() if output.secret)
 
     @cached_property
     def sealed(self) -> tuple[str, ...]:
-        """The keys of an answer under which a text is a secret from birth."""
+        """The keys of a response whose strings are secrets from the moment it is parsed."""
         return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self.secrets)
 
 
 class SuperSpec(_Head):
-    """A super action: code that runs other actions, with inputs and outputs like any."""
+    """A super action: code that runs other actions, with inputs and outputs like any action."""
 
     super_: Annotated[Name, Field(alias="super")]
-    """What runs it, by name: one of those that this package has."""
+    """The name of the super action that this package has for it."""
     output: dict[Name, Output]
 
 
 class Env(Model):
-    """The environment variables of one connector, which begin with its name; no other connector reads them."""
+    """The environment variables of one connector. They begin with its name, and no other connector reads them."""
 
     token: Variable
     base_url: Variable | None = None
     identifier: Variable | None = None
-    """The user name, or what else stands beside the token in ``token_format``; it is no secret."""
+    """The user name, or whatever ``token_format`` needs besides the token; it is not a secret."""
 
 
 class Auth(Model):
-    """Locoia's two-stage form: ``token_format`` is rendered, then ``token_prefix`` around it.
+    """Locoia's two-stage form: ``token_format`` is rendered first, then ``token_prefix`` around it.
 
     (https://docs.locoia.com/connectors/authentication/basic-auth-and-other-simple-authentication-methods)
     """
 
     header_key: HeaderName = "Authorization"
     token_format: str = "{{ token }}"  # noqa: S105  # a template
-    """Over ``token`` and ``identifier``."""
+    """A template with ``token`` and ``identifier``."""
     encode: Literal["base64", False] = False
-    """How what ``token_format`` gives is encoded."""
+    """How the rendered ``token_format`` is encoded."""
     token_prefix: str = "Bearer {{ token_format }}"  # noqa: S105  # a template
     info: Line | None = None
-    """Where a first credential comes from, in words."""
+    """Where to get a first credential, for people."""
 
 
 class ConnectorSpec(_File):
@@ -257,8 +257,8 @@ class ConnectorSpec(_File):
     docs: Line | None = None
     base_url: Annotated[str, Field(pattern=_BASE_URL)]
     hosts: Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]], Field(min_length=1, max_length=50)]
-    """The hosts that may see the credential; loopback may always."""
+    """The hosts that the credential may be sent to; loopback is always allowed."""
     env: Env
     check: Name | None = None
-    """The read that shows whether a credential is accepted."""
+    """The read that shows whether a credential is accepted; used by login and doctor."""
     auth: Auth = Auth()

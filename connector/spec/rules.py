@@ -134,20 +134,20 @@ def reference_findings(
     yield from _named(connector, ("check",), connector.check, specs, names)
     for spec in specs.values():
         yield from header_findings(spec, connector)
-        yield from _named(spec, ("look",), spec.look, specs, names)
+        yield from _named(spec, ("verify_with",), spec.verify_with, specs, names)
         if spec.revoke is not None:
             yield from _named(spec, ("revoke", "action"), spec.revoke.action, specs, names)
             if (undo := specs.get(spec.revoke.action)) is not None:
                 yield from _revoke_findings(spec, spec.revoke.inputs, undo)
-        if spec.mark is not None and (look := specs.get(spec.look or "")) is not None:
-            yield from _seen_findings(spec, spec.mark, look)
+        if spec.tag_input is not None and (look := specs.get(spec.verify_with or "")) is not None:
+            yield from _seen_findings(spec, spec.tag_input, look)
 
 
 def _seen_findings(spec: ActionSpec, mark: str, look: ActionSpec) -> Iterator[Finding]:
     """Whether the rows that *look* gives show the *mark*."""
     if look.reply.rows is None or mark not in look.reply.output:
         message = f'{look.action} gives no rows with the output "{mark}", in which a mark would show'
-        yield spec.document.finding("unknown-reference", ("mark",), message)
+        yield spec.document.finding("unknown-reference", ("tag_input",), message)
 
 
 def _revoke_findings(spec: ActionSpec, given: Collection[str], undo: ActionSpec) -> Iterator[Finding]:
@@ -203,23 +203,23 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
             yield at("contradiction", ("replaces",), 'only an action with effect: rotate has "replaces"', at_key=True)
     if spec.revoke is not None and not spec.secrets:
         yield at("contradiction", ("revoke",), "there is no secret to revoke in the output", at_key=True)
-    if spec.look is not None and spec.effect == "read":
-        yield at("contradiction", ("look",), "a read needs no other one that shows whether it happened", at_key=True)
+    if spec.verify_with is not None and spec.effect == "read":
+        yield at("contradiction", ("verify_with",), "a read needs no other action to verify it", at_key=True)
     yield from _mark_findings(spec)
 
 
 def _mark_findings(spec: ActionSpec) -> Iterator[Finding]:
     at = spec.document.finding
-    if spec.mark is None:
+    if spec.tag_input is None:
         return
-    if spec.mark not in spec.inputs:
-        message = f'there is no input "{spec.mark}"{did_you_mean(spec.mark, spec.inputs)}'
-        yield at("unknown-reference", ("mark",), message)
-    elif spec.inputs[spec.mark].type != "text" or spec.inputs[spec.mark].multiple:
-        yield at("contradiction", ("mark",), f'"{spec.mark}" is no text, which a mark can stand behind')
-    elif spec.effect != "create" or spec.look is None or spec.revoke is None:
-        message = 'only an action with effect: create has "mark", and it needs "look" and "revoke" beside it'
-        yield at("contradiction", ("mark",), message, at_key=True)
+    if spec.tag_input not in spec.inputs:
+        message = f'there is no input "{spec.tag_input}"{did_you_mean(spec.tag_input, spec.inputs)}'
+        yield at("unknown-reference", ("tag_input",), message)
+    elif spec.inputs[spec.tag_input].type != "text" or spec.inputs[spec.tag_input].multiple:
+        yield at("contradiction", ("tag_input",), f'"{spec.tag_input}" is not a text input, so it cannot carry a mark')
+    elif spec.effect != "create" or spec.verify_with is None or spec.revoke is None:
+        message = '"tag_input" is for effect: create, and needs "verify_with" and "revoke" too'
+        yield at("contradiction", ("tag_input",), message, at_key=True)
 
 
 def _request_findings(spec: ActionSpec) -> Iterator[Finding]:
@@ -246,7 +246,7 @@ def _pages_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("pages",), "only a GET that reads rows has pages", at_key=True)
     needed = {"page": {"query"}, "offset": {"query"}, "cursor": {"query", "at"}, "link": set[str]()}[pages.by]
     allowed = needed | ({"first"} if pages.by == "page" else {"at"} if pages.by == "link" else set[str]())
-    given = pages.model_fields_set - {"by", "most"}
+    given = pages.model_fields_set - {"by", "max_pages"}
     for key in sorted(needed - given):
         yield at("missing-key", ("pages",), f'pages by {pages.by} need "{key}"')
     for key in sorted(given - allowed):
@@ -303,9 +303,9 @@ def _output_findings(
     times = [key for key, output in outputs.items() if output.type == "datetime"]
     for name, output in outputs.items():
         here = (*path, name)
-        if output.or_input is not None and output.or_input not in spec.inputs:
-            message = f'there is no input "{output.or_input}"{did_you_mean(output.or_input, spec.inputs)}'
-            yield at("unknown-reference", (*here, "or_input"), message)
+        if output.fallback_input is not None and output.fallback_input not in spec.inputs:
+            message = f'there is no input "{output.fallback_input}"{did_you_mean(output.fallback_input, spec.inputs)}'
+            yield at("unknown-reference", (*here, "fallback_input"), message)
         if output.days_until is not None and (output.days_until not in times or output.type != "number"):
             message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
             yield at("unknown-reference", (*here, "days_until"), message)
@@ -317,7 +317,7 @@ def _output_findings(
             yield at("contradiction", here, 'a nested_object, and only that, has "children"')
         if output.type == "datetime" and output.multiple:
             yield at("contradiction", (*here, "multiple"), "a datetime output is one time")
-        if output.secret and (len(path) > 2 or output.type != "text" or output.multiple or output.keep):
+        if output.secret and (len(path) > 2 or output.type != "text" or output.multiple or output.store_with_token):
             message = "a secret is one text at the top of the output, and is kept without saying so"
             yield at("contradiction", here, message, at_key=True)
         yield from _output_findings(spec, (*here, "children"), output.children or {})

@@ -29,7 +29,7 @@ CREATE: Spec = {
     "title": "Create key",
     "summary": "Create a key.",
     "effect": "create",
-    "look": "list_keys",
+    "verify_with": "list_keys",
     "revoke": {"action": "purge_keys", "inputs": {}},
     "inputs": {
         "name": {"title": "Name", "type": "text", "required": True, "minLength": 1, "maxLength": 100},
@@ -60,12 +60,12 @@ CREATE: Spec = {
     "reply": {
         "ok": [201],
         "output": {
-            "id": {"title": "ID", "type": "text", "keep": True},
+            "id": {"title": "ID", "type": "text", "store_with_token": True},
             "secret": {"title": "Secret", "type": "text", "secret": "once"},
             "note": {"title": "Note", "type": "text", "nullable": True},
             "until": {"title": "Until", "type": "datetime"},
             "left": {"title": "Left", "type": "number", "days_until": "until"},
-            "name": {"title": "Name", "type": "text", "or_input": "name"},
+            "name": {"title": "Name", "type": "text", "fallback_input": "name"},
             "user": {
                 "title": "User",
                 "type": "nested_object",
@@ -145,16 +145,16 @@ ACTION_CHANGES: list[Row] = [
     ("reply.output.id.nullable", True, {"weakened-output"}, "2.0.0"),
     ("reply.output.id.type", "number", {"weakened-output"}, "2.0.0"),
     ("reply.output.id.multiple", True, {"weakened-output"}, "2.0.0"),
-    ("reply.output.id.keep", ..., {"weakened-output"}, "2.0.0"),
-    ("reply.output.name.or_input", ..., {"weakened-output"}, "2.0.0"),
+    ("reply.output.id.store_with_token", ..., {"weakened-output"}, "2.0.0"),
+    ("reply.output.name.fallback_input", ..., {"weakened-output"}, "2.0.0"),
     ("reply.output.user.children.age.nullable", True, {"weakened-output"}, "2.0.0"),
     # outputs that promise more, or the same
     ("reply.output.size", {"type": "number"}, {"strengthened-output"}, "1.3.0"),
     ("reply.output.note.nullable", ..., {"strengthened-output"}, "1.3.0"),
-    ("reply.output.note.keep", True, {"strengthened-output"}, "1.3.0"),
+    ("reply.output.note.store_with_token", True, {"strengthened-output"}, "1.3.0"),
     ("reply.output.note.from", "remark", {"changed-response"}, "1.3.0"),
     ("reply.output.left.days_until", ..., {"changed-response"}, "1.3.0"),
-    ("reply.output.note.or_input", "name", {"changed-response"}, "1.3.0"),
+    ("reply.output.note.fallback_input", "name", {"changed-response"}, "1.3.0"),
     ("reply.output.note.title", "Remark", {"changed-text"}, "1.2.1"),
     ("reply.ok", [200, 201], {"changed-response"}, "1.3.0"),
     ("reply.at", ["data"], {"changed-response"}, "1.3.0"),
@@ -169,8 +169,8 @@ ACTION_CHANGES: list[Row] = [
     ("request.headers", {"X-A": "1"}, {"changed-request"}, "1.3.0"),
     ("request.omit_null", True, {"changed-request"}, "1.3.0"),
     # safety
-    ("look", ..., {"removed-safeguard"}, "2.0.0"),
-    ("look", "purge_keys", {"changed-response"}, "1.3.0"),
+    ("verify_with", ..., {"removed-safeguard"}, "2.0.0"),
+    ("verify_with", "purge_keys", {"changed-response"}, "1.3.0"),
     ("revoke", ..., {"removed-safeguard"}, "2.0.0"),
     # for people
     ("title", "Make key", {"changed-text"}, "1.2.1"),

@@ -479,7 +479,7 @@ def test_the_same_rows_come_of_each_kind_of_pages(
 def test_a_list_of_too_many_pages_is_cut_with_a_warning(
     tmp_path: Path, pages: str, scripts: list[Any], queries: list[str]
 ) -> None:
-    spec = LIST.format(pages=pages.replace("}", ", most: 2}"))
+    spec = LIST.format(pages=pages.replace("}", ", max_pages: 2}"))
     result, got = run(tmp_path, spec, {"kind": "x"}, *scripts)
     assert (result.outcome, result.data) == (Outcome.DONE, {"things": rows(1, 2, 3, 4)})
     assert result.warnings == ("the list was truncated after 2 pages; there may be more",)
@@ -514,7 +514,7 @@ reply:
   ok: [201]
   at: [data]
   output:
-    id: {type: text, from: key.id, keep: true}
+    id: {type: text, from: key.id, store_with_token: true}
     value: {type: text, from: key.value, secret: once}
     hint: {type: text}
 """

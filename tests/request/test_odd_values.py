@@ -123,7 +123,7 @@ def test_the_field_at_fault_is_the_last_text_of_a_place() -> None:
 
 BROKEN_OUTPUTS = {
     "nested or_input": (
-        {"o": {"type": "nested_object", "children": {"p": {"type": "text", "or_input": "nope"}}}},
+        {"o": {"type": "nested_object", "children": {"p": {"type": "text", "fallback_input": "nope"}}}},
         "unknown-reference",
     ),
     "nested secret": (
@@ -132,7 +132,7 @@ BROKEN_OUTPUTS = {
     ),
     "secret number": ({"o": {"type": "number", "secret": "once"}}, "contradiction"),
     "secret list": ({"o": {"type": "text", "multiple": True, "secret": "once"}}, "contradiction"),
-    "kept secret": ({"o": {"type": "text", "keep": True, "secret": "once"}}, "contradiction"),
+    "kept secret": ({"o": {"type": "text", "store_with_token": True, "secret": "once"}}, "contradiction"),
     "object without children": ({"o": {"type": "nested_object"}}, "contradiction"),
     "days until itself": ({"o": {"type": "number", "days_until": "o"}}, "unknown-reference"),
     "days as text": ({"o": {"type": "text", "days_until": "e"}, "e": {"type": "datetime"}}, "unknown-reference"),

@@ -92,7 +92,7 @@ def test_a_declared_output_is_read_without_a_warning(
         ({**TEXT, "multiple": True}, {"a": "x"}, {"a": ["x"]}, '"a" is not a list in the response'),
         ({**TEXT, "multiple": True}, {"a": ["x", []]}, {"a": ["x"]}, '"a" is not a text in the response'),
         (
-            {**TEXT, "or_input": "key_id"},
+            {**TEXT, "fallback_input": "key_id"},
             {},
             {"a": "from the input"},
             'the response has no "a"; the input key_id is used instead',
@@ -131,7 +131,7 @@ def test_what_had_to_be_assumed_is_a_warning(
 
 
 def test_an_output_the_answer_gives_is_not_taken_from_the_input() -> None:
-    payload = _payload({"a": {**TEXT, "or_input": "key_id"}}, {"a": "given"})
+    payload = _payload({"a": {**TEXT, "fallback_input": "key_id"}}, {"a": "given"})
     assert (payload.data, payload.warnings) == ({"a": "given"}, ())
 
 

@@ -145,7 +145,7 @@ def test_an_api_that_ignores_pages_is_noticed(tmp_path: Path) -> None:
 
 def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
     scripts = [answer(200, rows(name)) for name in "abcd"]
-    result, server = run(tmp_path, {"by": "offset", "query": "skip", "most": 3}, *scripts)
+    result, server = run(tmp_path, {"by": "offset", "query": "skip", "max_pages": 3}, *scripts)
     assert (result.data, len(server.got)) == ({"rows": rows("a", "b", "c")}, 3)
     assert result.warnings == ("the list was truncated after 3 pages; there may be more",)
 

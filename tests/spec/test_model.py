@@ -134,11 +134,11 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
             (
                 "unknown key of an output",
                 "id: {type: text}",
-                "id: {type: text, keeep: true}",
+                "id: {type: text, store_with_tokn: true}",
                 19,
                 22,
                 "unknown-key",
-                "did you mean keep?",
+                "did you mean store_with_token?",
             ),
             (
                 "unknown key without a near one",
@@ -288,11 +288,11 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 '"owne"; did you mean owner?',
             ),
             (
-                "or_input of an unknown input",
+                "fallback_input of an unknown input",
                 "id: {type: text}",
-                "id: {type: text, or_input: day}",
+                "id: {type: text, fallback_input: day}",
                 19,
-                32,
+                38,
                 "unknown-reference",
                 '"day"; did you',
             ),
@@ -742,7 +742,7 @@ WITHIN = {
         ("{{ days }}", f"{{{{ {LONGEST} }}}}"),
         ("  days:\n", f"  {LONGEST}:\n    info: '{{{{ days }}}}'\n"),
     ],
-    "output": [("id: {type: text}", "id: {type: text, nullable: true, or_input: owner}")],
+    "output": [("id: {type: text}", "id: {type: text, nullable: true, fallback_input: owner}")],
     "places": [("ok: [200]", "ok: [200]\n  at: [$, data, data.items, a-b.c_d]")],
     "sum": [('"{{ days }}"', '"{{ days + 1 }}"')],
     "default in the path": [("required: true}", "default: me}")],
@@ -891,12 +891,12 @@ def test_a_rotate_that_names_its_row_loads() -> None:
 def test_what_a_spec_leaves_out_has_the_documented_defaults() -> None:
     spec = parse_action(ACTION, "a.yaml")
     assert spec.reply.at == ["$"]
-    assert (spec.look, spec.revoke, spec.docs) == (None, None, None)
+    assert (spec.verify_with, spec.revoke, spec.docs) == (None, None, None)
     [owner, days] = spec.inputs.values()
     assert (owner.nullable, owner.multiple, owner.allow_create) == (False, False, False)
     assert (days.required, days.default, days.enum) == (False, None, None)
     output = spec.reply.output["id"]
-    assert (output.nullable, output.multiple, output.keep, output.secret) == (False, False, False, None)
+    assert (output.nullable, output.multiple, output.store_with_token, output.secret) == (False, False, False, None)
     connector = parse_connector(CONNECTOR, "c.yaml")
     assert connector.auth.token_prefix == "Bearer {{ token_format }}"
     assert connector.env.base_url is None

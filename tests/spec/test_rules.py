@@ -54,7 +54,7 @@ title: Rotate key
 summary: Give a key a new secret.
 effect: rotate
 replaces: key_id
-look: list_keys
+verify_with: list_keys
 revoke: {action: rotate_key, inputs: {key_id: "{{ id }}"}}
 inputs:
   key_id: {title: Key, type: text, required: true}
@@ -138,11 +138,11 @@ ROWS: list[Row] = [
     ("rotate without its row", "rotate_key", ("replaces: key_id\n", ""), "spec: 1", "missing-key", '"replaces"'),
     ("a row that is no input", "rotate_key", ("replaces: key_id", "replaces: key_ld"), "key_ld", "unknown-reference", "key_id?"),
     ("replaces in a read", "list_keys", ("read", "read\nreplaces: owner"), "replaces", "contradiction", "effect: rotate"),
-    ("look in a read", "list_keys", ("read", "read\nlook: list_all"), "look", "contradiction", "needs no other"),
+    ("verify_with in a read", "list_keys", ("read", "read\nverify_with: list_all"), "verify_with", "contradiction", "needs no other"),
     ("revoke without a secret", "rotate_key", (", secret: once", ""), "revoke:", "contradiction", "no secret to revoke"),
-    ("a mark in a rotate", "rotate_key", ("look:", "mark: note\nlook:"), "mark:", "contradiction", "effect: create"),
-    ("a mark in no input", "rotate_key", ("look:", "mark: nota\nlook:"), "nota", "unknown-reference", "note?"),
-    ("a mark in a number", "rotate_key", ("look:", "mark: size\nlook:"), "size\nlook", "contradiction", "is no text"),
+    ("a mark in a rotate", "rotate_key", ("verify_with:", "tag_input: note\nverify_with:"), "tag_input:", "contradiction", "effect: create"),
+    ("a mark in no input", "rotate_key", ("verify_with:", "tag_input: nota\nverify_with:"), "nota", "unknown-reference", "note?"),
+    ("a mark in a number", "rotate_key", ("verify_with:", "tag_input: size\nverify_with:"), "size\nverify_with", "contradiction", "cannot carry a mark"),
     ("two secrets", "rotate_key", ("raw: {type: json, nullable: true}", "raw: {type: text, secret: once}"), "raw", "contradiction", "gives one secret"),
     ("a secret in a read", "list_keys", ("id: {type: text}", "id: {type: text, secret: once}"), "id:", "contradiction", "changes one row"),
     ("a list as a secret", "rotate_key", ("secret: once", "secret: once, multiple: true"), "key: {type: text, secret", "contradiction", "one text"),
@@ -161,7 +161,7 @@ ROWS: list[Row] = [
     ("a cursor from nowhere", "list_keys", ("by: page", "by: cursor"), "{by", "missing-key", 'need "at"'),
     ("a first cursor", "list_keys", ("by: page", "by: cursor, at: a, first: 0"), "first", "contradiction", 'no "first"'),
     ("an unknown kind of pages", "list_keys", ("by: page", "by: pages"), "pages,", "bad-value", "pages.by"),
-    ("no page at most", "list_keys", ("by: page", "by: page, most: 0"), "0, query", "bad-value", "pages.most"),
+    ("no page at most", "list_keys", ("by: page", "by: page, max_pages: 0"), "0, query", "bad-value", "pages.max_pages"),
     # Inputs.
     ("a limit of another type", "rotate_key", ("type: json}", "type: json, maxLength: 3}"), "maxLength", "contradiction", "nothing for a json"),
     ("options of a text", "rotate_key", ("default: none", "default: none, enum: [a]"), "enum", "contradiction", "it is for select"),
@@ -203,13 +203,13 @@ ROWS: list[Row] = [
     ("a part that stands twice", "list_keys", ("id: {type: text}", 'id: {type: nested_object, parts: "~m/{name}/{name}", children: {name: {type: text}}}'), '"~m', "contradiction", "in braces"),
     ("parts in a list", "list_keys", ("id: {type: text}", 'id: {type: nested_object, multiple: true, parts: "~m/{name}", children: {name: {type: text}}}'), '"~m', "contradiction", "in braces"),
     ("parts that touch", "list_keys", ("id: {type: text}", 'id: {type: nested_object, parts: "~m/{name}{}", children: {name: {type: text}}}'), '"~m', "bad-value", "parts"),
-    ("an input that cannot stand in", "list_keys", ("id: {type: text}", "id: {type: text, or_input: own}"), "own}", "unknown-reference", "owner?"),
+    ("an input that cannot stand in", "list_keys", ("id: {type: text}", "id: {type: text, fallback_input: own}"), "own}", "unknown-reference", "owner?"),
     ("a place that is no path", "list_keys", ("profile.name", "profile..name"), "profile..name", "bad-value", "from"),
     ("an error that is a success", "list_keys", ("404: There", "204: There"), "204", "bad-name", "204"),
     # Between files.
-    ("a look that is nowhere", "rotate_key", ("look: list_keys", "look: list_key"), "list_key", "unknown-reference", "list_keys?"),
-    ("a look that changes", "rotate_key", ("look: list_keys", "look: rotate_key"), "rotate_key\nrevoke", "contradiction", "no read"),
-    ("a mark that no row shows", "rotate_key", ("rotate\nreplaces: key_id", "create\nmark: note"), "note\nlook", "unknown-reference", "no rows with the output"),
+    ("a verify_with that is nowhere", "rotate_key", ("verify_with: list_keys", "verify_with: list_key"), "list_key", "unknown-reference", "list_keys?"),
+    ("a verify_with that changes", "rotate_key", ("verify_with: list_keys", "verify_with: rotate_key"), "rotate_key\nrevoke", "contradiction", "no read"),
+    ("a mark that no row shows", "rotate_key", ("rotate\nreplaces: key_id", "create\ntag_input: note"), "note\nverify_with", "unknown-reference", "no rows with the output"),
     ("a revoke that is nowhere", "rotate_key", ("{action: rotate_key", "{action: revoke"), "revoke,", "unknown-reference", "revoke"),
     ("a revoke with an unknown input", "rotate_key", ("inputs: {key_id: ", "inputs: {key_id: 1, id: "), 'id: "{{ id', "unknown-reference", 'input "id"'),
     ("a revoke that leaves an input out", "rotate_key", ('{key_id: "{{ id }}"}', "{}"), "{}}", "missing-key", "key_id"),

@@ -197,7 +197,7 @@ MISTAKES: Cases = {
     "outputs of no input": lambda: Case(
         act(
             named(600, lambda _: text(""), "number"),
-            reply={"output": named(600, lambda n: {"type": "text", "or_input": f"nubmer{n}"})},
+            reply={"output": named(600, lambda n: {"type": "text", "fallback_input": f"nubmer{n}"})},
         )
     ),
     "headers that are ours": lambda: Case(act(request={"headers": named(4_000, lambda _: "a", "X-") | {"Host": "a"}})),
@@ -465,7 +465,7 @@ EXAMPLES: Cases = {
             request={"method": "GET", "query": {"q": [0] * 10_000}},
             reply={"rows": "rows"},
             effect="read",
-            pages={"by": "offset", "query": "o", "most": 1_000},
+            pages={"by": "offset", "query": "o", "max_pages": 1_000},
             examples=[
                 {
                     "name": "n",
@@ -493,7 +493,7 @@ def answered(
 
 def linked(header: str) -> Case:
     """An answer to an action that reads pages, with the ``Link`` *header*."""
-    return Case(rows(pages={"by": "link", "most": 2}), answer=raw(200, [{}], {"Link": header}))
+    return Case(rows(pages={"by": "link", "max_pages": 2}), answer=raw(200, [{}], {"Link": header}))
 
 
 def packed(content: bytes, encoding: str = "gzip") -> Case:

@@ -112,7 +112,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "reply.rows": _WEAKENED_OUTPUT,
     "reply.at": _RESPONSE,
     "reply.errors": _TEXT,
-    **dict.fromkeys(("look", "revoke", "replaces"), _SAFEGUARD),
+    **dict.fromkeys(("verify_with", "revoke", "replaces"), _SAFEGUARD),
     "examples": ("changed-examples",) * 3,
 }
 _INPUT_RULES: dict[str, Rule] = {
@@ -128,10 +128,10 @@ _OUTPUT_RULES: dict[str, Rule] = {
     "multiple": _WEAKENED_OUTPUT,
     "nullable": ("weakened-output", "strengthened-output", "weakened-output"),
     "secret": ("new-secret", "exposed-secret", "new-secret"),
-    "keep": ("strengthened-output", "weakened-output", "weakened-output"),
+    "store_with_token": ("strengthened-output", "weakened-output", "weakened-output"),
     "source": _RESPONSE,
     "days_until": _RESPONSE,
-    "or_input": ("changed-response", "weakened-output", "changed-response"),
+    "fallback_input": ("changed-response", "weakened-output", "changed-response"),
     "title": _TEXT,
 }
 _EFFECTS = ("read", "create", "update", "rotate", "delete")

@@ -212,7 +212,7 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
         if output.days_until or output.parts:
             continue  # computed from other outputs
         at, path = schema, (output.source or name).split(".")
-        required = not output.nullable and output.or_input is None
+        required = not output.nullable and output.fallback_input is None
         for key in path[:-1]:
             _require(at, key, required=required)
             at = at["properties"].setdefault(key, {"type": "object"})

@@ -26,5 +26,6 @@ def packs_folder(folder: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _user_folder() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
-    return Path(base) / "locoia-pat" / "packs" if base else Path("~/.local/share/locoia-pat/packs")
+    from platformdirs import user_data_path  # noqa: PLC0415  # only if no folder is named
+
+    return user_data_path("locoia-pat", appauthor=False) / "packs"
