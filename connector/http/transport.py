@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, proxy_bypass  # noqa: TID251  # asked for the proxies; it sends nothing
 
 import httpx
 import truststore
