@@ -221,7 +221,7 @@ def _show_pack(pack: Pack) -> None:
     click.echo(f"{pack.hash}\n")
     may = permissions(manifest)
     rows = [(words, [one.value for one in may if one.kind == kind] or ["nothing"]) for kind, words in KINDS.items()]
-    rows[0][1].append("this computer")  # which every connector may call
+    rows[0][1].append("localhost")  # which every connector may call
     render.print_table(("it", "may"), [(words, ", ".join(values)) for words, values in rows])
     click.echo()
     actions = [
