@@ -174,9 +174,10 @@ def _print_plan(plan: Plan) -> None:
     if plan.body is not None:
         click.echo(f"\n{json.dumps(plan.body, ensure_ascii=False, indent=2)}")
     click.echo(f"\neffect: {plan.effect}\nretry: {plan.retry}\n")
-    if plan.fills:
+    if plan.template_uses:
         render.print_table(
-            ("field", "template", "inputs"), [(fill.place, fill.template, list(fill.inputs)) for fill in plan.fills]
+            ("field", "template", "inputs"),
+            [(use.location, use.template, list(use.inputs)) for use in plan.template_uses],
         )
         click.echo()
     click.echo(plan.curl)

@@ -1,4 +1,4 @@
-"""``Plan``: what a run would send, without sending it."""
+"""``Plan``: the request that a run would send."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class TemplateUse(NamedTuple):
-    """A part of the request that a template filled."""
+    """A part of the request that comes from a template."""
 
-    place: str
-    """Where: ``path``, ``query.page``, ``headers.X-Trace``, ``body.note`` or ``form.name``."""
+    location: str
+    """``path``, ``query.page``, ``headers.X-Trace``, ``body.note`` or ``form.name``."""
     template: str
     inputs: tuple[str, ...]
 
@@ -43,14 +43,14 @@ class Plan:
     body: Any
     """The JSON body, or the fields of a form."""
     retry: str
-    """What would be tried again, and when."""
-    fills: tuple[TemplateUse, ...]
+    """When it would be retried."""
+    template_uses: tuple[TemplateUse, ...]
     curl: str
-    """The same request as a command line; the credential and secret inputs are masked there too."""
+    """The same request as a command line, with the credential and secret inputs masked."""
 
     @classmethod
     def of(cls, action: CompiledAction, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
-        """The plan for *request*, whose credential goes into the header *credential_header*, without *secrets*."""
+        """Return the plan of *request*, with the *credential_header* and all *secrets* masked."""
         hidden = list(secrets)
         headers = {name: redact(revealed(value), hidden) for name, value in request.headers}
         headers[credential_header.lower()] = MASK
@@ -62,21 +62,21 @@ class Plan:
             spec.request.method,
             request.url,
             headers,
-            _read(content, headers.get("content-type")),
+            _parse_body(content, headers.get("content-type")),
             describe_policy(spec.effect, spec.request.method),
-            tuple(TemplateUse(*fill) for fill in action.template_uses()),
+            tuple(TemplateUse(*use) for use in action.template_uses()),
             _curl(spec.request.method, request.url, headers, content),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as JSON values."""
+        """Return the plan as JSON values."""
         return {
             **asdict(self),
-            "fills": [{**fill._asdict(), "inputs": list(fill.inputs)} for fill in self.fills],
+            "template_uses": [{**use._asdict(), "inputs": list(use.inputs)} for use in self.template_uses],
         }
 
 
-def _read(content: str | None, kind: str | None) -> Any:
+def _parse_body(content: str | None, kind: str | None) -> Any:
     if content is None:
         return None
     if kind == _FORM:
@@ -85,8 +85,8 @@ def _read(content: str | None, kind: str | None) -> Any:
 
 
 def _curl(method: str, url: str, headers: dict[str, str], content: str | None) -> str:
-    words = ["curl", "--request", method]
+    arguments = ["curl", "--request", method]
     for name, value in headers.items():
-        words += ["--header", f"{name}: {value}"]
-    words += ["--data-raw", content] if content is not None else []
-    return shlex.join([*words, url])
+        arguments += ["--header", f"{name}: {value}"]
+    arguments += ["--data-raw", content] if content is not None else []
+    return shlex.join([*arguments, url])

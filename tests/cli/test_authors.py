@@ -405,7 +405,7 @@ def test_a_plan_tells_everything_and_needs_nothing(call: Call) -> None:
     }
     assert plan["effect"] == "create"
     assert plan["retry"].startswith("sent once")
-    assert {"place": "body.tags", "template": "{{ tags }}", "inputs": ["tags"]} in plan["fills"]
+    assert {"location": "body.tags", "template": "{{ tags }}", "inputs": ["tags"]} in plan["template_uses"]
     words = shlex.split(plan["curl"])
     assert words[:3] == ["curl", "--request", "POST"]
     assert words[-1] == plan["url"]

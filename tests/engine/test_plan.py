@@ -24,13 +24,13 @@ def test_a_plan_is_the_request_with_its_credential_masked() -> None:
         "headers": {"accept": "application/json", "content-type": "application/json", "authorization": MASK},
         "body": {"expiration": None},
         "retry": "sent once; up to 3 attempts only if the request provably never left, or after 429",
-        "fills": [
+        "template_uses": [
             {
-                "place": "path",
+                "location": "path",
                 "template": "/personal-access-tokens/{{ token_id }}/regenerate",
                 "inputs": ["token_id"],
             },
-            {"place": "body.expiration", "template": "{{ expiration }}", "inputs": ["expiration"]},
+            {"location": "body.expiration", "template": "{{ expiration }}", "inputs": ["expiration"]},
         ],
         "curl": (
             "curl --request POST --header 'accept: application/json' --header 'content-type: application/json'"
@@ -46,7 +46,7 @@ def test_a_plan_of_a_request_without_a_body_has_none() -> None:
     plan = Plan.of(action, action.request({}, "https://api.locoia.com/v1"), "X-Key", [])
     assert plan.body is None
     assert plan.retry == "up to 3 attempts: after a lost response, 408, 429 and 5xx"
-    assert plan.fills == ()
+    assert plan.template_uses == ()
     assert plan.curl == (
         f"curl --request GET --header 'accept: application/json' --header 'x-key: {MASK}'"
         " https://api.locoia.com/v1/personal-access-tokens"

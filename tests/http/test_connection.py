@@ -206,8 +206,8 @@ def test_a_plan_needs_no_credential_and_shows_none() -> None:
         },
         "body": CREATE,
         "retry": "sent once; up to 3 attempts only if the request provably never left, or after 429",
-        "fills": [
-            {"place": f"body.{name}", "template": f"{{{{ {name} }}}}", "inputs": [name]}
+        "template_uses": [
+            {"location": f"body.{name}", "template": f"{{{{ {name} }}}}", "inputs": [name]}
             for name in ("expiration", "scopes", "note")
         ],
         "curl": (
