@@ -1,0 +1,79 @@
+"""Every token store keeps the contract of :class:`tests.support.token_store_tests.TokenStoreTests`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import keyring
+import pytest
+
+from locoia_pat import Connector, ConnectorAuth
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.stores import TokenStore, open_store
+from tests.support.token_store_tests import TokenStoreTests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class TestTokenFile(TokenStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TokenStore:
+        return open_store(f"file:{tmp_path}/ci.json")
+
+
+class TestTextFile(TokenStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TokenStore:
+        return open_store(f"text:{tmp_path}/ci.txt")
+
+
+class TestEnvFile(TokenStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TokenStore:
+        (tmp_path / ".env").touch(mode=0o600)
+        (tmp_path / ".env").write_text("OTHER=1\n")
+        return open_store(f"env-file:{tmp_path}/.env#CI_TOKEN")
+
+
+class TestKeyring(TokenStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[TokenStore]:
+        from keyrings.alt.file import PlaintextKeyring  # noqa: PLC0415  # it looks for a home when it is imported
+
+        before = keyring.get_keyring()
+        backend = PlaintextKeyring()
+        backend.file_path = str(tmp_path / "keyring.cfg")
+        keyring.set_keyring(backend)
+        yield open_store("keyring:acme/ci")
+        keyring.set_keyring(before)
+
+
+class TestCommand(TokenStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TokenStore:
+        program = tmp_path / "program.py"
+        program.write_text("import sys\nopen(sys.argv[1], 'w').write(sys.stdin.read())\n")
+        argv = [sys.executable, str(program), str(tmp_path / "stored")]
+        return open_store(f"command:{shlex.join(argv)}")
+
+
+class TestConnectorAuth(TokenStoreTests):
+    connector: Connector
+
+    @pytest.fixture
+    def store(self) -> Iterator[TokenStore]:
+        with running() as (url, sandbox):
+            token = first_token(sandbox)
+            assert token is not None
+            with Connector(ConnectorAuth(token), base_url=url) as connector:
+                inputs = {"name": "CRM", "connector_id": "c1", "auth_type": "basic_auth"}
+                made = connector.run("create_connector_auth", inputs).raise_for_outcome()
+                self.connector = connector
+                yield connector.open_store(f"connector-auth:{(made.data or {})['id']}")
+
+    def reopen(self, store: TokenStore) -> TokenStore:
+        return self.connector.open_store(store.ref)
