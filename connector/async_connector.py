@@ -166,5 +166,6 @@ class AsyncConnector:
 
 def _wake(loop: Any, ended: Event, _: Future[Any]) -> None:
     """Set *ended* from another thread; *loop* is asyncio's event loop or trio's token."""
+    call_soon = loop.run_sync_soon if hasattr(loop, "run_sync_soon") else loop.call_soon_threadsafe
     with suppress(RuntimeError):  # the loop was closed, and nothing waits any longer
-        getattr(loop, "run_sync_soon", getattr(loop, "call_soon_threadsafe", None))(ended.set)
+        call_soon(ended.set)

@@ -34,13 +34,13 @@ def create_app(folder: SpecFolder) -> Starlette:
     """
     base = base_path(folder)
     exchanges = [
-        (examples.described(request, ""), reply)
+        (examples.request_as_example(request, ""), reply)
         for name in folder.names
         for spec in [folder.spec(name)]
         if isinstance(spec, ActionSpec)
         for action in [CompiledAction(spec)]
         for example in action.spec.examples
-        for request, reply in examples.run(action, example, base).exchanges
+        for request, reply in examples.run_example(action, example, base).exchanges
         if reply is not None
     ]
     header = AuthHeader(folder.connector).header_key
@@ -94,7 +94,7 @@ async def _describe(request: Request) -> dict[str, Any]:
         Secret(content.decode()) if content else None,
     )
     try:
-        described = examples.described(spec_request, "")
+        described = examples.request_as_example(spec_request, "")
     except ValueError:
         described = {"method": request.method, "path": request.url.path, "body": "invalid JSON"}
     return {**described, "headers": headers}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.connector import RecordingConnector
-from locoia_pat.engine.examples import described, given
+from locoia_pat.engine.examples import example_inputs, request_as_example
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import MASK, Secret, load_json, redact
@@ -60,7 +60,7 @@ def record_example(
 
     """
     connector.exchanges = []
-    inputs = given(action, example)
+    inputs = example_inputs(action, example)
     result = connector.run(action.spec.action, inputs, token_to=token_to)
     replies = [answer for _, answer in connector.exchanges if isinstance(answer, Response)]
     if not replies or len(replies) != len(connector.exchanges):
@@ -68,7 +68,7 @@ def record_example(
         reason = problem.message if problem else "the response is incomplete"
         raise invalid(f"cannot be recorded: {reason}", field=example.name, hint=problem.hint if problem else None)
     hidden = [credential, *result.secrets.values()]
-    request = described(connector.exchanges[0][0], connector.base_url)
+    request = request_as_example(connector.exchanges[0][0], connector.base_url)
     complete: dict[str, Any] = {
         "name": example.name,
         **({"inputs": example.inputs} if example.inputs else {}),

@@ -239,7 +239,7 @@ def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: t
         if isinstance(spec, ActionSpec)
         for action in [CompiledAction(spec)]
         for index, example in enumerate(action.spec.examples)
-        if examples.lacking(example)
+        if examples.missing_parts(example)
     ]
     if not todo:
         return

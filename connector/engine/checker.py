@@ -32,7 +32,7 @@ def check_specs(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
         else:
             if action is not None:
                 specs[name] = action.spec
-                findings += examples.findings(action, whole=whole)
+                findings += examples.example_findings(action, whole=whole)
     try:
         AuthHeader(folder.connector)
         findings += reference_findings(folder.connector, specs, folder.names)

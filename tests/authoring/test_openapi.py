@@ -15,7 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.authoring.export import openapi
 from locoia_pat.engine.action import CompiledAction
-from locoia_pat.engine.examples import run
+from locoia_pat.engine.examples import run_example
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
 from tests.support.connectors import GITLAB, TWILIO
@@ -69,7 +69,7 @@ def test_what_the_examples_send_and_answer_is_what_the_document_says(folder: Pat
     for _, _, operation in operations(found):
         action = CompiledAction(specs.action(operation["operationId"]))
         for example in action.spec.examples:
-            for request, reply in run(action, example).exchanges:
+            for request, reply in run_example(action, example).exchanges:
                 content = operation.get("requestBody", {"content": {}})["content"]
                 if "application/json" in content:
                     assert request.content is not None

@@ -19,8 +19,8 @@ from inspect import CO_OPTIMIZED
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token, running
-from locoia_pat.actions.sandbox.token_store import Store
 from locoia_pat.cli import main
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def report(title: str, path: CallPath, *, top: int) -> None:
 
 def count(top: int) -> None:
     """Count create_pat, and ensure_pat the first time and when there is nothing to do."""
-    store = Store()
+    store = SandboxStore()
     token = first_token(store)
     assert token is not None
     with tempfile.TemporaryDirectory() as folder, running(store=store) as (url, _):
