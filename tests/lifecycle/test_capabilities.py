@@ -1,9 +1,8 @@
-"""What was measured of an API makes managed tokens safer; what was not changes nothing."""
+"""The capabilities of an API: what was measured makes managed tokens safer; what was not changes nothing."""
 
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,45 +10,32 @@ import pytest
 from locoia_pat import ConnectorAuth, InvalidError
 from locoia_pat.actions import retire_pat
 from locoia_pat.actions.lifecycle.capabilities import QUESTIONS, UNKNOWN, Capabilities, may
-from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.faults import Fault, Faults
-from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
-from locoia_pat.actions.sandbox.server import OWNER, first_token, running
+from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.actions.sandbox.server import OWNER
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
-from tests.support.lifecycle_place import Place
+from tests.support.lifecycle_sandbox import ManagedSandbox, open_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from locoia_pat import Secret
     from locoia_pat.actions.sandbox.sandbox_store import Row
 
 
-@contextmanager
-def opened(folder: Path, *behaviour: str, now: Callable[[], dt.datetime] | None = None) -> Iterator[Place]:
-    """A place beside a sandbox that behaves so."""
-    store, faults = SandboxStore(now=now), Faults()
-    token = first_token(store)
-    assert token is not None
-    with running(store=store, faults=faults, behaviour=Behaviour.parse(behaviour)) as (url, _):
-        yield Place(url, store, faults, token, folder)
+def all_rows(sandbox: ManagedSandbox) -> list[Row]:
+    return sandbox.store.owned_by(OWNER)
 
 
-def all_rows(place: Place) -> list[Row]:
-    return place.store.owned_by(OWNER)
+def read(sandbox: ManagedSandbox) -> Secret:
+    """Return the stored token."""
+    return ConnectorAuth.from_ref(sandbox.ref()).credential(SpecFolder().connector).token
 
 
-def read(place: Place) -> Secret:
-    """The token that is stored."""
-    return ConnectorAuth.from_ref(place.ref()).credential(SpecFolder().connector).token
+# Facts
 
 
-# What they tell
-
-
-def test_what_was_not_measured_is_not_known() -> None:
+def test_facts_that_were_not_measured_are_unknown() -> None:
     assert Capabilities.from_facts({}) == Capabilities()
     assert Capabilities.from_facts(dict.fromkeys(QUESTIONS, UNKNOWN)) == Capabilities()
     assert Capabilities.from_facts(dict.fromkeys(QUESTIONS)) == Capabilities()
@@ -59,7 +45,7 @@ def test_what_was_not_measured_is_not_known() -> None:
     ("kept", "long", "markers"),
     [(True, True, True), (True, False, False), (False, True, False), (True, UNKNOWN, None), (UNKNOWN, True, None)],
 )
-def test_markers_need_notes_that_stay_whole(kept: Any, long: Any, markers: bool | None) -> None:
+def test_markers_need_notes_that_are_kept_whole(kept: Any, long: Any, markers: bool | None) -> None:
     assert Capabilities.from_facts({"note_kept": kept, "note_length_kept": long}).markers is markers
 
 
@@ -76,11 +62,13 @@ def test_markers_need_notes_that_stay_whole(kept: Any, long: Any, markers: bool 
         ({"embed": False}, [], None),
     ],
 )
-def test_what_a_token_may_by_what_others_may(allowed: dict[str, Any], scopes: list[str], told: bool | None) -> None:
+def test_what_a_token_may_do_follows_from_what_others_may(
+    allowed: dict[str, Any], scopes: list[str], told: bool | None
+) -> None:
     assert may(allowed, scopes) is told
 
 
-def test_a_403_says_dead_where_the_token_could_list_while_it_lived() -> None:
+def test_a_403_means_revoked_for_a_token_that_could_list() -> None:
     assert Capabilities(dead_status=403, may_list={"embed": True}).forbidden_is_dead(["embed"])
     assert not Capabilities(dead_status=403).forbidden_is_dead(["embed"])
     assert not Capabilities(dead_status=401, may_list={"embed": True}).forbidden_is_dead(["embed"])
@@ -89,123 +77,123 @@ def test_a_403_says_dead_where_the_token_could_list_while_it_lived() -> None:
 # What comes of them
 
 
-def test_what_is_kept_and_cannot_be_read_is_not_used_and_told(place: Place) -> None:
-    state = State(place.folder / "state")
+def test_a_capability_file_that_cannot_be_read_is_not_used_and_reported(sandbox: ManagedSandbox) -> None:
+    state = State(sandbox.folder / "state")
     (state.folder / "capabilities.json").write_text("{")
-    made = place.ensure()
+    made = sandbox.ensure()
     assert made.change == "created"
     assert any("is not used" in warning for warning in made.warnings)
 
 
-def test_where_notes_change_no_row_is_made(place: Place) -> None:
-    place.knows(note_kept=False)
+def test_no_row_is_created_if_notes_are_changed(sandbox: ManagedSandbox) -> None:
+    sandbox.set_facts(note_kept=False)
     with pytest.raises(InvalidError, match="changes notes") as caught:
-        place.ensure()
+        sandbox.ensure()
     assert caught.value.problem.code == "unsafe"
-    assert len(all_rows(place)) == 1
-    place.knows(note_kept=True)
-    place.ensure()
-    place.knows(note_kept=False)
-    assert place.ensure().change == "none"
+    assert len(all_rows(sandbox)) == 1
+    sandbox.set_facts(note_kept=True)
+    sandbox.ensure()
+    sandbox.set_facts(note_kept=False)
+    assert sandbox.ensure().change == "none"
     with pytest.raises(InvalidError, match="changes notes"):
-        place.rotate()  # it would make the second row
+        sandbox.rotate()  # it would make the second row
     with pytest.raises(InvalidError, match="changes notes"):
-        place.ensure(scopes=["company"], change_scopes=True)
-    assert len(all_rows(place)) == 2
-    assert place.works()
+        sandbox.ensure(scopes=["company"], change_scopes=True)
+    assert len(all_rows(sandbox)) == 2
+    assert sandbox.works()
 
 
-def test_where_notes_change_two_rows_that_are_there_are_rotated(place: Place) -> None:
-    place.ensure()
-    place.rotate()
-    place.knows(note_kept=False)
-    assert place.rotate().change == "rotated"
-    assert (len(place.rows()), place.works()) == (2, True)
+def test_two_existing_rows_are_rotated_even_if_notes_are_changed(sandbox: ManagedSandbox) -> None:
+    sandbox.ensure()
+    sandbox.rotate()
+    sandbox.set_facts(note_kept=False)
+    assert sandbox.rotate().change == "rotated"
+    assert (len(sandbox.rows()), sandbox.works()) == (2, True)
 
 
 @pytest.mark.behaviour(unknown_token_status=403)
 @pytest.mark.parametrize("measured", [True, False])
-def test_a_dead_token_that_is_answered_403_is_replaced_once_that_is_known(measured: bool, place: Place) -> None:
+def test_a_revoked_token_that_gets_a_403_is_replaced_once_that_is_known(
+    measured: bool, sandbox: ManagedSandbox
+) -> None:
     if measured:
-        place.knows(dead_token_status=403, may_list={"embed": True})
-    made = place.ensure()
-    place.store.regenerate(made.id or "", owner=OWNER, days=30)
-    assert place.ensure().change == ("rotated" if measured else "none")
-    assert place.works() is measured
+        sandbox.set_facts(dead_token_status=403, may_list={"embed": True})
+    made = sandbox.ensure()
+    sandbox.store.regenerate(made.id or "", owner=OWNER, days=30)
+    assert sandbox.ensure().change == ("rotated" if measured else "none")
+    assert sandbox.works() is measured
 
 
 @pytest.mark.behaviour(unknown_token_status=403, pat_scope="company")
-def test_a_token_that_may_not_list_is_not_taken_for_dead(place: Place) -> None:
-    place.knows(dead_token_status=403, may_list={"embed": False})
-    assert [place.ensure().change, place.ensure().change] == ["created", "none"]
+def test_a_token_that_may_not_list_is_not_taken_for_revoked(sandbox: ManagedSandbox) -> None:
+    sandbox.set_facts(dead_token_status=403, may_list={"embed": False})
+    assert [sandbox.ensure().change, sandbox.ensure().change] == ["created", "none"]
 
 
 @pytest.mark.parametrize("answer", ["row", "token"])
-def test_where_ids_change_there_stay_two_rows(answer: str, tmp_path: Path) -> None:
-    with opened(tmp_path, "regenerate_id=new", f"regenerate_response={answer}") as place:
+def test_a_name_keeps_two_rows_if_ids_change(answer: str, tmp_path: Path) -> None:
+    with open_sandbox(tmp_path, "regenerate_id=new", f"regenerate_response={answer}") as sandbox:
         if answer == "token":
-            place.knows(regenerate_keeps_id=False)
-        place.ensure()
+            sandbox.set_facts(regenerate_keeps_id=False)
+        sandbox.ensure()
         for _ in range(4):
-            assert place.rotate().change == "rotated"
-            assert (len(place.rows()), place.works()) == (2, True)
-        assert place.ensure().change == "none"
-        minted = read(place)
-        with place.connector() as connector:
-            retire_pat(connector, name="ci", **place.options())
-        assert place.store.authenticate(minted) is None
-        place.ensure()
-        assert place.works()
+            assert sandbox.rotate().change == "rotated"
+            assert (len(sandbox.rows()), sandbox.works()) == (2, True)
+        assert sandbox.ensure().change == "none"
+        minted = read(sandbox)
+        with sandbox.connector() as connector:
+            retire_pat(connector, name="ci", **sandbox.options())
+        assert sandbox.store.authenticate(minted) is None
+        sandbox.ensure()
+        assert sandbox.works()
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_create_that_was_lost_is_adopted_where_ids_change_whether_that_is_known_or_not(
-    known: bool, tmp_path: Path
-) -> None:
-    with opened(tmp_path, "regenerate_id=new", "regenerate_response=token") as place:
+def test_a_lost_create_is_adopted_even_if_ids_change(known: bool, tmp_path: Path) -> None:
+    with open_sandbox(tmp_path, "regenerate_id=new", "regenerate_response=token") as sandbox:
         if known:
-            place.knows(regenerate_keeps_id=False)
-        place.faults.add(Fault("lost", method="POST"))
-        place.ensure()
-        assert place.works()
+            sandbox.set_facts(regenerate_keeps_id=False)
+        sandbox.faults.add(Fault("lost", method="POST"))
+        sandbox.ensure()
+        assert sandbox.works()
 
 
 @pytest.mark.behaviour(pat_scope="company")
 @pytest.mark.parametrize("measured", [True, False])
-def test_a_token_that_may_not_regenerate_is_not_asked_to(measured: bool, place: Place) -> None:
+def test_a_token_that_may_not_regenerate_revokes_nothing(measured: bool, sandbox: ManagedSandbox) -> None:
     if measured:
-        place.knows(may_regenerate={"embed": False})
-    place.ensure()
-    place.faults.add(Fault("slow", method="POST", path="*/regenerate", times=9, seconds=0))
-    assert place.rotate().change == "rotated"
-    (left,) = [fault.times for fault in place.faults.pending()]
+        sandbox.set_facts(may_regenerate={"embed": False})
+    sandbox.ensure()
+    sandbox.faults.add(Fault("slow", method="POST", path="*/regenerate", times=9, seconds=0))
+    assert sandbox.rotate().change == "rotated"
+    (left,) = [fault.times for fault in sandbox.faults.pending()]
     assert left == (8 if measured else 7)  # the rotator alone; or the token first, which is refused
 
 
-def test_an_expired_row_that_cannot_be_renewed_is_not_tried(tmp_path: Path) -> None:
+def test_an_expired_row_that_cannot_be_renewed_is_not_regenerated(tmp_path: Path) -> None:
     ago = [dt.timedelta()]
-    with opened(tmp_path, "expired_renewable=false", now=lambda: dt.datetime.now(dt.UTC) - ago[0]) as place:
-        place.knows(expired_renewable=False)
-        place.ensure()
-        current = place.rotate().id
-        (standby,) = [row for row in place.rows() if row.id != current]
+    with open_sandbox(tmp_path, "expired_renewable=false", now=lambda: dt.datetime.now(dt.UTC) - ago[0]) as sandbox:
+        sandbox.set_facts(expired_renewable=False)
+        sandbox.ensure()
+        current = sandbox.rotate().id
+        (standby,) = [row for row in sandbox.rows() if row.id != current]
         ago[0] = dt.timedelta(days=40)
-        place.store.regenerate(standby.id, owner=OWNER, days=30)
+        sandbox.store.regenerate(standby.id, owner=OWNER, days=30)
         ago[0] = dt.timedelta()
-        place.faults.add(Fault("status", method="POST", path=f"*/{standby.id}/regenerate", status=422))
-        assert place.rotate().change == "rotated"
-        assert len(place.faults.pending()) == 1  # it was not asked for
-        assert place.works()
+        sandbox.faults.add(Fault("status", method="POST", path=f"*/{standby.id}/regenerate", status=422))
+        assert sandbox.rotate().change == "rotated"
+        assert len(sandbox.faults.pending()) == 1  # it was not asked for
+        assert sandbox.works()
 
 
-def test_a_list_that_is_known_to_be_cut_is_told(place: Place) -> None:
-    place.knows(list_whole=False)
-    assert any("lists only some rows" in warning for warning in place.ensure().warnings)
+def test_a_list_that_is_known_to_be_incomplete_is_reported(sandbox: ManagedSandbox) -> None:
+    sandbox.set_facts(list_whole=False)
+    assert any("lists only some rows" in warning for warning in sandbox.ensure().warnings)
 
 
 @pytest.mark.behaviour(list_lag=1)
-def test_a_row_that_is_listed_late_is_waited_for_once_that_is_known(place: Place) -> None:
-    place.knows(list_lag=1.2)
-    place.faults.add(Fault("lost", method="POST"))
-    assert place.ensure().change == "created"
-    assert len(place.rows()) == 1
+def test_a_row_that_is_listed_late_is_waited_for(sandbox: ManagedSandbox) -> None:
+    sandbox.set_facts(list_lag=1.2)
+    sandbox.faults.add(Fault("lost", method="POST"))
+    assert sandbox.ensure().change == "created"
+    assert len(sandbox.rows()) == 1

@@ -35,19 +35,19 @@ KILLS = 25
 SEEDS = [int(os.environ["KILL_SEED"])] if "KILL_SEED" in os.environ else range(1, 2 if "QUICK" in os.environ else 9)
 
 
-def places_of(seed: int, folder: Path) -> list[str]:
-    """Where the token stands: our record, the record and the bare token beside it, or the bare token alone."""
+def store_refs(seed: int, folder: Path) -> list[str]:
+    """The stores of the token: our record, the record and the bare token, or only the bare token."""
     record, bare = f"file:{folder}/ci.json", f"text:{folder}/ci.txt"
     return [[record, bare], [bare], [record]][seed % 3]
 
 
-def wish(connector: Connector, what: str, places: list[str], state: State) -> None:
+def wish(connector: Connector, what: str, stores: list[str], state: State) -> None:
     if what == "rotate":
-        rotate_pat(connector, name="ci", expiration=30, overlap=0, token_to=places, state=state, settle=0)
+        rotate_pat(connector, name="ci", expiration=30, overlap=0, token_to=stores, state=state, settle=0)
     else:
         ensure_pat(
             connector, name="ci", scopes=["embed"], expiration=30, note="CI", overlap=0,
-            token_to=places, state=state, settle=0,
+            token_to=stores, state=state, settle=0,
         )  # fmt: skip
 
 
@@ -59,31 +59,31 @@ def test_a_killed_run_is_finished_by_the_next(seed: int, tmp_path: Path) -> None
     store, faults = SandboxStore(), Faults()
     token = first_token(store)
     assert token is not None
-    rotator, places = tmp_path / "rotator", places_of(seed, tmp_path)
-    place = places[0]
+    rotator, stores = tmp_path / "rotator", store_refs(seed, tmp_path)
+    store_ref = stores[0]
     rotator.write_text(token.reveal())
     killed = 0
     with running(store=store, faults=faults) as (url, _), Connector(ConnectorAuth(token), base_url=url) as connector:
         state = State(tmp_path / "state")
         for number in range(KILLS):
             what = "ensure" if number == 0 or chance.random() < 0.2 else "rotate"
-            by_itself = number > 0 and chance.random() < 0.5 and place.startswith("file:")
+            by_itself = number > 0 and chance.random() < 0.5 and store_ref.startswith("file:")
             if chance.random() < 0.5:
                 kind = chance.choice(["lost", "cut", "dropped", "status", "slow", "no_token"])
                 more: dict[str, Any] = (
                     {"status": 500} if kind == "status" else {"seconds": 0.05} if kind == "slow" else {}
                 )
                 faults.add(Fault(kind, method=chance.choice(["POST", None]), **more))  # type: ignore[arg-type]
-            auth = place if by_itself else f"file:{rotator}"
-            killed += kill(what, url, auth, str(tmp_path / "state"), *places, after=chance.random() * 0.25)
+            auth = store_ref if by_itself else f"file:{rotator}"
+            killed += kill(what, url, auth, str(tmp_path / "state"), *stores, after=chance.random() * 0.25)
             faults.clear()
             again = connector.with_auth(ConnectorAuth.from_ref(auth))
             with again:
-                if chance.random() < 0.5 and open_store(place).record().current is not None:
+                if chance.random() < 0.5 and open_store(store_ref).record().current is not None:
                     assert reconcile(again, state=state, settle=0).problem is None
                 else:
-                    wish(again, what, places, state)
-            judge(connector, state, store, places)
+                    wish(again, what, stores, state)
+            judge(connector, state, store, stores)
     store.close()
     assert killed > KILLS / 3
 
@@ -107,9 +107,9 @@ def kill(*arguments: str, after: float) -> bool:
     return at_work
 
 
-def judge(connector: Connector, state: State, store: SandboxStore, places: list[str]) -> None:
-    """The stored token works, and each live row is stored or was made useless on purpose."""
-    current = [open_store(place).read().token for place in places]
+def judge(connector: Connector, state: State, store: SandboxStore, stores: list[str]) -> None:
+    """The stored token works, and each live row is stored or was revoked on purpose."""
+    current = [open_store(ref).read().token for ref in stores]
     assert all(token == current[0] for token in current)
     row = store.authenticate(current[0])
     assert row is not None
@@ -127,9 +127,9 @@ def test_the_worker_does_its_work_where_it_is_not_killed(tmp_path: Path) -> None
     assert token is not None
     (tmp_path / "rotator").write_text(token.reveal())
     with running(store=store) as (url, _):
-        place = f"file:{tmp_path}/ci.json"
-        assert not kill("ensure", url, f"file:{tmp_path}/rotator", str(tmp_path / "state"), place, after=3)
-        with Connector(ConnectorAuth.from_ref(place), base_url=url) as connector:
+        store_ref = f"file:{tmp_path}/ci.json"
+        assert not kill("ensure", url, f"file:{tmp_path}/rotator", str(tmp_path / "state"), store_ref, after=3)
+        with Connector(ConnectorAuth.from_ref(store_ref), base_url=url) as connector:
             assert len(list_pats(connector)) == 2
         with pytest.raises(ConnectorError), Connector(ConnectorAuth(Secret("x" * 20)), base_url=url) as connector:
             list_pats(connector)

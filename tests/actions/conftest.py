@@ -1,0 +1,5 @@
+"""The sandbox in which the tests manage tokens."""
+
+from tests.support.lifecycle_sandbox import sandbox
+
+__all__ = ["sandbox"]
