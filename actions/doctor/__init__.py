@@ -1,1 +1,1 @@
-"""``doctor``: what stands in the way (:mod:`.look`), and what the API's documentation leaves open (:mod:`.measure`)."""
+"""``doctor``: check the setup (:mod:`.checks`), and measure undocumented behaviour of the API (:mod:`.measure`)."""

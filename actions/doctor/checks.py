@@ -1,127 +1,322 @@
-"""``doctor``: how things stand here and with the API.  It changes nothing, and sends one read at most."""
+"""``doctor``: check the computer, the API, the credential, the state and the stores.
+
+It changes nothing, and sends at most one read.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+import platform
+import re
+import shlex
 import stat
+from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
-from locoia_pat import ConnectorError
-from locoia_pat.actions.doctor import local_checks as here
-from locoia_pat.actions.doctor.api_checks import api
-from locoia_pat.actions.doctor.findings import Finding
+from locoia_pat import ConnectorError, Outcome
 from locoia_pat.actions.lifecycle.capabilities import LATER, UNKNOWN, CapabilityFile
 from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.http.exchange_types import Response
+from locoia_pat.http.retry import parse_http_date
+from locoia_pat.http.url import is_loopback
 from locoia_pat.state.inspect import inspect_state
+from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locoia_pat.actions.lifecycle.capabilities import ApiFacts
     from locoia_pat.connector import RecordingConnector
+    from locoia_pat.outcomes import Problem
     from locoia_pat.state.inspect import StateReport
 
-OLD = dt.timedelta(days=180)
-"""After which what was measured may be true no more."""
+LOGIN = "locoia-pat login, or --auth REF with another credential"
+MAX_SKEW = 60
+"""Seconds that clocks may differ; with more, expiries are misjudged."""
+MAX_AGE = dt.timedelta(days=180)
+"""Facts that were measured earlier may no longer be true."""
 _RECONCILE = "locoia-pat reconcile"
 _MEASURE = "locoia-pat doctor --measure"
 _FINISH = "locoia-pat doctor --measure --finish"
-_PATHS = ("file", "text", "env-file")
-"""Kinds of places that are a file."""
+_USE_FILES = "keep tokens in files: --token-to file:PATH, login --to file:PATH"
+_DISTRIBUTION = "locoia-pat"
+_DEVELOPER_EXTRAS = ("test", "lint")
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+).*?\bextra == ['\"](?P<extra>[^'\"]+)['\"]")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_FILE_SCHEMES = ("file", "text", "env-file")
 
 
-def look(connector: RecordingConnector, source: str, *, check: str | None, address: str) -> Iterator[Finding]:
-    """Everything, in the order in which one thing needs another.
+class CheckResult(NamedTuple):
+    """The result of one check."""
+
+    check: str
+    level: Literal["ok", "note", "problem"]
+    message: str
+    next: str | None = None
+    """What to do about it: a command if there is one."""
+
+
+def run_checks(
+    connector: RecordingConnector, source: str, *, check_action: str | None, base_url_setting: str
+) -> Iterator[CheckResult]:
+    """Run all checks, each after those that it depends on.
 
     Args:
         connector: what calls the API.
-        source: in words, where its credential is from; ``none`` where there is none.
-        check: the action that reads, by which the credential is checked.
-        address: in words, where the base address is from.
+        source: where its credential is from, in words; ``none`` if there is none.
+        check_action: the action with ``effect: read`` that checks the credential.
+        base_url_setting: what sets the base URL, in words.
 
     """
-    yield from here.program()
-    yield from here.extras()
-    yield from here.keyring()
+    yield check_program()
+    yield from check_extras()
+    yield check_keyring()
     try:
         base_url: str | None = connector.base_url
     except ConnectorError as error:
         base_url = None
-        yield Finding("address", "problem", str(error), f"set {address}, or unset it")
-    yield from here.network(base_url)
+        yield CheckResult("base URL", "problem", str(error), f"set {base_url_setting}, or unset it")
+    yield from check_network(base_url)
     if base_url is not None:
-        yield Finding("address", "ok", base_url)
-        yield from api(connector, source, check)
-    seen = inspect_state()
-    yield from state(seen)
-    yield from places(seen, connector.auth_ref)
-    if base_url is not None and seen.trouble is None:
-        yield from capabilities(seen.folder, base_url)
+        yield CheckResult("base URL", "ok", base_url)
+        yield from _check_api(connector, source, check_action)
+    report = inspect_state()
+    yield from _check_state(report)
+    yield from _check_stores(report, connector.auth_ref)
+    if base_url is not None and report.trouble is None:
+        yield from _check_capabilities(report.folder, base_url)
 
 
-def state(seen: StateReport) -> Iterator[Finding]:
-    """The folder, what is under way in it, and who is at work."""
-    if seen.trouble is not None:
-        hint = "name a folder that you may write to by LOCOIA_PAT_STATE"
-        yield Finding("state", "problem", f"{seen.folder}: {seen.trouble}", hint)
+# This computer
+
+
+def check_program() -> CheckResult:
+    """Name the versions in use."""
+    versions = f"locoia-pat {VERSION}, Python {platform.python_version()} on {platform.system()}"
+    return CheckResult("program", "ok", versions)
+
+
+def check_extras() -> Iterator[CheckResult]:
+    """Check which extras are installed."""
+    for extra, names in sorted(_extras().items()):
+        if missing := [name for name in names if not _is_installed(name)]:
+            message = f"not installed: {', '.join(missing)}"
+            yield CheckResult(f"extra {extra}", "note", message, f"pip install 'locoia-pat[{extra}]'")
+        else:
+            yield CheckResult(f"extra {extra}", "ok", "installed")
+
+
+def _extras() -> dict[str, list[str]]:
+    """Return the distributions of each extra."""
+    extras: dict[str, list[str]] = {}
+    try:
+        requirements = metadata.requires(_DISTRIBUTION) or ()
+    except metadata.PackageNotFoundError:
+        return extras  # a copy of the sources that is not installed
+    for requirement in requirements:
+        match = _REQUIREMENT.match(requirement)
+        if match and match["extra"] not in _DEVELOPER_EXTRAS:
+            extras.setdefault(match["extra"], []).append(match["name"])
+    return extras
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def check_keyring() -> CheckResult:
+    """Check whether the system has a usable keyring."""
+    try:
+        library = import_module("keyring")
+    except ModuleNotFoundError:
+        return CheckResult("keyring", "note", "not checked: the extra keyring is not installed")
+    try:
+        backend = library.get_keyring()
+    except Exception as error:  # noqa: BLE001  # backends are third-party plugins
+        return CheckResult("keyring", "note", f"cannot be used: {type(error).__name__}", _USE_FILES)
+    kind = type(backend)
+    if kind.__module__.endswith((".fail", ".null")) or backend.priority <= 0:
+        return CheckResult("keyring", "note", "the system has no usable keyring", _USE_FILES)
+    return CheckResult("keyring", "ok", f"{kind.__module__}.{kind.__name__}")
+
+
+def check_network(base_url: str | None, environ: Mapping[str, str] = os.environ) -> Iterator[CheckResult]:
+    """Check which proxy is used, and which certificates are trusted."""
+    proxies = [f"{name}={_proxy_host(value)}" for name, value in _variables(_PROXIES, environ)]
+    bypassed = base_url is not None and is_loopback(urlsplit(base_url).hostname)
+    note = "; not used for localhost" if proxies and bypassed else ""
+    yield CheckResult("proxy", "ok", (", ".join(proxies) or "none") + note)
+    certificates = dict(_variables(_CERTIFICATES, environ))
+    missing = [name for name, path in certificates.items() if not Path(path).exists()]
+    for name in missing:
+        hint = f"unset {name}, or set it to an existing path"
+        yield CheckResult("certificates", "problem", f"{name} names a path that does not exist", hint)
+    if not missing:
+        source = f"from {', '.join(certificates)}" if certificates else "the system's"
+        yield CheckResult("certificates", "ok", source)
+
+
+def _variables(names: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        for spelling in (name, name.lower()):
+            if value := environ.get(spelling):
+                yield spelling, value
+
+
+def _proxy_host(proxy: str) -> str:
+    """Return host and port of a proxy, without the credential that its URL may contain."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    except ValueError:
+        return "an invalid URL"
+
+
+# The API
+
+
+def _check_api(connector: RecordingConnector, source: str, action: str | None) -> Iterator[CheckResult]:
+    """Send one read; check the API, the credential and the clock by its response."""
+    if action is None:
+        yield CheckResult("credential", "note", f"from {source}; its connector names no action to check it with")
+        return
+    connector.exchanges.clear()
+    before = dt.datetime.now(dt.UTC)
+    result = connector.run(action)
+    sent_at = before + (dt.datetime.now(dt.UTC) - before) / 2
+    responses = [response for _, response in connector.exchanges if isinstance(response, Response)]
+    connector.exchanges.clear()
+    if result.outcome is Outcome.INVALID:
+        yield _unusable_credential(source, result.problem)
+    elif not responses:
+        message = result.problem.message if result.problem else "no response"
+        yield CheckResult("API", "problem", message, "check the base URL, the proxy and the network")
     else:
-        yield Finding("state", "ok", str(seen.folder) if seen.exists else f"{seen.folder}, made when it is needed")
-    for path, mode in seen.open_to_others:
-        yield here.permissions(path, mode)
+        yield from _judge_response(responses[-1], result.outcome, result.problem, source)
+        yield _check_clock(responses[-1], sent_at)
+
+
+def _unusable_credential(source: str, problem: Problem | None) -> CheckResult:
+    message = problem.message if problem else "it cannot be used"
+    message = message if source == "none" else f"from {source}: {message}"
+    return CheckResult("credential", "problem", message, (problem and problem.hint) or LOGIN)
+
+
+def _judge_response(
+    response: Response, outcome: Outcome, problem: Problem | None, source: str
+) -> Iterator[CheckResult]:
+    code = problem.code if problem else None
+    status = f"responds with {response.status}"
+    if outcome is Outcome.DONE:
+        yield CheckResult("API", "ok", status)
+        yield CheckResult("credential", "ok", f"from {source}; accepted")
+    elif code == "unauthorized":
+        yield CheckResult("API", "ok", status)
+        message = f"from {source}; refused: it is expired, revoked or of another host"
+        yield CheckResult("credential", "problem", message, LOGIN)
+    elif code == "forbidden":
+        yield CheckResult("API", "ok", status)
+        yield CheckResult("credential", "note", f"from {source}; refused: it may not list tokens, or is revoked", LOGIN)
+    else:
+        yield CheckResult("API", "problem", problem.message if problem else status, "wait, and check again")
+
+
+def _check_clock(response: Response, now: dt.datetime) -> CheckResult:
+    date = parse_http_date(response.headers.get("date", ""))
+    if date is None:
+        return CheckResult("clock", "note", "the API sends no Date, so the clock of this computer is used")
+    difference = round((now - date).total_seconds())
+    if abs(difference) <= MAX_SKEW:
+        return CheckResult("clock", "ok", f"{abs(difference)} s from the API's")
+    direction = "ahead of" if difference > 0 else "behind"
+    return CheckResult("clock", "problem", f"{abs(difference)} s {direction} the API's", "set the clock, best by NTP")
+
+
+# State and stores
+
+
+def _check_state(report: StateReport) -> Iterator[CheckResult]:
+    """Check the state folder, unfinished operations, and leases."""
+    if report.trouble is not None:
+        hint = "set LOCOIA_PAT_STATE to a folder that you may write to"
+        yield CheckResult("state", "problem", f"{report.folder}: {report.trouble}", hint)
+    else:
+        created = "" if report.exists else ", created when it is needed"
+        yield CheckResult("state", "ok", f"{report.folder}{created}")
+    for path, mode in report.open_to_others:
+        yield _open_permissions(path, mode)
     now = dt.datetime.now(dt.UTC)
-    for base_url, name, found in seen.names:
-        yield _name(base_url, name, found, now)
-    for held in seen.leases:
-        yield Finding("lease", "note", f"{held.name}: held by {held.process}, since {held.since}")
+    for base_url, name, entry in report.names:
+        yield _check_name(base_url, name, JournalEntry.from_json(entry), now)
+    for lease in report.leases:
+        yield CheckResult("lease", "note", f"{lease.name}: held by {lease.process}, since {lease.since}")
 
 
-def _name(base_url: str, name: str, found: Mapping[str, Any], now: dt.datetime) -> Finding:
-    entry = JournalEntry.from_json(found)
-    what = f"name {name}"
+def _check_name(base_url: str, name: str, entry: JournalEntry, now: dt.datetime) -> CheckResult:
+    check = f"name {name}"
     if entry.operation is not None:
-        return Finding(what, "problem", f"{entry.operation} is not finished, at {base_url}", _RECONCILE)
+        return CheckResult(check, "problem", f"{entry.operation} is not finished, at {base_url}", _RECONCILE)
     overdue = [row for row in entry.retirements if row.due <= now]
     if overdue:
-        return Finding(what, "problem", f"{len(overdue)} old tokens are due to be retired, at {base_url}", _RECONCILE)
-    return Finding(what, "ok", f"{'ended' if entry.ended else 'nothing under way'}, at {base_url}")
+        message = f"{len(overdue)} old tokens are due to be retired, at {base_url}"
+        return CheckResult(check, "problem", message, _RECONCILE)
+    return CheckResult(check, "ok", f"{'retired' if entry.ended else 'nothing unfinished'}, at {base_url}")
 
 
-def places(seen: StateReport, auth_ref: str | None) -> Iterator[Finding]:
-    """The files that hold tokens: those of managed names, and the credential's own."""
-    refs: list[str] = [ref for _, _, found in seen.names if not found["ended"] for ref in found["stores"]]
-    for ref in dict.fromkeys(refs + [ref for ref in [auth_ref] if ref]):
+def _check_stores(report: StateReport, auth_ref: str | None) -> Iterator[CheckResult]:
+    """Check the token files of managed names, and that of the credential."""
+    refs: list[str] = [ref for _, _, entry in report.names if not entry["ended"] for ref in entry["stores"]]
+    for ref in dict.fromkeys([*refs, *([auth_ref] if auth_ref else [])]):
         scheme, _, rest = ref.partition(":")
-        if scheme not in _PATHS:
+        if scheme not in _FILE_SCHEMES:
             continue
         path = Path(rest.rpartition("#")[0] or rest)
         if not path.exists():
-            yield Finding("place", "problem", f"{path} is not there", "put it back, or run ensure_pat again")
+            yield CheckResult("store", "problem", f"{path} does not exist", "restore it, or run ensure_pat again")
         elif os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
-            yield here.permissions(path, mode)
+            yield _open_permissions(path, mode)
 
 
-def capabilities(folder: Path, base_url: str) -> Iterator[Finding]:
-    """What was measured of the API, and what is left of it to do."""
+def _open_permissions(path: Path, mode: int) -> CheckResult:
+    private = "700" if path.is_dir() else "600"
+    message = f"other users can access {path} (mode {mode:04o})"
+    return CheckResult("permissions", "problem", message, f"chmod {private} {shlex.quote(str(path))}")
+
+
+# Measurements
+
+
+def _check_capabilities(folder: Path, base_url: str) -> Iterator[CheckResult]:
+    """Check how old the measured facts are, and whether a measurement is unfinished."""
     try:
         known = CapabilityFile(folder).read(base_url)
     except ConnectorError as error:
-        yield Finding("measured", "problem", error.problem.message, error.problem.hint)
+        yield CheckResult("measured", "problem", error.problem.message, error.problem.hint)
         return
     now = dt.datetime.now(dt.UTC)
-    yield _measured(known, now)
+    yield _check_facts(known, now)
     if any(not run.cleared for run in known.runs):
-        yield Finding("throw-away", "problem", "tokens that a measurement made may still work", _FINISH)
+        yield CheckResult("throwaway", "problem", "tokens of a measurement may still be active", _FINISH)
     elif any(run.due and dt.datetime.fromisoformat(run.due) <= now for run in known.runs):
-        yield Finding("throw-away", "note", "the rows of a measurement have expired; they tell two facts more", _FINISH)
+        message = "the rows of a measurement have expired, so the last fact can be measured"
+        yield CheckResult("throwaway", "note", message, _FINISH)
 
 
-def _measured(known: ApiFacts, now: dt.datetime) -> Finding:
-    dates = [dt.datetime.fromisoformat(fact["at"]) for fact in known.facts.values() if fact.get("at")]
+def _check_facts(known: ApiFacts, now: dt.datetime) -> CheckResult:
+    facts: dict[str, Any] = known.all_facts()
+    dates = [dt.datetime.fromisoformat(fact["at"]) for fact in facts.values() if fact["at"]]
     if not dates:
-        return Finding("measured", "note", "nothing is known of this API beyond its documentation", _MEASURE)
-    unknown = [name for name, fact in known.all_facts().items() if fact["value"] == UNKNOWN and name not in LATER]
+        return CheckResult("measured", "note", "nothing was measured at this API yet", _MEASURE)
+    unknown = [name for name, fact in facts.items() if fact["value"] == UNKNOWN and name not in LATER]
     age = now - min(dates)
-    told = f"{age.days} days ago" + (f"; unknown: {', '.join(unknown)}" if unknown else "")
-    return Finding("measured", "note" if age > OLD else "ok", told, _MEASURE if age > OLD else None)
+    message = f"{age.days} days ago" + (f"; unknown: {', '.join(unknown)}" if unknown else "")
+    is_old = age > MAX_AGE
+    return CheckResult("measured", "note" if is_old else "ok", message, _MEASURE if is_old else None)

@@ -1,7 +1,7 @@
-"""``doctor --measure``: what the API's documentation leaves open, measured on throw-away rows.
+"""``doctor --measure``: measure undocumented behaviour of the API on throwaway rows.
 
-The API has no delete, so each row stays listed until it expires, a day later; its secret is thrown away before the
-measurement ends, however it ends.  After a kill the next measurement does so.
+The API has no delete, so each row stays listed until it expires, a day later.  All of them are revoked before the
+measurement ends, however it ends; after a kill the next measurement revokes them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from urllib.parse import urlsplit
 
 from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions import scopes as pat_scopes
-from locoia_pat.actions.doctor.cleanup import cleared, rfc3339
-from locoia_pat.actions.doctor.expired import expired
-from locoia_pat.actions.doctor.probe_session import Bench, StoppedError
-from locoia_pat.actions.doctor.probes import PROBES
-from locoia_pat.actions.doctor.scope_matrix import most_rows
+from locoia_pat.actions.doctor.cleanup import revoke_rows, rfc3339
+from locoia_pat.actions.doctor.probe_session import ProbeSession, StoppedError
+from locoia_pat.actions.doctor.probes import PROBES, max_rows, measure_expired, start
 from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile, MeasurementRun
 from locoia_pat.outcomes import invalid
 from locoia_pat.state.journal import State
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 LEASE = ("*", "doctor --measure")
 """One measurement at a time in a state folder."""
-_NEXT = "locoia-pat doctor --measure --finish"
+_FINISH = "locoia-pat doctor --measure --finish"
 
 
 class Measurement:
@@ -49,160 +47,159 @@ class Measurement:
         settle: float = 2,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        """Measure with the credential of *connector*.
+        """Prepare to measure with the credential of *connector*.
 
         Args:
-            connector: what calls the API; its credential has to be allowed to list, create and regenerate.
-            state: where the facts and the journal are kept; by default the user's.
-            scopes: the scopes that are tried: at most two rows for each.
-            patience: seconds to wait for a row, or a use, to show up in the list.
+            connector: what calls the API; its credential must be allowed to list, create and regenerate.
+            state: the state folder for the facts and the journal; by default the user's.
+            scopes: the scopes to try; each needs at most two rows.
+            patience: seconds to wait for a row to appear in the list.
             wait: seconds to wait for another measurement.
-            settle: seconds a request whose answer was lost gets to arrive.
-            now: this computer's time, where the server tells none.
+            settle: seconds in which a request whose response was lost may still reach the API.
+            now: this computer's clock, used if the server sends no time.
 
         Raises:
-            InvalidError: the state, the base address or what is kept there cannot be used; nothing was sent.
+            InvalidError: the state folder, the base URL or the capability file cannot be used.
 
         """
-        self.clearing = False
-        """Whether rows are being made useless: a bad moment to be interrupted."""
+        self.revoking = False
+        """Whether rows are being revoked, which must not be interrupted."""
         self._connector = connector
         self._api = connector.base_url
         self._state = state or State()
-        self._kept = CapabilityFile(self._state.folder)
-        self._known = self._kept.read(self._api)
+        self._file = CapabilityFile(self._state.folder)
+        self._known = self._file.read(self._api)
         self._lease = self._state.lease(*LEASE)
         self._scopes = tuple(dict.fromkeys(scopes))
         if not self._scopes:
-            raise invalid("there is no scope to try", field="scopes", hint=f"There are {', '.join(pat_scopes.ALL)}.")
+            raise invalid("no scope to try", field="scopes", hint=f"There are {', '.join(pat_scopes.ALL)}.")
         self._patience = patience
         self._wait = wait
         self._settle = settle
         self._now = now
-        self._left: tuple[str, ...] = ()
+        self._not_revoked: tuple[str, ...] = ()
         self._attempts = 0
 
-    def foretold(self, *, finish: bool = False) -> str:
-        """What will be done, for people, before it is: how many rows stay behind.
+    def describe_plan(self, *, finish: bool = False) -> str:
+        """Say what will be done, and how many rows it leaves.
 
         Raises:
-            InvalidError: there is nothing to *finish*: no rows, or none that have expired.
+            InvalidError: *finish* is set, and there are no rows, or none that have expired.
 
         """
         host = urlsplit(self._api).netloc
         if not finish:
             return (
-                f"This makes up to {most_rows(len(self._scopes))} tokens at {host} that live for one day. The API has "
-                "no delete: their rows stay listed until they expire. Each is made useless before this ends."
+                f"This creates up to {max_rows(len(self._scopes))} tokens at {host} that live for one day, and revokes "
+                "them before it ends. The API has no delete, so their rows stay listed until they expire."
             )
-        if self._due():
+        if self._expired_runs():
             return f"This regenerates one expired row at {host}; if that works, it stays listed for one more day."
         if any(not run.cleared for run in self._known.runs):
-            return f"This makes the tokens useless that an earlier measurement left at {host}."
+            return f"This revokes the tokens that an earlier measurement left at {host}."
         dates = sorted(run.due for run in self._known.runs if run.due)
-        hint = f"They have expired for certain at {dates[0]}." if dates else "locoia-pat doctor --measure makes some."
-        raise invalid("there are no throw-away rows that have expired", field="finish", hint=hint)
+        hint = f"They expire by {dates[0]}." if dates else "Measure first: locoia-pat doctor --measure."
+        raise invalid("no throwaway rows have expired yet", field="finish", hint=hint)
 
-    def _due(self) -> list[MeasurementRun]:
-        """The measurements whose rows have expired for certain."""
+    def _expired_runs(self) -> list[MeasurementRun]:
         return [run for run in self._known.runs if run.cleared and run.due and run.due <= rfc3339(self._now())]
 
     def measure(self) -> Result:
-        """Measure what can be told at once; returns a result for every outcome."""
-        return self._alone(self._measured)
+        """Measure all facts but those of expired rows; return a result for every outcome."""
+        return self._with_lease(self._measure)
 
     def finish(self) -> Result:
-        """Measure what can be told a day later, of rows that have expired; returns a result for every outcome."""
-        return self._alone(self._finished)
+        """Measure the facts of expired rows; return a result for every outcome."""
+        return self._with_lease(self._finish)
 
-    def _alone(self, work: Callable[[Bench], Result | None]) -> Result:
-        """Do *work* while no other measurement does; what was left by one that was killed is cleared up before."""
+    def _with_lease(self, work: Callable[[ProbeSession], Result | None]) -> Result:
+        """Revoke what earlier measurements left, then do *work*, while no other measurement runs."""
         if not self._lease.acquire(self._wait):
             message = f"another measurement is in progress: {self._lease.describe_holder()}"
             problem = Problem("busy", message, hint="It is safe to retry.")
             return Result("doctor", Outcome.NOT_DONE, self._api, problem=problem)
         run = MeasurementRun(base64.b32encode(secrets.token_bytes(10)).decode(), rfc3339(self._now()))
         options: dict[str, Any] = {"scopes": self._scopes, "patience": self._patience, "now": self._now}
-        bench = Bench(self._connector, run, self._journal, **options)
+        session = ProbeSession(self._connector, run, self._save_run, **options)
         try:
-            self._known = self._kept.read(self._api)  # another one may have ended meanwhile
-            self._sweep(bench)
-            stopped = work(bench)
-            self._attempts = bench.attempts
+            self._known = self._file.read(self._api)  # another measurement may have ended in the meantime
+            self._revoke_leftovers(session)
+            failure = work(session)
+            self._attempts = session.attempts
         finally:
-            bench.close()
+            session.close()
             self._lease.release()
-        return self._told(stopped)
+        return self._to_result(failure)
 
-    def _measured(self, bench: Bench) -> Result | None:
+    def _measure(self, session: ProbeSession) -> Result | None:
+        """Run the probes; return the result that stopped them, or None."""
         try:
+            start(session)
             for probe in PROBES:
-                self._learn(probe(bench))
+                self._save_facts(probe(session))
         except StoppedError as error:
             return error.result
         finally:
-            self._clear(bench, bench.run)
+            self._revoke_created(session)
         return None
 
-    def _finished(self, bench: Bench) -> Result | None:
-        if not (due := self._due()):
-            return None  # what was left is useless now; its rows expire in a day
+    def _finish(self, session: ProbeSession) -> Result | None:
+        if not (expired := self._expired_runs()):
+            return None  # leftovers were revoked just now, and expire in a day
         try:
-            self._learn(expired(bench, due, whole=self._known.value("list_whole")))
+            self._save_facts(measure_expired(session, expired))
         except StoppedError as error:
             return error.result
-        rest = tuple(run for run in self._known.runs if run not in due)
-        self._keep(replace(self._known, runs=rest))
+        self._save(replace(self._known, runs=tuple(run for run in self._known.runs if run not in expired)))
         return None
 
-    def _sweep(self, bench: Bench) -> None:
-        """Clear up what earlier measurements left, and what of theirs came late."""
-        due = self._due()
+    def _revoke_created(self, session: ProbeSession) -> None:
+        if session.started:
+            self._revoke(session, session.run)
+
+    def _revoke_leftovers(self, session: ProbeSession) -> None:
+        expired = self._expired_runs()
         for run in self._known.runs:
-            if run not in due:
-                self._clear(bench, run)
+            if run not in expired:
+                self._revoke(session, run)
 
-    def _clear(self, bench: Bench, run: MeasurementRun) -> None:
-        if run.op == bench.run.op and not bench.begun:
-            return  # nothing was made
-        self.clearing = True
+    def _revoke(self, session: ProbeSession, run: MeasurementRun) -> None:
+        self.revoking = True
         try:
-            done, left = cleared(bench, run, settle=self._settle)
-            self._left += left
-            self._journal(done)
+            run, failed = revoke_rows(session, run, settle=self._settle)
+            self._not_revoked += failed
+            self._save_run(run)
         finally:
-            self.clearing = False
+            self.revoking = False
 
-    def _learn(self, facts: Iterable[Fact]) -> None:
+    def _save_facts(self, facts: Iterable[Fact]) -> None:
         at = rfc3339(self._now())
-        for fact in facts:
-            told = {"value": fact.value, "at": at, "how": fact.how}
-            self._known = replace(self._known, facts={**self._known.facts, fact.name: told})
-        self._keep(self._known)
+        measured = {fact.name: {"value": fact.value, "at": at, "how": fact.how} for fact in facts}
+        self._save(replace(self._known, facts={**self._known.facts, **measured}))
 
-    def _journal(self, run: MeasurementRun) -> None:
-        self._keep(self._known.with_run(run))
+    def _save_run(self, run: MeasurementRun) -> None:
+        self._save(self._known.with_run(run))
 
-    def _keep(self, known: ApiFacts) -> None:
+    def _save(self, known: ApiFacts) -> None:
         self._known = known
-        self._kept.write(self._api, known)
+        self._file.write(self._api, known)
 
-    def _told(self, stopped: Result | None) -> Result:
-        rows = [id_ for run in self._known.runs for id_ in run.rows.values()]
-        due = max((run.due for run in self._known.runs if run.due), default=None)
+    def _to_result(self, failure: Result | None) -> Result:
         data: dict[str, Any] = {
             "facts": self._known.all_facts(),
-            "rows": len(rows),
-            "alive": list(self._left),
-            "due": due,
+            "rows": sum(len(run.rows) for run in self._known.runs),
+            "not_revoked": list(self._not_revoked),
+            "due": max((run.due for run in self._known.runs if run.due), default=None),
         }
-        outcome, problem = (stopped.outcome, stopped.problem) if stopped else (Outcome.DONE, None)
-        if self._left:
-            message = f"{len(self._left)} throw-away tokens could not be made useless"
-            hint = f"They expire a day after they were made, and nobody holds them. Rows: {', '.join(self._left)}."
-            outcome, problem = Outcome.UNKNOWN, Problem("unknown", message, hint=hint, next=_NEXT)
+        outcome, problem = (failure.outcome, failure.problem) if failure else (Outcome.DONE, None)
+        warnings: tuple[str, ...] = ()
+        if self._not_revoked:
+            warnings = (problem.message,) if problem else ()
+            message = f"{len(self._not_revoked)} throwaway tokens could not be revoked"
+            rows = ", ".join(self._not_revoked)
+            hint = f"Their secrets were discarded, and they expire a day after they were created. Rows: {rows}."
+            outcome, problem = Outcome.UNKNOWN, Problem("unknown", message, hint=hint, next=_FINISH)
         elif outcome is Outcome.UNKNOWN and problem is not None:
-            hint = "What was made is useless now, and it is safe to repeat."
+            hint = "All created tokens were revoked, and it is safe to retry."
             outcome, problem = Outcome.NOT_DONE, Problem("unavailable", problem.message, problem.status, hint=hint)
-        told = (stopped.problem.message,) if stopped and stopped.problem and self._left else ()
-        return Result("doctor", outcome, self._api, self._attempts, told, data, problem)
+        return Result("doctor", outcome, self._api, self._attempts, warnings, data, problem)

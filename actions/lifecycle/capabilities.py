@@ -1,6 +1,6 @@
 """What was measured of an API, and ``capabilities.json``, the file in the state folder that keeps it.
 
-``doctor --measure`` writes the file.  It is the journal of a measurement too: each throw-away row is written down when
+``doctor --measure`` writes the file.  It is the journal of a measurement too: each throwaway row is written down when
 it is created, so that the next measurement cleans up after a kill.  It holds no secret.
 """
 
@@ -23,43 +23,24 @@ UNKNOWN = "unknown"
 """The value of a fact that was not measured, or that a measurement could not decide."""
 
 QUESTIONS = {
-    "create_status": "HTTP status of a create",
-    "regenerate_status": "HTTP status of a regenerate",
-    "list_status": "HTTP status of a list",
-    "list_shape": "where the rows are in the response to a list",
-    "list_pages": "signs that a list has pages",
     "list_whole": "whether a list has all rows",
-    "list_rows": "rows of the longest list that was complete",
     "list_lag": "seconds until a new row is in the list",
     "regenerate_keeps_id": "whether a row's id survives a regenerate",
-    "regenerate_answer": "what a regenerate returns: the row, a part of it, or only the token",
     "old_secret_dies": "whether the secret before a regenerate is refused after it",
     "dead_token_status": "HTTP status of a call with a replaced secret",
-    "narrow_token_status": "HTTP status of a call that the token has no scope for",
-    "unknown_row_status": "HTTP status of a regenerate of a row that does not exist",
-    "errors_in_200": "whether an error comes with a status of success",
-    "error_shape": "what an error looks like",
-    "time_format": "how times are written",
-    "time_precision": "how exact they are",
-    "time_zone": "the zone they are in",
-    "expiration_rounding": "whether an expiry is so many days from now, or moved to an hour or a day",
-    "last_used_lag": "seconds until last_used shows a use",
     "note_kept": "whether a note with a marker is returned as it was sent",
-    "note_spaces_kept": "whether spaces around a note are kept",
-    "note_signs_kept": "whether characters such as < & and letters beyond ASCII are kept",
     "note_length_kept": "whether a note of 255 characters is returned whole",
     "may_list": "which scopes may list",
     "may_create": "which scopes may create",
     "may_regenerate": "which scopes may regenerate",
-    "may_create_wider": "whether a token may create one that can do more than itself",
-    "may_regenerate_wider": "whether a token may regenerate one that can do more than itself",
-    "expired_listed": "whether expired rows are listed",
+    "may_create_wider": "whether a token may create one with wider scopes than its own",
+    "may_regenerate_wider": "whether a token may regenerate one with wider scopes than its own",
     "expired_renewable": "whether an expired row can be regenerated",
 }
 """Each fact by its name, and the question it answers."""
 
-LATER = ("expired_listed", "expired_renewable")
-"""Facts that can be measured only after the throw-away rows have expired."""
+LATER = ("expired_renewable",)
+"""Facts that can be measured only after the throwaway rows have expired."""
 
 
 class Fact(NamedTuple):

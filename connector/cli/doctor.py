@@ -26,18 +26,18 @@ from locoia_pat.outcomes import InvalidError, invalid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locoia_pat.actions.doctor.findings import Finding
+    from locoia_pat.actions.doctor.checks import CheckResult
     from locoia_pat.outcomes import Result
     from locoia_pat.spec.load import SpecFolder
 
 
 @click.command("doctor")
 @click.option("--measure", is_flag=True, help="Probe undocumented API behaviour with short-lived tokens.")
-@click.option("--finish", is_flag=True, help="With --measure, a day later: check the expired rows.")
+@click.option("--finish", is_flag=True, help="With --measure, two days later: try to renew an expired row.")
 @click.option("--scope", "scopes", type=click.Choice(ALL), multiple=True, metavar="SCOPE",
               help="With --measure: scope to probe, by default the six basic ones; may repeat.")  # fmt: skip
 @click.option("--patience", type=click.FloatRange(min=0, max=3600), default=30, show_default=True, metavar="SECONDS",
-              help="With --measure: time to wait until a change shows in the list.")  # fmt: skip
+              help="With --measure: time to wait until a row is in the list.")  # fmt: skip
 @click.option("--wait", type=click.FloatRange(min=0), default=60, show_default=True, metavar="SECONDS",
               help="With --measure: time to wait for another measurement to end.")  # fmt: skip
 @auth_option
@@ -52,8 +52,8 @@ def doctor_command(
 
     Changes nothing and only sends reads.  Exit code: 0 no problem, 1 a problem was found.
 
-    With --measure it creates tokens with a lifetime of one day, after saying how many, and saves the results in
-    capabilities.json in the state folder, for the managed tokens.
+    With --measure it creates tokens with a lifetime of one day, after saying how many, revokes them, and saves the
+    results in capabilities.json in the state folder, for the managed tokens.
     """
     if finish and not measure:
         raise invalid("--finish needs --measure", field="finish", hint="locoia-pat doctor --measure --finish")
@@ -67,27 +67,26 @@ def doctor_command(
     return FOUND if any(finding.level == "problem" for finding in findings) and not exit_zero else 0
 
 
-def _check(specs: SpecFolder, auth: str | None) -> list[Finding]:
-    from locoia_pat.actions.doctor.api_checks import LOGIN
-    from locoia_pat.actions.doctor.checks import look
-    from locoia_pat.actions.doctor.findings import Finding
+def _check(specs: SpecFolder, auth: str | None) -> list[CheckResult]:
+    from locoia_pat.actions.doctor.checks import LOGIN, CheckResult, run_checks
 
     spec = specs.connector
-    unreadable: list[Finding] = []
+    unreadable: list[CheckResult] = []
     try:
         resolved = resolve_auth(auth, spec)
     except InvalidError as error:
-        unreadable = [Finding("credential", "problem", error.problem.message, error.problem.hint or LOGIN)]
+        unreadable = [CheckResult("credential", "problem", error.problem.message, error.problem.hint or LOGIN)]
         resolved = ResolvedAuth(ConnectorAuth.from_env({}), "none")
     with RecordingConnector(resolved.auth, specs=specs, timeout=15) as connector:
-        check = None if unreadable else spec.check
-        findings = list(look(connector, resolved.source, check=check, address=spec.env.base_url or "base_url"))
+        action = None if unreadable else spec.check
+        setting = spec.env.base_url or "base_url"
+        findings = list(run_checks(connector, resolved.source, check_action=action, base_url_setting=setting))
     if unreadable:
         findings = [finding for finding in findings if finding.check != "credential"]
     return [*findings, *unreadable]
 
 
-def _print_findings(findings: Sequence[Finding]) -> None:
+def _print_findings(findings: Sequence[CheckResult]) -> None:
     """Print a table of findings, and below it what to do."""
     rows = [(finding.check, finding.level, finding.message) for finding in findings]
     render.print_table(("check", "", "finding"), rows)
@@ -128,9 +127,9 @@ def _measure(
 
     with RecordingConnector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
         measurement = Measurement(connector, scopes=scopes or NAMES, patience=patience, wait=wait)
-        render.say(measurement.foretold(finish=finish))
+        render.say(measurement.describe_plan(finish=finish))
         render.confirm("Measuring sends these calls", yes=yes)
-        signals.wait_while = lambda: measurement.clearing
+        signals.wait_while = lambda: measurement.revoking
         return measurement.finish() if finish else measurement.measure()
 
 
@@ -150,7 +149,7 @@ def _fact_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, dict):
-        return value if value != [] else "none"
+        return value
     granted = [scope for scope, allowed in value.items() if allowed is True]
     unknown = [f"{scope}?" for scope, allowed in value.items() if not isinstance(allowed, bool)]
     return [*granted, *unknown] or "none"

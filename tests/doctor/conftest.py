@@ -1,4 +1,4 @@
-"""A clinic as the mark ``behaviour`` says."""
+"""A clinic whose sandbox behaves as the mark ``behaviour`` says."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["call"]
 @pytest.fixture
 def clinic(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clinic]:
     mark = request.node.get_closest_marker("behaviour")
-    with opened(tmp_path, Behaviour(**mark.kwargs) if mark else None) as found:
-        yield found
+    with opened(tmp_path, Behaviour(**mark.kwargs) if mark else None) as clinic:
+        yield clinic
 
 
 @pytest.fixture
-def at_home(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
-    """The clinic as the command finds it, by variables."""
+def cli_clinic(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    """The clinic, named by the command's environment variables."""
     monkeypatch.setenv("LOCOIA_BASE_URL", clinic.url)
     monkeypatch.setenv("LOCOIA_TOKEN", clinic.token.reveal())
     monkeypatch.setenv("LOCOIA_PAT_STATE", str(clinic.state))

@@ -1,8 +1,7 @@
-"""``doctor`` tells how things stand, what to do about it, and changes nothing."""
+"""``doctor`` checks the setup, says what to do, and changes nothing."""
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import stat
@@ -15,7 +14,7 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions import ensure_pat
-from locoia_pat.actions.doctor import local_checks as here
+from locoia_pat.actions.doctor.checks import check_extras, check_network
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
@@ -28,21 +27,19 @@ if TYPE_CHECKING:
     from tests.support.clinic import Clinic
     from tests.support.command import Done
 
-Doctor = "Callable[..., dict[str, dict[str, Any]]]"
-
 
 @pytest.fixture
-def doctor(at_home: Clinic, call: Callable[..., Done]) -> Callable[..., dict[str, dict[str, Any]]]:
-    """What it finds, by what it looked at; the exit code under ``code``."""
+def doctor(cli_clinic: Clinic, call: Callable[..., Done]) -> Callable[..., dict[str, dict[str, Any]]]:
+    """Run doctor; return its results by check, and the exit code under ``code``."""
 
-    def found(*arguments: str) -> dict[str, dict[str, Any]]:
-        os.environ.setdefault("LOCOIA_TOKEN", at_home.token.reveal())  # the command takes it away
+    def run(*arguments: str) -> dict[str, dict[str, Any]]:
+        os.environ.setdefault("LOCOIA_TOKEN", cli_clinic.token.reveal())  # the command removes it
         done = call("doctor", "--json", *arguments)
         findings: list[dict[str, Any]] = done.envelope["findings"]
         assert all(finding["next"] for finding in findings if finding["level"] == "problem")
         return {**{finding["check"]: finding for finding in findings}, "code": {"level": done.code}}
 
-    return found
+    return run
 
 
 def levels(found: dict[str, dict[str, Any]], *checks: str) -> list[Any]:
@@ -50,7 +47,7 @@ def levels(found: dict[str, dict[str, Any]], *checks: str) -> list[Any]:
 
 
 def managed(clinic: Clinic, name: str = "ci") -> Path:
-    """A managed token, and the file it stands in."""
+    """Create a managed token; return its file."""
     file = clinic.folder / f"{name}.json"
     with Connector(ConnectorAuth(clinic.token), base_url=clinic.url) as connector:
         ensure_pat(
@@ -60,7 +57,7 @@ def managed(clinic: Clinic, name: str = "ci") -> Path:
     return file
 
 
-def everything(folder: Path) -> dict[str, Any]:
+def snapshot(folder: Path) -> dict[str, Any]:
     return {
         str(path): (path.stat().st_mode, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -68,9 +65,9 @@ def everything(folder: Path) -> dict[str, Any]:
     }
 
 
-def test_all_is_well(doctor: Callable[..., Any]) -> None:
+def test_a_good_setup_has_no_problem(doctor: Callable[..., Any]) -> None:
     found = doctor()
-    assert levels(found, "program", "API", "credential", "clock", "state", "proxy", "trust", "address") == [
+    assert levels(found, "program", "API", "credential", "clock", "state", "proxy", "certificates", "base URL") == [
         *["ok"] * 8,
         0,
     ]
@@ -78,18 +75,18 @@ def test_all_is_well(doctor: Callable[..., Any]) -> None:
     assert found["measured"]["next"] == "locoia-pat doctor --measure"
 
 
-def test_it_changes_nothing(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    before = everything(at_home.folder)
+def test_it_changes_nothing(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    before = snapshot(cli_clinic.folder)
     doctor()
-    assert everything(at_home.folder) == before
-    assert not at_home.state.exists()
-    managed(at_home)
-    before = everything(at_home.folder)
+    assert snapshot(cli_clinic.folder) == before
+    assert not cli_clinic.state.exists()
+    managed(cli_clinic)
+    before = snapshot(cli_clinic.folder)
     doctor()
-    assert everything(at_home.folder) == before
+    assert snapshot(cli_clinic.folder) == before
 
 
-def test_the_table_is_for_people_and_says_below_what_to_do(at_home: Clinic, call: Callable[..., Done]) -> None:
+def test_the_table_says_below_what_to_do(cli_clinic: Clinic, call: Callable[..., Done]) -> None:
     os.environ["LOCOIA_TOKEN"] = "lpat_sbx_" + "x" * 36
     done = call("doctor")
     assert done.code == 1
@@ -97,7 +94,7 @@ def test_the_table_is_for_people_and_says_below_what_to_do(at_home: Clinic, call
     assert "credential: locoia-pat login" in done.err
     assert "1 problem\n" in done.err
     assert "x" * 20 not in done.out + done.err
-    os.environ["LOCOIA_TOKEN"] = at_home.token.reveal()
+    os.environ["LOCOIA_TOKEN"] = cli_clinic.token.reveal()
     assert call("doctor").err.endswith("0 problems\n")
     os.environ["LOCOIA_TOKEN"] = "lpat_sbx_" + "x" * 36
     assert call("doctor", "--exit-zero").code == 0
@@ -106,16 +103,16 @@ def test_the_table_is_for_people_and_says_below_what_to_do(at_home: Clinic, call
 # The API and the credential
 
 
-def test_no_credential(at_home: Clinic, call: Callable[..., Done]) -> None:
+def test_a_missing_credential_is_a_problem(cli_clinic: Clinic, call: Callable[..., Done]) -> None:
     os.environ.pop("LOCOIA_TOKEN")
     done = call("doctor", "--json")
     (found,) = [finding for finding in done.envelope["findings"] if finding["check"] == "credential"]
     assert (done.code, found["level"], found["message"]) == (1, "problem", "there is no credential")
     assert "LOCOIA_TOKEN" in found["next"]
-    assert at_home.store.done == []
+    assert cli_clinic.store.calls == []
 
 
-def test_a_credential_that_cannot_be_read_is_told_and_the_rest_is_looked_at(doctor: Callable[..., Any]) -> None:
+def test_an_unreadable_credential_is_a_problem_and_the_rest_is_checked(doctor: Callable[..., Any]) -> None:
     found = doctor("--auth", "env:NOPE")
     assert levels(found, "credential", "state") == ["problem", "ok", 1]
     found = doctor("--auth", "file:nowhere.json")
@@ -132,36 +129,36 @@ def test_a_credential_that_cannot_be_read_is_told_and_the_rest_is_looked_at(doct
         (404, "problem", None),
     ],
 )
-def test_what_the_api_answers(
-    status: int, api: str, credential: str | None, at_home: Clinic, doctor: Callable[..., Any]
+def test_an_error_of_the_api_decides_about_api_and_credential(
+    status: int, api: str, credential: str | None, cli_clinic: Clinic, doctor: Callable[..., Any]
 ) -> None:
-    at_home.faults.add(Fault("status", status=status, times=3))
+    cli_clinic.faults.add(Fault("status", status=status, times=3))
     found = doctor()
     assert found["API"]["level"] == api
     assert found.get("credential", {}).get("level") == credential
     assert found["code"]["level"] == (0 if status == 403 else 1)
 
 
-def test_an_api_that_is_not_reached(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    at_home.faults.add(Fault("dropped", times=3))
+def test_an_unreachable_api_is_a_problem(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    cli_clinic.faults.add(Fault("dropped", times=3))
     assert levels(doctor(), "API") == ["problem", 1]
 
 
 @pytest.mark.parametrize("url", ["http://example.com/v1", "nonsense"])
-def test_a_base_address_that_may_not_be_called(url: str, doctor: Callable[..., Any]) -> None:
+def test_an_invalid_base_url_is_a_problem_and_is_not_called(url: str, doctor: Callable[..., Any]) -> None:
     os.environ["LOCOIA_BASE_URL"] = url
     found = doctor()
-    assert levels(found, "address") == ["problem", 1]
-    assert "LOCOIA_BASE_URL" in found["address"]["next"]
+    assert levels(found, "base URL") == ["problem", 1]
+    assert "LOCOIA_BASE_URL" in found["base URL"]["next"]
     assert found.keys().isdisjoint({"API", "credential", "clock"})
 
 
 @pytest.mark.parametrize(("date", "level", "words"), [
     ("Thu, 01 Jan 2026 00:00:00 GMT", "problem", "ahead of"),
     ("Fri, 01 Jan 2100 00:00:00 GMT", "problem", "behind"),
-    (None, "note", "tells no time"),
+    (None, "note", "sends no Date"),
 ])  # fmt: skip
-def test_the_clock(date: str | None, level: str, words: str, doctor: Callable[..., Any]) -> None:
+def test_a_wrong_clock_is_a_problem(date: str | None, level: str, words: str, doctor: Callable[..., Any]) -> None:
     with serving(answer(200, [], {"Date": date} if date else {})) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
         found = doctor()
@@ -169,7 +166,7 @@ def test_the_clock(date: str | None, level: str, words: str, doctor: Callable[..
     assert words in found["clock"]["message"]
 
 
-def test_a_connector_without_a_check(tmp_path: Path, doctor: Callable[..., Any]) -> None:
+def test_a_connector_without_a_check_action_sends_nothing(tmp_path: Path, doctor: Callable[..., Any]) -> None:
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "connector.yaml").write_text(
         "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
@@ -181,11 +178,11 @@ def test_a_connector_without_a_check(tmp_path: Path, doctor: Callable[..., Any])
     assert levels(found, "credential") == ["note", 0]
 
 
-# The state, its names and its places
+# State and stores
 
 
-def test_names_and_the_files_of_their_tokens(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    file = managed(at_home)
+def test_token_files_must_exist_and_be_private(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    file = managed(cli_clinic)
     found = doctor()
     assert levels(found, "name ci", "state") == ["ok", "ok", 0]
     file.chmod(0o644)
@@ -195,32 +192,34 @@ def test_names_and_the_files_of_their_tokens(at_home: Clinic, doctor: Callable[.
     subprocess.run(["sh", "-c", found["permissions"]["next"]], check=True)
     assert levels(doctor()) == [0]
     file.unlink()
-    assert levels(doctor(), "place") == ["problem", 1]
-    state = State(at_home.state)
-    state.save(at_home.url, "ci", {**(state.load(at_home.url, "ci") or {}), "stores": ["keyring:locoia/ci#current"]})
+    assert levels(doctor(), "store") == ["problem", 1]
+    state = State(cli_clinic.state)
+    state.save(
+        cli_clinic.url, "ci", {**(state.load(cli_clinic.url, "ci") or {}), "stores": ["keyring:locoia/ci#current"]}
+    )
     assert levels(doctor()) == [0]
 
 
-def test_a_state_folder_that_cannot_be_reached_is_told(doctor: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_unusable_path_of_the_state_folder_is_a_problem(doctor: Callable[..., Any], tmp_path: Path) -> None:
     os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / ("x" * 300))
     found = doctor()
     assert levels(found, "state") == ["problem", 1]
     assert "File name too long" in found["state"]["message"]
 
 
-def test_the_credentials_own_file_is_looked_at_too(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    file = at_home.folder / "rotator"
-    file.write_text(at_home.token.reveal())
+def test_the_file_of_the_credential_must_be_private(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    file = cli_clinic.folder / "rotator"
+    file.write_text(cli_clinic.token.reveal())
     file.chmod(0o640)
     found = doctor("--auth", f"file:{file}")
     assert found["permissions"]["next"] == f"chmod 600 {file}"
 
 
-def test_a_folder_that_others_may_enter(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    at_home.state.mkdir()
-    at_home.state.chmod(0o755)
+def test_the_state_folder_must_be_private(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    cli_clinic.state.mkdir()
+    cli_clinic.state.chmod(0o755)
     found = doctor()
-    assert found["permissions"]["next"] == f"chmod 700 {at_home.state}"
+    assert found["permissions"]["next"] == f"chmod 700 {cli_clinic.state}"
 
 
 @pytest.mark.parametrize(
@@ -228,24 +227,24 @@ def test_a_folder_that_others_may_enter(at_home: Clinic, doctor: Callable[..., A
     [
         ({"operation": "rotate"}, "problem", "rotate is not finished"),
         ({"retirements": [["row", "2020-01-01T00:00:00+00:00"]]}, "problem", "1 old tokens are due"),
-        ({"retirements": [["row", "2999-01-01T00:00:00+00:00"]]}, "ok", "nothing under way"),
-        ({"ended": True}, "ok", "ended"),
+        ({"retirements": [["row", "2999-01-01T00:00:00+00:00"]]}, "ok", "nothing unfinished"),
+        ({"ended": True}, "ok", "retired"),
     ],
 )
-def test_what_is_under_way(
-    change: dict[str, Any], level: str, words: str, at_home: Clinic, doctor: Callable[..., Any]
+def test_unfinished_operations_of_a_name_are_a_problem(
+    change: dict[str, Any], level: str, words: str, cli_clinic: Clinic, doctor: Callable[..., Any]
 ) -> None:
-    managed(at_home)
-    state = State(at_home.state)
-    state.save(at_home.url, "ci", {**(state.load(at_home.url, "ci") or {}), **change})
+    managed(cli_clinic)
+    state = State(cli_clinic.state)
+    state.save(cli_clinic.url, "ci", {**(state.load(cli_clinic.url, "ci") or {}), **change})
     found = doctor()
     assert found["name ci"]["level"] == level
     assert words in found["name ci"]["message"]
     assert found["name ci"]["next"] == ("locoia-pat reconcile" if level == "problem" else None)
 
 
-def test_leases_that_are_held(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    lease = State(at_home.state).lease(at_home.url, "ci")
+def test_held_leases_are_listed(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    lease = State(cli_clinic.state).lease(cli_clinic.url, "ci")
     assert lease.acquire(0)
     found = doctor()
     assert levels(found, "lease") == ["note", 0]
@@ -254,18 +253,18 @@ def test_leases_that_are_held(at_home: Clinic, doctor: Callable[..., Any]) -> No
     assert "lease" not in doctor()
 
 
-def test_a_state_that_is_at_work_is_read_all_the_same(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    managed(at_home)
-    with closing(sqlite3.connect(at_home.state / "state.sqlite3")) as database:
+def test_a_state_in_use_is_read_with_its_log(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    managed(cli_clinic)
+    with closing(sqlite3.connect(cli_clinic.state / "state.sqlite3")) as database:
         database.execute("UPDATE names SET name = 'other'")
-        database.commit()  # it stands in the log beside the file
-        assert (at_home.state / "state.sqlite3-wal").exists()
+        database.commit()  # it is in the log next to the file
+        assert (cli_clinic.state / "state.sqlite3-wal").exists()
         assert "name other" in doctor()
 
 
 @pytest.fixture
 def unwritable(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may write, as far as the user is not root; then a file in its place."""
+    """A folder that cannot be written, or a file in its place if the user is root."""
     folder = tmp_path / "fixed"
     if os.geteuid() == 0:
         folder.touch()
@@ -275,7 +274,7 @@ def unwritable(tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o700)
 
 
-def test_a_state_folder_that_cannot_be_used(unwritable: Path, doctor: Callable[..., Any]) -> None:
+def test_an_unwritable_state_folder_is_a_problem(unwritable: Path, doctor: Callable[..., Any]) -> None:
     for folder in (unwritable, unwritable / "below" / "it"):
         os.environ["LOCOIA_PAT_STATE"] = str(folder)
         found = doctor()
@@ -284,93 +283,98 @@ def test_a_state_folder_that_cannot_be_used(unwritable: Path, doctor: Callable[.
         assert "measured" not in found
 
 
-def test_a_journal_that_is_none_or_newer(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    managed(at_home)
-    file = at_home.state / "state.sqlite3"
+def test_a_damaged_or_newer_journal_is_a_problem(cli_clinic: Clinic, doctor: Callable[..., Any]) -> None:
+    managed(cli_clinic)
+    file = cli_clinic.state / "state.sqlite3"
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA user_version = 99")
     assert "newer than this program" in doctor()["state"]["message"]
     file.write_bytes(b"no database" * 100)
     assert levels(doctor(), "state") == ["problem", 1]
-    assert inspect_state(at_home.state).open_to_others == ()
+    assert inspect_state(cli_clinic.state).open_to_others == ()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-# What was measured
+# Measurements
 
 
-def test_what_was_measured_how_old_it_is_and_what_is_left_to_do(at_home: Clinic, doctor: Callable[..., Any]) -> None:
-    at_home.measure()
+def test_the_age_of_a_measurement_and_what_is_left_to_do_are_checked(
+    cli_clinic: Clinic, doctor: Callable[..., Any]
+) -> None:
+    cli_clinic.measure(scopes=["embed"])
     found = doctor()
     assert levels(found, "measured") == ["ok", 0]
-    assert found["measured"]["message"].startswith("0 days ago; unknown: narrow_token_status")
-    assert "throw-away" not in found
-    at_home.age()
-    assert doctor()["throw-away"]["next"] == "locoia-pat doctor --measure --finish"
-    told = json.loads(at_home.file.read_text())
-    known = told["apis"][at_home.url]
-    known["runs"][0].update(cleared=False, due=None)
-    known["facts"] = {name: {**fact, "at": "2020-01-01T00:00:00Z", "value": 1} for name, fact in known["facts"].items()}
-    at_home.file.write_text(json.dumps(told))
+    assert found["measured"]["message"] == "0 days ago"
+    cli_clinic.edit(lambda saved: saved["facts"]["list_lag"].update(value="unknown"))
+    assert doctor()["measured"]["message"] == "0 days ago; unknown: list_lag"
+    assert "throwaway" not in found
+    cli_clinic.expire()
+    assert doctor()["throwaway"]["next"] == "locoia-pat doctor --measure --finish"
+
+    def make_old_and_unfinished(saved: Any) -> None:
+        saved["runs"][0].update(cleared=False, due=None)
+        for fact in saved["facts"].values():
+            fact.update(at="2020-01-01T00:00:00Z", value=1)
+
+    cli_clinic.edit(make_old_and_unfinished)
     found = doctor()
-    assert levels(found, "measured", "throw-away") == ["note", "problem", 1]
+    assert levels(found, "measured", "throwaway") == ["note", "problem", 1]
     assert found["measured"]["message"].endswith("days ago")
-    at_home.file.write_text("{")
+    cli_clinic.file.write_text("{")
     assert levels(doctor(), "measured") == ["problem", 1]
 
 
 # This computer
 
 
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
+def test_proxies_are_named_without_their_credentials() -> None:
+    for variables, message in (
         ({}, "none"),
         ({"HTTPS_PROXY": "http://user:secret@proxy.example:8080"}, "HTTPS_PROXY=proxy.example:8080"),
         ({"all_proxy": "proxy.example"}, "all_proxy=proxy.example"),
-        ({"HTTP_PROXY": "http://[::1"}, "HTTP_PROXY=no address"),
-    ],
-)
-def test_proxies_are_named_without_their_credentials(variables: dict[str, str], message: str) -> None:
-    proxy, _ = here.network("https://api.locoia.com/v1", variables)
-    assert proxy.message == message
-    away, _ = here.network("http://127.0.0.1/v1", variables)
-    assert away.message == (message if message == "none" else f"{message}; not used for this computer itself")
+        ({"HTTP_PROXY": "http://[::1"}, "HTTP_PROXY=an invalid URL"),
+    ):
+        proxy, _ = check_network("https://api.locoia.com/v1", variables)
+        assert proxy.message == message
+        bypassed, _ = check_network("http://127.0.0.1/v1", variables)
+        assert bypassed.message == (message if message == "none" else f"{message}; not used for localhost")
 
 
-def test_certificates_that_are_named_and_not_there() -> None:
-    _, trust = here.network(None, {"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/"})
-    assert (trust.level, trust.message) == ("problem", "SSL_CERT_FILE names what is not there")
-    _, trust = here.network(None, {"SSL_CERT_DIR": "/"})
-    assert (trust.level, trust.message) == ("ok", "the system's certificates, by SSL_CERT_DIR")
+def test_certificates_that_do_not_exist_are_a_problem() -> None:
+    _, certificates = check_network(None, {"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/"})
+    assert certificates[1:3] == ("problem", "SSL_CERT_FILE names a path that does not exist")
+    _, certificates = check_network(None, {"SSL_CERT_DIR": "/"})
+    assert certificates[1:3] == ("ok", "from SSL_CERT_DIR")
+    _, certificates = check_network(None, {})
+    assert certificates[1:3] == ("ok", "the system's")
 
 
-def alone(script: str, **variables: str) -> str:
-    """What a process of its own prints."""
+def output_of(script: str, **variables: str) -> str:
+    """Run a script in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, **variables}, capture_output=True, text=True, check=True
     ).stdout
 
 
-KEYRING = "from locoia_pat.actions.doctor.local_checks import keyring; print(*keyring())"
+KEYRING = "from locoia_pat.actions.doctor.checks import check_keyring; print(check_keyring())"
 
 
 @pytest.mark.parametrize(
     ("backend", "words"),
     [
-        ("keyring.backends.fail.Keyring", "none that works here"),
-        ("keyring.backends.null.Keyring", "none that works here"),
+        ("keyring.backends.fail.Keyring", "no usable keyring"),
+        ("keyring.backends.null.Keyring", "no usable keyring"),
         ("keyrings.alt.file.PlaintextKeyring", "level='ok'"),
         ("no.such.Backend", "cannot be used: "),
     ],
 )
-def test_the_keyring(backend: str, words: str) -> None:
-    assert words in alone(KEYRING, PYTHON_KEYRING_BACKEND=backend)
+def test_a_keyring_that_stores_nothing_is_not_usable(backend: str, words: str) -> None:
+    assert words in output_of(KEYRING, PYTHON_KEYRING_BACKEND=backend)
 
 
-def test_extras_that_are_not_installed_are_named_with_their_line() -> None:
-    assert "the extra keyring is not installed" in alone(f"import sys; sys.modules['keyring'] = None\n{KEYRING}")
-    found = {finding.check: finding for finding in here.extras()}
+def test_missing_extras_are_named_with_the_command_that_installs_them() -> None:
+    assert "the extra keyring is not installed" in output_of(f"import sys; sys.modules['keyring'] = None\n{KEYRING}")
+    found = {finding.check: finding for finding in check_extras()}
     assert {"extra keyring", "extra sandbox", "extra cassettes"} <= found.keys()
     assert found.keys().isdisjoint({"extra test", "extra lint"})
     assert found["extra keyring"].level == "ok"
@@ -378,17 +382,17 @@ def test_extras_that_are_not_installed_are_named_with_their_line() -> None:
         "import importlib.metadata as m\nreal = m.distribution\n"
         "def without(name):\n    if name == 'uvicorn': raise m.PackageNotFoundError(name)\n    return real(name)\n"
         "m.distribution = without\n"
-        "from locoia_pat.actions.doctor.local_checks import extras\n"
-        "print(*[found for found in extras() if found.check == 'extra sandbox'])"
+        "from locoia_pat.actions.doctor.checks import check_extras\n"
+        "print(*[found for found in check_extras() if found.check == 'extra sandbox'])"
     )
     copied = (
         "import importlib.metadata as m\n"
         "def nothing(name): raise m.PackageNotFoundError(name)\n"
         "m.distribution = nothing\n"
-        "from locoia_pat.actions.doctor.local_checks import extras\n"
-        "print([*extras()])"
+        "from locoia_pat.actions.doctor.checks import check_extras\n"
+        "print([*check_extras()])"
     )
-    assert alone(copied) == "[]\n"
-    told = alone(bare)
-    assert "not installed: uvicorn" in told
-    assert "pip install 'locoia-pat[sandbox]'" in told
+    assert output_of(copied) == "[]\n"
+    printed = output_of(bare)
+    assert "not installed: uvicorn" in printed
+    assert "pip install 'locoia-pat[sandbox]'" in printed
