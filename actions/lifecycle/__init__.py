@@ -1,6 +1,5 @@
-"""How a managed token is created, rotated, retired and repaired: pure machines.
+"""How a managed token is created, rotated, retired and repaired.
 
-A machine is a generator that yields what touches the outside (:mod:`.effects`) and receives what came of it, so the
-same code runs for real and under every fault of the model in ``tests/properties``.  They have no network, clock,
-environment or chance.
+:mod:`.rotation` holds the protocols, :mod:`.effects` what they ask for, :mod:`.name_state` what they know, and
+:mod:`.driver` performs their effects for real.
 """

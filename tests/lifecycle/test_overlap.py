@@ -63,7 +63,7 @@ def test_a_row_is_replaced_by_a_name_that_has_a_token_already(sandbox: ManagedSa
 def test_a_row_is_replaced_even_if_the_token_had_to_be_renewed_first(sandbox: ManagedSandbox) -> None:
     id_, token = hand_made(sandbox)
     current = sandbox.ensure().id
-    sandbox.store.regenerate(current or "", days=30, owner="sandbox")  # somebody took its secret away
+    sandbox.store.regenerate(current or "", days=30, owner="sandbox")  # another client replaced its secret
     assert sandbox.ensure(replaces=id_, overlap=24).change == "rotated"
     assert sandbox.accepts(token)
     sandbox.end_overlaps()
@@ -99,7 +99,7 @@ def test_a_replaced_row_is_revoked_even_after_a_return_to_the_previous_token(san
     sandbox.rotate(overlap=24)
     current = FileStore(str(sandbox.folder / "ci.json")).record().current
     assert current is not None
-    sandbox.store.regenerate(current.id or "", days=30, owner="sandbox")  # somebody took its secret away
+    sandbox.store.regenerate(current.id or "", days=30, owner="sandbox")  # another client replaced its secret
     sandbox.ensure()
     sandbox.end_overlaps()
     sandbox.ensure()
