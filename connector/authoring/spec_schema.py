@@ -1,6 +1,6 @@
-"""The spec language as JSON Schema, for editors: they complete, explain and check a spec while it is written.
+"""The spec language as JSON Schema, for editors that complete, explain and check a spec.
 
-``python -m locoia_pat.authoring.spec_schema DIR`` writes the files; the shipped ones stand beside Locoia's own specs.
+``python -m locoia_pat.authoring.spec_schema DIR`` writes the files; the shipped ones are next to Locoia's own specs.
 """
 
 from __future__ import annotations
@@ -25,44 +25,44 @@ FILES: dict[str, type[BaseModel]] = {
     "super.schema.json": spec.SuperSpec,
     "connector.schema.json": spec.ConnectorSpec,
 }
-"""The files, and the model that each describes."""
+"""The files, each with the model that it describes."""
 
 
 def text(file: str) -> str:
-    """The JSON Schema in *file*, one of :data:`FILES`."""
+    """Return the JSON Schema in *file*, one of :data:`FILES`."""
     schema = FILES[file].model_json_schema()
-    told = _docstrings()
-    for name, found in [(FILES[file].__name__, schema), *schema.get("$defs", {}).items()]:
-        for field, described in found.get("properties", {}).items():
+    docstrings = _docstrings()
+    for name, definition in [(FILES[file].__name__, schema), *schema.get("$defs", {}).items()]:
+        for field, described in definition.get("properties", {}).items():
             described.pop("title", None)
-            if words := told.get((name, field)):
-                described["description"] = words
+            if docstring := docstrings.get((name, field)):
+                described["description"] = docstring
     title = f"locoia-pat: {FILES[file].__name__}"
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return json.dumps({**head, **{key: value for key, value in schema.items() if key != "title"}}, indent=1) + "\n"
 
 
 def _docstrings() -> dict[tuple[str, str], str]:
-    """What stands below the fields of the models, by model and by the name that a spec uses."""
+    """Return the docstrings of the models' fields, by model and by the name that a spec uses."""
     return {
-        (model.name, _alias(model.name, field)): " ".join(words.replace("``", "").split())
+        (model.name, _alias(model.name, field)): " ".join(docstring.replace("``", "").split())
         for module in (form, spec)
         for model in ast.parse(inspect.getsource(module)).body
         if isinstance(model, ast.ClassDef)
-        for field, words in _documented(model)
+        for field, docstring in _documented(model)
     }
 
 
 def _documented(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for field, below in zip(model.body, model.body[1:], strict=False):
         match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                yield name, words
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
+                yield name, docstring
 
 
 def _alias(model: str, field: str) -> str:
-    found = getattr(spec, model, None) or getattr(form, model)
-    return found.model_fields[field].alias or field if issubclass(found, BaseModel) else field
+    owner = getattr(spec, model, None) or getattr(form, model)
+    return owner.model_fields[field].alias or field if issubclass(owner, BaseModel) else field
 
 
 def main(folder: str) -> None:

@@ -134,13 +134,13 @@ def _parts(path: Path, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     inner = tuple(name for name in names if name not in _STRUCTURE)
     value = as_json(text)
     if value is not None:
-        yield from (((*inner, *under), found) if under else ((), found) for under, found in iter_strings(value))
+        yield from (((*inner, *keys), string) if keys else ((), string) for keys, string in iter_strings(value))
         return
     if names[-1:] in (("body",), ("string",), ("text",)) and is_form(text):
-        yield from (((*inner, name), found) for name, found in parse_qsl(text))
+        yield from (((*inner, name), part) for name, part in parse_qsl(text))
         return
     pairs = query_pairs(text)
-    yield from (((*inner, name), found) for name, found in pairs)
+    yield from (((*inner, name), part) for name, part in pairs)
     yield inner, re.sub(r"(?<==)[^&#\s<>\"']+", "", text) if pairs else text
 
 

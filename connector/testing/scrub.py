@@ -43,7 +43,7 @@ def scrub(
     interactions: Sequence[Mapping[str, Any]], rules: SecretNames, keep_headers: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], list[Secret]]:
     """Return the *interactions* of a vcrpy cassette with fakes in place of secrets, and the secrets."""
-    kept = KEPT_HEADERS | {name.lower() for name in keep_headers}
+    allowed = KEPT_HEADERS | {name.lower() for name in keep_headers}
     secrets: list[Secret] = []
     for interaction in interactions:
         for secret in _find_secrets(interaction, rules):
@@ -52,24 +52,26 @@ def scrub(
     fakes = _Fakes(secrets)
     return [
         {
-            "request": _request(interaction["request"], kept, rules, fakes),
-            "response": _response(interaction["response"], kept, rules, fakes),
+            "request": _request(interaction["request"], allowed, rules, fakes),
+            "response": _response(interaction["response"], allowed, rules, fakes),
         }
         for interaction in interactions
     ], secrets
 
 
-def _request(request: Mapping[str, Any], kept: frozenset[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
+def _request(request: Mapping[str, Any], allowed: frozenset[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
     return {
         **request,
         "uri": _scrub_url(request["uri"], fakes),
-        "headers": _headers(request["headers"], kept | rules.headers, rules, fakes),
+        "headers": _headers(request["headers"], allowed | rules.headers, rules, fakes),
         "body": _body(request["body"], fakes),
     }
 
 
-def _response(response: Mapping[str, Any], kept: frozenset[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
-    headers = _headers(response["headers"], kept, rules, fakes)
+def _response(
+    response: Mapping[str, Any], allowed: frozenset[str], rules: SecretNames, fakes: _Fakes
+) -> dict[str, Any]:
+    headers = _headers(response["headers"], allowed, rules, fakes)
     return {**response, "headers": headers, "body": {"string": _body(response["body"].get("string"), fakes)}}
 
 
@@ -196,11 +198,11 @@ def _by_format(text: str) -> Iterator[Secret]:
 # Inserting fakes
 
 
-def _headers(headers: Mapping[str, Any], kept: Collection[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
+def _headers(headers: Mapping[str, Any], allowed: Collection[str], rules: SecretNames, fakes: _Fakes) -> dict[str, Any]:
     return {
         name: [_header(name, str(value), rules, fakes) for value in (values if isinstance(values, list) else [values])]
         for name, values in headers.items()
-        if name.lower() in kept
+        if name.lower() in allowed
     }
 
 

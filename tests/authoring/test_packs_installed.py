@@ -294,8 +294,8 @@ def test_a_lock_file_pins_what_others_install(call: Call, make: Callable[..., Pa
     assert call("pack", "install", str(file)).code == 0
 
 
-LOCKS = ["", "[]", "{", '{"lock": 1}', '{"lock": 0, "packs": {}, "seen": {}}', "\ud800", "[" * 100_000] + [
-    json.dumps({"lock": 1, "packs": {name: {"version": number, "hash": sha}}, "seen": {}})
+LOCKS = ["", "[]", "{", '{"lock": 1}', '{"lock": 0, "packs": {}, "hashes": {}}', "\ud800", "[" * 100_000] + [
+    json.dumps({"lock": 1, "packs": {name: {"version": number, "hash": sha}}, "hashes": {}})
     for name, number, sha in (
         ("../../etc", "1.0.0", "sha256:" + "0" * 64),
         ("acme", "../..", "sha256:" + "0" * 64),

@@ -88,15 +88,15 @@ def _check_unchanged(folder: Path, kind: str) -> None:
         return
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        known, written_kind = dict(manifest["files"]), manifest["export"]
+        checksums, written_kind = dict(manifest["files"]), manifest["export"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise invalid(f"{folder} is not empty, and no export wrote it", field="out", hint=_OTHER_FOLDER) from None
     if written_kind != kind:
-        found = describe_value(written_kind)
-        raise invalid(f"{folder} holds an export of the kind {found}", field="out", hint=_OTHER_FOLDER)
+        shown = describe_value(written_kind)
+        raise invalid(f"{folder} holds an export of the kind {shown}", field="out", hint=_OTHER_FOLDER)
     names = {path.relative_to(folder).as_posix(): path for path in files if path != folder / MANIFEST}
     changed = [
-        name for name, path in names.items() if path.is_symlink() or known.get(name) != _checksum(path.read_bytes())
+        name for name, path in names.items() if path.is_symlink() or checksums.get(name) != _checksum(path.read_bytes())
     ]
     if changed:
         raise invalid(

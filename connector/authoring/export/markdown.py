@@ -105,10 +105,10 @@ def _rest(spec: ActionSpec) -> Iterator[str]:
 def _inputs(fields: dict[str, Input]) -> str:
     rows = []
     for name, field in _all("", fields):
-        words = [f"{field.title}: {field.info}" if field.info else f"{field.title}."]
-        words += [] if field.default is None else [f"Default: {json.dumps(field.default, ensure_ascii=False)}."]
-        words += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
-        rows.append((_code(name), "yes" if field.required else "no", _text(allowed(field)), _text(" ".join(words))))
+        sentences = [f"{field.title}: {field.info}" if field.info else f"{field.title}."]
+        sentences += [] if field.default is None else [f"Default: {json.dumps(field.default, ensure_ascii=False)}."]
+        sentences += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
+        rows.append((_code(name), "yes" if field.required else "no", _text(allowed(field)), _text(" ".join(sentences))))
     return _table(("input", "required", "accepts", "description"), rows)
 
 
@@ -131,12 +131,12 @@ def _outputs(outputs: dict[str, Output], above: str = "") -> Iterator[tuple[str,
 def _example(spec: ActionSpec, example: Example) -> Iterator[str]:
     yield f"### {_text(example.name)}"
     secret = {name for name, field in spec.inputs.items() if field.type == "password"}
-    words = [
+    arguments = [
         f"{name}=@ref:file:{name}.txt" if name in secret else f"{name}={_argument(value, spec.inputs.get(name))}"
         for name, value in example.inputs.items()
     ]
-    words += ["--token-to", "file:token.json"] if spec.secrets else []
-    yield _block("sh", shlex.join(["locoia-pat", "run", spec.action, *words]))
+    arguments += ["--token-to", "file:token.json"] if spec.secrets else []
+    yield _block("sh", shlex.join(["locoia-pat", "run", spec.action, *arguments]))
     result = example.result
     if result is None:
         return

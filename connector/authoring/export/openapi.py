@@ -69,10 +69,10 @@ def _security(connector: ConnectorSpec) -> Schema:
     auth = connector.auth
     description = {"description": auth.info} if auth.info else {}
     scheme, _, rest = auth.token_prefix.partition(" ")
-    known = {("Bearer", False): "bearer", ("Basic", "base64"): "basic"}.get((scheme, auth.encode))
+    http_scheme = {("Bearer", False): "bearer", ("Basic", "base64"): "basic"}.get((scheme, auth.encode))
     plain = auth.header_key.lower() == "authorization" and re.fullmatch(r"\{\{\s*token_format\s*\}\}", rest)
-    if known and plain:
-        return {"type": "http", "scheme": known, **description}
+    if http_scheme and plain:
+        return {"type": "http", "scheme": http_scheme, **description}
     return {"type": "apiKey", "in": "header", "name": auth.header_key, **description}
 
 
@@ -106,13 +106,13 @@ _NAMES = re.compile(r"\{([^{}]*)\}")
 def _with_shared_names(paths: dict[str, Schema], request: Operation, value: Schema) -> tuple[str, Schema]:
     """Return path and operation with the parameter names that another action has given to the same path."""
     shape = _NAMES.sub("{}", request.path)
-    known = next((path for path in paths if _NAMES.sub("{}", path) == shape), request.path)
-    names = dict(zip(_NAMES.findall(request.path), _NAMES.findall(known), strict=True))
+    shared = next((path for path in paths if _NAMES.sub("{}", path) == shape), request.path)
+    names = dict(zip(_NAMES.findall(request.path), _NAMES.findall(shared), strict=True))
     parameters = [
         {**parameter, "name": names[parameter["name"]]} if parameter["in"] == "path" else parameter
         for parameter in request.parameters
     ]
-    return known, value | ({"parameters": parameters} if parameters else {})
+    return shared, value | ({"parameters": parameters} if parameters else {})
 
 
 def _combine(one: Schema, other: Schema) -> Schema:
@@ -153,13 +153,13 @@ def _merged(parts: list[Schema]) -> Schema:
     if descriptions:
         merged["description"] = " / ".join(descriptions)
     if contents:
-        merged["content"] = {kind: _content(found) for kind, found in contents.items()}
+        merged["content"] = {kind: _content(content) for kind, content in contents.items()}
     return merged
 
 
-def _content(found: list[Schema]) -> Schema:
-    examples = {name: example for content in found for name, example in content.get("examples", {}).items()}
-    schemas = [content.get("schema", {}) for content in found]
+def _content(contents: list[Schema]) -> Schema:
+    examples = {name: example for content in contents for name, example in content.get("examples", {}).items()}
+    schemas = [content.get("schema", {}) for content in contents]
     return {"schema": _any_of(schemas)} | ({"examples": examples} if examples else {})
 
 

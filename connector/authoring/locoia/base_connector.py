@@ -85,8 +85,9 @@ def to_pagination(pages: Pages) -> dict[str, str] | None:
 
 def _shared_pagination(pages: Iterable[Pages]) -> dict[str, str] | None:
     """Return the pagination of a connector; None if its actions need different ones, as a Connector has one."""
-    found = [to_pagination(each) for each in pages]
-    return found[0] if found and all(one == found[0] for one in found) else None
+    paginations = [to_pagination(each) for each in pages]
+    first = paginations[0] if paginations else None
+    return first if all(pagination == first for pagination in paginations) else None
 
 
 def to_pages(pagination: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -137,8 +138,8 @@ def _auth(base: Mapping[str, Any]) -> dict[str, Any]:
 
 def snake_case(text: str) -> str:
     """Return *text* as a name in lower_snake_case; empty if nothing is left of it."""
-    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return re.sub(r"^[0-9_]+", "", words)[:64].strip("_")
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return re.sub(r"^[0-9_]+", "", name)[:64].strip("_")
 
 
 def _host(url: str) -> str | None:

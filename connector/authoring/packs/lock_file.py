@@ -37,7 +37,7 @@ class LockFile(_Model):
     lock: Literal[1] = 1
     packs: dict[_Name, Pin] = {}
     """The installed packs, by name."""
-    seen: dict[_Name, dict[_Version, _Hash]] = {}
+    hashes: dict[_Name, dict[_Version, _Hash]] = {}
     """By name and version, the hash that was installed first; no other is accepted for that version."""
 
     @classmethod
@@ -55,7 +55,7 @@ class LockFile(_Model):
                 raise invalid(
                     f"{file} was written by a newer version of locoia-pat", field="packs", hint="Upgrade locoia-pat."
                 )
-            if isinstance(value, dict) and {"lock", "packs", "seen"} <= value.keys():
+            if isinstance(value, dict) and {"lock", "packs", "hashes"} <= value.keys():
                 return cls.model_validate(value)
         except (ValueError, RecursionError):  # pydantic's error is a ValueError
             pass
@@ -69,15 +69,15 @@ class LockFile(_Model):
 
     def first_hash(self, name: str, version: str) -> str | None:
         """Return the hash with which *version* of the pack *name* was first installed."""
-        return self.seen.get(name, {}).get(version)
+        return self.hashes.get(name, {}).get(version)
 
     def with_pack(self, name: str, pin: Pin) -> LockFile:
         """Return a copy with the pack *name* at *pin*."""
-        hashes = {**self.seen.get(name, {}), pin.version: pin.hash}
-        return LockFile(packs={**self.packs, name: pin}, seen={**self.seen, name: hashes})
+        versions = {**self.hashes.get(name, {}), pin.version: pin.hash}
+        return LockFile(packs={**self.packs, name: pin}, hashes={**self.hashes, name: versions})
 
     def without_pack(self, name: str, *, forget: bool) -> LockFile:
         """Return a copy without the pack *name*; with *forget*, without its hashes as well."""
         packs = {other: pin for other, pin in self.packs.items() if other != name}
-        seen = {other: hashes for other, hashes in self.seen.items() if other != name or not forget}
-        return LockFile(packs=packs, seen=seen)
+        hashes = {other: versions for other, versions in self.hashes.items() if other != name or not forget}
+        return LockFile(packs=packs, hashes=hashes)

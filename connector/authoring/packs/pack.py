@@ -120,7 +120,7 @@ def verify_pack(data: bytes, name: str) -> Pack:
 
 @contextmanager
 def _errors_about(subject: object, hint: str | None = None) -> Iterator[None]:
-    """Begin errors with *subject*, and make a pack's own words in them printable."""
+    """Begin errors with *subject*, and make text of the pack in them printable."""
     rewritten: InvalidError | None = None
     try:
         yield

@@ -219,7 +219,7 @@ class Packs:
 
         """
         lock = self.lock()
-        if name not in lock.packs and not (forget and name in lock.seen):
+        if name not in lock.packs and not (forget and name in lock.hashes):
             raise invalid(
                 f"there is no pack {describe_value(name)}", field="pack", hint=f"Installed: {join_names(lock.packs)}."
             )
