@@ -1,4 +1,4 @@
-"""``export``, ``diff``, ``import``: specs for other programs, compared, and drafted."""
+"""``export``, ``diff``, ``import``: convert and compare specs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.cli import render
-from locoia_pat.cli.options import specs_option
+from locoia_pat.cli.options import json_option, specs_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.outcomes import invalid
 
@@ -28,28 +28,28 @@ _KINDS = {
     "jsonschema": "export.json_schema",
     "docs": "export.markdown",
 }
-"""What can be exported, and the module of ``authoring`` whose ``files`` makes it; its ``notes``, if any, are told."""
+"""Export formats, and the module of ``authoring`` for each: ``files`` returns the files, ``notes`` optional notes."""
 
 
 @click.command("export")
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @click.option(
-    "--out", metavar="DIR", type=click.Path(path_type=Path), help="The folder; by default called as the kind is."
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder to write to, by default named like KIND."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @specs_option
 def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) -> None:
-    """Write the specs as KIND into a folder.
+    """Write the specs in the format KIND to a folder.
 
     locoia: Locoia's configuration, with a guide on what to copy into which field.
 
-    openapi: the API that the connector calls as OpenAPI 3.1, and the recipes as Arazzo documents over it.
+    openapi: the connector's API as OpenAPI 3.1, and the recipes as Arazzo documents.
 
     jsonschema: the inputs and outputs of each action.
 
-    docs: a page for each action, in Markdown.
+    docs: a Markdown page for each action.
 
-    The folder is new or empty, or one that such an export filled and nobody changed since.
+    The folder must be new, empty, or unchanged since an earlier export.
     """
     exporter = import_module(f"locoia_pat.authoring.{_KINDS[kind]}")
     from locoia_pat.authoring.export.export_folder import write_export
@@ -68,14 +68,14 @@ def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: b
 @click.command("diff")
 @click.argument("old")
 @click.argument("new")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 even where something breaks.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are breaking changes.")
+@json_option
 def diff_command(old: str, new: str, *, exit_zero: bool, as_json: bool) -> int:
-    """Say what changed from OLD to NEW, by classes, and propose the next version and a line for the changelog.
+    """List the changes from OLD to NEW, and propose the next version and a line for the changelog.
 
-    OLD and NEW are spec files, folders of specs, archives of packs, or pack:NAME for an installed one.  A change is
-    breaking where a flow that worked may not work any more, or where more is done than was agreed to.  Exit code: 0
-    nothing breaks, 1 something does.
+    OLD and NEW are spec files, folders of specs, pack archives, or pack:NAME for an installed pack.  A change is
+    breaking if a working flow may stop working, or if an action does more than was accepted.  Exit code: 0 no breaking
+    change, 1 breaking changes.
     """
     from locoia_pat.authoring.diff.comparison import compare
     from locoia_pat.authoring.diff.spec_set import load_specs, require_comparable
@@ -95,11 +95,11 @@ def _print_comparison(comparison: Comparison) -> None:
         click.echo("no change")
         return
     rows = [(change.kind, change.bump, change.action, change.message) for change in comparison.changes]
-    render.print_table(("change", "version", "action", "what"), rows)
+    render.print_table(("change", "version", "action", "description"), rows)
     click.echo()
     if comparison.proposed is not None:
-        said = "" if comparison.is_enough else f"; {comparison.new}, which NEW says, is too low"
-        click.echo(f"version: {comparison.proposed} after {comparison.old} ({comparison.bump}){said}")
+        remark = "" if comparison.is_enough else f"; {comparison.new}, the version of NEW, is too low"
+        click.echo(f"version: {comparison.proposed} after {comparison.old} ({comparison.bump}){remark}")
     else:
         click.echo(f"version: {comparison.bump}")
     click.echo(f"changelog: {comparison.changelog}")
@@ -113,9 +113,12 @@ _UNNAMED = "imported"
 @click.argument("kind", type=click.Choice(["locoia"]))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--out", metavar="DIR", type=click.Path(path_type=Path), help="The folder; by default called as the connector is."
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder to write to, by default named like the connector.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_json: bool) -> None:  # noqa: ARG001  # one kind
     """Draft specs from the JSON that Locoia documents.
 
@@ -130,7 +133,7 @@ def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_js
     done = draft({str(path): _import_text(path) for file in files for path in _import_files(Path(file))})
     folder = out or Path(done.name or _UNNAMED)
     written = scaffold.write_specs(done.texts, folder)
-    # Without a connector.yaml it is no folder of specs yet, and that is told already.
+    # Without a connector.yaml it is not yet a folder of specs; the list of missing parts says so.
     found = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
     findings = [finding for finding in found if finding.code != "missing-key"]
     if as_json:
@@ -145,7 +148,7 @@ def _import_files(path: Path) -> Iterator[Path]:
         return
     files = [file for file in sorted(path.rglob("*.json")) if not file.name.startswith(".")]
     if not files:
-        raise invalid(f"{path} holds no JSON files", field="file")
+        raise invalid(f"{path} contains no JSON files", field="file")
     yield from files
 
 
@@ -160,7 +163,7 @@ def _import_text(path: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise invalid(f"{path} is no UTF-8 text", field="file") from None
+        raise invalid(f"{path} is not UTF-8 text", field="file") from None
 
 
 def _import_json(written: Sequence[Path], done: Draft, findings: Sequence[Finding]) -> dict[str, Any]:

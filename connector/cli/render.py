@@ -42,13 +42,14 @@ def say(message: str) -> None:
     click.echo(mask(message), err=True)
 
 
-def confirm(question: str | Callable[[], str], *, yes: bool, then: str = "sent") -> None:
+def confirm(question: str | Callable[[], str], *, yes: bool = False, undone: str = "sent", skip: str = "--yes") -> None:
     """Ask whether to continue, if standard input is a terminal and *yes* (``--yes``) was not given.
 
     Args:
         question: what to ask, or a function that returns it and is called only when it is asked.
         yes: whether to skip the question.
-        then: what happens after the confirmation, for the message when it is refused.
+        undone: what did not happen if the answer is no, for the message.
+        skip: the option that skips the question, for the hint.
 
     Raises:
         InvalidError: the answer is no.
@@ -56,8 +57,8 @@ def confirm(question: str | Callable[[], str], *, yes: bool, then: str = "sent")
     if yes or not sys.stdin.isatty():
         return
     if not click.confirm(f"{question if isinstance(question, str) else question()}. Continue?", err=True):
-        hint = "Pass --yes to skip the question."
-        raise InvalidError(Problem("validation", f"not confirmed; nothing was {then}", hint=hint))
+        hint = f"Pass {skip} to skip the question."
+        raise InvalidError(Problem("validation", f"not confirmed; nothing was {undone}", hint=hint))
 
 
 def hide_in_ci_log(token: Secret) -> None:

@@ -319,12 +319,12 @@ def test_the_command_shows_a_table_a_version_and_a_changelog_line(call: Call, tm
     done = call("diff", str(old), str(new))
     assert done.code == 1
     assert done.out.splitlines()[:-1] == [
-        "change        version  action      what",
+        "change        version  action      description",
         "wider-effect  major    purge_keys  first action with effect delete",
         "new-action    minor    purge_keys  new action with effect delete",
         "changed-text  patch    list_keys   title changed from List keys to List",
         "",
-        "version: 2.0.0 after 1.2.0 (major); 1.3.0, which NEW says, is too low",
+        "version: 2.0.0 after 1.2.0 (major); 1.3.0, the version of NEW, is too low",
     ]
     assert done.out.splitlines()[-1] == (
         "changelog: 2.0.0 - Breaking: purge_keys: first action with effect delete. Changed: purge_keys: new "

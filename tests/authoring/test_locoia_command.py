@@ -207,8 +207,8 @@ def test_what_cannot_be_read_is_told_and_nothing_is_written(call: Call, place: P
     before = tree(place)
     for file, told in (
         ("none.json", "cannot be read"),
-        ("empty", "holds no JSON files"),
-        ("odd.json", "is no UTF-8 text"),
+        ("empty", "contains no JSON files"),
+        ("odd.json", "is not UTF-8 text"),
         ("big.json", "more than"),
         ("foreign.json", "not JSON that Locoia documents"),
     ):

@@ -36,7 +36,8 @@ def gitlab(api: StandIn, tmp_path: Path) -> StandIn:  # the fixture
     assert command("pack", "build", str(GITLAB), "--out", str(file)).code == 0
     done = command("pack", "install", str(file), "--accept", hash_of(file))
     assert (done.code, "gitlab 1.0.0 is installed" in done.out) == (0, True)
-    assert "GITLAB_TOKEN is set here; the actions of this pack read it, and send to gitlab.com" in done.err
+    warning = "GITLAB_TOKEN is set in the environment; the actions of this pack read it and send requests to gitlab.com"
+    assert warning in done.err
     return api
 
 

@@ -76,7 +76,7 @@ def test_the_hash_that_is_accepted_is_that_of_the_pack(call: Call, make: Callabl
     file = make("acme")
     wrong = call("pack", "install", str(file), "--accept", "sha256:" + "0" * 64)
     assert (wrong.code, packs.exists()) == (2, False)
-    assert f"{hash_of(file)}, and not what was accepted" in wrong.err
+    assert f"{hash_of(file)}, not the accepted one" in wrong.err
     done = installed(call, file)
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith("acme 1.2.0 is installed: locoia-pat run acme.ACTION\n")
@@ -96,7 +96,7 @@ def test_on_a_terminal_it_asks(make: Callable[..., Path], packs: Path, typed: st
     done = on_terminal("pack", "install", str(make("acme")), typed=typed)
     assert (done.code, packs.exists()) == (code, code == 0)
     assert "api.acme.example" in done.out
-    assert "Install acme 1.2.0?" in done.err
+    assert "Install acme 1.2.0. Continue?" in done.err
 
 
 def test_a_variable_that_is_set_and_a_login_are_told_before_they_are_used(
@@ -108,11 +108,12 @@ def test_a_variable_that_is_set_and_a_login_are_told_before_they_are_used(
     place.mkdir(parents=True)
     (place / "logins.json").write_text(json.dumps({"acme": "file:/somewhere"}))
     done = call("pack", "install", str(file))
-    assert "warning: ACME_TOKEN is set here; the actions of this pack read it, and send to api.acme.example" in done.err
+    warning = "warning: ACME_TOKEN is set in the environment; the actions of this pack read it"
+    assert f"{warning} and send requests to api.acme.example" in done.err
     assert "login stored a credential for acme at file:/somewhere" in done.err
     assert "fake-acme" not in done.out + done.err
     assert installed(call, file).code == 0
-    assert "the credential that login stored for acme stays at file:/somewhere" in call("pack", "remove", "acme").err
+    assert "the credential that login stored for acme remains at file:/somewhere" in call("pack", "remove", "acme").err
 
 
 # Upgrades
@@ -158,11 +159,11 @@ def test_an_upgrade_that_may_do_more_says_so_before_it_is_installed(
     file = make("new", *actions, connector=version("2.0.0", **more))
     done = call("pack", "upgrade", str(file))
     assert done.code == 2
-    assert "It may do more than the installed version:" in done.out
+    assert "It gains permissions over the installed version:" in done.out
     assert [line.strip() for line in done.out.splitlines() if line.startswith(("  + ", "  - "))] == told
-    assert ("Flows that use it must look:" in done.out) == ("base_url" not in more)
+    assert ("Breaking changes, check the flows that use it:" in done.out) == ("base_url" not in more)
     assert state(packs) == before
-    assert "Upgrade acme 2.0.0?" in on_terminal("pack", "upgrade", str(file), typed="n\n").err
+    assert "Upgrade acme 2.0.0. Continue?" in on_terminal("pack", "upgrade", str(file), typed="n\n").err
     assert state(packs) == before
     done = installed(call, file, "upgrade", "--json")
     assert (done.code, done.envelope["done"], done.envelope["before"]) == (0, "upgraded", "1.2.0")
@@ -174,7 +175,7 @@ def test_an_upgrade_that_may_do_more_says_so_before_it_is_installed(
 def test_an_upgrade_that_may_do_no_more_says_so(call: Call, make: Callable[..., Path]) -> None:
     assert installed(call, make("old", LIST, PURGE)).code == 0
     file = make("new", changed(LIST, "title", "List all keys"), PURGE, connector=version("1.2.1"))
-    assert "It may do what the installed version may, and no more." in call("pack", "upgrade", str(file)).out
+    assert "It gains no permissions over the installed version." in call("pack", "upgrade", str(file)).out
     narrower = call("pack", "upgrade", str(make("less", LIST, connector=version("2.0.0"))))
     assert "  - does delete by purge_keys" in narrower.out
     assert "  removed-action  purge_keys: removed" in narrower.out
@@ -211,13 +212,13 @@ def test_a_version_has_one_content_even_once_it_is_gone(call: Call, make: Callab
     for verb in ("install", "upgrade"):
         done = installed(call, other, verb)
         assert (done.code, f"{hash_of(one)}, now {hash_of(other)}" in done.err) == (2, True)
-    assert call("pack", "remove", "acme").out == "acme 1.2.0 is removed\n"
+    assert call("pack", "remove", "acme").out == "removed acme 1.2.0\n"
     assert state(packs) == ["lock.json"]
     assert (installed(call, other).code, installed(call, one).code) == (2, 0)
     assert call("pack", "remove", "acme", "--forget", "--json").envelope["forgotten"] is True
     assert installed(call, other).code == 0
     assert call("pack", "remove", "acme").code == 0
-    assert call("pack", "remove", "acme", "--forget").out == "acme is forgotten\n"
+    assert call("pack", "remove", "acme", "--forget").out == "forgot acme\n"
     assert call("pack", "remove", "acme").code == 2
 
 
@@ -460,7 +461,7 @@ def test_the_actions_of_a_pack_have_its_name_in_every_command(
     assert call("eject", "acme.purge_keys", "--out", str(tmp_path / "mine")).code == 0
     assert call("test", str(tmp_path / "mine")).code == 0
     recorded = call("test", "--record", "acme.list_keys")
-    assert (recorded.code, "stays as it was accepted" in recorded.err) == (2, True)
+    assert (recorded.code, "is an installed pack and cannot be changed" in recorded.err) == (2, True)
     table = call("pack", "list").out.splitlines()
     assert table[1].split()[:5] == ["acme", "1.2.0", "installed", "2", "api.acme.example"]
 

@@ -173,12 +173,12 @@ def test_a_file_that_can_be_no_spec_is_told(call: Call, acme: Path) -> None:
     (acme / "create_key.yml").write_text((acme / "create_key.yaml").read_text())
     for command in ("check", "test"):
         done = call(command, str(acme / "create_key.yml"))
-        assert (done.code, "their names end in .yaml" in done.err) == (2, True)
+        assert (done.code, "the name must end in .yaml" in done.err) == (2, True)
 
 
 def test_a_test_of_nothing_is_no_success(call: Call, acme: Path) -> None:
     done = call("test", str(acme / "connector.yaml"))
-    assert (done.code, done.out) == (1, "there was nothing to run\n")
+    assert (done.code, done.out) == (1, "no examples found\n")
 
 
 def test_check_shows_nothing_of_a_token_in_the_wrong_file(call: Call, acme: Path) -> None:
@@ -235,7 +235,7 @@ def test_an_action_without_an_example_fails(call: Call, acme: Path) -> None:
 def test_a_spec_that_is_wrong_fails(call: Call, acme: Path) -> None:
     change(acme / "create_key.yaml", "effect: create", "effect: make")
     done = call("test", str(acme))
-    assert (done.code, "create_key: the spec is wrong" in done.out) == (1, True)
+    assert (done.code, "create_key: the spec has errors" in done.out) == (1, True)
 
 
 def empty_example(file: Path, example: str) -> None:
