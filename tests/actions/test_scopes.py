@@ -50,7 +50,7 @@ def test_the_scopes_are_six_names_with_three_levels_and_the_webhook_one_in_two_s
         ("Flows", "delete", ["automation"]),
         ("Flows", "update", ["automation:manage"]),
         ("Run Flows", "create", ["automation:manage"]),
-        ("Connector Auths", "read", ["connector_auth:view"]),  # automation:view does it too, and more beside
+        ("Connector Auths", "read", ["connector_auth:view"]),  # automation:view does it too, and more besides
         ("Connector Auths", "update", ["connector_auth:manage"]),
         ("Env Variables", "read", ["automation:view", "company:view"]),  # neither includes the other
         ("Env Variables", "create", ["company:manage"]),

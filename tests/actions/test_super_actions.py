@@ -217,8 +217,8 @@ def test_an_audit_needs_no_state_folder_and_leaves_out_what_it_knows_to_be_revok
         ended = [one for one in audit_pats(connector) if find_marker(one["note"])]
         (sandbox.folder / "file").touch()
         os.environ["LOCOIA_PAT_STATE"] = str(sandbox.folder / "file")
-        told = [one["finding"] for one in audit_pats(connector) if find_marker(one["note"])]
-    assert (ended, told) == ([], ["expiring"])
+        findings = [one["finding"] for one in audit_pats(connector) if find_marker(one["note"])]
+    assert (ended, findings) == ([], ["expiring"])
 
 
 def test_an_audit_leaves_out_expired_tokens() -> None:
@@ -300,8 +300,8 @@ def test_a_row_of_this_state_folder_whose_name_is_not_journalled_is_listed(run: 
 
 
 def test_a_takeover_that_cannot_start_says_why(run: Call, sandbox: ManagedSandbox) -> None:
-    nobody = run("reconcile", "--take-over", "nobody", "--token-to", sandbox.ref())
-    assert (nobody.code, nobody.envelope["error"]["code"]) == (2, "not_found")
+    unknown = run("reconcile", "--take-over", "nobody", "--token-to", sandbox.ref())
+    assert (unknown.code, unknown.envelope["error"]["code"]) == (2, "not_found")
     for words in (["--take-over", "ci"], ["--token-to", sandbox.ref()]):
         assert "need each other" in run("reconcile", *words).err
     assert "--plan" in run("reconcile", "--plan", "--take-over", "ci", "--token-to", sandbox.ref()).err

@@ -50,7 +50,7 @@ def test_markers_need_notes_that_are_kept_whole(kept: Any, long: Any, markers: b
 
 
 @pytest.mark.parametrize(
-    ("allowed", "scopes", "told"),
+    ("allowed", "scopes", "expected"),
     [
         ({}, ["embed"], None),
         ({"embed": True}, ["embed"], True),
@@ -63,9 +63,9 @@ def test_markers_need_notes_that_are_kept_whole(kept: Any, long: Any, markers: b
     ],
 )
 def test_what_a_token_may_do_follows_from_what_others_may(
-    allowed: dict[str, Any], scopes: list[str], told: bool | None
+    allowed: dict[str, Any], scopes: list[str], expected: bool | None
 ) -> None:
-    assert may(allowed, scopes) is told
+    assert may(allowed, scopes) is expected
 
 
 def test_a_403_means_revoked_for_a_token_that_could_list() -> None:

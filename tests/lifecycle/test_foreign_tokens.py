@@ -158,9 +158,9 @@ def test_a_name_whose_program_is_gone_can_be_retired_and_moved(sandbox: ManagedS
 def test_only_stores_that_hold_the_token_are_reported(sandbox: ManagedSandbox, refs: dict[str, str]) -> None:
     ref = f"command:{write_program(sandbox.folder)}"
     sandbox.ensure(token_to=[ref])
-    told = sandbox.ensure(token_to=[ref, refs["text"]])
-    assert told.token_refs == ()
-    assert "does not hold the token of this name yet" in told.warnings[0]
+    retired = sandbox.ensure(token_to=[ref, refs["text"]])
+    assert retired.token_refs == ()
+    assert "does not hold the token of this name yet" in retired.warnings[0]
     assert sandbox.rotate(token_to=[ref, refs["text"]]).token_refs == (refs["text"],)
 
 
@@ -176,8 +176,8 @@ def test_a_missing_store_keeps_reconcile_from_no_other_name(sandbox: ManagedSand
             (sandbox.folder / name).rmdir()
         result = reconcile(connector, state=State(sandbox.folder / "state"), settle=0.0)
     assert result.outcome is Outcome.INVALID
-    told = json.loads(json.dumps(result.to_dict()))
-    assert [row["outcome"] for row in told["data"]["names"]] == ["invalid", "invalid", "done", "done"]
+    report = json.loads(json.dumps(result.to_dict()))
+    assert [row["outcome"] for row in report["data"]["names"]] == ["invalid", "invalid", "done", "done"]
 
 
 def test_a_file_that_others_could_read_is_reported_as_closed(sandbox: ManagedSandbox, refs: dict[str, str]) -> None:

@@ -137,11 +137,11 @@ def test_the_overlap_is_counted_by_the_clock_of_the_api_when_the_local_one_is_wr
     if change == "retired":
         sandbox.end_overlaps()
     words = ["ensure_pat", "name=ci", "scopes=embed", "expiration=30", "note=CI", "--token-to", sandbox.ref()]
-    told = {"LOCOIA_BASE_URL": sandbox.url, "LOCOIA_TOKEN": sandbox.rotator.reveal()}
-    told["LOCOIA_PAT_STATE"] = str(sandbox.folder / "state")
+    variables = {"LOCOIA_BASE_URL": sandbox.url, "LOCOIA_TOKEN": sandbox.rotator.reveal()}
+    variables["LOCOIA_PAT_STATE"] = str(sandbox.folder / "state")
     done = subprocess.run(
         ["faketime", "-f", clock, sys.executable, "-m", "locoia_pat", "run", *words],
-        env={name: value for name, value in {**os.environ, **told}.items() if not name.startswith("COV")},
+        env={name: value for name, value in {**os.environ, **variables}.items() if not name.startswith("COV")},
         capture_output=True,
         check=True,
         timeout=60,
@@ -252,7 +252,7 @@ def test_a_name_can_be_taken_back(sandbox: ManagedSandbox) -> None:
     assert not sandbox.works("other")
 
 
-# Tokens that nobody was told of
+# Tokens of lost responses
 
 
 def test_a_retire_includes_the_rows_of_a_create_whose_response_was_lost(sandbox: ManagedSandbox) -> None:
@@ -266,7 +266,7 @@ def test_a_retire_includes_the_rows_of_a_create_whose_response_was_lost(sandbox:
     assert {*made} <= {*state["revoked"]}
 
 
-# A token of somebody else
+# Foreign tokens
 
 
 def test_a_refused_foreign_token_is_copied_nowhere(sandbox: ManagedSandbox) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Program:
-    """A program that takes tokens, and refuses one where it is told to."""
+    """A program that accepts tokens, or refuses one on demand."""
 
     folder: Path
 
