@@ -183,7 +183,7 @@ def mutants(file: str, source: str) -> list[Mutant]:
             if operator == NEGATED and isinstance(node, ast.If | ast.While):
                 start, end = _span(node.test, starts)  # its body keeps its lines
             text = ast.unparse(ast.fix_missing_locations(changed))
-            if isinstance(changed, ast.expr):
+            if isinstance(changed, ast.expr) and not isinstance(changed, ast.Constant | ast.Call):
                 text = f"({text})"
             mutant = Mutant(file, node.lineno, operator, start, end, text)
             with contextlib.suppress(SyntaxError):

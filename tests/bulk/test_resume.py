@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
 from tests.support.bulk_shop import Shop, all_done, calling, outcomes, wish, wishes
 from tests.support.loopback import answer, drop, serving
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,9 +106,9 @@ def test_a_create_that_did_not_arrive_is_sent_again(shop: Shop) -> None:
 
 
 def test_a_create_that_arrives_late_is_revoked_at_the_end(shop: Shop) -> None:
-    shop.fail("late", seconds=0.4)
+    shop.fail("late", seconds=2)
     shop.run(wishes(1))
-    shop.fail("slow", seconds=0.8)
+    shop.fail("slow", seconds=4)
     with shop.connector() as connector:
         bulk = connector.run_many("create_pat", wishes(1), token_to="file:out/{name}.json", journal="run")
         assert outcomes(bulk) == all_done(1)
@@ -233,12 +235,15 @@ def test_a_refused_line_ends_a_run_that_creates_nothing(shop: Shop) -> None:
 
 def test_what_was_not_stored_is_made_anew(shop: Shop) -> None:
     place = shop.folder / "out" / "n1.json"
-    shop.fail("slow", seconds=0.5)
+    shop.fail("slow", seconds=2)
+
+    def block() -> None:
+        eventually(lambda: not shop.faults.pending())  # the store was probed, and the response is waited for
+        place.mkdir()
+
     with shop.connector() as connector:
         bulk = connector.run_many("create_pat", wishes(1), token_to="file:out/{name}.json", journal="run")
-        import threading  # noqa: PLC0415
-
-        blocker = threading.Timer(0.25, place.mkdir)
+        blocker = threading.Thread(target=block)
         blocker.start()
         assert outcomes(bulk) == {1: "not_stored"}
         blocker.join()
@@ -515,9 +520,9 @@ def test_a_bare_token_that_was_stored_before_the_end_was_known_is_kept_unless_it
 
 
 def test_a_late_row_is_made_useless_though_its_line_has_filled_the_place_since(shop: Shop) -> None:
-    shop.fail("late", seconds=0.4)
+    shop.fail("late", seconds=2)
     shop.run(wishes(1), token_to="text:out/{name}")
-    shop.fail("slow", seconds=0.8)
+    shop.fail("slow", seconds=4)
     assert outcomes(shop.run(wishes(1), token_to="text:out/{name}")) == all_done(1)
     assert len(shop.rows()) == 2
     assert len(shop.live()) == 1
