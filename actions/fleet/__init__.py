@@ -1,1 +1,1 @@
-"""Many managed names at once: a file that lists them, a plan of reads, and waves that stop when things go wrong."""
+"""Many managed names at once: a file that lists them, a plan that only reads, and waves that stop after failures."""

@@ -1,4 +1,4 @@
-"""A fleet brought to what its file says, in waves."""
+"""Bring a fleet to its desired state, in waves."""
 
 from __future__ import annotations
 
@@ -8,98 +8,101 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Problem, Result
-from locoia_pat.actions.fleet.waves import Stop, waves
+from locoia_pat.actions.fleet.waves import FailureBudget, waves
 from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.rotation import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locoia_pat.actions.fleet.file import Token
-    from locoia_pat.actions.fleet.plan import Lookout
-    from locoia_pat.actions.fleet.waves import Turn
+    from locoia_pat.actions.fleet.fleet_file import FleetToken
+    from locoia_pat.actions.fleet.fleet_plan import FleetPlan
+    from locoia_pat.actions.fleet.waves import Member
 
-WIDTH = 8
-"""Tokens that are worked on at once."""
-_HARMLESS = {Outcome.DONE, Outcome.INVALID}
-"""What says nothing against an owner: a token whose own place or inputs are wrong was not sent anywhere."""
+CONCURRENCY = 8
+"""Tokens that are handled at once."""
+_NOT_A_FAILURE = {Outcome.DONE, Outcome.INVALID}
+"""With these outcomes nothing is wrong with the credential: for an invalid token nothing was sent."""
 
 
-def apply(lookout: Lookout, *, most: int | None = None, **options: Any) -> Iterator[tuple[str, Result]]:
-    """Bring each token to what the file says, and tell its name and result once it is done.
+def apply(plan: FleetPlan, *, max_failures: int | None = None, **options: Any) -> Iterator[tuple[str, Result]]:
+    """Bring each token to its desired state, and yield its name and result as soon as it is done.
 
-    Each is :func:`~locoia_pat.actions.ensure_pat`, so a run that was killed is simply begun again: what was finished
-    is found, and not repeated.
+    Each token is handled by :func:`~locoia_pat.actions.ensure_pat`, so after a kill, apply the fleet again: finished
+    tokens are skipped.
 
     Args:
-        lookout: the fleet.
-        most: failures after which nothing more is begun; by default each owner stops by itself, where one in twenty
-            of its tokens failed, and at least two.  One that is invalid is no failure: nothing was sent.
+        plan: the fleet, entered as a context.
+        max_failures: failures after which no more tokens are started; by default the tokens of each credential stop
+            on their own, after more than one failure and more than 5 % of them.  An invalid token is not a failure.
         options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
 
     """
-    tokens = {token.name: token for token in lookout.tokens}
-    turns = [lookout.turn(token) for token in lookout.tokens]
-    stop, noting = Stop(turns, most), Lock()
-    for owner in lookout.owners.values():
-        if owner.problem is not None and owner.problem.code == "unauthorized":
-            stop.refused.add(owner.name)
+    tokens = {token.name: token for token in plan.tokens}
+    members = [plan.member(token) for token in plan.tokens]
+    budget, lock = FailureBudget(members, max_failures), Lock()
+    for credential in plan.credentials.values():
+        if _is_unauthorized(credential.problem):
+            budget.refused.add(credential.name)
 
-    def work(turn: Turn) -> tuple[Turn, Result]:
-        if why := stop.why(turn.owner):
-            return turn, _skipped(why)
-        result = _ensured(lookout, tokens[turn.name], **options)
-        unauthorized = result.problem is not None and result.problem.code == "unauthorized"
-        with noting:
-            stop.note(turn, failed=result.outcome not in _HARMLESS, unauthorized=unauthorized)
-        return turn, result
+    def work(member: Member) -> tuple[Member, Result]:
+        if reason := budget.stop_reason(member.credential):
+            return member, _not_started(reason)
+        result = _ensure(plan, tokens[member.name], **options)
+        with lock:
+            failed = result.outcome not in _NOT_A_FAILURE
+            budget.record(member, failed=failed, unauthorized=_is_unauthorized(result.problem))
+        return member, result
 
-    pool = ThreadPoolExecutor(WIDTH)
+    pool = ThreadPoolExecutor(CONCURRENCY)
     try:
-        for wave in waves(turns):
-            for turn, result in pool.map(work, wave):
-                yield turn.name, result
+        for wave in waves(members):
+            for member, result in pool.map(work, wave):
+                yield member.name, result
     finally:
-        pool.shutdown(cancel_futures=True)  # what has begun comes to its end; nothing more begins
+        pool.shutdown(cancel_futures=True)  # started tokens are finished, no more are started
 
 
-def _ensured(lookout: Lookout, token: Token, **options: Any) -> Result:
-    owner = lookout.owner(token)
-    if owner.problem is not None and not owner.rows:
-        return Result("ensure_pat", Outcome.NOT_DONE, problem=owner.problem)
-    desired = lookout.fleet.wanted(token)
-    stores = token.to
-    return run_protocol("ensure_pat", ensure, owner.connector, desired, stores, state=lookout.state, **options)
+def _ensure(plan: FleetPlan, token: FleetToken, **options: Any) -> Result:
+    credential = plan.credential_of(token)
+    if credential.problem is not None and not credential.rows:
+        return Result("ensure_pat", Outcome.NOT_DONE, problem=credential.problem)
+    desired = plan.fleet.desired(token)
+    return run_protocol("ensure_pat", ensure, credential.connector, desired, token.to, state=plan.state, **options)
 
 
-def _skipped(why: str) -> Result:
-    hint = "Mend that, and apply the fleet again: what is finished is not repeated."
-    return Result(None, Outcome.NOT_DONE, problem=Problem("unavailable", f"not begun: {why}", hint=hint))
+def _is_unauthorized(problem: Problem | None) -> bool:
+    return problem is not None and problem.code == "unauthorized"
+
+
+def _not_started(reason: str) -> Result:
+    hint = 'Fix this and run "fleet apply" again; finished tokens are skipped.'
+    return Result(None, Outcome.NOT_DONE, problem=Problem("unavailable", f"not started: {reason}", hint=hint))
 
 
 class Summary:
-    """What came of a fleet."""
+    """The results of a fleet, counted."""
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
-        self.begun = 0
+        self.started = 0
 
-    def note(self, result: Result) -> None:
+    def add(self, result: Result) -> None:
         """Count *result*."""
         self.outcomes[result.outcome.value] += 1
-        self.begun += result.action is not None
+        self.started += result.action is not None
         if result.problem is None:
             self.changes[(result.data or {}).get("change", "none")] += 1
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome of all."""
-        worst = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
-        return next((one for one in worst if self.outcomes[one.value]), Outcome.DONE)
+        """The worst outcome."""
+        worst_first = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
+        return next((outcome for outcome in worst_first if self.outcomes[outcome.value]), Outcome.DONE)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the summary as JSON values."""
         total = self.outcomes.total()
-        told = {"tokens": total, "not_begun": total - self.begun}
-        return {"v": 1, "summary": {**told, "outcomes": dict(self.outcomes), "changes": dict(self.changes)}}
+        counts = {"tokens": total, "not_started": total - self.started}
+        return {"v": 1, "summary": {**counts, "outcomes": dict(self.outcomes), "changes": dict(self.changes)}}

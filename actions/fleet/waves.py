@@ -1,8 +1,7 @@
-"""In which order a fleet is worked on, and when it stops.
+"""In which order the tokens of a fleet are handled, and when to stop.
 
-Pure.  Each owner of tokens, which is a credential, begins with one token, its canary; then come waves, each twice as
-large as the one before, in an order that has nothing to do with names or dates; the token that is itself a credential
-of the fleet comes last.
+Pure.  The tokens of each credential begin with one, the canary; then come waves, each twice as large as the one before,
+in an order that does not depend on names or dates; a token that is itself a credential of the fleet comes last.
 """
 
 from __future__ import annotations
@@ -15,79 +14,84 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SHARE = 0.05
-"""The share of an owner's tokens that may fail; one may in any case."""
-DAYS = 14
-"""Over how many days expiries are spread, where tokens live long enough."""
+FAILURE_SHARE = 0.05
+"""The share of a credential's tokens that may fail; one may fail in any case."""
+SPREAD_DAYS = 14
+"""Days over which expiries are spread, if tokens live long enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One token of a fleet, as far as its turn needs to know it."""
+class Member:
+    """One token of a fleet, as far as the order of waves depends on it."""
 
     name: str
-    owner: str
+    credential: str
     canary: bool = False
     last: bool = False
 
 
-def waves(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
-    """*Turns* in waves; those of different owners go on beside each other."""
+def waves(members: Sequence[Member]) -> Iterator[list[Member]]:
+    """Yield *members* in waves; different credentials have their waves at the same time."""
     queues = [
-        _queue([turn for turn in turns if turn.owner == owner]) for owner in dict.fromkeys(t.owner for t in turns)
+        _queue([member for member in members if member.credential == credential])
+        for credential in dict.fromkeys(member.credential for member in members)
     ]
     size = 1
     while any(queues):
-        yield [turn for queue in queues for turn in queue[:size]]
+        yield [member for queue in queues for member in queue[:size]]
         queues = [queue[size:] for queue in queues]
         size *= 2
-    if last := sorted((turn for turn in turns if turn.last), key=_jitter):
+    if last := sorted((member for member in members if member.last), key=_hash_order):
         yield last
 
 
-def _queue(turns: Sequence[Turn]) -> list[Turn]:
-    """Those of one owner: the canary, which is the one that says so, or any."""
-    return sorted((turn for turn in turns if not turn.last), key=lambda turn: (not turn.canary, _jitter(turn)))
+def _queue(members: Sequence[Member]) -> list[Member]:
+    """Return the members of one credential in order, canaries first."""
+    usual = (member for member in members if not member.last)
+    return sorted(usual, key=lambda member: (not member.canary, _hash_order(member)))
 
 
-def _jitter(turn: Turn) -> bytes:
-    """An order that is the same each time, so that a run that was killed goes on as it began."""
-    return hashlib.sha256(turn.name.encode()).digest()
+def _hash_order(member: Member) -> bytes:
+    """Return a sort key that is the same in each run, so that a run after a kill has the same order."""
+    return hashlib.sha256(member.name.encode()).digest()
 
 
-def lifetime(name: str, days: int) -> int:
-    """Days that a token of *name* lives, at most *days*: not all of a fleet expire on one day."""
+def spread_lifetime(name: str, days: int) -> int:
+    """Return the lifetime in days of the token *name*, at most *days*: not all tokens expire on the same day."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-    return days - number % (min(DAYS, days // 3) + 1)
+    return days - number % (min(SPREAD_DAYS, days // 3) + 1)
 
 
 @dataclass
-class Stop:
-    """The stop rule: an owner whose credential is refused, or whose tokens fail too often, is left alone.
+class FailureBudget:
+    """When to stop: the tokens of a credential that was refused, or of which too many failed, are not started.
 
-    So is every owner, once more than *most* failed in all, where that is given.
+    With *max_failures*, no token is started once more than that failed in total.
     """
 
-    turns: Sequence[Turn]
-    most: int | None = None
+    members: Sequence[Member]
+    max_failures: int | None = None
     failed: Counter[str] = field(default_factory=Counter[str])
+    """Failures by credential."""
     refused: set[str] = field(default_factory=set[str])
+    """Credentials that were refused."""
 
     def __post_init__(self) -> None:
-        self._sizes = Counter(turn.owner for turn in self.turns)
+        self._sizes = Counter(member.credential for member in self.members)
 
-    def note(self, turn: Turn, *, failed: bool, unauthorized: bool = False) -> None:
-        """What came of *turn*."""
-        self.failed[turn.owner] += failed
+    def record(self, member: Member, *, failed: bool, unauthorized: bool = False) -> None:
+        """Record the result of *member*."""
+        self.failed[member.credential] += failed
         if unauthorized:
-            self.refused.add(turn.owner)
+            self.refused.add(member.credential)
 
-    def why(self, owner: str) -> str | None:
-        """Why nothing more is begun for *owner*; None where it goes on."""
-        if owner in self.refused:
+    def stop_reason(self, credential: str) -> str | None:
+        """Return why no more tokens of *credential* are started, or None."""
+        if credential in self.refused:
             return "its credential was refused"
-        if self.most is not None:
+        if self.max_failures is not None:
             total = self.failed.total()
-            return f"{total} failed in all" if total > self.most else None
-        allowed = max(1, int(SHARE * self._sizes[owner]))
-        return f"{self.failed[owner]} of its owner's tokens failed" if self.failed[owner] > allowed else None
+            return f"{total} tokens failed" if total > self.max_failures else None
+        allowed = max(1, int(FAILURE_SHARE * self._sizes[credential]))
+        failed = self.failed[credential]
+        return f"{failed} tokens of its credential failed" if failed > allowed else None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.actions.fleet.apply import Summary, apply
-from locoia_pat.actions.fleet.file import parse_fleet
-from locoia_pat.actions.fleet.plan import Lookout
+from locoia_pat.actions.fleet.fleet_file import parse_fleet
+from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.managed import reconcile, take_over
 from locoia_pat.cli import render
 from locoia_pat.cli.options import (
@@ -34,8 +34,8 @@ from locoia_pat.state.journal import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locoia_pat.actions.fleet.file import Fleet
-    from locoia_pat.actions.fleet.plan import Owner, Seen
+    from locoia_pat.actions.fleet.fleet_file import Fleet
+    from locoia_pat.actions.fleet.fleet_plan import CredentialView, TokenPlan
 
 
 @click.command("reconcile")
@@ -106,16 +106,16 @@ def _plan(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool) 
 
     Exit code: 0 everything can be done, 2 something is blocked.
     """
-    with _lookout(file, auth, only) as lookout:
-        credentials = [_credential_state(owner) for owner in lookout.owners.values()]
-        seen = list(lookout.seen())
+    with _open_plan(file, auth, only) as plan:
+        credentials = [_credential_state(credential) for credential in plan.credentials.values()]
+        tokens = list(plan.token_plans())
     if as_json:
-        render.print_json({"v": 1, "credentials": credentials, "tokens": [one.to_dict() for one in seen]})
+        render.print_json({"v": 1, "credentials": credentials, "tokens": [token.to_dict() for token in tokens]})
     else:
         for credential in credentials:
             render.say(f"credential {credential['credential']}: {credential['state']}")
-        _print_tokens(seen)
-    return Outcome.INVALID.exit_code if any(one.step == "blocked" for one in seen) else 0
+        _print_tokens(tokens)
+    return Outcome.INVALID.exit_code if any(token.step == "blocked" for token in tokens) else 0
 
 
 @fleet_command.command("status")
@@ -127,13 +127,13 @@ def _status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool
 
     Exit code: 0 nothing is due, 1 something is due.
     """
-    with _lookout(file, auth, only) as lookout:
-        seen = list(lookout.seen())
+    with _open_plan(file, auth, only) as plan:
+        tokens = list(plan.token_plans())
     if as_json:
-        render.print_json({"v": 1, "tokens": [one.to_dict() for one in seen]})
+        render.print_json({"v": 1, "tokens": [token.to_dict() for token in tokens]})
     else:
-        _print_tokens(seen)
-    return FOUND if any(one.step in _DUE_STEPS or one.why for one in seen) and not exit_zero else 0
+        _print_tokens(tokens)
+    return FOUND if any(token.step in _DUE_STEPS or token.reason for token in tokens) and not exit_zero else 0
 
 
 @fleet_command.command("apply")
@@ -153,11 +153,11 @@ def _apply(
     tokens are skipped.  Exit code: 0 every token is done, else that of the worst outcome.
     """
     summary = Summary()
-    with _lookout(file, auth, only) as lookout:
-        render.confirm(lambda: _question(list(lookout.seen()), lookout), yes=yes)
-        with _progress(len(lookout.tokens)) as advance:
-            for name, result in apply(lookout, most=max_failures, wait=wait):
-                summary.note(result)
+    with _open_plan(file, auth, only) as plan:
+        render.confirm(lambda: _question(plan), yes=yes)
+        with _progress(len(plan.tokens)) as advance:
+            for name, result in apply(plan, max_failures=max_failures, wait=wait):
+                summary.add(result)
                 advance()
                 render.print_line({"name": name, **result.to_dict()})
     render.print_line(summary.to_dict())
@@ -165,7 +165,7 @@ def _apply(
 
 
 @contextmanager
-def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Lookout]:
+def _open_plan(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[FleetPlan]:
     specs = SpecFolder()
     fleet = _read_fleet(file)
     names = [token.name for token in fleet.tokens]
@@ -173,11 +173,11 @@ def _lookout(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[Loo
         if name not in names:
             raise invalid(f"{file} has no token {describe_value(name)}", field="only")
     with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as default:
-        lookout = Lookout(fleet, State(), default, only=only)
-        for place, one, other in lookout.twice():
-            raise invalid(f"{place} is the token store of both {one} and {other}", field="to")
-        with lookout:
-            yield lookout
+        plan = FleetPlan(fleet, State(), default, only=only)
+        for location, one, other in plan.shared_stores():
+            raise invalid(f"{location} is the token store of both {one} and {other}", field="to")
+        with plan:
+            yield plan
 
 
 def _read_fleet(file: str) -> Fleet:
@@ -190,24 +190,26 @@ def _read_fleet(file: str) -> Fleet:
     return parse_fleet(text, file)
 
 
-def _credential_state(owner: Owner) -> dict[str, Any]:
+def _credential_state(credential: CredentialView) -> dict[str, Any]:
     """Return whether a credential is accepted, and the days until it expires."""
-    days = owner.rows.get(owner.id or "", {}).get("expires_in_days")
-    state = owner.problem.message if owner.problem else "accepted"
+    days = credential.rows.get(credential.row_id or "", {}).get("expires_in_days")
+    problem = credential.problem
+    state = problem.message if problem else "accepted"
     state = state if days is None else f"{state}; it expires in {days} days"
-    return {"credential": owner.name, "accepted": owner.problem is None, "state": state, "expires_in_days": days}
+    return {"credential": credential.name, "accepted": problem is None, "state": state, "expires_in_days": days}
 
 
-def _print_tokens(seen: list[Seen]) -> None:
-    head = ("name", "step", "expires in days", "row", "credential", "why")
-    rows = [(one.name, one.step, one.expires_in_days, one.id, one.owner, one.why or None) for one in seen]
+def _print_tokens(tokens: list[TokenPlan]) -> None:
+    head = ("name", "step", "expires in days", "row", "credential", "reason")
+    rows = [(one.name, one.step, one.expires_in_days, one.id, one.credential, one.reason or None) for one in tokens]
     render.print_table(head, rows)
 
 
-def _question(seen: list[Seen], lookout: Lookout) -> str:
-    steps = {step: sum(one.step == step for one in seen) for step in (*_DUE_STEPS, "retire")}
+def _question(plan: FleetPlan) -> str:
+    tokens = list(plan.token_plans())
+    steps = {step: sum(token.step == step for token in tokens) for step in (*_DUE_STEPS, "retire")}
     counts = ", ".join(f"{count} to {step}" for step, count in steps.items() if count and step != "blocked")
-    hosts = ", ".join(sorted({owner.connector.base_url for owner in lookout.owners.values()}))
+    hosts = ", ".join(sorted({credential.connector.base_url for credential in plan.credentials.values()}))
     return f"{counts or 'Nothing is due'} at {hosts}"
 
 

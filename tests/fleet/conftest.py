@@ -1,4 +1,4 @@
-"""A sandbox with many owners, and the files that a fleet needs."""
+"""A sandbox with many users, and the files that a fleet needs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.fleet.apply import Summary, apply
-from locoia_pat.actions.fleet.file import parse_fleet
-from locoia_pat.actions.fleet.plan import Lookout, Seen
+from locoia_pat.actions.fleet.fleet_file import parse_fleet
+from locoia_pat.actions.fleet.fleet_plan import FleetPlan, TokenPlan
 from locoia_pat.actions.sandbox.faults import Faults
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import running
@@ -43,7 +43,7 @@ class Yard:
     owners: list[str] = field(default_factory=list)
 
     def owner(self, name: str) -> str:
-        """A REF of a fresh credential of a user of that name."""
+        """Create a user with a credential; return its reference."""
         _, secret = self.store.create(owner=name, days=365, scopes=SCOPES, note=f"rotator {name}")
         file = self.folder / f"{name}.rotator"
         file.write_text(secret.reveal())
@@ -51,7 +51,7 @@ class Yard:
         return f"file:{file}"
 
     def fleet(self, *tokens: dict[str, Any], **defaults: Any) -> str:
-        """A fleet file; a token needs a name."""
+        """Write a fleet file; a token needs at least a name."""
         rows = [{"scopes": ["embed"], "note": "CI", "to": [self.to(token["name"])], **token} for token in tokens]
         file = self.folder / "fleet.yaml"
         defaults = {"overlap": 0, "auth": f"file:{self.folder}/default.rotator", **defaults}
@@ -62,28 +62,28 @@ class Yard:
         return f"file:{self.folder}/{name}.json"
 
     @contextmanager
-    def lookout(self, file: str, only: Sequence[str] = ()) -> Iterator[Lookout]:
-        with open(file, encoding="utf-8") as text:  # noqa: PTH123  # a name, as the command has it
+    def plan(self, file: str, only: Sequence[str] = ()) -> Iterator[FleetPlan]:
+        with open(file, encoding="utf-8") as text:  # noqa: PTH123  # a string, as in the command
             fleet = parse_fleet(text.read(), file)
         with (
             Connector(ConnectorAuth.from_env(), base_url=self.url) as default,
-            Lookout(fleet, State(self.folder / "state"), default, only=only) as lookout,
+            FleetPlan(fleet, State(self.folder / "state"), default, only=only) as plan,
         ):
-            yield lookout
+            yield plan
 
     def apply(
-        self, file: str, *, only: Sequence[str] = (), most: int | None = None
+        self, file: str, *, only: Sequence[str] = (), max_failures: int | None = None
     ) -> tuple[Summary, dict[str, Result]]:
         summary, results = Summary(), {}
-        with self.lookout(file, only) as lookout:
-            for name, result in apply(lookout, most=most, settle=0.0):
-                summary.note(result)
+        with self.plan(file, only) as plan:
+            for name, result in apply(plan, max_failures=max_failures, settle=0.0):
+                summary.add(result)
                 results[name] = result
         return summary, results
 
-    def seen(self, file: str) -> dict[str, Seen]:
-        with self.lookout(file) as lookout:
-            return {one.name: one for one in lookout.seen()}
+    def plans(self, file: str) -> dict[str, TokenPlan]:
+        with self.plan(file) as plan:
+            return {token.name: token for token in plan.token_plans()}
 
     def works(self, name: str) -> bool:
         return self.store.authenticate(read_token(self.to(name))) is not None

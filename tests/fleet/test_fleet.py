@@ -1,4 +1,4 @@
-"""Many managed names at once: what a file may say, what a plan tells, and what is done."""
+"""Many managed names at once: the file, the plan, and applying it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.actions.fleet.file import parse_fleet
-from locoia_pat.actions.fleet.waves import Turn, waves
+from locoia_pat.actions.fleet.fleet_file import parse_fleet
+from locoia_pat.actions.fleet.waves import Member, waves
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.outcomes import SpecError
 from locoia_pat.stores import read_token
+from tests.support.command import on_terminal
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,108 +41,106 @@ WRONG = {
     "no version": ("tokens: [" + ROW + "]", 1, '"fleet" is missing'),
     "another version": (text(ROW).replace("fleet: 1", "fleet: 2"), 1, "fleet: "),
     "an unknown key": (text(ROW[:-1] + ", tags: [x]}"), 4, 'unknown key "tags"'),
-    "a name that is none": (text(ROW.replace("name: a", "name: A B")), 4, "not a valid name for a managed token"),
-    "a name twice": (text(ROW, ROW.replace("a.json", "b.json")), 5, "the name a stands here twice"),
-    "a place twice": (text(ROW, ROW.replace("name: a", "name: b")), 5, "this place is used twice"),
-    "a place twice in one row": (text(ROW.replace("]}", ', "file:a.json#current"]}')), 4, "used twice"),
-    "an unknown scope": (text(ROW.replace("embed", "embeds")), 4, '"embeds" is no scope; did you mean embed?'),
+    "an invalid name": (text(ROW.replace("name: a", "name: A B")), 4, "not a valid name for a managed token"),
+    "a name used twice": (text(ROW, ROW.replace("a.json", "b.json")), 5, "the name a is used twice"),
+    "a store used twice": (text(ROW, ROW.replace("name: a", "name: b")), 5, "this store is used twice"),
+    "a store used twice by one token": (text(ROW.replace("]}", ', "file:a.json#current"]}')), 4, "used twice"),
+    "an unknown scope": (text(ROW.replace("embed", "embeds")), 4, 'unknown scope "embeds"; did you mean embed?'),
     "no scope": (text(ROW.replace("[embed]", "[]")), 4, "scopes: "),
-    "no place": (text(ROW.replace('["file:a.json"]', "[]")), 4, "to: "),
-    "for ever": (text(ROW, defaults="{expiration: null}"), 2, "expiration: "),
-    "no days": (text(ROW[:-1] + ", expiration: 0}"), 4, "expiration: "),
-    "renewed by every call": (text(ROW[:-1] + ", renew_within: 30}"), 4, "every call would renew it"),
+    "no store": (text(ROW.replace('["file:a.json"]', "[]")), 4, "to: "),
+    "no expiry": (text(ROW, defaults="{expiration: null}"), 2, "expiration: "),
+    "a lifetime of no days": (text(ROW[:-1] + ", expiration: 0}"), 4, "expiration: "),
+    "a renewal by every call": (text(ROW[:-1] + ", renew_within: 30}"), 4, "every call would renew it"),
     "a note that is too long": (text(ROW.replace("note: A", f"note: {'A' * 250}")), 4, "is longer than"),
-    "a text": ("fleet", 1, "the file: "),
-    "no YAML": ("fleet: ]", 1, "this is not YAML"),
+    "a string": ("fleet", 1, "the file: "),
+    "not YAML": ("fleet: ]", 1, "this is not YAML"),
 }
 
 
-@pytest.mark.parametrize(("text", "line", "words"), WRONG.values(), ids=WRONG)
-def test_a_mistake_in_the_file_is_told_with_its_place(text: str, line: int, words: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        parse_fleet(text, "fleet.yaml")
-    told = [finding for finding in caught.value.findings if words in finding.message]
-    assert told, caught.value
-    assert told[0].line == line
+def test_a_mistake_in_the_file_is_reported_with_its_line() -> None:
+    for case, (content, line, words) in WRONG.items():
+        with pytest.raises(SpecError) as caught:
+            parse_fleet(content, "fleet.yaml")
+        lines = [finding.line for finding in caught.value.findings if words in finding.message]
+        assert lines[:1] == [line], (case, caught.value)
 
 
-def test_a_file_may_hold_ten_thousand_tokens() -> None:
+def test_a_file_may_have_ten_thousand_tokens() -> None:
     rows = [f'{{name: n{number}, scopes: [embed], note: N, to: ["file:{number}.json"]}}' for number in range(10_000)]
     assert len(parse_fleet(text(*rows), "fleet.yaml").tokens) == 10_000
 
 
-def test_a_token_has_the_defaults_where_it_says_nothing() -> None:
+def test_a_token_uses_the_defaults_for_what_it_does_not_set() -> None:
     fleet = parse_fleet(
         text(ROW, '{name: b, scopes: [embed], note: B, to: ["file:b"], auth: "file:y", expiration: 9, overlap: 1.5}',
              defaults='{expiration: 60, overlap: 0, auth: "file:x", renew_within: 5}'), "f")  # fmt: skip
-    a, b = map(fleet.wanted, fleet.tokens)
+    a, b = map(fleet.desired, fleet.tokens)
     assert (46 <= a.expiration <= 60, a.overlap, a.renew_within) == (True, 0, 5)
     assert (6 <= b.expiration <= 9, b.overlap, b.renew_within) == (True, 1.5, 5)
-    assert list(map(fleet.auth, fleet.tokens)) == ["file:x", "file:y"]
+    assert list(map(fleet.credential_ref, fleet.tokens)) == ["file:x", "file:y"]
 
 
-# What is done
+# Plan and apply
 
 
-def test_a_fleet_is_created_once_found_again_and_renewed_when_it_is_due(yard: Yard) -> None:
+def test_tokens_are_created_once_and_renewed_when_due(yard: Yard) -> None:
     anna = yard.owner("anna")
     bare = f"text:{yard.folder}/t"
     file = yard.fleet({"name": "one"}, {"name": "two", "auth": anna}, {"name": "three", "to": [bare]})
-    assert {one.step for one in yard.seen(file).values()} == {"create"}
+    assert {token.step for token in yard.plans(file).values()} == {"create"}
     summary, _ = yard.apply(file)
     assert (dict(summary.changes), summary.outcome.value) == ({"created": 3}, "done")
     assert yard.works("one")
     assert yard.works("two")
     assert yard.accepts(read_token(bare))
-    assert {(one.step, one.why) for one in yard.seen(file).values()} == {("none", "")}
+    assert {(token.step, token.reason) for token in yard.plans(file).values()} == {("none", "")}
     assert dict(yard.apply(file)[0].changes) == {"none": 3}
     due = yard.fleet({"name": "one", "renew_within": 31}, {"name": "two", "auth": anna}, expiration=60)
-    assert {name: one.step for name, one in yard.seen(due).items()} == {"one": "renew", "two": "none"}
+    assert {name: token.step for name, token in yard.plans(due).items()} == {"one": "renew", "two": "none"}
     assert dict(yard.apply(due)[0].changes) == {"rotated": 1, "none": 1}
     assert yard.works("one")
 
 
-def test_what_is_due_to_be_retired_is_told_and_done(yard: Yard) -> None:
+def test_an_old_token_is_retired_once_its_overlap_has_passed(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
     later = yard.fleet({"name": "one", "renew_within": 31, "overlap": 0.0001}, expiration=60)
     yard.apply(later)
     calm = yard.fleet({"name": "one"}, expiration=60)
-    assert yard.seen(calm)["one"].retire_due is not None
-    time.sleep(1)  # the API's clock tells seconds
-    assert yard.seen(calm)["one"].step == "retire"
+    assert yard.plans(calm)["one"].retire_due is not None
+    eventually(lambda: yard.plans(calm)["one"].step == "retire")
     assert dict(yard.apply(calm)[0].changes) == {"retired": 1}
-    assert (yard.seen(calm)["one"].step, yard.seen(calm)["one"].retire_due) == ("none", None)
+    assert (yard.plans(calm)["one"].step, yard.plans(calm)["one"].retire_due) == ("none", None)
 
 
-def test_other_scopes_are_blocked_until_they_are_wanted(yard: Yard) -> None:
+def test_other_scopes_are_blocked_without_change_scopes(yard: Yard) -> None:
     yard.apply(yard.fleet({"name": "one"}))
     file = yard.fleet({"name": "one", "scopes": ["company:view"]})
-    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("blocked", "it has embed")
+    assert (yard.plans(file)["one"].step, yard.plans(file)["one"].reason) == ("blocked", "it has embed")
     assert yard.apply(file)[0].outcome.value == "invalid"
     file = yard.fleet({"name": "one", "scopes": ["company:view"], "change_scopes": True})
-    assert yard.seen(file)["one"].step == "rescope"
+    assert yard.plans(file)["one"].step == "rescope"
     assert dict(yard.apply(file)[0].changes) == {"created": 1}
 
 
-def test_a_name_of_another_state_is_blocked_until_it_is_taken_over(yard: Yard) -> None:
+def test_a_name_of_another_state_folder_is_blocked_without_take_over(yard: Yard) -> None:
     yard.apply(yard.fleet({"name": "one"}))
     shutil.rmtree(yard.folder / "state")
     file = yard.fleet({"name": "one"})
-    assert yard.seen(file)["one"].step == "blocked"
-    assert "managed elsewhere" in yard.seen(file)["one"].why
+    assert yard.plans(file)["one"].step == "blocked"
+    assert "managed elsewhere" in yard.plans(file)["one"].reason
     assert yard.apply(file)[0].outcome.value == "refused"
     file = yard.fleet({"name": "one", "take_over": True})
-    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("create", "it is taken over")
+    assert (yard.plans(file)["one"].step, yard.plans(file)["one"].reason) == ("create", "it is taken over")
     assert dict(yard.apply(file)[0].changes) == {"created": 1}
     assert yard.works("one")
 
 
-def test_a_place_that_cannot_be_read_is_blocked_and_harms_nobody_else(yard: Yard) -> None:
+def test_an_unreadable_store_blocks_only_its_token(yard: Yard) -> None:
     (yard.folder / "bad.json").write_text("two words")
     file = yard.fleet({"name": "bad"}, {"name": "odd", "to": ["nothing"]}, {"name": "good"})
-    seen = yard.seen(file)
-    assert {name: one.step for name, one in seen.items()} == {"bad": "blocked", "odd": "blocked", "good": "create"}
+    seen = yard.plans(file)
+    assert {name: token.step for name, token in seen.items()} == {"bad": "blocked", "odd": "blocked", "good": "create"}
     summary, results = yard.apply(file)
     assert {name: result.outcome.value for name, result in results.items()} == {
         "bad": "invalid",
@@ -152,84 +151,84 @@ def test_a_place_that_cannot_be_read_is_blocked_and_harms_nobody_else(yard: Yard
 
 
 @pytest.mark.parametrize("there", ["garbage", "folder", "nothing"])
-def test_a_credential_that_cannot_be_read_stops_its_own_tokens_alone(yard: Yard, there: str) -> None:
+def test_an_unreadable_credential_blocks_only_its_tokens(yard: Yard, there: str) -> None:
     bad = yard.folder / "bad.rotator"
     if there == "garbage":
         bad.write_text("two words")
     elif there == "folder":
         bad.mkdir()
     file = yard.fleet({"name": "bad", "auth": f"file:{bad}"}, {"name": "good"})
-    assert {name: one.step for name, one in yard.seen(file).items()} == {"bad": "blocked", "good": "create"}
+    assert {name: token.step for name, token in yard.plans(file).items()} == {"bad": "blocked", "good": "create"}
     _, results = yard.apply(file)
     assert results["good"].outcome.value == "done"
     assert str(bad) in str(results["bad"].problem)
 
 
-def test_a_place_of_before_that_holds_something_else_stops_nobody(yard: Yard) -> None:
+def test_a_former_store_with_other_content_blocks_nothing(yard: Yard) -> None:
     second = yard.folder / "second.json"
     yard.apply(yard.fleet({"name": "one", "to": [yard.to("one"), f"file:{second}"]}))
     second.write_text("just some notes")
     file = yard.fleet({"name": "one"}, {"name": "two"})
-    assert {name: one.step for name, one in yard.seen(file).items()} == {"one": "none", "two": "create"}
+    assert {name: token.step for name, token in yard.plans(file).items()} == {"one": "none", "two": "create"}
     summary, _ = yard.apply(file)
     assert summary.outcomes == {"done": 2}
     second.unlink()
     second.mkdir()
-    assert "cannot be read: Is a directory" in yard.seen(file)["one"].why
+    assert "cannot be read: Is a directory" in yard.plans(file)["one"].reason
     assert yard.apply(file)[0].outcomes == {"invalid": 1, "done": 1}
 
 
-def test_a_row_that_its_credential_does_not_see_is_told(yard: Yard) -> None:
+def test_a_row_that_its_credential_does_not_list_is_reported(yard: Yard) -> None:
     yard.apply(yard.fleet({"name": "one"}))
-    seen = yard.seen(yard.fleet({"name": "one", "auth": yard.owner("somebody")}))["one"]
-    assert (seen.step, seen.why) == ("none", "its row is not listed")
+    seen = yard.plans(yard.fleet({"name": "one", "auth": yard.owner("somebody")}))["one"]
+    assert (seen.step, seen.reason) == ("none", "its row is not listed")
 
 
-def test_a_record_that_names_another_row_is_blocked_as_it_will_be_refused(yard: Yard) -> None:
+def test_a_record_of_an_unknown_row_is_blocked(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
     record = json.loads((yard.folder / "one.json").read_text())
     record["current"]["id"] = "gone"
     (yard.folder / "one.json").write_text(json.dumps(record))
-    assert yard.seen(file)["one"].step == "blocked"
+    assert yard.plans(file)["one"].step == "blocked"
     assert yard.apply(file)[0].outcome.value == "refused"
 
 
-def test_a_token_whose_secret_somebody_replaced_is_renewed(yard: Yard) -> None:
+def test_a_token_whose_secret_was_replaced_elsewhere_is_renewed(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
     record = json.loads((yard.folder / "one.json").read_text())
     yard.store.regenerate(record["current"]["id"], owner="default", days=25)
-    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("renew", "its secret was replaced")
+    assert (yard.plans(file)["one"].step, yard.plans(file)["one"].reason) == ("renew", "its secret was replaced")
     assert dict(yard.apply(file)[0].changes) == {"rotated": 1}
     assert yard.works("one")
 
 
-def test_what_was_begun_is_told_and_finished(yard: Yard) -> None:
+def test_an_unfinished_operation_is_finished(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.faults.add(Fault("lost", method="POST", times=6))
     yard.apply(file)
     yard.faults.clear()
-    assert (yard.seen(file)["one"].step, yard.seen(file)["one"].why) == ("finish", "create was begun")
+    assert (yard.plans(file)["one"].step, yard.plans(file)["one"].reason) == ("finish", "create is not finished")
     assert yard.apply(file)[0].outcome.value == "done"
     assert yard.works("one")
 
 
-def test_a_failing_owner_stops_nobody_else(yard: Yard) -> None:
+def test_a_refused_credential_stops_only_its_tokens(yard: Yard) -> None:
     anna, bert = yard.owner("anna"), yard.owner("bert")
     Path(bert.removeprefix("file:")).write_text("fake-dead-credential-0123456789")
     refs = {"anna": anna, "bert": bert, "carl": f"file:{yard.folder}/nobody"}
     file = yard.fleet(*({"name": f"{name}-{n}", "auth": ref} for name, ref in refs.items() for n in range(5)))
-    blocked = [name for name, one in yard.seen(file).items() if one.step == "blocked"]
+    blocked = [name for name, token in yard.plans(file).items() if token.step == "blocked"]
     assert blocked == [f"{name}-{n}" for name in ("bert", "carl") for n in range(5)]
     summary, results = yard.apply(file)
     assert summary.outcomes["done"] == 5
     assert all(yard.works(f"anna-{n}") for n in range(5))
     assert all(results[name].problem for name in blocked)
-    assert summary.begun < 15
+    assert summary.started < 15
 
 
-def test_a_credential_that_dies_half_way_stops_its_owner_at_once(yard: Yard) -> None:
+def test_a_credential_that_is_refused_half_way_stops_its_tokens_at_once(yard: Yard) -> None:
     anna = yard.owner("anna")
     file = yard.fleet(*({"name": f"a{n:02}", "auth": anna} for n in range(20)), {"name": "b"})
     yard.apply(file, only=["a00"])
@@ -239,32 +238,32 @@ def test_a_credential_that_dies_half_way_stops_its_owner_at_once(yard: Yard) -> 
     if refused == ["b"]:  # whose canary met the fault
         assert summary.outcomes["done"] == 20
     else:
-        assert summary.begun < 21
+        assert summary.started < 21
         assert all("its credential was refused" in str(r.problem) for r in results.values() if r.action is None)
     assert yard.apply(file)[0].outcome.value == "done"
     assert all(yard.works(f"a{n:02}") for n in range(20))
 
 
-def test_so_many_failures_stop_all(yard: Yard) -> None:
+def test_too_many_failures_stop_the_rest(yard: Yard) -> None:
     file = yard.fleet(*({"name": f"n{n}"} for n in range(10)))
     yard.faults.add(Fault("status", method="POST", status=422, times=9))
-    summary, _ = yard.apply(file, most=0)
-    assert summary.begun == 1
+    summary, _ = yard.apply(file, max_failures=0)
+    assert summary.started == 1
     summary, _ = yard.apply(file)
-    assert 2 <= summary.begun < 10
-    assert summary.to_dict()["summary"]["not_begun"] == 10 - summary.begun
+    assert 2 <= summary.started < 10
+    assert summary.to_dict()["summary"]["not_started"] == 10 - summary.started
 
 
-def test_tokens_whose_own_place_is_wrong_stop_nobody(yard: Yard) -> None:
+def test_invalid_tokens_do_not_count_as_failures(yard: Yard) -> None:
     bad = [{"name": f"bad{n}", "to": [f"nothing:{n}"]} for n in range(10)]
-    summary, results = yard.apply(yard.fleet(*bad, {"name": "good"}), most=0)
-    assert summary.begun == 11
+    summary, results = yard.apply(yard.fleet(*bad, {"name": "good"}), max_failures=0)
+    assert summary.started == 11
     assert {name for name, result in results.items() if result.outcome.value == "done"} == {"good"}
 
 
-def test_failures_count_while_another_token_of_their_wave_is_under_way(yard: Yard) -> None:
-    *_, wave = waves([Turn(f"n{n}", "file") for n in range(31)])
-    slow, bad = wave[0].name, {turn.name for turn in wave[1:]}
+def test_failures_count_before_their_wave_is_complete(yard: Yard) -> None:
+    *_, wave = waves([Member(f"n{n}", "file") for n in range(31)])
+    slow, bad = wave[0].name, {member.name for member in wave[1:]}
     wait = f"command:{sys.executable} -c 'import time; time.sleep(2)'"
     file = yard.fleet(*({"name": f"n{n}", "to": [wait if f"n{n}" == slow else yard.to(f"n{n}")]} for n in range(31)))
     yard.apply(file, only=sorted(bad))
@@ -273,18 +272,18 @@ def test_failures_count_while_another_token_of_their_wave_is_under_way(yard: Yar
     assert len(wave) == 16
     assert results[slow].problem is None
     assert all(yard.works(name) for name in results if name not in {slow, *bad})
-    assert summary.begun <= 16 + 10  # eight are under way at once; one failure is allowed
+    assert summary.started <= 16 + 10  # eight are under way at once; one failure is allowed
 
 
-def test_the_token_that_is_a_credential_of_the_fleet_comes_last_and_renews_itself(yard: Yard) -> None:
+def test_a_token_that_is_a_credential_of_the_fleet_comes_last_and_renews_itself(yard: Yard) -> None:
     own = yard.to("rotator")
     first = yard.fleet({"name": "rotator", "scopes": ["embed"]})
     yard.apply(first)
     rows = [{"name": f"n{n}", "auth": own} for n in range(5)]
     file = yard.fleet({"name": "rotator", "auth": own, "renew_within": 31}, *rows, expiration=60)
-    with yard.lookout(file) as lookout:
-        (owner,) = lookout.owners.values()
-        assert owner.rows[owner.id or ""]["expires_in_days"] is not None
+    with yard.plan(file) as plan:
+        (credential,) = plan.credentials.values()
+        assert credential.rows[credential.row_id or ""]["expires_in_days"] is not None
     summary, results = yard.apply(file)
     assert list(results)[-1] == "rotator"
     assert dict(summary.changes) == {"created": 5, "rotated": 1}
@@ -292,11 +291,11 @@ def test_the_token_that_is_a_credential_of_the_fleet_comes_last_and_renews_itsel
     assert yard.apply(file)[0].outcome.value == "done"
 
 
-# Killed half-way
+# After a kill
 
 
 def killed(file: str, *, after: int) -> list[str]:
-    """Names of which the run told a result before it was killed."""
+    """Kill a run after it printed some results; return their names."""
     process = subprocess.Popen(
         [sys.executable, "-m", "locoia_pat", "fleet", "apply", file],
         stdout=subprocess.PIPE,
@@ -306,7 +305,6 @@ def killed(file: str, *, after: int) -> list[str]:
     )
     assert process.stdout is not None
     names = [json.loads(process.stdout.readline())["name"] for _ in range(after)]
-    time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
@@ -315,9 +313,7 @@ def killed(file: str, *, after: int) -> list[str]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("many", "owners"), [(300, 20)] if "QUICK" in os.environ else [(300, 20), (1000, 5)])
-def test_a_fleet_that_was_killed_is_resumed_and_no_finished_token_is_made_twice(
-    yard: Yard, many: int, owners: int
-) -> None:
+def test_applying_again_after_a_kill_creates_no_finished_token_twice(yard: Yard, many: int, owners: int) -> None:
     refs = [yard.owner(f"owner-{number}") for number in range(owners)]
     file = yard.fleet(*({"name": f"n{n:04}", "auth": refs[n % owners]} for n in range(many)))
     finished = killed(file, after=many // 3)
@@ -328,7 +324,7 @@ def test_a_fleet_that_was_killed_is_resumed_and_no_finished_token_is_made_twice(
     assert all(read_token(yard.to(name)) == token for name, token in before.items())
     assert all(yard.works(f"n{n:04}") for n in range(many))
     live = [row for owner in yard.owners for row in yard.store.owned_by(owner) if "~lp1/" in row.note and row.id]
-    assert many <= len(live) <= many + 16  # a row that the kill left is useless, and listed until it expires
+    assert many <= len(live) <= many + 16  # a row that the kill left is revoked, and listed until it expires
     assert dict(yard.apply(file)[0].changes) == {"none": many}
 
 
@@ -342,7 +338,7 @@ def test_the_command_plans_applies_and_shows(yard: Yard, call: Callable[..., Don
     assert "accepted" in planned.err
     assert not (yard.folder / "one.json").exists()
     plan = call("fleet", "plan", file, "--json").envelope
-    assert [one["step"] for one in plan["tokens"]] == ["create", "create"]
+    assert [token["step"] for token in plan["tokens"]] == ["create", "create"]
     assert plan["credentials"][0]["accepted"]
     status = call("fleet", "status", file)
     assert (status.code, call("fleet", "status", file, "--exit-zero").code) == (1, 0)
@@ -350,14 +346,14 @@ def test_the_command_plans_applies_and_shows(yard: Yard, call: Callable[..., Don
     *lines, last = [json.loads(line) for line in applied.out.splitlines()]
     assert applied.code == 0
     assert sorted(line["name"] for line in lines) == ["one", "two"]
-    assert last["summary"] == {"tokens": 2, "not_begun": 0, "outcomes": {"done": 2}, "changes": {"created": 2}}
+    assert last["summary"] == {"tokens": 2, "not_started": 0, "outcomes": {"done": 2}, "changes": {"created": 2}}
     assert call("fleet", "status", file).code == 0
     shown = call("fleet", "status", file, "--json").envelope["tokens"]
-    assert {one["step"] for one in shown} == {"none"}
+    assert {token["step"] for token in shown} == {"none"}
     assert call("fleet", "apply", file, "--only", "one").out.count('"name"') == 2  # the line, and its data
 
 
-def test_a_blocked_plan_and_a_failed_apply_have_their_exit_codes(yard: Yard, call: Callable[..., Done]) -> None:
+def test_a_blocked_plan_and_an_invalid_apply_exit_with_2(yard: Yard, call: Callable[..., Done]) -> None:
     file = yard.fleet({"name": "one", "to": ["nothing:x"]})
     assert call("fleet", "plan", file).code == 2
     assert call("fleet", "apply", file).code == 2
@@ -369,34 +365,26 @@ def test_a_blocked_plan_and_a_failed_apply_have_their_exit_codes(yard: Yard, cal
 BAD_CALLS = {
     "no file": (["plan", "nowhere.yaml"], "nowhere.yaml cannot be read: no such file"),
     "an unknown name": (["apply", "fleet.yaml", "--only", "three"], 'no token "three"'),
-    "no text": (["apply", "bytes"], "not UTF-8 text"),
-    "a place in two ways": (["plan", "same.yaml"], "is the token store of both one and two"),
+    "not text": (["apply", "bytes"], "not UTF-8 text"),
+    "a store written in two ways": (["plan", "same.yaml"], "is the token store of both one and two"),
     "no such verb": (["destroy", "fleet.yaml"], "No such command"),
 }
 
 
-@pytest.mark.parametrize(("words", "message"), BAD_CALLS.values(), ids=BAD_CALLS)
-def test_a_wrong_call_is_told(yard: Yard, call: Callable[..., Done], words: list[str], message: str) -> None:
+def test_an_invalid_call_is_explained(yard: Yard, call: Callable[..., Done]) -> None:
     yard.fleet({"name": "one"})
     (yard.folder / "bytes").write_bytes(b"\xff\xfe")
-    place = yard.to("one")
-    here = place.replace("/one.json", "/./one.json")
-    (yard.folder / "same.yaml").write_text(
-        text(
-            *(
-                f'{{name: {name}, scopes: [embed], note: N, to: ["{to}"]}}'
-                for name, to in (("one", place), ("two", here))
-            )
-        )
-    )
-    with chdir(yard.folder):
-        done = call("fleet", *words)
-    assert (done.code, message in done.err) == (2, True), done.err
+    ref = yard.to("one")
+    refs = {"one": ref, "two": ref.replace("/one.json", "/./one.json")}
+    rows = (f'{{name: {name}, scopes: [embed], note: N, to: ["{to}"]}}' for name, to in refs.items())
+    (yard.folder / "same.yaml").write_text(text(*rows))
+    for case, (words, message) in BAD_CALLS.items():
+        with chdir(yard.folder):
+            done = call("fleet", *words)
+        assert (done.code, message in done.err) == (2, True), (case, done.err)
 
 
-def test_on_a_terminal_it_asks_first(yard: Yard) -> None:
-    from tests.support.command import on_terminal  # noqa: PLC0415  # only here
-
+def test_apply_asks_on_a_terminal(yard: Yard) -> None:
     file = yard.fleet({"name": "one"}, {"name": "two"})
     no = on_terminal("fleet", "apply", file, typed="n\n")
     assert (no.code, "2 to create at http" in no.err) == (2, True)
@@ -407,16 +395,16 @@ def test_on_a_terminal_it_asks_first(yard: Yard) -> None:
     assert "Nothing is due" in on_terminal("fleet", "apply", file, typed="y\n").err
 
 
-def test_a_credential_that_is_no_place_blocks_its_tokens(yard: Yard) -> None:
-    seen = yard.seen(yard.fleet({"name": "one", "auth": "nothing"}, {"name": "two"}))
-    assert (seen["one"].step, seen["one"].why, seen["two"].step) == (
+def test_an_invalid_reference_of_a_credential_blocks_its_tokens(yard: Yard) -> None:
+    seen = yard.plans(yard.fleet({"name": "one", "auth": "nothing"}, {"name": "two"}))
+    assert (seen["one"].step, seen["one"].reason, seen["two"].step) == (
         "blocked",
         "not a valid token store reference",
         "create",
     )
 
 
-def test_a_token_that_names_no_credential_has_the_commands(yard: Yard, call: Callable[..., Done]) -> None:
+def test_a_token_that_names_no_credential_uses_that_of_the_command(yard: Yard, call: Callable[..., Done]) -> None:
     file = yard.fleet({"name": "one"}, auth=None)
     credential = f"{yard.folder}/default.rotator"
     assert call("fleet", "apply", file, "--auth", f"file:{credential}").code == 0
@@ -430,7 +418,7 @@ def test_a_token_that_names_no_credential_has_the_commands(yard: Yard, call: Cal
     }
 
 
-def test_on_a_terminal_a_bar_shows_how_far_it_is(yard: Yard) -> None:
+def test_apply_shows_a_progress_bar_on_a_terminal(yard: Yard) -> None:
     file = yard.fleet({"name": "one"}, {"name": "two"})
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "locoia_pat", "fleet", "apply", file]
@@ -441,7 +429,7 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(yard: Yard) -> None:
     os.close(ours)
 
 
-def test_a_run_that_is_interrupted_ends_what_it_began_and_begins_nothing_more(yard: Yard) -> None:
+def test_an_interrupted_run_finishes_started_tokens_and_starts_no_more(yard: Yard) -> None:
     file = yard.fleet(*({"name": f"n{n:03}"} for n in range(60)))
     process = subprocess.Popen(
         [sys.executable, "-m", "locoia_pat", "fleet", "apply", file],
@@ -458,18 +446,18 @@ def test_a_run_that_is_interrupted_ends_what_it_began_and_begins_nothing_more(ya
     made = [n for n in range(60) if (yard.folder / f"n{n:03}.json").exists()]
     assert 1 <= len(made) < 60
     assert all(yard.works(f"n{n:03}") for n in made)
-    assert {one.step for one in yard.seen(file).values()} <= {"none", "create"}
+    assert {token.step for token in yard.plans(file).values()} <= {"none", "create"}
 
 
-def test_a_token_that_stands_elsewhere_is_blocked_in_a_plan_as_it_is_when_applied(yard: Yard) -> None:
+def test_a_token_whose_store_left_the_file_is_blocked_as_when_applied(yard: Yard) -> None:
     yard.apply(yard.fleet({"name": "one"}))
     moved = yard.fleet({"name": "one", "to": [f"file:{yard.folder}/new.json"]})
-    seen = yard.seen(moved)["one"]
-    assert (seen.step, "which is not named here" in seen.why) == ("blocked", True)
+    seen = yard.plans(moved)["one"]
+    assert (seen.step, "which is not in the file" in seen.reason) == ("blocked", True)
     assert yard.apply(moved)[0].outcome.value == "invalid"
 
 
-def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callable[..., Done]) -> None:
+def test_two_tokens_cannot_share_a_store_however_it_is_written(yard: Yard, call: Callable[..., Done]) -> None:
     rows = [{"name": "a", "to": [f"file:{yard.folder}/t"]}, {"name": "b", "to": [f"text:{yard.folder}/t"]}]
     done = call("fleet", "plan", yard.fleet(*rows))
     assert (done.code, "is the token store of both a and b" in done.err) == (2, True)
@@ -480,11 +468,11 @@ def test_a_file_serves_one_token_however_it_is_written(yard: Yard, call: Callabl
     assert call("fleet", "plan", yard.fleet(*rows)).code == 2
 
 
-def test_a_credential_that_cannot_be_had_blocks_its_own_tokens_alone(yard: Yard) -> None:
+def test_an_incomplete_reference_of_a_credential_blocks_only_its_tokens(yard: Yard) -> None:
     file = yard.fleet({"name": "one"}, {"name": "two", "auth": "keyring:a"})
-    seen = yard.seen(file)
+    seen = yard.plans(file)
     assert (seen["one"].step, seen["two"].step) == ("create", "blocked")
-    assert "keyring:SERVICE/NAME" in seen["two"].why
+    assert "keyring:SERVICE/NAME" in seen["two"].reason
     summary, results = yard.apply(file)
     assert (results["one"].problem, summary.outcomes["done"]) == (None, 1)
     assert "keyring:SERVICE/NAME" in str(results["two"].problem)

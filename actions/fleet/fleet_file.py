@@ -1,0 +1,128 @@
+"""The fleet file: the desired tokens, and where each is stored.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from locoia_pat.actions.fleet.waves import spread_lifetime
+from locoia_pat.actions.lifecycle.desired import parse_desired
+from locoia_pat.actions.scopes import ALL
+from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.outcomes import Finding, InvalidError
+from locoia_pat.spec import yaml
+from locoia_pat.spec.form import Line, Model
+from locoia_pat.spec.model import Located
+from locoia_pat.spec.parse import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locoia_pat.actions.lifecycle.desired import DesiredToken
+
+SIZE_FACTOR = 64
+"""A fleet file may be this many times as large as a spec: about ten thousand tokens."""
+
+Days = Annotated[int, Field(ge=1, le=36_500)]
+Hours = Annotated[float, Field(ge=0, le=24 * 366)]
+StoreRefs = Annotated[list[Line], Field(min_length=1, max_length=20)]
+
+
+class Defaults(Model):
+    """The values of tokens that do not set their own."""
+
+    expiration: Days = 30
+    """Longest lifetime of a token in days; the days are spread, so that not all tokens expire at once."""
+    overlap: Hours | int = 24
+    """Hours for which the previous token keeps working."""
+    renew_within: float | int | None = None
+    """Days left at which a token is renewed; a third of its lifetime by default."""
+    auth: Line | None = None
+    """Reference of the credential that authorises it; by default the command's credential."""
+
+
+class FleetToken(Model):
+    """One managed name."""
+
+    name: Line
+    scopes: Annotated[list[Line], Field(min_length=1)]
+    note: Line
+    to: StoreRefs
+    """The stores that keep it."""
+    auth: Line | None = None
+    expiration: Days | None = None
+    overlap: Hours | int | None = None
+    renew_within: float | int | None = None
+    change_scopes: bool = False
+    take_over: bool = False
+    canary: bool = False
+    """Whether it is handled first of its credential's tokens: one whose failure shows a problem and does no harm."""
+
+
+class Fleet(Located):
+    """The content of a fleet file."""
+
+    fleet: Literal[1]
+    defaults: Defaults = Defaults()
+    tokens: Annotated[list[FleetToken], Field(min_length=1, max_length=20_000)]
+
+    def credential_ref(self, token: FleetToken) -> str | None:
+        """Return the reference of the credential of *token*; None for the command's credential."""
+        return token.auth or self.defaults.auth
+
+    def desired(self, token: FleetToken) -> DesiredToken:
+        """Return the desired state of *token*.
+
+        Raises:
+            InvalidError: its values are invalid or contradict each other.
+
+        """
+        defaults = self.defaults
+        return parse_desired(
+            name=token.name,
+            scopes=token.scopes,
+            note=token.note,
+            expiration=spread_lifetime(token.name, token.expiration or defaults.expiration),
+            overlap=defaults.overlap if token.overlap is None else token.overlap,
+            renew_within=defaults.renew_within if token.renew_within is None else token.renew_within,
+            change_scopes=token.change_scopes,
+            take_over=token.take_over,
+        )
+
+
+def parse_fleet(text: str, file: str) -> Fleet:
+    """Return the fleet that the YAML *text* of *file* describes.
+
+    Raises:
+        SpecError: with every mistake, each with line and column.
+
+    """
+    return parse(Fleet, yaml.read(text, file, times=SIZE_FACTOR), _findings)
+
+
+def _findings(fleet: Fleet) -> Iterator[Finding]:
+    names: set[str] = set()
+    refs: set[str] = set()
+    for number, token in enumerate(fleet.tokens):
+        at: yaml.Path = ("tokens", number)
+        try:
+            fleet.desired(token)
+        except InvalidError as error:
+            field = error.problem.field or "name"
+            message = f"{field}: {error.problem.message}" + (f"; {error.problem.hint}" if error.problem.hint else "")
+            yield fleet.document.finding("bad-value", (*at, field), message)
+        for index, scope in enumerate(token.scopes):
+            if scope not in ALL:
+                message = f"unknown scope {describe_value(scope)}{did_you_mean(scope, ALL)}"
+                yield fleet.document.finding("bad-value", (*at, "scopes", index), message)
+        if token.name in names:
+            yield fleet.document.finding("contradiction", (*at, "name"), f"the name {token.name} is used twice")
+        names.add(token.name)
+        for index, ref in enumerate(token.to):
+            if ref.removesuffix("#current") in refs:
+                yield fleet.document.finding("contradiction", (*at, "to", index), "this store is used twice")
+            refs.add(ref.removesuffix("#current"))

@@ -1,0 +1,196 @@
+"""The current state of a fleet and what would be done about it; it only reads."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
+from locoia_pat.actions.fleet.waves import Member
+from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.known_rows import credential_row_id
+from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_due, is_replaced
+from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+from locoia_pat.stores import canonical_location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Self
+
+    from locoia_pat.actions.fleet.fleet_file import Fleet, FleetToken
+    from locoia_pat.state.journal import State
+    from locoia_pat.stores import TokenEntry
+
+Step = Literal["create", "renew", "finish", "retire", "rescope", "none", "blocked"]
+DEFAULT_CREDENTIAL = "the command's"
+"""The name of the credential that no reference in the file names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPlan:
+    """The current state of one token, and the next step."""
+
+    name: str
+    credential: str
+    step: Step
+    reason: str = ""
+    """Why it is blocked, or what needs attention."""
+    id: str | None = None
+    expires_in_days: float | None = None
+    retire_due: dt.datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        return {
+            "name": self.name,
+            "credential": self.credential,
+            "step": self.step,
+            "id": self.id,
+            "expires_in_days": self.expires_in_days,
+            "retire_due": self.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if self.retire_due else None,
+            "reason": self.reason or None,
+        }
+
+
+class CredentialView:
+    """One credential of a fleet, and the rows that it lists."""
+
+    def __init__(self, ref: str | None, connector: Connector, problem: Problem | None = None) -> None:
+        self.name = ref or DEFAULT_CREDENTIAL
+        self.connector = connector
+        self.problem = problem
+        """Why it cannot be used, or None."""
+        self.rows: dict[str, Mapping[str, Any]] = {}
+        self.now = dt.datetime.now(dt.UTC)
+        """The API's time."""
+        self.row_id: str | None = None
+        """The row of the credential itself, if its store knows it."""
+
+    def load(self) -> Self:
+        """List the rows."""
+        listed = self.connector.run("list_pats")
+        self.problem = listed.problem
+        self.now = listed.at or self.now
+        self.row_id = credential_row_id(self.connector) if listed.problem is None else None
+        self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
+        return self
+
+
+class FleetPlan:
+    """A fleet, its credentials, and the state folder that manages it."""
+
+    def __init__(self, fleet: Fleet, state: State, default: Connector, *, only: Sequence[str] = ()) -> None:
+        """Plan *fleet*; enter the plan as a context to list the rows of its credentials.
+
+        Args:
+            fleet: the desired state.
+            state: the state folder.
+            default: has the credential of tokens that name none.
+            only: names of tokens to plan; by default all.
+
+        """
+        self.fleet = fleet
+        self.state = state
+        self.tokens = [token for token in fleet.tokens if not only or token.name in only]
+        self.credentials: dict[str | None, CredentialView] = {}
+        self._default = default
+
+    def __enter__(self) -> Self:
+        for token in self.tokens:
+            ref = self.fleet.credential_ref(token)
+            if ref not in self.credentials:
+                self.credentials[ref] = self._load(ref)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for credential in self.credentials.values():
+            if credential.connector is not self._default:
+                credential.connector.close()
+
+    def _load(self, ref: str | None) -> CredentialView:
+        """Load a credential; one that cannot be read blocks only its own tokens."""
+        try:
+            connector = self._default if ref is None else self._default.with_auth(ConnectorAuth.from_ref(ref))
+            return CredentialView(ref, connector).load()
+        except ConnectorError as error:
+            return CredentialView(ref, self._default, error.problem)
+
+    def credential_of(self, token: FleetToken) -> CredentialView:
+        """Return the credential of *token*."""
+        return self.credentials[self.fleet.credential_ref(token)]
+
+    def member(self, token: FleetToken) -> Member:
+        """Return *token* as a member of waves; one that is itself a credential of the fleet comes last."""
+        refs = {credential.connector.auth_ref for credential in self.credentials.values()} - {None}
+        last = any(self._normalized(ref) in refs for ref in token.to)
+        return Member(token.name, self.credential_of(token).name, canary=token.canary, last=last)
+
+    def _normalized(self, ref: str) -> str | None:
+        try:
+            return self._default.open_store(ref).ref
+        except ConnectorError:
+            return None
+
+    def shared_stores(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each store that two tokens use, however its reference is written, and the names of both."""
+        users: dict[str, str] = {}
+        for token in self.fleet.tokens:
+            for ref in token.to:
+                normalized = self._normalized(ref)
+                location = normalized and canonical_location(normalized)
+                if location is not None and users.setdefault(location, token.name) != token.name:
+                    yield location, users[location], token.name
+
+    def token_plans(self) -> Iterator[TokenPlan]:
+        """Yield the plan of each token."""
+        for token in self.tokens:
+            credential = self.credential_of(token)
+            if credential.problem is not None:
+                yield TokenPlan(token.name, credential.name, "blocked", credential.problem.message)
+            else:
+                yield self._plan(token, credential)
+
+    def _plan(self, token: FleetToken, credential: CredentialView) -> TokenPlan:
+        connector = credential.connector
+        saved = self.state.load(connector.base_url, token.name)
+        journal = JournalEntry.from_json(saved) if saved else JournalEntry(token.name, self.state.owner)
+        try:
+            stores = [connector.open_store(ref) for ref in token.to]
+            replicas = TokenReplicas(stores, self.state, connector.base_url, token.name)
+            current = replicas.read_latest(journal, take_over=token.take_over).current
+            abandoned = replicas.find_abandoned(saved["stores"] if saved else (), connector.open_store)
+        except (ConnectorError, OSError, ValueError) as error:
+            reason = error.problem.message if isinstance(error, ConnectorError) else str(error)
+            return TokenPlan(token.name, credential.name, "blocked", reason)
+        if abandoned is not None:
+            reason = f"it is stored at {abandoned}, which is not in the file"
+            return TokenPlan(token.name, credential.name, "blocked", reason)
+        id_ = current.id if current else None
+        row = credential.rows.get(id_ or "", {})
+        due = min((row.due for row in journal.retirements), default=None)
+        step, reason = self._next_step(token, credential, journal, current)
+        if step == "none" and not row:
+            reason = "its row is not listed"
+        return TokenPlan(token.name, credential.name, step, reason, id_, row.get("expires_in_days"), due)
+
+    def _next_step(
+        self, token: FleetToken, credential: CredentialView, journal: JournalEntry, current: TokenEntry | None
+    ) -> tuple[Step, str]:
+        """Return what :func:`ensure_pat` would do, and why."""
+        if journal.operation is not None:
+            return "finish", f"{journal.operation} is not finished"
+        others = foreign_rows(credential.rows.values(), journal)
+        is_foreign = current is not None and not journal.owns(current)
+        if (is_foreign or others) and not token.take_over:
+            return "blocked", " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
+        if current is None or is_foreign:
+            return "create", "it is taken over" if is_foreign or others else ""
+        if {*token.scopes} != {*journal.scopes}:
+            return ("rescope" if token.change_scopes else "blocked"), f"it has {', '.join(journal.scopes)}"
+        row = credential.rows.get(current.id or "", {})
+        if is_replaced(current, row):
+            return "renew", "its secret was replaced"
+        if is_due(current, row, self.fleet.desired(token), credential.now):
+            return "renew", ""
+        return ("retire" if any(row.due <= credential.now for row in journal.retirements) else "none"), ""
