@@ -15,8 +15,7 @@ from locoia_pat.actions.scopes import ALL
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.spec import yaml
-from locoia_pat.spec.form import Line, Model
-from locoia_pat.spec.model import Located
+from locoia_pat.spec.model import Line, LocatedModel, Model
 from locoia_pat.spec.parse import parse
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class FleetToken(Model):
     """Whether it is handled first of its credential's tokens: one whose failure shows a problem and does no harm."""
 
 
-class Fleet(Located):
+class Fleet(LocatedModel):
     """The content of a fleet file."""
 
     fleet: Literal[1]
@@ -101,7 +100,7 @@ def parse_fleet(text: str, file: str) -> Fleet:
         SpecError: with every mistake, each with line and column.
 
     """
-    return parse(Fleet, yaml.read(text, file, times=SIZE_FACTOR), _findings)
+    return parse(Fleet, yaml.load(text, file, size_factor=SIZE_FACTOR), _findings)
 
 
 def _findings(fleet: Fleet) -> Iterator[Finding]:

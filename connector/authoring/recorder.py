@@ -79,7 +79,7 @@ def record_example(
     }
     scrubbed = {key: _scrub(value, hidden) for key, value in complete.items()}
     names = {name for name, field in action.spec.inputs.items() if field.type == "password"}
-    rules = SecretNames(frozenset({*action.spec.sealed, *names}), harmless=frozenset(harmless))
+    rules = SecretNames(frozenset({*action.spec.secret_keys, *names}), harmless=frozenset(harmless))
     for leak in lint(json.dumps(scrubbed), example.name, rules, live=hidden):
         raise invalid(
             f"cannot be recorded because it may hold a secret: {leak.message}",
@@ -92,7 +92,7 @@ def record_example(
 def _reply(action: CompiledAction, reply: Response) -> dict[str, Any]:
     headers = dict(reply.headers)
     try:
-        body = load_json(reply.text, action.spec.sealed)
+        body = load_json(reply.text, action.spec.secret_keys)
     except ValueError:
         body = MASK if reply.text.reveal() else None  # not JSON: its secrets cannot be found
     return {"status": reply.status, **({"headers": headers} if headers else {}), "body": body}
@@ -136,7 +136,7 @@ def replace_examples(source: yaml.Document, examples: list[dict[str, Any]]) -> s
         raise invalid("has several top-level keys on one line, so its examples cannot be replaced", field=source.name)
     end = next((line for line, _ in heads if line > start[0]), len(lines) + 1)
     try:
-        written = yaml.write({"examples": examples})
+        written = yaml.dump({"examples": examples})
     except ValueError:
         raise invalid("holds a value that cannot be written in a spec", field=source.name) from None
     return "".join([*lines[: start[0] - 1], written, *lines[end - 1 :]])

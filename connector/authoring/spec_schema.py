@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from locoia_pat.spec import form
 from locoia_pat.spec import model as spec
 
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ def _docstrings() -> dict[tuple[str, str], str]:
     """Return the docstrings of the models' fields, by model and by the name that a spec uses."""
     return {
         (model.name, _alias(model.name, field)): " ".join(docstring.replace("``", "").split())
-        for module in (form, spec)
-        for model in ast.parse(inspect.getsource(module)).body
+        for model in ast.parse(inspect.getsource(spec)).body
         if isinstance(model, ast.ClassDef)
         for field, docstring in _documented(model)
     }
@@ -61,7 +59,7 @@ def _documented(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _alias(model: str, field: str) -> str:
-    owner = getattr(spec, model, None) or getattr(form, model)
+    owner = getattr(spec, model, None)
     return owner.model_fields[field].alias or field if issubclass(owner, BaseModel) else field
 
 

@@ -17,7 +17,7 @@ from locoia_pat.stores import read_token
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from locoia_pat.spec.form import Input
+    from locoia_pat.spec.model import Input
 
 SECRET_PREFIX = "@ref:"  # noqa: S105  # a prefix, not a secret
 """What precedes the REF of a secret in an argument or a cell."""

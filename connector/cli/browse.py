@@ -47,7 +47,7 @@ def _summary(specs: SpecFolder, name: str) -> dict[str, Any]:
     """Return name, effect and summary of an action, without validating its spec."""
     from locoia_pat.spec import yaml
 
-    value = yaml.read(*specs.text(f"{name}.yaml")).value
+    value = yaml.load(*specs.text(f"{name}.yaml")).value
     spec = value if isinstance(value, dict) else {}
     return {
         "action": f"{specs.pack}.{name}" if specs.pack else name,
@@ -70,7 +70,7 @@ def _pack_summaries(pack: PackSpecs) -> list[dict[str, Any]]:
 @specs_option
 def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show the inputs and outputs of ACTION; --json adds its form as Locoia's UI Form Schema."""
-    from locoia_pat.request.allowed import allowed
+    from locoia_pat.spec.input_types import describe_allowed
 
     name, folder = resolve_action(action, specs)
     spec = folder.spec(name)
@@ -85,7 +85,9 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
         click.echo(f"docs: {spec.docs}")
     click.echo()
     if spec.inputs:
-        rows = [(name, "yes" if field.required else "no", allowed(field)) for name, field in spec.inputs.items()]
+        rows = [
+            (name, "yes" if field.required else "no", describe_allowed(field)) for name, field in spec.inputs.items()
+        ]
         render.print_table(("input", "required", "allowed"), rows)
         click.echo()
     render.print_table(("output", "type", "meaning"), [_output_row(name, out) for name, out in _outputs(spec).items()])
@@ -106,9 +108,8 @@ def _outputs(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
 
 
 def _to_json(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
-    from locoia_pat.request.allowed import allowed
-    from locoia_pat.spec.form import form
-    from locoia_pat.spec.model import SuperSpec
+    from locoia_pat.spec.input_types import describe_allowed
+    from locoia_pat.spec.model import SuperSpec, ui_form_schema
 
     request = None if isinstance(spec, SuperSpec) else spec.request
     return {
@@ -120,7 +121,7 @@ def _to_json(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
         "method": request and request.method,
         "path": request and request.path,
         "inputs": {
-            name: {"required": field.required, "nullable": field.nullable, "takes": allowed(field)}
+            name: {"required": field.required, "nullable": field.nullable, "takes": describe_allowed(field)}
             for name, field in spec.inputs.items()
         },
         "outputs": {
@@ -128,7 +129,7 @@ def _to_json(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
             for name, output_ in _outputs(spec).items()
         },
         "rows": None if isinstance(spec, SuperSpec) else spec.reply.rows,
-        "ui_form_schema": form(spec.inputs),
+        "ui_form_schema": ui_form_schema(spec.inputs),
     }
 
 

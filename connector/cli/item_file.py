@@ -22,7 +22,7 @@ from locoia_pat.outcomes import Problem, invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from locoia_pat.spec.form import Input
+    from locoia_pat.spec.model import Input
 
 MAX_LINE = 4 * 1024 * 1024
 """Maximum length of one item in characters."""

@@ -9,9 +9,9 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
-from locoia_pat.request.builder import MAX_BODY, Composer, located
+from locoia_pat.request.builder import MAX_BODY, RequestBuilder, template_findings_at
 from locoia_pat.request.template import compiler as template
-from locoia_pat.request.validation import Inputs, mistakes
+from locoia_pat.request.validation import InputValidator, definition_errors
 from locoia_pat.response.classify import ParsedResponse, ResponseClassifier
 from locoia_pat.response.pagination import Paginator
 from locoia_pat.secrets.secret import Secret
@@ -35,15 +35,17 @@ class CompiledAction:
 
         """
         self.spec = spec
-        findings = [spec.document.finding("bad-value", at, why) for at, why in mistakes(("inputs",), spec.inputs)]
+        findings = [
+            spec.document.finding("bad-value", at, why) for at, why in definition_errors(("inputs",), spec.inputs)
+        ]
         try:
-            self._composer = Composer(spec)
+            self._builder = RequestBuilder(spec)
         except SpecError as error:
             findings += error.findings
         if findings:
             raise SpecError(findings)
-        self._inputs = Inputs(spec.inputs, any_option=any_option)
-        self._classifier = ResponseClassifier(spec, self._composer.input_of)
+        self._inputs = InputValidator(spec.inputs, any_option=any_option)
+        self._classifier = ResponseClassifier(spec, self._builder.input_of)
 
     def check(self, inputs: Mapping[str, Any], *, today: dt.date | None = None) -> dict[str, Any]:
         """Return *inputs*, complete and typed.
@@ -74,16 +76,16 @@ class CompiledAction:
             InvalidError: a value does not fit where the spec puts it.
 
         """
-        return self._composer.request(inputs, base_url, limit)
+        return self._builder.request(inputs, base_url, limit)
 
     def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yield each part of the request that has a template: its location, the template, and the inputs it uses."""
-        return self._composer.template_uses()
+        return self._builder.template_uses()
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the inputs of the action that revokes the token of *data*, or None."""
         try:
-            return self._composer.revoke_inputs(data) if self.spec.revoke is not None else None
+            return self._builder.revoke_inputs(data) if self.spec.revoke is not None else None
         except InvalidError:
             return None
 
@@ -116,7 +118,7 @@ class AuthHeader:
             try:
                 compiled.append(template.text(source, names))
             except template.TemplateError as error:
-                findings += located(spec.document, ("auth", key), error)
+                findings += template_findings_at(spec.document, ("auth", key), error)
         if findings:
             raise SpecError(findings)
         self._format, self._prefix = compiled

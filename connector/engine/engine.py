@@ -18,7 +18,7 @@ from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
-from locoia_pat.request.validation import Inputs
+from locoia_pat.request.validation import InputValidator
 from locoia_pat.secrets.secret import held, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
@@ -206,7 +206,7 @@ class Engine:
     def _run_super_action(
         self, connector: Sender, spec: SuperSpec, inputs: Mapping[str, Any], **options: Any
     ) -> Result:
-        checked = Inputs(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
+        checked = InputValidator(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
         if spec.super_ not in SUPER_ACTIONS:
             raise invalid(
                 f"this package has no super action {spec.super_}",

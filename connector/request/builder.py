@@ -15,22 +15,21 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Finding, SpecError, invalid
 from locoia_pat.request.template import compiler as template
 from locoia_pat.secrets.secret import MASK, Secret, revealed
-from locoia_pat.spec.yaml import read
+from locoia_pat.spec.yaml import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from locoia_pat.spec.form import Input
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.model import ActionSpec, Input
     from locoia_pat.spec.yaml import Document, Path
 
 MAX_BODY = 4 * 1024 * 1024
 """Characters that a body may have, before it is encoded; each of its parts counts some more."""
-_MAX_ADDRESS = 16 * 1024
+_MAX_URL = 16 * 1024
 _MAX_HEADER = 8 * 1024
-_PART = 16
+_VALUE_SIZE = 16
 
-_MAKERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
+_COMPILERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
     ("request", "path"): template.path,
     ("request", "query"): template.structure,
     ("request", "headers"): template.structure,
@@ -44,7 +43,7 @@ _MAKERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
 _HEADER = re.compile(r"[!-~](?:[ -~\t]*[!-~])?")
 
 
-class Composer:
+class RequestBuilder:
     """Makes the requests of one action."""
 
     def __init__(self, spec: ActionSpec) -> None:
@@ -56,7 +55,7 @@ class Composer:
         """
         self._spec = spec
         self._templates, findings = _compiled(spec.document)
-        findings += () if findings else _misplaced(spec, self._templates)
+        findings += () if findings else _invalid_uses(spec, self._templates)
         if findings:
             raise SpecError(findings)
 
@@ -70,15 +69,15 @@ class Composer:
         spec = self._spec.request
         url = base_url + self._templates["request", "path"](inputs)
         if pairs := self._pairs("query", inputs):
-            url += f"?{_encoded(pairs, _MAX_ADDRESS)}"
-        if len(url) > _MAX_ADDRESS:
-            raise invalid(f"the address is longer than {_MAX_ADDRESS} characters")
+            url += f"?{_encoded(pairs, _MAX_URL)}"
+        if len(url) > _MAX_URL:
+            raise invalid(f"the address is longer than {_MAX_URL} characters")
         headers: dict[str, str | Secret] = {"accept": "application/json"}
         content: Secret | None = None
         if spec.body is not None:
             headers["content-type"] = "application/json"
             body = self._rendered("body", inputs)
-            _within(body, limit)
+            _check_size(body, limit)
             content = Secret(_JSON.encode(body))
         elif spec.form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
@@ -120,7 +119,7 @@ class Composer:
                 uses.setdefault(use.path, []).append(use.name)
             for path, names in uses.items():
                 place = ".".join(map(str, (*slot[1:], *path)))
-                yield place, _raw(self._spec.document.value, (*slot, *path)), tuple(dict.fromkeys(names))
+                yield place, _get(self._spec.document.value, (*slot, *path)), tuple(dict.fromkeys(names))
 
     def _rendered(self, key: str, inputs: Mapping[str, Any]) -> Any:
         value = self._templates["request", key](inputs)
@@ -160,36 +159,36 @@ class Composer:
 def template_findings(text: str, file: str) -> list[Finding]:
     """The mistakes in the templates of a spec that is wrong otherwise as well; none where it is no YAML."""
     try:
-        return _compiled(read(text, file))[1]
+        return _compiled(load(text, file))[1]
     except SpecError:
         return []
 
 
 def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Finding]]:
-    if not isinstance(_raw(source.value, ("inputs",)), dict | None):
+    if not isinstance(_get(source.value, ("inputs",)), dict | None):
         return {}, []  # what a template may name is not known
     inputs = _keys(source.value, ("inputs",))
     outputs = _keys(source.value, ("reply", "output"))
     compiled: dict[Path, template.Template] = {}
     findings: list[Finding] = []
-    for slot, make in _MAKERS.items():
-        value = _raw(source.value, slot)
+    for slot, make in _COMPILERS.items():
+        value = _get(source.value, slot)
         if value is None or (slot == ("request", "path") and not isinstance(value, str)):
             continue
         names = inputs if slot[0] == "request" else outputs - _secret_outputs(source.value)
         try:
             compiled[slot] = make(value, names)
         except template.TemplateError as error:
-            findings += located(source, slot, error)
+            findings += template_findings_at(source, slot, error)
     return compiled, findings
 
 
-def located(source: Document, at: Path, error: template.TemplateError) -> list[Finding]:
+def template_findings_at(source: Document, at: Path, error: template.TemplateError) -> list[Finding]:
     """The mistakes in the templates of the structure that stands *at* a place of *source*."""
     return [source.finding(one.code, (*at, *one.path), one.message, offset=one.offset) for one in error.all]
 
 
-def _misplaced(spec: ActionSpec, templates: Mapping[Path, template.Template]) -> list[Finding]:
+def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template]) -> list[Finding]:
     """Inputs that stand where their values cannot, and inputs that stand nowhere."""
     at = spec.document.finding
     findings: list[Finding] = []
@@ -203,7 +202,7 @@ def _misplaced(spec: ActionSpec, templates: Mapping[Path, template.Template]) ->
                     f'"{use.name}" is or holds a secret, and addresses are logged; send it in the body or a header'
                 )
                 findings.append(at("secret-in-address", place, message, offset=use.offset))
-            elif why := _unfit(use, field, slot[1], spec.request.omit_null):
+            elif why := _why_not_allowed(use, field, slot[1], spec.request.omit_null):
                 findings.append(at("template-type", place, f'"{use.name}" {why}', offset=use.offset))
     message = "this input is used nowhere in the request"
     return [*findings, *(at("unused-input", ("inputs", name), message, at_key=True) for name in unused)]
@@ -213,7 +212,7 @@ def _is_secret(field: Input) -> bool:
     return field.type == "password" or any(map(_is_secret, (field.children or {}).values()))
 
 
-def _unfit(use: template.Use, field: Input, key: str | int, omit_null: bool) -> str | None:
+def _why_not_allowed(use: template.Use, field: Input, key: str | int, omit_null: bool) -> str | None:
     """Why the values of *field* cannot stand where it is used; None where they can, or where that is not known."""
     if use.spot == "inside" or (key == "body" and use.spot == "alone"):
         return None
@@ -242,7 +241,7 @@ def _encoded(pairs: list[tuple[str, str | Secret]], limit: int) -> str:
     raise invalid("a value has halves of characters, which no address can say")
 
 
-def _within(value: Any, limit: int) -> None:
+def _check_size(value: Any, limit: int) -> None:
     """Refuse a *value* that is larger than *limit*, before it is written out."""
     left = limit
     stack = [value]
@@ -257,12 +256,12 @@ def _within(value: Any, limit: int) -> None:
                 left -= sum(map(len, found))
             case _:
                 pass
-        left -= _PART
+        left -= _VALUE_SIZE
         if left < 0:
             raise invalid(f"the request is larger than {limit} characters")
 
 
-def _raw(value: Any, path: Path) -> Any:
+def _get(value: Any, path: Path) -> Any:
     for part in path:
         fits = isinstance(value, list) if isinstance(part, int) else isinstance(value, dict) and part in value
         if not fits:
@@ -272,13 +271,13 @@ def _raw(value: Any, path: Path) -> Any:
 
 
 def _keys(value: Any, path: Path) -> frozenset[str]:
-    found = _raw(value, path)
+    found = _get(value, path)
     return frozenset(found) if isinstance(found, dict) else frozenset()
 
 
 def _secret_outputs(value: Any) -> frozenset[str]:
-    outputs = _raw(value, ("reply", "output"))
-    return frozenset(name for name in _keys(value, ("reply", "output")) if _raw(outputs[name], ("secret",)) is not None)
+    outputs = _get(value, ("reply", "output"))
+    return frozenset(name for name in _keys(value, ("reply", "output")) if _get(outputs[name], ("secret",)) is not None)
 
 
 _JSON = json.JSONEncoder(allow_nan=False, default=revealed)

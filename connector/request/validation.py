@@ -29,22 +29,22 @@ from pydantic_core import PydanticCustomError
 
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import InvalidError, Problem, invalid
-from locoia_pat.request.allowed import advice, allowed, is_whole
 from locoia_pat.secrets.detect import is_token
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec import pattern
+from locoia_pat.spec.input_types import describe_allowed, is_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from locoia_pat.spec.form import Input
+    from locoia_pat.spec.model import Input
 
 
-class Inputs:
+class InputValidator:
     """Checks the inputs of one action."""
 
     def __init__(self, fields: Mapping[str, Input], *, any_option: Collection[str] = ()) -> None:
-        """Build the model of *fields*, in which there are no :func:`mistakes`.
+        """Build the model of *fields*, in which there are no :func:`definition_errors`.
 
         Those named in *any_option* take options the spec does not know.
         """
@@ -91,15 +91,34 @@ class Inputs:
             children = spec.children or {}
             hint = f"Inputs: {', '.join(children)}."
             return Problem("validation", f"unknown input{did_you_mean(path[-1], children)}", field=field, hint=hint)
-        hint = f"Allowed: {allowed(spec)}." + (f" {spec.info}" if spec.info else "")
+        hint = f"Allowed: {describe_allowed(spec)}." + (f" {spec.info}" if spec.info else "")
         if kind == "missing":
             return Problem("validation", "is missing", field=field, hint=hint)
         if kind == "unknown_option":
             return Problem("validation", message, field=field, hint=f"Allowed: {', '.join(spec.enum or ())}.")
-        if meant := advice(spec, given, today):
+        if meant := suggest_fix(spec, given, today):
             hint = f"{meant} {hint}"
         told = "what was given" if spec.type == "password" else describe_value(given)
         return Problem("validation", f"{told} is not allowed", field=field, hint=hint)
+
+
+def suggest_fix(field: Input, given: object, today: dt.date | None) -> str | None:
+    """Return what the user probably meant, or None."""
+    if field.multiple and isinstance(given, str):
+        return "Give a list: repeat the name for each of its values."
+    if not isinstance(given, str):
+        return None
+    if field.nullable and given.lower() in {"never", "none", "no", "unlimited", "nil", ""}:
+        return "For never, or none at all, give null."
+    if field.unit == "days" and today and (found := re.match(r"\d{4}-\d\d-\d\d", given)):
+        try:
+            days = (dt.date.fromisoformat(found[0]) - today).days
+        except ValueError:
+            return None
+        return f"{found[0]} is {days} days from today." if days > 0 else f"{found[0]} is not in the future."
+    if field.unit and (found := re.match(r"\s*(\d+)\s*[a-z]", given)):
+        return f"Give the number of {field.unit} alone, for example {found[1]}."
+    return None
 
 
 def _model(fields: Mapping[str, Input], any_option: Collection[str]) -> type[BaseModel]:
@@ -140,8 +159,8 @@ def _option(field: Input, *, any_option: bool) -> Any:
 def _scalar(field: Input) -> Any:
     match field.type:
         case "number":
-            number = StrictInt if is_whole(field) else StrictInt | StrictFloat
-            limits = Field(ge=_or(field.min, -_HUGE), le=_or(field.max, _HUGE))
+            number = StrictInt if is_whole_number(field) else StrictInt | StrictFloat
+            limits = Field(ge=_or(field.min, -MAX_NUMBER), le=_or(field.max, MAX_NUMBER))
             return Annotated[number, BeforeValidator(_no_bool), limits, AfterValidator(_in_steps(field))]
         case "switch":
             return StrictBool
@@ -169,7 +188,7 @@ def _scalar(field: Input) -> Any:
 Path = tuple[str, ...]
 
 
-def mistakes(path: Path, fields: Mapping[str, Input]) -> list[tuple[Path, str]]:
+def definition_errors(path: Path, fields: Mapping[str, Input]) -> list[tuple[Path, str]]:
     """What no model can be built of, or is against itself: patterns that are none, and defaults that are refused."""
     patterns = [(at, text) for at, field in _all(path, fields) if (text := field.pattern) is not None]
     if sum(pattern.weight(text) for _, text in patterns) > pattern.MAX_WEIGHT:
@@ -192,7 +211,7 @@ def _all(path: Path, fields: Mapping[str, Input]) -> Iterator[tuple[Path, Input]
 def _refused(name: str, field: Input) -> str | None:
     """Why the default of an input is not allowed; None where it is."""
     try:
-        Inputs({name: field}).check({name: field.default})
+        InputValidator({name: field}).check({name: field.default})
     except InvalidError as error:
         return error.problem.message
     return None
@@ -213,7 +232,7 @@ def _one_of(options: list[str]) -> Any:
     return check
 
 
-_HUGE = 10**18
+MAX_NUMBER = 10**18
 """No number is larger, so that none costs much to write out."""
 
 
@@ -279,7 +298,7 @@ def _is_json(value: object, depth: int) -> bool:
         case None | bool() | str():
             return True
         case int():
-            return abs(value) <= _HUGE
+            return abs(value) <= MAX_NUMBER
         case float():
             return math.isfinite(value)
         case list():
@@ -290,11 +309,11 @@ def _is_json(value: object, depth: int) -> bool:
             return False
 
 
-_SENT = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?")
+_SECRET_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?")
 """What is sent as a secret input: a word such as Bearer may stand before a token, and a password may have spaces."""
 
 
 def _secret(value: object) -> Secret:
-    if not isinstance(value, Secret) or not _SENT.fullmatch(value.reveal()):
+    if not isinstance(value, Secret) or not _SECRET_VALUE.fullmatch(value.reveal()):
         raise PydanticCustomError("secret", "no usable secret")
     return value

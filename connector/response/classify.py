@@ -51,7 +51,7 @@ class ResponseClassifier:
         if 200 <= response.status < 300:
             return self._success(response, inputs, now)
         try:
-            body: object = load_json(response.text, self._spec.sealed)
+            body: object = load_json(response.text, self._spec.secret_keys)
         except ValueError:
             body = response.text
         message, field = _error_message(body)
@@ -65,7 +65,7 @@ class ResponseClassifier:
 
     def _success(self, response: Response, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
         try:
-            body = load_json(response.text, self._spec.sealed)
+            body = load_json(response.text, self._spec.secret_keys)
         except ValueError:
             # If no output is read, any text is accepted; but an HTML page does not come from the API.
             if self._spec.reply.output or response.text.reveal().lstrip().startswith("<"):

@@ -99,7 +99,7 @@ class Paginator:
     def _cursor(self, response: Response) -> str | None:
         """Return the cursor or URL of the next page that the body holds, or None."""
         path = self._pages.at or "$"
-        value = get_path(load_json(response.text, self._spec.sealed), path)
+        value = get_path(load_json(response.text, self._spec.secret_keys), path)
         if value is None or value == "":
             return None
         if isinstance(value, bool | dict | list | Secret | float):

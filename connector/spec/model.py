@@ -1,18 +1,27 @@
 """The spec language: one YAML file for each action, and ``connector.yaml`` for what a folder of them shares.
 
-Pure.  The pydantic models below, and that of an input in ``form.py``, define the language.
+Pure.  The pydantic models below define the language; ``rules.py`` has the rules that no single part of a spec can see.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from locoia_pat.spec.form import Input, Line, Model, Name
+from locoia_pat.spec.input_types import InputType
 from locoia_pat.spec.yaml import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Model(BaseModel):
+    """The base of all parts of a spec: no unknown keys, immutable, no conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _flat(value: Any) -> Any:
@@ -23,21 +32,57 @@ def _flat(value: Any) -> Any:
     return value
 
 
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Effect = Literal["read", "create", "rotate", "update", "delete"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 OutputType = Literal["text", "number", "switch", "datetime", "nested_object", "json"]
 PageKind = Literal["page", "offset", "cursor", "link"]
-Visible = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
-Dotted = Annotated[str, Field(pattern=r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$")]
-Place = Annotated[str, Field(pattern=r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+PrintableAscii = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+OutputPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$")]
+JsonPath = Annotated[str, Field(pattern=r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]
+EnvVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 ErrorStatus = Annotated[str, Field(pattern=r"^[45][0-9][0-9]$")]
-Fields = dict[Visible, Annotated[Any, AfterValidator(_flat)]]
+Fields = dict[PrintableAscii, Annotated[Any, AfterValidator(_flat)]]
 """Names and values; a value is a template or a constant, and a list repeats the name."""
 _BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
 _PARTS = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
+
+
+class Input(Model):
+    """One input of an action: a descriptor of Locoia's UI Form Schema, with some keys of our own."""
+
+    # Source: https://docs.locoia.com/connectors/helpers/form-helper.
+
+    title: Line
+    type: InputType
+    required: bool = False
+    nullable: bool = False
+    """Ours: ``null`` is a value with a meaning, and must be given explicitly."""
+    unit: Literal["days", "hours"] | None = None
+    """Ours: the unit of a number; a date given instead gets an error with the number it corresponds to."""
+    default: Any = None
+    placeholder: str | None = None
+    info: str | None = None
+    min_length: int | None = Field(None, alias="minLength", ge=0)
+    max_length: int | None = Field(None, alias="maxLength", ge=0)
+    rows: int | None = None
+    pattern: Annotated[str, Field(max_length=200)] | None = None
+    """A regular expression, with or without slashes around it; the engine is linear and has no look-around."""
+    regex_error_message: Line | None = Field(None, alias="regexErrorMessage")
+    min: int | float | None = None
+    max: int | float | None = None
+    step: Annotated[int | float, Field(gt=0)] | None = None
+    enum: list[str] | None = None
+    multiple: bool = False
+    allow_create: bool = Field(False, alias="allowCreate")
+    covers: dict[str, list[str]] | None = None
+    """Ours: options that include other options; giving both is a warning."""
+    remarks: dict[str, Line] | None = None
+    """Ours: notes on options; each is a warning when its option is used."""
+    children: dict[Name, Input] | None = None
 
 
 class RequestSpec(Model):
@@ -62,9 +107,9 @@ class PagesSpec(Model):
     by: PageKind
     """``page`` counts pages and ``offset`` counts rows, until a page is empty; ``cursor`` is in the response, until it
     is missing or null; ``link`` is the next URL, in the ``Link`` header (RFC 8288) or in the response."""
-    query: Visible | None = None
+    query: PrintableAscii | None = None
     """The query parameter for the page, offset or cursor."""
-    at: Dotted | None = None
+    at: OutputPath | None = None
     """The path of the cursor or the next URL in the response."""
     first: Annotated[int, Field(ge=0, le=1)] = 1
     """The number of the first page, which is requested without the parameter."""
@@ -82,7 +127,7 @@ class Output(Model):
     multiple: bool = False
     secret: Literal["once"] | None = None
     """The API shows it only once; it goes into a token store and nowhere else."""
-    source: Dotted | None = Field(None, alias="from")
+    source: OutputPath | None = Field(None, alias="from")
     """Its path in the payload, with dots; by default its own name."""
     store_with_token: bool = False
     """Store it with the token, as metadata."""
@@ -100,7 +145,7 @@ class ReplySpec(Model):
 
     ok: list[Annotated[int, Field(ge=200, le=299)]] = Field(min_length=1)
     """The documented statuses of success; a complete response with another 2xx counts too, with a warning."""
-    at: list[Place] = Field(["$"], min_length=1)
+    at: list[JsonPath] = Field(["$"], min_length=1)
     """Where the payload may be, tried in order: ``$`` is the whole response, otherwise a path with dots."""
     rows: Name | None = None
     """The payload is a list; ``data`` has its rows under this name, each with the outputs below."""
@@ -161,7 +206,7 @@ class RevokeSpec(Model):
     inputs: dict[Name, Any]
 
 
-class Located(Model):
+class LocatedModel(Model):
     """A file whose parts know their line and column."""
 
     _document: Document = PrivateAttr()
@@ -172,13 +217,13 @@ class Located(Model):
         return self._document
 
 
-class _File(Located):
+class _VersionedFile(LocatedModel):
     """Every spec file: the version of the language."""
 
     spec: Annotated[int, Field(ge=1, le=1)]
 
 
-class _Head(_File):
+class _BaseAction(_VersionedFile):
     """Every action: its name, texts, effect and inputs."""
 
     action: Name
@@ -189,7 +234,7 @@ class _Head(_File):
     inputs: dict[Name, Input] = {}
 
 
-class ActionSpec(_Head):
+class ActionSpec(_BaseAction):
     """One action."""
 
     replaces: Name | None = None
@@ -210,12 +255,12 @@ class ActionSpec(_Head):
         return tuple(name for name, output in self.reply.output.items() if output.secret)
 
     @cached_property
-    def sealed(self) -> tuple[str, ...]:
+    def secret_keys(self) -> tuple[str, ...]:
         """The keys of a response whose strings are secrets from the moment it is parsed."""
         return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self.secrets)
 
 
-class SuperSpec(_Head):
+class SuperSpec(_BaseAction):
     """A super action: code that runs other actions, with inputs and outputs like any action."""
 
     super_: Annotated[Name, Field(alias="super")]
@@ -226,9 +271,9 @@ class SuperSpec(_Head):
 class Env(Model):
     """The environment variables of one connector. They begin with its name, and no other connector reads them."""
 
-    token: Variable
-    base_url: Variable | None = None
-    identifier: Variable | None = None
+    token: EnvVariable
+    base_url: EnvVariable | None = None
+    identifier: EnvVariable | None = None
     """The user name, or whatever ``token_format`` needs besides the token; it is not a secret."""
 
 
@@ -248,7 +293,7 @@ class Auth(Model):
     """Where to get a first credential, for people."""
 
 
-class ConnectorSpec(_File):
+class ConnectorSpec(_VersionedFile):
     """What the actions of one folder share."""
 
     connector: Name
@@ -262,3 +307,17 @@ class ConnectorSpec(_File):
     check: Name | None = None
     """The read that shows whether a credential is accepted; used by login and doctor."""
     auth: Auth = Auth()
+
+
+def ui_form_schema(inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """Return *inputs* as Locoia's UI Form Schema, without our own keys."""
+    return {
+        name: field.model_dump(
+            by_alias=True,
+            exclude_none=True,
+            exclude_defaults=True,
+            exclude={"nullable", "unit", "covers", "remarks", "children"},
+        )
+        | ({"children": ui_form_schema(field.children)} if field.children else {})
+        for name, field in inputs.items()
+    }

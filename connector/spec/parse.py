@@ -12,14 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from locoia_pat.messages import did_you_mean, join_names
 from locoia_pat.outcomes import Finding, SpecError
-from locoia_pat.spec import yaml as document
-from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Located, SuperSpec
+from locoia_pat.spec import yaml
+from locoia_pat.spec.model import ActionSpec, ConnectorSpec, LocatedModel, SuperSpec
 from locoia_pat.spec.rules import action_findings, connector_findings, super_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_Spec = TypeVar("_Spec", bound=Located)
+_Spec = TypeVar("_Spec", bound=LocatedModel)
 
 
 def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
@@ -29,7 +29,7 @@ def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
         SpecError: with every mistake found, each with line and column.
 
     """
-    source = document.read(text, file)
+    source = yaml.load(text, file)
     if isinstance(source.value, dict) and "super" in source.value:
         return parse(SuperSpec, source, super_findings)
     return parse(ActionSpec, source, action_findings)
@@ -42,7 +42,7 @@ def parse_action(text: str, file: str) -> ActionSpec:
         SpecError: with every mistake found, each with line and column.
 
     """
-    return parse(ActionSpec, document.read(text, file), action_findings)
+    return parse(ActionSpec, yaml.load(text, file), action_findings)
 
 
 def parse_connector(text: str, file: str) -> ConnectorSpec:
@@ -52,10 +52,10 @@ def parse_connector(text: str, file: str) -> ConnectorSpec:
         SpecError: with every mistake found, each with line and column.
 
     """
-    return parse(ConnectorSpec, document.read(text, file), connector_findings)
+    return parse(ConnectorSpec, yaml.load(text, file), connector_findings)
 
 
-def parse(model: type[_Spec], source: document.Document, rules: Callable[[_Spec], Iterator[Finding]]) -> _Spec:
+def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], Iterator[Finding]]) -> _Spec:
     """The *source* as *model*, held against its *rules*.
 
     Raises:
@@ -68,28 +68,28 @@ def parse(model: type[_Spec], source: document.Document, rules: Callable[[_Spec]
         mistakes = error.errors(include_url=False, include_input=False, include_context=False)
     else:
         spec._document = source  # noqa: SLF001  # the model's own private attribute, set once, here
-        if findings := list(islice(rules(spec), document.MAX_FINDINGS)):
+        if findings := list(islice(rules(spec), yaml.MAX_FINDINGS)):
             raise SpecError(findings)
         return spec
-    found: dict[tuple[document.Path, str], Finding] = {}
-    for mistake in mistakes[: document.MAX_FINDINGS]:
+    found: dict[tuple[yaml.Path, str], Finding] = {}
+    for mistake in mistakes[: yaml.MAX_FINDINGS]:
         place = _place(source, mistake["loc"], mistake["type"])
         kind = mistake["type"] if len(place) == len(mistake["loc"]) else "a union"  # is told once
         found.setdefault((place, kind), _finding(model, source, place, mistake["type"], mistake["msg"]))
     raise SpecError(found.values())
 
 
-def _place(source: document.Document, loc: document.Path, kind: str) -> document.Path:
+def _place(source: yaml.Document, loc: yaml.Path, kind: str) -> yaml.Path:
     """*Loc* in the file, without the names that pydantic gives the branches of a union."""
     last = loc[-1:] if kind == "missing" or loc[-1:] == ("[key]",) else ()
-    place: document.Path = ()
+    place: yaml.Path = ()
     for part in loc[: len(loc) - len(last)]:
         if (*place, part) in source.values:
             place = (*place, part)
     return (*place, *last)
 
 
-def _finding(model: type[BaseModel], source: document.Document, loc: document.Path, kind: str, message: str) -> Finding:
+def _finding(model: type[BaseModel], source: yaml.Document, loc: yaml.Path, kind: str, message: str) -> Finding:
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
         hint = did_you_mean(str(loc[-1]), known)
@@ -102,7 +102,7 @@ def _finding(model: type[BaseModel], source: document.Document, loc: document.Pa
     return source.finding("bad-value", loc, f"{'.'.join(map(str, loc)) or 'the file'}: {message}")
 
 
-def _known_keys(model: type[BaseModel], loc: document.Path) -> list[str]:
+def _known_keys(model: type[BaseModel], loc: yaml.Path) -> list[str]:
     """The keys that may stand beside ``loc[-1]``."""
     for part in loc[:-1]:
         if (field := _field(model, part)) is not None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from locoia_pat.outcomes import Finding
-    from locoia_pat.spec import yaml as document
-    from locoia_pat.spec.form import Input, InputType
-    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Method, Output, SuperSpec
+    from locoia_pat.spec import yaml
+    from locoia_pat.spec.input_types import InputType
+    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Input, Method, Output, SuperSpec
 
 # What a template reads as something else than a name.
 _RESERVED = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
@@ -68,7 +68,7 @@ def super_findings(spec: SuperSpec) -> Iterator[Finding]:
 
 
 def _value_findings(
-    spec: ActionSpec | SuperSpec, at_output: document.Path, outputs: Mapping[str, Output]
+    spec: ActionSpec | SuperSpec, at_output: yaml.Path, outputs: Mapping[str, Output]
 ) -> Iterator[Finding]:
     """The mistakes in what an action takes and gives."""
     at = spec.document.finding
@@ -171,7 +171,7 @@ def header_findings(spec: ActionSpec, connector: ConnectorSpec) -> Iterator[Find
 
 def _named(
     spec: ActionSpec | ConnectorSpec,
-    path: document.Path,
+    path: yaml.Path,
     name: str | None,
     specs: Mapping[str, ActionSpec],
     names: Collection[str],
@@ -253,16 +253,14 @@ def _pages_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("pages", key), f'pages by {pages.by} have no "{key}"', at_key=True)
 
 
-def _input_findings(
-    spec: ActionSpec | SuperSpec, path: document.Path, inputs: Mapping[str, Input]
-) -> Iterator[Finding]:
+def _input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, inputs: Mapping[str, Input]) -> Iterator[Finding]:
     for name, field in inputs.items():
         yield from _shape_findings(spec, (*path, name), field)
         yield from _limit_findings(spec, (*path, name), field)
         yield from _input_findings(spec, (*path, name, "children"), field.children or {})
 
 
-def _shape_findings(spec: ActionSpec | SuperSpec, here: document.Path, field: Input) -> Iterator[Finding]:
+def _shape_findings(spec: ActionSpec | SuperSpec, here: yaml.Path, field: Input) -> Iterator[Finding]:
     """What an input of its type must have, and must not."""
     at = spec.document.finding
     if here[-1] in _RESERVED:
@@ -283,7 +281,7 @@ def _shape_findings(spec: ActionSpec | SuperSpec, here: document.Path, field: In
                 yield at("unknown-reference", (*here, key, option), message, at_key=True)
 
 
-def _limit_findings(spec: ActionSpec | SuperSpec, here: document.Path, field: Input) -> Iterator[Finding]:
+def _limit_findings(spec: ActionSpec | SuperSpec, here: yaml.Path, field: Input) -> Iterator[Finding]:
     """Limits and defaults that are against each other."""
     at = spec.document.finding
     if field.required and field.default is not None:
@@ -296,9 +294,7 @@ def _limit_findings(spec: ActionSpec | SuperSpec, here: document.Path, field: In
         yield at("missing-key", here, '"regexErrorMessage" needs "pattern"')
 
 
-def _output_findings(
-    spec: ActionSpec | SuperSpec, path: document.Path, outputs: Mapping[str, Output]
-) -> Iterator[Finding]:
+def _output_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, outputs: Mapping[str, Output]) -> Iterator[Finding]:
     at = spec.document.finding
     times = [key for key, output in outputs.items() if output.type == "datetime"]
     for name, output in outputs.items():

@@ -67,17 +67,17 @@ class Document:
         return Finding(self.name, line, column + offset if path in self.plain else column, code, message)
 
 
-def read(text: str, name: str, *, times: int = 1) -> Document:
-    """The YAML *text* of the file *name*, which may be so many *times* as large as a spec.
+def load(text: str, name: str, *, size_factor: int = 1) -> Document:
+    """The YAML *text* of the file *name*, which may be *size_factor* times as large as a spec.
 
     Raises:
         SpecError: with every finding of the file.
 
     """
-    if len(text) > MAX_CHARACTERS * times:
-        message = f"this file may have {MAX_CHARACTERS * times} characters, and has {len(text)}"
+    if len(text) > MAX_CHARACTERS * size_factor:
+        message = f"this file may have {MAX_CHARACTERS * size_factor} characters, and has {len(text)}"
         raise SpecError([Finding(name, 1, 1, "yaml-limit", message)])
-    reader = _Reader(text, name, MAX_PARTS * times)
+    reader = _Reader(text, name, MAX_PARTS * size_factor)
     try:
         value = reader.document()
     except yaml.MarkedYAMLError as error:
@@ -93,7 +93,7 @@ def read(text: str, name: str, *, times: int = 1) -> Document:
     return Document(name, value, reader.values, reader.keys, frozenset(reader.plain), text)
 
 
-def leaves(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
+def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
     """Every scalar of the YAML or JSON *text*, with the path it stands at, and every key, with none.
 
     It is for files of others, so any YAML is read.  What is no text, as base64 of bytes, comes as None.  Aliases are
@@ -114,7 +114,7 @@ def leaves(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
                         holders[-1][:] = [str(value), False]
                     else:
                         path = tuple(holder[0] for holder in holders)
-                        _next(holders)
+                        _advance(holders)
                     if isinstance(event, yaml.ScalarEvent):
                         yield path, None if event.tag == _BINARY else value, _mark(event)
                 case yaml.MappingStartEvent():
@@ -123,12 +123,12 @@ def leaves(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
                     holders.append([0, False])
                 case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                     holders.pop()
-                    _next(holders)
+                    _advance(holders)
     except yaml.YAMLError:
         raise ValueError("not YAML") from None
 
 
-def _next(holders: list[list[Any]]) -> None:
+def _advance(holders: list[list[Any]]) -> None:
     """Go on behind a value: to the next index, or to the next key."""
     if holders:
         key = holders[-1][0]
@@ -240,16 +240,16 @@ def _mark(event: yaml.Event) -> Mark:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def write(value: Any) -> str:
-    """*Value*, of JSON's kinds, as YAML that :func:`read` gives back as it was.
+def dump(value: Any) -> str:
+    """*Value*, of JSON's kinds, as YAML that :func:`load` gives back as it was.
 
     Raises:
         ValueError: this YAML cannot say it: a number of more than 16 digits, or one that is too deep or too large.
 
     """
-    text = yaml.dump(value, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)
     try:
-        same = read(text, "").value == value
+        same = load(text, "").value == value
     except SpecError:
         same = False
     if not same:
@@ -257,7 +257,7 @@ def write(value: Any) -> str:
     return text
 
 
-class _Writer(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):
     """Writes each value in full, and quotes a text that is not plainly one."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # a value that stands twice is written twice
@@ -272,4 +272,4 @@ def _text(writer: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return writer.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 
-_Writer.add_representer(str, _text)
+_Dumper.add_representer(str, _text)

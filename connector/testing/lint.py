@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from locoia_pat.outcomes import Finding
 from locoia_pat.secrets.detect import known_forms, named_id, random_runs, suspects
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.spec.yaml import leaves
+from locoia_pat.spec.yaml import iter_scalars
 from locoia_pat.testing.secret_names import (
     MIN_SEARCHED_LENGTH,
     SecretNames,
@@ -51,7 +51,7 @@ def lint(
 
     """
     try:
-        texts = list(leaves(text))
+        texts = list(iter_scalars(text))
     except ValueError:
         return [Finding(name, 1, 1, "not-text", "not valid YAML or JSON, cannot be checked")]
     linter = _Linter(rules or SecretNames(), is_placeholder if live is None else is_fake)

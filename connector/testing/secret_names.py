@@ -62,7 +62,7 @@ class SecretNames:
         for spec in map(folder.spec, folder.names):
             if not isinstance(spec, ActionSpec):
                 continue
-            names |= {*spec.sealed}
+            names |= {*spec.secret_keys}
             secret = {name for name, field in spec.inputs.items() if field.type == "password"}
             for slot, _, inputs in CompiledAction(spec).template_uses() if secret else ():
                 if secret & {*inputs}:

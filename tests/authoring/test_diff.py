@@ -17,7 +17,7 @@ from locoia_pat.authoring.diff.spec_set import SpecSet, load_specs
 from locoia_pat.authoring.semver import Bump, Version
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.spec.parse import parse_spec
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 from tests.support.packs import CONNECTOR, LIST, PURGE, SUPER, built, changed, installed, written
 
 if TYPE_CHECKING:
@@ -361,16 +361,16 @@ def test_many_changes_are_one_line_all_the_same(call: Call, tmp_path: Path) -> N
 
 
 def test_files_are_compared_whatever_they_are_called(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "before.yaml").write_text(write(LIST))
-    (tmp_path / "after.yaml").write_text(write(changed(LIST, "reply.output.id.nullable", True)))
+    (tmp_path / "before.yaml").write_text(dump(LIST))
+    (tmp_path / "after.yaml").write_text(dump(changed(LIST, "reply.output.id.nullable", True)))
     done = call("diff", str(tmp_path / "before.yaml"), str(tmp_path / "after.yaml"))
     assert (done.code, "version: major\n" in done.out) == (1, True)
-    (tmp_path / "before.yaml").write_text(write(CONNECTOR))
-    (tmp_path / "after.yaml").write_text(write(CONNECTOR | {"hosts": ["api.acme.example", "x.example"]}))
+    (tmp_path / "before.yaml").write_text(dump(CONNECTOR))
+    (tmp_path / "after.yaml").write_text(dump(CONNECTOR | {"hosts": ["api.acme.example", "x.example"]}))
     done = call("diff", str(tmp_path / "before.yaml"), str(tmp_path / "after.yaml"))
     assert "new-host" in done.out
-    (tmp_path / "after.yaml").write_text(write(PURGE))
-    (tmp_path / "before.yaml").write_text(write(LIST))
+    (tmp_path / "after.yaml").write_text(dump(PURGE))
+    (tmp_path / "before.yaml").write_text(dump(LIST))
     done = call("diff", str(tmp_path / "before.yaml"), str(tmp_path / "after.yaml"), "--json")
     assert [change["class"] for change in done.envelope["changes"]] == ["removed-action", "new-action"]
 
@@ -464,7 +464,7 @@ def test_a_change_and_its_reverse_are_both_told(data: st.DataObject) -> None:
 
 
 def _action(spec: Spec) -> Any:
-    return SpecSet(None, {"create_key": parse_spec(write(spec), "create_key.yaml")}, is_file=True)
+    return SpecSet(None, {"create_key": parse_spec(dump(spec), "create_key.yaml")}, is_file=True)
 
 
 def test_every_class_is_documented() -> None:

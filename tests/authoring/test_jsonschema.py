@@ -13,12 +13,11 @@ from jsonschema import Draft202012Validator
 
 from locoia_pat.authoring.export import json_schema
 from locoia_pat.outcomes import InvalidError
-from locoia_pat.request.validation import Inputs
+from locoia_pat.request.validation import InputValidator
 from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.spec.form import Input
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.model import ActionSpec, Output
+from locoia_pat.spec.model import ActionSpec, Input, Output
 from tests.support.connectors import GITLAB, TWILIO
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ CASES: list[tuple[dict[str, Any], list[Any], list[Any]]] = [
 def accepted(field: Input, value: Any) -> bool:
     """Whether the action takes *value*."""
     try:
-        Inputs({"x": field}).check({"x": Secret("a-secret-of-mine") if value == REF else value})
+        InputValidator({"x": field}).check({"x": Secret("a-secret-of-mine") if value == REF else value})
     except InvalidError:
         return False
     return True

@@ -14,7 +14,7 @@ from locoia_pat.authoring import locoia
 from locoia_pat.authoring.locoia.draft import Draft, draft
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.yaml import read as yaml
+from locoia_pat.spec.yaml import load as yaml
 from tests.support.locoia_export import FOLDERS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 from tests.connectors.conftest import api, locoia, only_our_variables
 from tests.support.connectors import CANARY, GITLAB, command, forms
 from tests.support.gitlab import USER_TOKEN
@@ -90,7 +90,7 @@ def test_a_stranger_gets_nothing_of_ours(locoia: Server, tmp_path: Path) -> None
         os.environ["LOCOIA_PAT_PACKS"] = str(tmp_path / "packs")
         connector = CONNECTOR | {"base_url": evil.url, "hosts": ["127.0.0.1"]}
         folder = written(tmp_path / "acme", LIST, connector=connector)
-        (folder / "connector.yaml").write_text(write(connector))
+        (folder / "connector.yaml").write_text(dump(connector))
         file = tmp_path / "acme.zip"
         assert command("pack", "build", str(folder), "--out", str(file)).code == 0
         assert command("pack", "install", str(file), "--accept", hash_of(file)).code == 0

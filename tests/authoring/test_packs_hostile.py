@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from locoia_pat.authoring.packs import archive
 from locoia_pat.authoring.packs.pack import build_pack, verify_pack
 from locoia_pat.outcomes import InvalidError
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 from tests.support.packs import CONNECTOR, LIST, SUPER, changed, files_of, hash_of, sealed, written
 
 if TYPE_CHECKING:
@@ -98,12 +98,12 @@ def manifest(files: Files, text: bytes) -> bytes:
 
 
 def spec(files: Files, name: str, value: dict[str, Any] | bytes) -> bytes:
-    return sealed({**files, name: value if isinstance(value, bytes) else write(value).encode()})
+    return sealed({**files, name: value if isinstance(value, bytes) else dump(value).encode()})
 
 
 def arazzo(url: str) -> bytes:
     recipe = {"arazzo": "1.0.1", "sourceDescriptions": [{"name": "acme", "url": url}]}
-    return write(recipe).encode()
+    return dump(recipe).encode()
 
 
 NO_EXAMPLE = changed(LIST, "examples", ...)
@@ -232,7 +232,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "its spec is a bomb": (lambda f: spec(f, "list_keys.yaml", BOMB), "yaml-feature"),
     "its spec is wrong": (lambda f: spec(f, "list_keys.yaml", changed(LIST, "effect", "evil")), "bad-value"),
     "its spec writes to the terminal": (
-        lambda f: spec(f, "list_keys.yaml", write(LIST).encode() + b'"\\e[2J": 1\n'),
+        lambda f: spec(f, "list_keys.yaml", dump(LIST).encode() + b'"\\e[2J": 1\n'),
         'unknown key "?[2J"',
     ),
     "its spec is newer": (lambda f: spec(f, "connector.yaml", changed(CONNECTOR, "spec", 2)), "bad-value"),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from locoia_pat import InvalidError, Secret
 from locoia_pat.cli.item_file import MAX_LINE, ItemFile
-from locoia_pat.spec.form import Input
 from locoia_pat.spec.load import SpecFolder
+from locoia_pat.spec.model import Input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

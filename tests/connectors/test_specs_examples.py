@@ -62,7 +62,7 @@ def test_each_action_has_an_example_that_is_done_and_one_that_is_refused(name: s
 @pytest.mark.parametrize(("name", "action"), ACTIONS)
 def test_a_secret_in_an_example_is_plainly_fake(name: str, action: str) -> None:
     spec = SpecFolder(FOLDERS[name]).action(action)
-    keys = {*spec.sealed, *(key for key, field in spec.inputs.items() if field.type == "password")}
+    keys = {*spec.secret_keys, *(key for key, field in spec.inputs.items() if field.type == "password")}
     found = [text for key, text in _texts(spec.document.value["examples"]) if key in keys]
     assert [text for text in found if not text.startswith("fake-")] == []
     assert bool(found) is bool(keys)

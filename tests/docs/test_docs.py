@@ -25,7 +25,7 @@ from locoia_pat.cli import group
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import Code, FindingCode, Outcome
 from locoia_pat.request.template.dialect import FILTERS
-from locoia_pat.spec.form import Input, InputType
+from locoia_pat.spec.input_types import InputType
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import (
     ActionSpec,
@@ -37,6 +37,7 @@ from locoia_pat.spec.model import (
     ExampleReply,
     ExampleRequest,
     ExampleResult,
+    Input,
     Output,
     OutputType,
     PageKind,

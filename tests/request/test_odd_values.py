@@ -18,13 +18,13 @@ from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import validate_base_url
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Outcome
-from locoia_pat.request.allowed import allowed
 from locoia_pat.request.template.compiler import TemplateError, structure
 from locoia_pat.request.template.source import MAX_SOURCE
 from locoia_pat.secrets.secret import load_json, redact
+from locoia_pat.spec.input_types import describe_allowed
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.parse import parse_action, parse_connector
-from locoia_pat.spec.yaml import read
+from locoia_pat.spec.yaml import load
 
 TOKEN = "fake-minted-token-0123456789abcdef"
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -338,7 +338,7 @@ def test_a_default_is_used_where_nothing_is_given() -> None:
 
 def test_a_list_is_told_as_one() -> None:
     spec = action({"x": {"title": "Field", "type": "text", "multiple": True}}).spec
-    assert allowed(spec.inputs["x"]) == "a list, each a text"
+    assert describe_allowed(spec.inputs["x"]) == "a list, each a text"
 
 
 @pytest.mark.parametrize(
@@ -350,17 +350,17 @@ def test_a_list_is_told_as_one() -> None:
 )
 def test_what_readers_of_yaml_disagree_about_is_a_finding(text: str) -> None:
     with pytest.raises(SpecError, match=r"x\.yaml:1:"):
-        read(text, "x.yaml")
+        load(text, "x.yaml")
 
 
 @pytest.mark.parametrize("key", ["1", "0", "-7", "404", "1234567890123456"])
 def test_a_plain_whole_number_is_a_key_and_a_text(key: str) -> None:
-    assert read(f"{key}: 1", "x.yaml").value == {key: 1}
+    assert load(f"{key}: 1", "x.yaml").value == {key: 1}
 
 
 def test_half_a_character_in_a_spec_is_a_finding() -> None:
     with pytest.raises(SpecError, match="halves"):
-        read("a: \ud800", "x.yaml")
+        load("a: \ud800", "x.yaml")
 
 
 @pytest.mark.parametrize("folder", ["\0", "~no-such-user"])

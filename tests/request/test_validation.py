@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat.outcomes import InvalidError, Problem
-from locoia_pat.request.allowed import allowed
-from locoia_pat.request.validation import Inputs
+from locoia_pat.request.validation import InputValidator
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.spec.form import Input
+from locoia_pat.spec.input_types import describe_allowed
+from locoia_pat.spec.model import Input
 from tests.support.cells import cell
 
 TODAY = dt.date(2026, 1, 1)
@@ -24,15 +24,15 @@ def _input(**keys: Any) -> Input:
     return Input.model_validate({"title": "Title", "type": "text", **keys})
 
 
-def _inputs(*, any_option: tuple[str, ...] = (), **fields: dict[str, Any]) -> Inputs:
-    return Inputs({name: _input(**keys) for name, keys in fields.items()}, any_option=any_option)
+def _inputs(*, any_option: tuple[str, ...] = (), **fields: dict[str, Any]) -> InputValidator:
+    return InputValidator({name: _input(**keys) for name, keys in fields.items()}, any_option=any_option)
 
 
 def _check(keys: dict[str, Any], value: object) -> Any:
     return _inputs(x=keys).check({"x": value}, today=TODAY)["x"]
 
 
-def _problem(inputs: Inputs, values: dict[str, Any], *, today: dt.date | None = TODAY) -> Problem:
+def _problem(inputs: InputValidator, values: dict[str, Any], *, today: dt.date | None = TODAY) -> Problem:
     with pytest.raises(InvalidError) as caught:
         inputs.check(values, today=today)
     assert caught.value.__context__ is None, "pydantic's error holds what was given"
@@ -252,7 +252,7 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
 )
 def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value: str, advice: str) -> None:
     hint = _problem(_inputs(x=keys), {"x": value}).hint
-    assert hint == f"{advice} Allowed: {allowed(_input(**keys))}."
+    assert hint == f"{advice} Allowed: {describe_allowed(_input(**keys))}."
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value:
     ],
 )
 def test_an_error_does_not_guess(keys: dict[str, Any], value: object) -> None:
-    assert _problem(_inputs(x=keys), {"x": value}).hint == f"Allowed: {allowed(_input(**keys))}."
+    assert _problem(_inputs(x=keys), {"x": value}).hint == f"Allowed: {describe_allowed(_input(**keys))}."
 
 
 def test_without_a_today_a_date_is_only_refused() -> None:
@@ -306,7 +306,7 @@ def test_without_a_today_a_date_is_only_refused() -> None:
     ],
 )
 def test_what_is_allowed_is_said_in_words(keys: dict[str, Any], words: str) -> None:
-    assert allowed(_input(**keys)) == words
+    assert describe_allowed(_input(**keys)) == words
 
 
 @given(st.integers())

@@ -9,9 +9,8 @@ import pytest
 from locoia_pat import specs
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.outcomes import Finding, SpecError
-from locoia_pat.spec.form import form
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.model import SuperSpec
+from locoia_pat.spec.model import SuperSpec, ui_form_schema
 from locoia_pat.spec.parse import parse_action, parse_connector, parse_spec
 from locoia_pat.spec.yaml import MAX_CHARACTERS, MAX_DEPTH
 
@@ -903,7 +902,7 @@ def test_what_a_spec_leaves_out_has_the_documented_defaults() -> None:
 
 
 def test_the_form_speaks_the_platforms_words_alone() -> None:
-    assert form(SpecFolder().action("regenerate_pat").inputs) == {
+    assert ui_form_schema(SpecFolder().action("regenerate_pat").inputs) == {
         "token_id": {
             "title": "Token ID",
             "type": "text",
@@ -928,7 +927,7 @@ def test_the_form_nests_as_the_inputs_do() -> None:
         "type: nested_object\n    children:\n"
         "      street: {title: Street, type: select, enum: [a], nullable: true, allowCreate: true}\n"
     )
-    assert form(parse_action(_with(ACTION, ("type: number\n", child)), "a.yaml").inputs)["days"] == {
+    assert ui_form_schema(parse_action(_with(ACTION, ("type: number\n", child)), "a.yaml").inputs)["days"] == {
         "title": "Days",
         "type": "nested_object",
         "children": {"street": {"title": "Street", "type": "select", "enum": ["a"], "allowCreate": True}},

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from locoia_pat.outcomes import Finding, SpecError
-from locoia_pat.spec.yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, read, write
+from locoia_pat.spec.yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, dump, load
 
 
 def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -24,19 +24,19 @@ def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
 
 def _findings(text: str) -> list[tuple[int, int, str, str]]:
     with pytest.raises(SpecError) as caught:
-        read(text, "a.yaml")
+        load(text, "a.yaml")
     assert {finding.file for finding in caught.value.findings} == {"a.yaml"}
     return [(finding.line, finding.column, finding.code, finding.message) for finding in caught.value.findings]
 
 
 @given(_json(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=40)))
 def test_json_reads_as_json_says(value: Any) -> None:
-    assert json.dumps(read(json.dumps(value), "a.yaml").value) == json.dumps(value)
+    assert json.dumps(load(json.dumps(value), "a.yaml").value) == json.dumps(value)
 
 
 @given(_json(st.text(st.characters(categories=["L", "P", "S"]), max_size=40)))
 def test_json_with_characters_of_all_planes_reads_as_json_says(value: Any) -> None:
-    assert json.dumps(read(json.dumps(value, ensure_ascii=False), "a.yaml").value) == json.dumps(value)
+    assert json.dumps(load(json.dumps(value, ensure_ascii=False), "a.yaml").value) == json.dumps(value)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_json_with_characters_of_all_planes_reads_as_json_says(value: Any) -> No
     ],
 )
 def test_a_plain_scalar_is_what_json_would_make_of_it_else_text(plain: str, value: object) -> None:
-    found = read(f"a: {plain}", "a.yaml").value["a"]
+    found = load(f"a: {plain}", "a.yaml").value["a"]
     assert (type(found), found) == (type(value), value)
 
 
@@ -103,7 +103,7 @@ def test_a_plain_scalar_that_readers_disagree_about_is_a_finding(plain: str) -> 
     "quoted", ["'no'", '"no"', "|-\n  no", ">-\n  no"], ids=["single", "double", "block", "folded"]
 )
 def test_quotes_and_blocks_make_any_text_a_text(quoted: str) -> None:
-    assert read(f"a: {quoted}", "a.yaml").value == {"a": "no"}
+    assert load(f"a: {quoted}", "a.yaml").value == {"a": "no"}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_document_is_at_most_so_many_levels_deep(shape: str) -> None:
     text = "x"
     for _ in range(MAX_DEPTH // levels):
         text = shape.format(text)
-    assert read(text, "a.yaml").values
+    assert load(text, "a.yaml").values
     [(_, _, code, message)] = _findings(shape.format(text))
     assert code == "yaml-limit"
     assert f"at most {MAX_DEPTH} levels" in message
@@ -179,7 +179,7 @@ def test_a_bomb_of_more_brackets_than_a_reader_of_yaml_takes_is_one_finding() ->
 
 def test_a_document_has_at_most_so_many_characters() -> None:
     longest = "a: " + "x" * (MAX_CHARACTERS - 3)
-    assert read(longest, "a.yaml").value == {"a": "x" * (MAX_CHARACTERS - 3)}
+    assert load(longest, "a.yaml").value == {"a": "x" * (MAX_CHARACTERS - 3)}
     [(line, column, code, message)] = _findings(longest + "x")
     assert (line, column, code) == (1, 1, "yaml-limit")
     assert str(MAX_CHARACTERS + 1) in message
@@ -189,7 +189,7 @@ def test_a_document_has_at_most_so_many_characters() -> None:
     "text", ["", "# only a comment\n", "---\n", "\n\n"], ids=["empty", "comment", "start", "lines"]
 )
 def test_a_document_without_a_value_is_null(text: str) -> None:
-    document = read(text, "a.yaml")
+    document = load(text, "a.yaml")
     assert document.value is None
     finding = document.finding("yaml", (), "empty")
     assert finding.line in {1, 2}
@@ -227,12 +227,12 @@ inputs:
 def test_a_finding_stands_at_its_part_or_at_the_nearest_above(
     path: tuple[str | int, ...], at_key: bool, line: int, column: int
 ) -> None:
-    finding = read(TEXT, "a.yaml").finding("bad-value", path, "wrong", at_key=at_key)
+    finding = load(TEXT, "a.yaml").finding("bad-value", path, "wrong", at_key=at_key)
     assert finding == Finding("a.yaml", line, column, "bad-value", "wrong")
 
 
 def test_columns_count_characters_and_not_bytes() -> None:
-    assert read('{"🔑é": x, b: z}', "a.yaml").keys["b",] == (1, 11)
+    assert load('{"🔑é": x, b: z}', "a.yaml").keys["b",] == (1, 11)
 
 
 def test_of_many_mistakes_the_first_are_told() -> None:
@@ -245,7 +245,7 @@ def test_a_document_has_at_most_so_many_parts() -> None:
 
 
 def test_only_a_plain_text_on_one_line_stands_as_it_is() -> None:
-    document = read("a: one two\nb: one\n  two\nc: 'x'\nd: |\n  x\n", "a.yaml")
+    document = load("a: one two\nb: one\n  two\nc: 'x'\nd: |\n  x\n", "a.yaml")
     assert document.plain == {("a",)}
     found = [document.finding("yaml", (key,), "x", offset=4) for key in "abcd"]
     assert [(finding.line, finding.column) for finding in found] == [(1, 8), (2, 4), (4, 4), (5, 4)]
@@ -264,13 +264,13 @@ def test_only_a_plain_text_on_one_line_stands_as_it_is() -> None:
 )
 def test_what_is_written_is_read_as_it_was(value: Any) -> None:
     try:
-        text = write(value)
+        text = dump(value)
     except ValueError:
         assume(False)
-    assert json.dumps(read(text, "a.yaml").value) == json.dumps(value)
+    assert json.dumps(load(text, "a.yaml").value) == json.dumps(value)
 
 
 @pytest.mark.parametrize("value", [10**30, {"a": [10**17]}, "x" * (MAX_CHARACTERS + 1)], ids=["long", "deep", "large"])
 def test_what_a_spec_cannot_say_is_not_written(value: Any) -> None:
     with pytest.raises(ValueError, match="cannot say"):
-        write(value)
+        dump(value)

@@ -21,7 +21,7 @@ from locoia_pat import Connector, ConnectorAuth, InvalidError, Secret
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.yaml import read
+from locoia_pat.spec.yaml import load
 from tests.support.hostile import CASES, USUAL, Case
 from tests.support.loopback import send, serving
 
@@ -80,7 +80,7 @@ def unit() -> float:
     times: list[float] = []
     for _ in range(5):
         began = time.thread_time()
-        read(_HARMLESS, "harmless.yaml")
+        load(_HARMLESS, "harmless.yaml")
         times.append(time.thread_time() - began)
     return min(times)
 

@@ -10,7 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.packs.archive import write_archive
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,9 +96,9 @@ def written(
 ) -> Path:
     """A folder of specs, and of other files by their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "connector.yaml").write_text(write(connector or CONNECTOR))
+    (folder / "connector.yaml").write_text(dump(connector or CONNECTOR))
     for action in actions or (LIST,):
-        (folder / f"{action['action']}.yaml").write_text(write(action))
+        (folder / f"{action['action']}.yaml").write_text(dump(action))
     for name, text in (pages or {}).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,9 +49,9 @@ def action(
 def folder(place: Path, shared: Mapping[str, Any], *actions: Mapping[str, Any]) -> Path:
     """The folder *place* with these specs in it."""
     place.mkdir(parents=True, exist_ok=True)
-    (place / "connector.yaml").write_text(write(shared), encoding="utf-8")
+    (place / "connector.yaml").write_text(dump(shared), encoding="utf-8")
     for spec in actions:
-        (place / f"{spec['action']}.yaml").write_text(write(spec), encoding="utf-8")
+        (place / f"{spec['action']}.yaml").write_text(dump(spec), encoding="utf-8")
     return place
 
 

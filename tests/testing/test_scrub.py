@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.scrub import comparable_body, scrub
 from locoia_pat.testing.secret_names import SecretNames, is_placeholder
@@ -273,7 +273,7 @@ def test_bodies_are_compared_as_values_and_without_their_secrets() -> None:
 
 def test_what_is_scrubbed_passes_the_lint() -> None:
     made, secrets = scrub([exchange(shape, shape) for shape in SHAPES.values()], OURS)
-    assert lint(write({"interactions": made}), "x.yaml", OURS, live=secrets) == []
+    assert lint(dump({"interactions": made}), "x.yaml", OURS, live=secrets) == []
 
 
 ID = "5a1f3c1e-1b2c-4d3e-8f90-a1b2c3d4e5f6"

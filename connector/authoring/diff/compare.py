@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.authoring.diff.spec_set import SpecSet
     from locoia_pat.authoring.semver import Bump
-    from locoia_pat.spec.form import Input
-    from locoia_pat.spec.model import ConnectorSpec, Output
+    from locoia_pat.spec.model import ConnectorSpec, Input, Output
 
     Spec: TypeAlias = ActionSpec | SuperSpec
 

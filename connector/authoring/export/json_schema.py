@@ -10,15 +10,14 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.request.allowed import is_whole
+from locoia_pat.spec.input_types import is_whole_number
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from locoia_pat.spec.form import Input
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.spec.model import Output, SuperSpec
+    from locoia_pat.spec.model import Input, Output, SuperSpec
 
 Schema = dict[str, Any]
 
@@ -139,7 +138,7 @@ def _scalar(field: Input, *, secrets: bool) -> Schema:
 
 
 def _number(field: Input) -> Schema:
-    schema: Schema = {"type": "integer" if is_whole(field) else "number"}
+    schema: Schema = {"type": "integer" if is_whole_number(field) else "number"}
     schema |= {} if field.min is None else {"minimum": field.min}
     schema |= {} if field.max is None else {"maximum": field.max}
     counted_from_zero = not field.min or (field.step and (field.min / field.step).is_integer())

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring import recipes
 from locoia_pat.http.retry import describe_policy
-from locoia_pat.request.allowed import allowed
+from locoia_pat.spec.input_types import describe_allowed
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from locoia_pat.spec.form import Input
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.spec.model import Example, Output, SuperSpec
+    from locoia_pat.spec.model import Example, Input, Output, SuperSpec
 
 INDEX = "README.md"
 
@@ -108,7 +107,9 @@ def _inputs(fields: dict[str, Input]) -> str:
         sentences = [f"{field.title}: {field.info}" if field.info else f"{field.title}."]
         sentences += [] if field.default is None else [f"Default: {json.dumps(field.default, ensure_ascii=False)}."]
         sentences += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
-        rows.append((_code(name), "yes" if field.required else "no", _text(allowed(field)), _text(" ".join(sentences))))
+        rows.append(
+            (_code(name), "yes" if field.required else "no", _text(describe_allowed(field)), _text(" ".join(sentences)))
+        )
     return _table(("input", "required", "accepts", "description"), rows)
 
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locoia_pat.authoring.export.json_schema import Schema
-    from locoia_pat.spec.form import Input
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.model import ActionSpec, Input
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -17,7 +17,7 @@ from locoia_pat.authoring.locoia.extra_keys import FILE
 from locoia_pat.messages import describe_value, join_names
 from locoia_pat.outcomes import invalid
 from locoia_pat.spec.load import CONNECTOR_FILE
-from locoia_pat.spec.yaml import write
+from locoia_pat.spec.yaml import dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,7 +232,7 @@ def _add_action(result: Draft, name: str, form: Mapping[str, Any]) -> None:
 def _yaml(kind: str, spec: dict[str, Any], missing: list[Note]) -> str:
     """Return the YAML of *spec*, with what it lacks in comments above it."""
     comments = [f"# missing: {_printable(f'{note.key}: {note.message}')}\n" for note in missing]
-    return _SCHEMA_LINE.format(f"{kind}.schema.json") + "".join(comments) + write(spec)
+    return _SCHEMA_LINE.format(f"{kind}.schema.json") + "".join(comments) + dump(spec)
 
 
 def _printable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import SpecError, invalid
-from locoia_pat.spec.yaml import read
+from locoia_pat.spec.yaml import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,7 +123,7 @@ def _why_refused(name: str, data: bytes) -> str | None:
         return "begins as a program does"
     if name.startswith("recipes/") and name.endswith(".yaml"):
         try:
-            read(text, name)
+            load(text, name)
         except SpecError as error:
             first = error.findings[0]
             return f"cannot be read, line {first.line}: {first.message}"

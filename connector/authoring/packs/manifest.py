@@ -18,8 +18,7 @@ from locoia_pat.outcomes import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from locoia_pat.spec.form import Input
-    from locoia_pat.spec.model import ActionSpec, ConnectorSpec
+    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Input
 
 FORMAT = 1
 """The version of the pack format."""

@@ -20,7 +20,7 @@ from locoia_pat.messages import join_names
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
-from locoia_pat.spec.yaml import read
+from locoia_pat.spec.yaml import load
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.secret_names import SecretNames
 
@@ -199,7 +199,7 @@ def _check_recipe_sources(files: Mapping[str, bytes], hosts: list[str]) -> None:
     for name, data in files.items():
         if not (name.startswith("recipes/") and name.endswith(".yaml")):
             continue
-        recipe = read(data.decode(), name).value
+        recipe = load(data.decode(), name).value
         sources = recipe.get("sourceDescriptions") if isinstance(recipe, dict) else None
         for source in sources if isinstance(sources, list) else []:
             url = source.get("url") if isinstance(source, dict) else None

@@ -1,35 +1,37 @@
-"""What an input takes, in words.
+"""The types of inputs.
 
 Pure.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locoia_pat.spec.form import Input, InputType
+    from locoia_pat.spec.model import Input
+
+InputType = Literal[
+    "text", "email", "password", "number", "date", "daterange", "datetime", "select", "switch", "nested_object", "json"
+]
 
 
-def allowed(field: Input) -> str:
-    """What *field* takes, in words."""
+def describe_allowed(field: Input) -> str:
+    """Describe the values that *field* accepts."""
     words = _TYPES[field.type](field)
     if field.multiple and field.type != "select":
         words = f"a list, each {words}"
     return f"{words}, or null" if field.nullable else words
 
 
-def is_whole(field: Input) -> bool:
-    """Whether a number is a whole one."""
+def is_whole_number(field: Input) -> bool:
+    """Return whether a number must be a whole number."""
     return field.step is not None and float(field.step).is_integer()
 
 
 def _number(field: Input) -> str:
-    words = ("a whole number" if is_whole(field) else "a number") + (f" of {field.unit}" if field.unit else "")
+    words = ("a whole number" if is_whole_number(field) else "a number") + (f" of {field.unit}" if field.unit else "")
     match field.min, field.max:
         case None, None:
             return words
@@ -73,22 +75,3 @@ _TYPES: dict[InputType, Callable[[Input], str]] = {
     "nested_object": lambda field: f"an object with {', '.join(field.children or {})}",
     "json": lambda _: "any JSON value",
 }
-
-
-def advice(field: Input, given: object, today: dt.date | None) -> str | None:
-    """What the user probably meant."""
-    if field.multiple and isinstance(given, str):
-        return "Give a list: repeat the name for each of its values."
-    if not isinstance(given, str):
-        return None
-    if field.nullable and given.lower() in {"never", "none", "no", "unlimited", "nil", ""}:
-        return "For never, or none at all, give null."
-    if field.unit == "days" and today and (found := re.match(r"\d{4}-\d\d-\d\d", given)):
-        try:
-            days = (dt.date.fromisoformat(found[0]) - today).days
-        except ValueError:
-            return None
-        return f"{found[0]} is {days} days from today." if days > 0 else f"{found[0]} is not in the future."
-    if field.unit and (found := re.match(r"\s*(\d+)\s*[a-z]", given)):
-        return f"Give the number of {field.unit} alone, for example {found[1]}."
-    return None
