@@ -225,11 +225,10 @@ class Connector:
 
     def send(self, exchange: Exchange, request: Request) -> ResponseOrError:
         """Send one request of a run, with its retries; for the engine."""
-        if (transport := self._transport) is None:
-            transport = self._open_transport()
-        return exchange.send(request, transport.send, self._limiter)
+        return exchange.send(request, self._open_transport().send, self._limiter)
 
     def _open_transport(self) -> HttpTransport:
+        """Return the open connections, opened at the first request."""
         from locoia_pat.http.transport import HttpTransport  # noqa: PLC0415  # httpx is needed from here on only
 
         with self._opening:

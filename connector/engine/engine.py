@@ -6,7 +6,6 @@ import os
 import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -213,6 +212,8 @@ class Engine:
                 field="super",
                 hint=f"It has {', '.join(SUPER_ACTIONS)}.",
             )
+        from pkgutil import resolve_name  # noqa: PLC0415  # only a super action needs it
+
         run: Callable[..., Result] = resolve_name(SUPER_ACTIONS[spec.super_])
         return run(connector, checked, **options)
 

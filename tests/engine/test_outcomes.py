@@ -364,6 +364,23 @@ def test_a_401_is_not_repeated_with_the_same_credential(tmp_path: Any) -> None:
     assert (result.outcome, len(server.got)) == (Outcome.REFUSED, 1)
 
 
+def test_a_401_is_the_result_where_the_credential_cannot_be_read_again(tmp_path: Any) -> None:
+    file = tmp_path / "token"
+    file.write_text(CREDENTIAL)
+
+    def reject(connection: socket.socket) -> bool:
+        file.unlink()
+        return bool(answer(401)(connection))
+
+    with (
+        serving(reject) as server,
+        Connector(ConnectorAuth.from_ref(f"file:{file}"), base_url=server.url) as connector,
+    ):
+        result = connector.run("list_pats")
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code, result.attempts) == (Outcome.REFUSED, "unauthorized", 1)
+
+
 def test_the_apis_words_are_redacted() -> None:
     with serving(answer(403, {"message": f"Bearer {CREDENTIAL} may not"})) as server:
         result = run(server, "create_pat", CREATE)
