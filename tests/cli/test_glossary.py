@@ -1,0 +1,144 @@
+"""The words of docs/glossary.md hold: no banned phrase in help, messages, docstrings, comments and pages."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from locoia_pat.cli import group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = ROOT / "docs" / "glossary.md"
+UNFINISHED = {
+    "README.md",
+    "actions/doctor",
+    "actions/lifecycle",
+    "actions/managed.py",
+    "connector/authoring",
+    "connector/bulk",
+    "connector/connector.py",
+    "connector/engine",
+    "connector/http",
+    "connector/request",
+    "connector/response",
+    "connector/secrets",
+    "connector/spec",
+    "connector/stores",
+    "docs/actions.md",
+    "docs/bulk.md",
+    "docs/connectors.md",
+    "docs/doctor.md",
+    "docs/lifecycle.md",
+    "docs/locoia.md",
+    "docs/sandbox.md",
+    "docs/secrets.md",
+    "docs/spec.md",
+    "docs/speed.md",
+    "specs/recipes/alert_on_expiring_tokens.arazzo.yaml",
+    "specs/recipes/create_token_for_customer.arazzo.yaml",
+    "specs/recipes/rotate_connector_auth.arazzo.yaml",
+    "specs/regenerate_pat.yaml",
+}
+"""Rooms and pages that still use other words; whoever rewords one takes it out."""
+CODE = sorted(path for folder in ("connector", "actions") for path in (ROOT / folder).rglob("*.py"))
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *(ROOT / "specs").rglob("*.yaml")])
+
+
+def banned_phrases() -> list[str]:
+    """The phrases in the last column of the glossary's table."""
+    rows = [line.strip("|").split("|") for line in GLOSSARY.read_text().splitlines() if line.startswith("| ")]
+    assert all(len(row) == 3 for row in rows)
+    return [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row[2])]
+
+
+BANNED = banned_phrases()
+
+
+def pattern(phrase: str) -> re.Pattern[str]:
+    """Whole words, the first one capitalized or not, with any white space between them."""
+    first, rest = phrase[0], phrase[1:].split(" ")
+    words = r"\s+".join(map(re.escape, rest))
+    return re.compile(rf"(?<![\w-])[{first.lower()}{first.upper()}]{words}(?![\w-])")
+
+
+ANY_BANNED = re.compile("|".join(pattern(phrase).pattern for phrase in BANNED))
+
+
+def findings(text: str, where: str, line: int = 1) -> list[str]:
+    """Each banned phrase in *text* with its file and line; *text* begins at *line*."""
+    return [
+        f"{where}:{line + text.count(chr(10), 0, match.start())}: {' '.join(match[0].split())}"
+        for match in ANY_BANNED.finditer(text)
+    ]
+
+
+def prose_of(source: str) -> Iterator[tuple[int, str]]:
+    """The strings and the comments of a module, with their lines."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    """The help of a command and of those below it."""
+    yield name, command.get_help(click.Context(command, info_name=name))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for child in command.list_commands(context):
+            below: Any = command.get_command(context, child)
+            yield from helps(below, f"{name} {child}")
+
+
+def test_no_help_uses_a_banned_phrase() -> None:
+    pages = dict(helps(group, "locoia-pat"))
+    assert "locoia-pat run" in pages
+    assert "locoia-pat fleet apply" in pages
+    assert [finding for name, text in pages.items() for finding in findings(text, name)] == []
+
+
+def uses(path: Path) -> list[str]:
+    """The banned phrases in a file: of a module, in its strings and comments."""
+    where = str(path.relative_to(ROOT))
+    parts = prose_of(path.read_text()) if path.suffix == ".py" else [(1, path.read_text())]
+    return [finding for line, text in parts for finding in findings(text, where, line)]
+
+
+def held(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    return path != GLOSSARY and "/".join(parts) not in UNFINISHED and "/".join(parts[:2]) not in UNFINISHED
+
+
+@pytest.mark.parametrize("paths", [CODE, PAGES], ids=["strings and comments", "pages"])
+def test_nothing_that_is_written_uses_a_banned_phrase(paths: list[Path]) -> None:
+    checked = [path for path in paths if held(path)]
+    assert checked
+    found = [finding for path in checked for finding in uses(path)]
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("phrase", BANNED)
+def test_each_banned_phrase_is_found_wherever_it_is_put(phrase: str) -> None:
+    split = phrase.replace(" ", "\n    ", 1)
+    for word in (phrase, phrase[0].upper() + phrase[1:], split):
+        assert findings(f"one\ntwo {word} three", "a") == [f"a:2: {' '.join(word.split())}"]
+        module = f'def f(x):\n    """Do it.\n\n    It {word} there."""\n    raise invalid(f"{{x}} {word}, {{x}}")'
+        if word == split:
+            module = f'def f(x):\n    """Do it.\n\n    It {word} there."""'
+        hits = [one for line, text in prose_of(module) for one in findings(text, "m.py", line)]
+        assert len(hits) == module.count(word)
+        assert hits[0].startswith("m.py:4: ")
+    assert findings(f"x{phrase} {phrase}s-like x-{phrase}", "a") == []
+    assert len([one for line, text in prose_of(f"x = 1  # it {phrase}") for one in findings(text, "m.py", line)]) == 1
