@@ -12,7 +12,7 @@ import click
 
 from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import InvalidError, invalid
-from locoia_pat.secrets.secret import Variables
+from locoia_pat.secrets.secret import EnvSecrets
 from locoia_pat.spec.load import SpecFolder
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _auth_from_ref(ref: str) -> ConnectorAuth:
 
     if ref.startswith("env:"):
         name = ref.removeprefix("env:")
-        variables = Variables({name: os.environ.pop(name)} if name in os.environ else {})
+        variables = EnvSecrets({name: os.environ.pop(name)} if name in os.environ else {})
         return ConnectorAuth(read_token(ref, environ=variables))
     if ref == "-" and sys.stdin.isatty():
         return ConnectorAuth(read_token(ref, stdin=lambda: click.prompt("Token", hide_input=True, err=True)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.detect import is_token, named_id
+from locoia_pat.secrets.detect import is_id_name, looks_like_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,7 +68,7 @@ def refuse_tokens(arguments: Iterable[str]) -> None:
             return
         name, _, value = argument.partition("=")
         name = name.lstrip("-").replace("-", "_")
-        suspicious = is_token(value, may_be_id=named_id(name)) if value else is_token(argument)
+        suspicious = looks_like_token(value, may_be_id=is_id_name(name)) if value else looks_like_token(argument)
         if not suspicious or Path(value or argument).exists():
             continue
         raise invalid(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.outcomes import InvalidError, Problem
-from locoia_pat.secrets.detect import suspects
+from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, redact
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _CHECKSUM = re.compile(r"(?:--accept=)?sha256:[0-9a-f]{64}")
 def mark_sensitive(words: Iterable[str]) -> None:
     """Mask in all later messages whatever in *words* may be a misplaced token; checksums stay readable."""
     _sensitive[:] = [
-        Secret(word[start:end]) for word in words if not _CHECKSUM.fullmatch(word) for start, end in suspects(word)
+        Secret(word[start:end]) for word in words if not _CHECKSUM.fullmatch(word) for start, end in find_secrets(word)
     ]
 
 
@@ -76,7 +76,7 @@ def say_error(error: ConnectorError) -> None:
 
 def mask_line(line: str) -> str:
     """Return *line* of a user's file with dots in place of possible tokens; the length stays the same."""
-    for start, end in suspects(line):
+    for start, end in find_secrets(line):
         line = line[:start] + "•" * (end - start) + line[end:]
     return line
 

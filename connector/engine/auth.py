@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.secret import Secret, Variables, credential
+from locoia_pat.secrets.secret import EnvSecrets, Secret, credential
 from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class ConnectorAuth:
             environ: used instead of ``os.environ``.
 
         """
-        variables = Variables(os.environ if environ is None else environ)
+        variables = EnvSecrets(os.environ if environ is None else environ)
 
         def read(spec: ConnectorSpec) -> Credential:
             env = spec.env

@@ -18,7 +18,7 @@ from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
 from locoia_pat.request.validation import InputValidator
-from locoia_pat.secrets.secret import held, redact, redacted
+from locoia_pat.secrets.secret import iter_secrets, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.spec.rules import header_findings
@@ -128,7 +128,7 @@ class Engine:
 
         """
         run = self.prepare(name, inputs)
-        return Plan.of(run.action, run.request, self._auth_header.header_key, held(run.inputs))
+        return Plan.of(run.action, run.request, self._auth_header.header_key, iter_secrets(run.inputs))
 
     def run(
         self,
@@ -178,7 +178,7 @@ class Engine:
                 response = sender.send(exchange, request)
                 parsed = action.classify(response, inputs, now())
             parsed = paginator.parsed()
-        result = _result(action, parsed, self.base_url, exchange.attempts, [credential.token, *held(inputs)])
+        result = _result(action, parsed, self.base_url, exchange.attempts, [credential.token, *iter_secrets(inputs)])
         result = result.with_warnings(*action.input_warnings(inputs))
         if result.outcome is not Outcome.DONE or not stores:
             return result

@@ -29,7 +29,7 @@ from pydantic_core import PydanticCustomError
 
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import InvalidError, Problem, invalid
-from locoia_pat.secrets.detect import is_token
+from locoia_pat.secrets.detect import looks_like_token
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec import pattern
 from locoia_pat.spec.input_types import describe_allowed, is_whole_number
@@ -66,7 +66,7 @@ class InputValidator:
                 known = ", ".join(self._fields) or "none"
                 near = did_you_mean(str(name), self._fields)
                 field = (
-                    name if str(name).isidentifier() and not is_token(name) else None
+                    name if str(name).isidentifier() and not looks_like_token(name) else None
                 )  # it may be a misplaced secret
                 raise invalid(f"unknown input{near}", field=field, hint=f"Inputs: {known}.")
         try:

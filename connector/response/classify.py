@@ -13,8 +13,8 @@ from locoia_pat.http.retry import retry_after, server_time
 from locoia_pat.outcomes import Code, Outcome, Problem
 from locoia_pat.response.error_message import find_error_message
 from locoia_pat.response.outputs import Outputs, extract_outputs
-from locoia_pat.secrets.detect import suspects
-from locoia_pat.secrets.secret import Secret, held, load_json, masked, redact
+from locoia_pat.secrets.detect import find_secrets
+from locoia_pat.secrets.secret import Secret, iter_secrets, load_json, masked, redact
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -137,8 +137,8 @@ def _error_message(body: object) -> tuple[str | None, str | None]:
     message, field = find_error_message(body)
     if message is None:
         return None, field
-    message = redact(message, () if isinstance(body, Secret) else held(body))
-    return masked(message, suspects(message)), field
+    message = redact(message, () if isinstance(body, Secret) else iter_secrets(body))
+    return masked(message, find_secrets(message)), field
 
 
 def _error_status(body: object) -> int | None:

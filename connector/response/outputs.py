@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.retry import parse_http_date
-from locoia_pat.secrets.secret import MASK, Secret, redacted, usable
+from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
 from locoia_pat.spec.pattern import parts
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
 
 
 def _is_usable(value: Secret) -> bool:
-    return usable(value.reveal())
+    return is_plausible_token(value.reveal())
 
 
 def get_path(body: object, path: str) -> object:

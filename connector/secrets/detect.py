@@ -1,7 +1,7 @@
-"""What looks like a secret, by its name or by its form.
+"""Detection of secrets by name or by form.
 
-Pure.  A secret that is known is found by its value (``redact``); this is for what nobody told us
-of: an argument in the wrong place, an answer that repeats a token, a cassette of another connector.
+Pure.  A known secret is found by its value (``redact``).  This is for unknown ones: an argument in the wrong place, a
+token in an API's message, a cassette of another connector.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ _SECRET_WORDS = _names(
     "token tokens secret secrets password passwords passwd passphrase passcode pass pwd psk pat credential credentials "
     "bearer jwt apikey apikeys authorization cookie otp sessionid"
 )
-"""A name with one of these is a secret's."""
+"""A name with one of these words is that of a secret."""
 _SECRET_ENDS = ("token", "secret", "password", "passwd", "apikey", "secretkey", "accesskey", "privatekey")
-"""So is one that ends so, though nobody put a sign between its words."""
+"""So is a name that ends with one of these, without a separator before it."""
 _SECRET_KEYS = _names("api private access secret signing encryption client master account auth")
-"""Keys of these kinds are secrets."""
+"""A ``key`` with one of these words is a secret."""
 _SECRET_HOLDERS = _names("secrets credentials passwords")
-"""Whatever stands inside of these is one."""
+"""Everything inside a value of this name is a secret."""
 _WEAK_WORDS = _names("key keys session signature sig pin auth")
-"""Names of many things, some of which are secrets."""
+"""Names that may or may not be those of secrets."""
 _VALUES = _names("value key keys plain plaintext plain_text text clear")
-"""What a secret is called inside of something that has a secret's name."""
+"""Names of the secret itself inside an object with the name of a secret."""
 _HARMLESS_WORDS = _names(
     "id ids uuid guid type url uri name hint expires expiry expiration length count ref refs to file path env at in on "
     "header scope scopes status used note endpoint policy version created domain methods issuer format strength limit"
 )
-"""What a secret has beside it, and is none."""
+"""Last words of names of things that belong to a secret but are not secret."""
 _SECRET_IDS = _names("session_id secret_id")
-"""Ids that let somebody in."""
+"""Ids that grant access."""
 _ID_WORDS = _names(
     "id ids uuid guid sha sha1 sha256 hash digest etag commit revision ref checksum fingerprint cursor sid"
 )
-"""What may look random."""
+"""Words in names of values that may look random without being secret."""
 
 
-def words_of(name: str) -> list[str]:
-    """The words of *name*, small: ``accessToken``, ``access_token`` and ``Access-Token`` have the same."""
+def split_name(name: str) -> list[str]:
+    """Return the words of *name* in lower case; ``accessToken``, ``access_token`` and ``Access-Token`` are equal."""
     return [word.lower() for word in _WORD.findall(name)]
 
 
-def named_secret(name: str, inside: Sequence[str] = ()) -> bool:
-    """Whether a text called *name* is a secret by that name; *inside* are the names of what it stands in.
+def is_secret_name(name: str, inside: Sequence[str] = ()) -> bool:
+    """Return whether *name* is that of a secret; *inside* are the names of the objects around it.
 
-    A ``token`` is one, a ``token_id`` is none, and a ``value`` inside of a ``pat`` is one.
+    A ``token`` is, a ``token_id`` is not, and a ``value`` inside a ``pat`` is.
     """
-    words = words_of(name)
+    words = split_name(name)
     if "_".join(words) in _SECRET_IDS:
         return True
     if not words or words[-1] in _HARMLESS_WORDS or words[0] in ("has", "is", "num", "max", "min"):
@@ -66,24 +66,24 @@ def named_secret(name: str, inside: Sequence[str] = ()) -> bool:
         return True
     if words[-1] in ("key", "keys") and _SECRET_KEYS & {*words}:
         return True
-    if inside and _SECRET_HOLDERS & {*words_of(inside[-1])}:
+    if inside and _SECRET_HOLDERS & {*split_name(inside[-1])}:
         return True
-    return "_".join(words) in _VALUES and any(named_secret(parent) for parent in inside)
+    return "_".join(words) in _VALUES and any(is_secret_name(parent) for parent in inside)
 
 
-def weakly_named(name: str) -> bool:
-    """Whether *name* is that of many things, some of which are secrets: a ``key``, a ``session``."""
-    words = words_of(name)
+def is_ambiguous_name(name: str) -> bool:
+    """Return whether *name* may be that of a secret: a ``key``, a ``session``."""
+    words = split_name(name)
     return bool(words) and words[-1] in _WEAK_WORDS
 
 
-def named_id(name: str) -> bool:
-    """Whether a text called *name* may look random without being a secret: an id, a hash, a cursor."""
-    words = words_of(name)
+def is_id_name(name: str) -> bool:
+    """Return whether a value of that name may look random without being secret: an id, a hash, a cursor."""
+    words = split_name(name)
     return bool(_ID_WORDS & {*words, "".join(words)})
 
 
-# What the services themselves put in front of their tokens, so that scanners find them.
+# Prefixes that services give their tokens so that scanners find them.
 _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"gl(?:pat|dt|rt|rtr|cbt|ft|soat|agent|ptt|imt)-|gh[opsur]_|github_pat_|[srp]k_(?:live|test)_|sk-|xox[a-z]-|xapp-"
@@ -94,9 +94,9 @@ _PREFIXED = re.compile(
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*")
 _JWT = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?")
 _SHAPES: dict[re.Pattern[str], tuple[str, ...]] = {_PREFIXED: (), _PEM: ("private key",), _JWT: ("eyj",)}
-"""What is a secret as a whole, and what stands in any text that holds one."""
+"""Formats of secrets, and strings that any text with one contains in lower case."""
 _AFTER_SCHEME = re.compile(r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{8,})")
-# The value is looked at ahead, for it may begin another pair: a name, a colon, an address with a query.
+# The value is a look-ahead, because another pair may begin in it: a name, a colon, a URL with a query.
 _IN_PAIR = re.compile(
     r"""(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z0-9_.-]*)["']?\s*([=:])(?=\s*["']?([^\s&"',;<>()\[\]{}`]{6,}))"""
 )
@@ -111,20 +111,20 @@ _NATURAL = re.compile(r"[A-Z]*[a-z]*|[0-9]{1,20}|(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+)
 _PIECE = re.compile(r"[^\s_+/~=:.,;&?#@!-]+")
 _SEPARATORS = re.compile(r"[_+/~=-]+")
 _LEAST_MIXED = 12
-"""Characters in mixed pieces from which a run is taken for a random one."""
+"""The fewest characters in mixed pieces of a run that looks random."""
 _LEAST_CORE = 8
-"""Characters between the words at both ends of a secret, from which the words are known to everybody."""
+"""The fewest characters between the words at both ends of a secret for these words to be public."""
 _LEAST_CHANGES = 0.15
-"""Changes between small letters, capitals and digits for each character; words have few, random text has many."""
+"""Changes between lower case, upper case and digits per character; words have few, random text has many."""
 
 
-def suspects(text: str) -> list[tuple[int, int]]:
-    """The places in *text* that look like a secret, as starts and ends, in their order."""
-    return sorted([*known_forms(text), *random_runs(text)])
+def find_secrets(text: str) -> list[tuple[int, int]]:
+    """Return the spans in *text* that look like a secret, sorted."""
+    return sorted([*find_known_formats(text), *find_random_runs(text)])
 
 
-def known_forms(text: str) -> Iterator[tuple[int, int]]:
-    """The places in *text* that have the form of a secret, whoever made it, as starts and ends."""
+def find_known_formats(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans in *text* that have a known format of secrets."""
     small = text.lower()
     for pattern, signs in _SHAPES.items():
         if not signs or any(sign in small for sign in signs):
@@ -132,19 +132,19 @@ def known_forms(text: str) -> Iterator[tuple[int, int]]:
     if "bearer" in small or "basic" in small:
         yield from (found.span(1) for found in _AFTER_SCHEME.finditer(text) if any(map(str.isdigit, found[1])))
     for found in _IN_PAIR.finditer(text):
-        if (found[2] == "=" or any(map(str.isdigit, found[3]))) and named_secret(found[1]):
+        if (found[2] == "=" or any(map(str.isdigit, found[3]))) and is_secret_name(found[1]):
             yield found.span(3)
     for pattern, sign in ((_IN_ELEMENT, "</"), (_IN_FIELD, "name=")):
         if sign in small:
-            yield from (found.span(2) for found in pattern.finditer(text) if named_secret(found[1]))
+            yield from (found.span(2) for found in pattern.finditer(text) if is_secret_name(found[1]))
     if "://" in small:
         yield from (found.span(1) for found in _IN_ADDRESS.finditer(text))
 
 
-def public_ends(text: str) -> tuple[int, int]:
-    """How many characters at both ends of a secret are words that everybody knows, such as ``sk_live_``.
+def public_affixes(text: str) -> tuple[int, int]:
+    """Return how many characters at the start and the end of a secret are public words, such as ``sk_live_``.
 
-    Where little else is in it, all of it is secret: zero at both ends.
+    If little else is in it, all of it is secret, and both are 0.
     """
     mixed = [found.span() for found in _PIECE.finditer(text) if not found[0].isalpha()]
     if not mixed or mixed[-1][1] - mixed[0][0] < _LEAST_CORE:
@@ -152,9 +152,9 @@ def public_ends(text: str) -> tuple[int, int]:
     return mixed[0][0], len(text) - mixed[-1][1]
 
 
-def random_runs(text: str) -> Iterator[tuple[int, int]]:
-    """The places in *text* that look as if they were made by chance, as starts and ends; a UUID is an id."""
-    without_ids = _UUID.sub(lambda found: " " * len(found[0]), text)
+def find_random_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans in *text* that look random; UUIDs are ids and do not count."""
+    without_ids = _UUID.sub(lambda match: " " * len(match[0]), text)
     for pattern in _RUNS:
         for found in pattern.finditer(without_ids):
             if _random(found[0]):
@@ -172,11 +172,11 @@ def _kind(character: str) -> int:
     return 0 if character.isdigit() else 1 if character.islower() else 2
 
 
-def is_token(text: str, *, may_be_id: bool = False) -> bool:
-    """Whether *text* holds a token of a known form, or the whole of it looks like one.
+def looks_like_token(text: str, *, may_be_id: bool = False) -> bool:
+    """Return whether *text* holds a token of a known format, or looks like one as a whole.
 
-    Hexadecimal digits alone, and anything that *may_be_id*, look like an id as much as like a token: it is none.
+    Hexadecimal digits only, and anything that *may_be_id*, look like an id as much as like a token, and do not count.
     """
-    if any(known_forms(text)):
+    if any(find_known_formats(text)):
         return True
-    return not may_be_id and _HEX.fullmatch(text) is None and (0, len(text)) in random_runs(text)
+    return not may_be_id and _HEX.fullmatch(text) is None and (0, len(text)) in find_random_runs(text)

@@ -1,4 +1,4 @@
-"""The ways in which a text may be written, and how much of each gives it away.
+"""The ways in which a string may be encoded, and how much of each identifies it.
 
 Pure.
 """
@@ -11,53 +11,57 @@ from binascii import b2a_base64
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import quote, quote_plus
 
-from locoia_pat.secrets.detect import public_ends
+from locoia_pat.secrets.detect import public_affixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CUT = 8
-"""A beginning or an end of a secret this long gives it away, unless everybody knows it."""
+MIN_FRAGMENT = 8
+"""Characters at the start or end of a secret that identify it, unless they are a well-known prefix."""
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _JSON_SIGNS = "<>&'"
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
-"""What every way of writing leaves as it is, base64 apart."""
+"""Strings that all encodings but base64 leave unchanged."""
 _URL_SAFE = str.maketrans("+/", "-_")
 _SAFE = ("", "/", "!'()*", "!$&'()*+,;=:@/?")
-"""What addresses leave as it is: by the strictest reading, in Python, in browsers and by RFC 3986."""
+"""Characters that are not percent-encoded: at the strictest, in Python, in browsers, and by RFC 3986."""
 
 
-class Form(NamedTuple):
-    """A way in which a secret may be written."""
+class EncodedForm(NamedTuple):
+    """One encoding of a secret."""
 
     text: str
-    head: int = CUT
-    tail: int = CUT
-    """The fewest characters, from its beginning and from its end, that give it away."""
+    head: int = MIN_FRAGMENT
+    tail: int = MIN_FRAGMENT
+    """The fewest characters at its start and at its end that identify it."""
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The form *text*, whose words at both ends may be known to everybody."""
-        head, tail = public_ends(text)
-        if text.isalpha() and text.islower():  # words are in many texts
-            return cls(text, *(max(CUT, len(text) * 3 // 4),) * 2)
-        return cls(text, head + 2 if head >= CUT - 1 else CUT, tail + 2 if tail >= CUT - 1 else CUT)
+        """Return the form *text*; well-known words at its ends do not identify it."""
+        head, tail = public_affixes(text)
+        if text.isalpha() and text.islower():  # a word may be in any text
+            return cls(text, *(max(MIN_FRAGMENT, len(text) * 3 // 4),) * 2)
+        return cls(
+            text,
+            head + 2 if head >= MIN_FRAGMENT - 1 else MIN_FRAGMENT,
+            tail + 2 if tail >= MIN_FRAGMENT - 1 else MIN_FRAGMENT,
+        )
 
 
-def plain_forms(value: str) -> Iterator[Form]:
-    """The ways in which *value* is written so that people can read it."""
+def readable_forms(value: str) -> Iterator[EncodedForm]:
+    """Yield the readable encodings of *value*."""
     if value:
-        yield from map(Form.of, {value} if _PLAIN.fullmatch(value) else {value, *_written(value)})
+        yield from map(EncodedForm.of, {value} if _PLAIN.fullmatch(value) else {value, *_textual_encodings(value)})
 
 
-def in_base64(value: str) -> set[str]:
-    """*Value* in base64, wherever it starts: what stands before it shifts its bits.
+def base64_variants(value: str) -> set[str]:
+    """Return *value* in base64 at each of the three alignments that the bytes before it can cause.
 
-    The characters that mix with neighbours are left off, unless it is the end.
+    Characters that also encode bits of neighbours are left off, except at the end.
     """
     raw = as_bytes(value)
     forms: set[str] = set()
-    for offset in range(3) if len(raw) >= CUT // 2 else ():
+    for offset in range(3) if len(raw) >= MIN_FRAGMENT // 2 else ():
         whole = b2a_base64(b"\0" * offset + raw, newline=False).decode().rstrip("=")[(0, 2, 3)[offset] :]
         forms |= {whole, whole[:-1]} if (offset + len(raw)) % 3 else {whole}
     for form in [form for form in forms if "+" in form or "/" in form]:
@@ -65,50 +69,50 @@ def in_base64(value: str) -> set[str]:
     return forms
 
 
-def _written(value: str) -> Iterator[str]:
-    """*Value* as JSON, Python, HTML and addresses write it, where they do not write it as it is."""
-    for once in (value, json.dumps(value)[1:-1]):  # JSON may stand in JSON
-        yield from _as_json(once)
-    yield from (repr(value)[1:-1], repr(value + "'\"")[1:-4])  # Python quotes in two ways
-    import html  # noqa: PLC0415  # most tokens are written one way everywhere, and need none of its 2,200 names
+def _textual_encodings(value: str) -> Iterator[str]:
+    """Yield *value* as JSON, Python, HTML and URLs write it, if they do not write it unchanged."""
+    for once in (value, json.dumps(value)[1:-1]):  # JSON within JSON
+        yield from _json_encodings(once)
+    yield from (repr(value)[1:-1], repr(value + "'\"")[1:-4])  # Python has two kinds of quotes
+    import html  # noqa: PLC0415  # most tokens need no encoding, and it loads 2,200 names
 
     escaped = html.escape(value)
     yield from (escaped, html.escape(value, quote=False))
     yield escaped.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
     yield escaped.replace("&#x27;", "&apos;")
-    for quoted in {*_as_address(value)}:
-        yield from (quoted, quote(quoted, safe=""))  # an address may stand in an address
+    for quoted in {*_percent_encodings(value)}:
+        yield from (quoted, quote(quoted, safe=""))  # a URL within a URL
 
 
-def _as_json(value: str) -> Iterator[str]:
+def _json_encodings(value: str) -> Iterator[str]:
     escaped = json.dumps(value)[1:-1]
     yield escaped
     yield escaped.replace("/", "\\/")
     for signs, digits in ((_JSON_SIGNS, "04x"), (_JSON_SIGNS, "04X"), (_JSON_SIGNS + '"+', "04X")):
-        told = "".join(f"\\u{ord(c):{digits}}" if c in signs else c for c in value)
-        yield told if '"' in signs else "".join(f"\\u{ord(c):{digits}}" if c in signs else c for c in escaped)
+        written = "".join(f"\\u{ord(c):{digits}}" if c in signs else c for c in value)
+        yield written if '"' in signs else "".join(f"\\u{ord(c):{digits}}" if c in signs else c for c in escaped)
 
 
-def _as_address(value: str) -> Iterator[str]:
+def _percent_encodings(value: str) -> Iterator[str]:
     raw = as_bytes(value)
     for quoted in (*(quote(raw, safe=safe) for safe in _SAFE), quote_plus(raw)):
         yield quoted
         yield quoted.replace("~", "%7E")
-        yield _PERCENT.sub(lambda found: found[0].lower(), quoted)
+        yield _PERCENT.sub(lambda match: match[0].lower(), quoted)
 
 
-def parts(value: str) -> Iterator[str]:
-    """The beginnings and ends by which each form of *value* is found."""
-    for form, head, tail in plain_forms(value):
+def search_keys(value: str) -> Iterator[str]:
+    """Yield the start and the end of each form of *value*: a text with none of them holds no form of it."""
+    for form, head, tail in readable_forms(value):
         yield form[:head]
         if len(form) > tail:
             yield form[-tail:]
-    for encoded in in_base64(value):
-        yield encoded[:CUT]
-        if len(encoded) > CUT:
-            yield encoded[-CUT:]
+    for encoded in base64_variants(value):
+        yield encoded[:MIN_FRAGMENT]
+        if len(encoded) > MIN_FRAGMENT:
+            yield encoded[-MIN_FRAGMENT:]
 
 
 def as_bytes(text: str) -> bytes:
-    """*Text* as UTF-8, halves of characters too."""
+    """Return *text* as UTF-8, unpaired surrogates included."""
     return text.encode("utf-8", "surrogatepass")

@@ -1,6 +1,16 @@
-"""``Secret``, the only holder of a token, and redaction that follows its value.
+"""``Secret``, the only type that holds a token, and redaction by value.
 
-Pure: no input or output.  ``reveal()`` is the only way out, so that every exit is found by searching for it.
+Pure.  ``reveal()`` is the only way to get the value, so every use is found by searching for it.
+
+How redaction finds a secret in a text, whatever wrote it:
+
+    value ──▶ encoded forms            as it is, JSON, Python, HTML, percent-encoding, base64 at any alignment
+                   │                   (encodings.py)
+                   ▼
+          search keys: the first and   any of them in the text?  no ──▶ the text is clean (one substring search each)
+          last 8 characters of each                │ yes
+                                                   ▼
+          spans of whole forms, widened where two forms overlap, then spans of forms cut at either end ──▶ masked
 """
 
 from __future__ import annotations
@@ -11,61 +21,61 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from locoia_pat.secrets.detect import named_id
-from locoia_pat.secrets.encodings import Form, as_bytes, in_base64, parts, plain_forms
+from locoia_pat.secrets.detect import is_id_name
+from locoia_pat.secrets.encodings import EncodedForm, as_bytes, base64_variants, readable_forms, search_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 MASK = "«secret»"
 
-_USABLE = re.compile(r"[\x21-\x7e]{16,4096}")
+_PLAUSIBLE_TOKEN = re.compile(r"[\x21-\x7e]{16,4096}")
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
-_MANY = 100
-"""Cuts in one text from which it is masked as a whole: each costs its time."""
+_MAX_SPANS = 100
+"""The most fragments to mask one by one in a text; with more of them all of it is masked, to bound the time."""
 
 
 class Secret:
-    """A value that shows itself to nobody who does not ask for it by :meth:`reveal`.
+    """A string that is shown only by :meth:`reveal`.
 
     It cannot be formatted, pickled, copied, iterated, hashed or turned into JSON, and shows neither length nor prefix.
-    Two secrets compare in constant time.
+    Two secrets are compared in constant time.
     """
 
-    __slots__ = ("_parts", "_value")
+    __slots__ = ("_search_keys", "_value")
     __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle, and sets of secrets have no use
 
     def __init__(self, value: str) -> None:
         self._value = value
-        self._parts: tuple[str, ...] | None = None
+        self._search_keys: tuple[str, ...] | None = None
 
     def reveal(self) -> str:
-        """The value itself.  Keep the result inside one expression: a local variable shows in tracebacks."""
+        """Return the value.  Use the result within one expression: a local variable shows up in tracebacks."""
         return self._value
 
-    def places_in(self, text: str) -> list[tuple[int, int]]:
-        """Where any form of the value stands in *text*, whole or cut, as starts and ends."""
-        if self._parts is None:
-            self._parts = tuple(parts(self._value))  # on the first need, and once
-        if not any(map(text.__contains__, self._parts)):
+    def find_in(self, text: str) -> list[tuple[int, int]]:
+        """Return the spans of all forms of the value in *text*, complete or cut."""
+        if self._search_keys is None:
+            self._search_keys = tuple(search_keys(self._value))  # computed once, when first needed
+        if not any(map(text.__contains__, self._search_keys)):
             return []
-        forms = [*plain_forms(self._value), *map(Form, in_base64(self._value))]
-        wholes = [place for form in forms for place in _wholes(text, form)]
-        if len(wholes) <= _MANY:
-            wholes = [_widened(text, *place, forms) for place in wholes]
-        for start, end in wholes:  # no cut is looked for in them
+        forms = [*readable_forms(self._value), *map(EncodedForm, base64_variants(self._value))]
+        complete = [place for form in forms for place in _complete_spans(text, form)]
+        if len(complete) <= _MAX_SPANS:
+            complete = [_widened(text, *place, forms) for place in complete]
+        for start, end in complete:  # not searched for fragments again
             text = text[:start] + "\0" * (end - start) + text[end:]
-        cuts = list(islice((place for form in forms for place in _cuts(text, form)), _MANY + 1))
-        return [*wholes, *cuts] if len(cuts) <= _MANY else [(0, len(text))]
+        fragments = list(islice((place for form in forms for place in _fragment_spans(text, form)), _MAX_SPANS + 1))
+        return [*complete, *fragments] if len(fragments) <= _MAX_SPANS else [(0, len(text))]
 
-    def wholes_in(self, text: str) -> list[tuple[int, int]]:
-        """Where the value stands in *text*, as a whole and so that people can read it."""
-        return [place for form in plain_forms(self._value) for place in _wholes(text, form)]
+    def find_whole_in(self, text: str) -> list[tuple[int, int]]:
+        """Return the spans of complete, readable forms of the value in *text*; base64 and fragments do not count."""
+        return [place for form in readable_forms(self._value) for place in _complete_spans(text, form)]
 
-    def stands_in(self, text: str) -> bool:
-        """Whether any form of the whole value stands in *text*; a cut does not count."""
-        return any(form.text in text for form in plain_forms(self._value)) or any(
-            map(text.__contains__, in_base64(self._value))
+    def occurs_in(self, text: str) -> bool:
+        """Return whether a complete form of the value is in *text*; fragments do not count."""
+        return any(form.text in text for form in readable_forms(self._value)) or any(
+            map(text.__contains__, base64_variants(self._value))
         )
 
     def __eq__(self, other: object) -> bool:
@@ -85,14 +95,14 @@ class Secret:
         return MASK
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a Secret cannot be pickled or copied; pass a reference to its place instead")
+        raise TypeError("a Secret cannot be pickled or copied; pass the reference of its store instead")
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret has no state to show")
 
 
-class Variables:
-    """Environment variables, none of which shows: one of them may hold a token."""
+class EnvSecrets:
+    """Environment variables as secrets: any of them may hold a token."""
 
     __slots__ = ("_values",)
 
@@ -107,44 +117,44 @@ class Variables:
 
 
 def revealed(value: str | Secret) -> str:
-    """*Value*, secret or not, as it is sent.  What is true of :meth:`Secret.reveal` is true of it."""
+    """Return *value* as a plain string, secret or not; the same care applies as for :meth:`Secret.reveal`."""
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def usable(value: object) -> bool:
-    """Whether *value* can be a token the API minted: 16 to 4096 characters from 0x21 to 0x7E."""
-    return isinstance(value, str) and _USABLE.fullmatch(value) is not None
+def is_plausible_token(value: object) -> bool:
+    """Return whether *value* can be a token: 16 to 4096 printable ASCII characters without spaces."""
+    return isinstance(value, str) and _PLAUSIBLE_TOKEN.fullmatch(value) is not None
 
 
 def credential(text: Secret) -> Secret | None:
-    """*Text* as a credential, without the line break files and shells leave at its end; None if it can be none."""
+    """Return *text* without line breaks at its ends, or None if it cannot be a credential."""
     found = Secret(text.reveal().strip("\r\n"))
     return found if _CREDENTIAL.fullmatch(found.reveal()) else None
 
 
-def held(value: Any) -> Iterator[Secret]:
-    """The secrets in a structure of lists and objects."""
+def iter_secrets(value: Any) -> Iterator[Secret]:
+    """Yield the secrets in a structure of lists and dicts."""
     match value:
         case Secret():
             yield value
         case list():
             for item in value:
-                yield from held(item)
+                yield from iter_secrets(item)
         case dict():
-            yield from held(list(value.values()))
+            yield from iter_secrets(list(value.values()))
         case _:
             return
 
 
-def load_json(text: Secret, sealed: Collection[str]) -> Any:
-    """JSON *text* as plain values, in which every text under a key of *sealed* is a :class:`Secret` from birth.
+def load_json(text: Secret, secret_keys: Collection[str]) -> Any:
+    """Parse JSON; each string under a key of *secret_keys* becomes a :class:`Secret` while it is parsed.
 
     Raises:
-        ValueError: it is not JSON.  The error holds no part of the text.
+        ValueError: *text* is not JSON.  The error holds no part of it.
 
     """
     try:
-        return _decoder(frozenset(sealed)).decode(text.reveal())
+        return _decoder(frozenset(secret_keys)).decode(text.reveal())
     except (ValueError, RecursionError):
         pass  # the error holds the whole document, so it must not become the context of ours
     raise ValueError("not JSON")
@@ -166,19 +176,19 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """*Text* with every form of *secrets* masked; a text without them comes back unchanged.
+    """Return *text* with every form of *secrets* masked; a text without them is returned unchanged.
 
-    Forms: as it is, as JSON (once and twice), Python and HTML write it, URL-quoted (once and twice), base64 (at any
-    alignment, so Basic credentials too), and each of these cut at either end to 8 characters or more.  A cut does not
-    count where it is words that everybody knows, as in ``sk_live_``, or of a secret that is one word, up to three
-    quarters of it.
+    Forms: as it is; as JSON (once and twice), Python and HTML write it; percent-encoded (once and twice); in base64 (at
+    any alignment, so Basic credentials too); and each of these cut at either end to 8 characters or more.  A fragment
+    does not count if it is a well-known prefix such as ``sk_live_``; of a secret that is a single word, three quarters
+    are needed.
     """
-    spans = sorted(span for secret in secrets for span in secret.places_in(text))
+    spans = sorted(span for secret in secrets for span in secret.find_in(text))
     return masked(text, spans) if spans else text
 
 
 def masked(text: str, spans: Iterable[tuple[int, int]], mask: str = MASK) -> str:
-    """*Text* with *mask* in place of each of the *spans*, which come in the order of their starts."""
+    """Return *text* with *mask* instead of each of the *spans*, which are sorted by their starts."""
     parts: list[str] = []
     done = 0
     for start, end in spans:
@@ -189,14 +199,14 @@ def masked(text: str, spans: Iterable[tuple[int, int]], mask: str = MASK) -> str
 
 
 def redacted(value: Any, secrets: Collection[Secret]) -> Any:
-    """A structure of lists and objects whose texts are redacted; the same one where nothing had to be.
+    """Return a structure of lists and dicts with its strings redacted; the same object if nothing was redacted.
 
-    An id may be the beginning of its token, so it is masked only where it is all of a secret.
+    An id may be the beginning of its token, so an id is masked only if it contains a complete secret.
     """
     texts: list[str] = []
-    _gather(value, texts)
+    _collect_strings(value, texts)
     text = "\n".join(texts)
-    return _redacted(value, secrets) if any(secret.places_in(text) for secret in secrets) else value
+    return _redacted(value, secrets) if any(secret.find_in(text) for secret in secrets) else value
 
 
 def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
@@ -206,44 +216,44 @@ def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
         case list():
             return [_redacted(item, secrets) for item in value]
         case dict():
-            return {_redacted(key, secrets): _beside(key, item, secrets) for key, item in value.items()}
+            return {_redacted(key, secrets): _redact_item(key, item, secrets) for key, item in value.items()}
         case _:
             return value
 
 
-def _beside(key: str, value: Any, secrets: Collection[Secret]) -> Any:
-    if isinstance(value, str) and named_id(key) and not any(secret.stands_in(value) for secret in secrets):
+def _redact_item(key: str, value: Any, secrets: Collection[Secret]) -> Any:
+    if isinstance(value, str) and is_id_name(key) and not any(secret.occurs_in(value) for secret in secrets):
         return value
     return _redacted(value, secrets)
 
 
-def _gather(value: Any, texts: list[str]) -> None:
-    """Add all texts of *value* to *texts*."""
+def _collect_strings(value: Any, texts: list[str]) -> None:
+    """Append all strings in *value* to *texts*."""
     if isinstance(value, str):
         texts.append(value)
     elif isinstance(value, dict):
         texts += value
         for item in value.values():
-            _gather(item, texts)
+            _collect_strings(item, texts)
     elif isinstance(value, list):
         for item in value:
-            _gather(item, texts)
+            _collect_strings(item, texts)
 
 
-def _wholes(text: str, form: Form) -> Iterator[tuple[int, int]]:
-    """Where all of *form* stands in *text*, one place after the other."""
+def _complete_spans(text: str, form: EncodedForm) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the complete *form* in *text*; overlapping ones are joined."""
     whole, size = form.text, len(form.text)
     at = text.find(whole)
     while at >= 0:
         end = at + size
-        while (last := text.rfind(whole, end - size + 1, end + size - 1)) >= 0:  # the last one that overlaps
+        while (last := text.rfind(whole, end - size + 1, end + size - 1)) >= 0:  # the last overlapping one
             end = last + size
         yield at, end
         at = text.find(whole, end)
 
 
-def _widened(text: str, start: int, end: int, forms: Iterable[Form]) -> tuple[int, int]:
-    """The place of a whole form, as far as another form goes on from its beginning, or came to its end."""
+def _widened(text: str, start: int, end: int, forms: Iterable[EncodedForm]) -> tuple[int, int]:
+    """Return the span, widened by any other form that continues from its start or ends at its end."""
     heads = (
         start + _longest(form, 0, lambda count, form=form: text.startswith(form[:count], start))  # type: ignore[misc]
         for form, *_ in forms
@@ -255,8 +265,8 @@ def _widened(text: str, start: int, end: int, forms: Iterable[Form]) -> tuple[in
     return min(start, *tails), max(end, *heads)
 
 
-def _cuts(text: str, form: Form) -> Iterator[tuple[int, int]]:
-    """Where *form* stands in *text*, cut at either end."""
+def _fragment_spans(text: str, form: EncodedForm) -> Iterator[tuple[int, int]]:
+    """Yield the spans of *form* in *text*, cut at either end."""
     whole, head, tail = form.text, form.head, form.tail
     for at in _find(text, whole[:head]) if len(whole) > head else ():
         yield at, at + _longest(whole, head, lambda count, at=at: text.startswith(whole[:count], at))  # type: ignore[misc]
@@ -266,7 +276,7 @@ def _cuts(text: str, form: Form) -> Iterator[tuple[int, int]]:
 
 
 def _longest(form: str, low: int, fits: Callable[[int], bool]) -> int:
-    """The most characters of *form* that fit, of which *low* do."""
+    """Return the most characters of *form* that fit; *low* of them are known to."""
     high = len(form)
     while low < high:
         middle = (low + high + 1) // 2

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.detect import suspects
+from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, credential, redact
 from locoia_pat.stores.record import Credential, Record
 
@@ -74,7 +74,7 @@ class CommandStore:
         if shutil.which(self._argv[0]) is None:
             name = self._argv[0]
             raise invalid(
-                f"command not found: {describe_value(name) if any(suspects(name)) else name}", field=self._field
+                f"command not found: {describe_value(name) if any(find_secrets(name)) else name}", field=self._field
             )
 
     def store(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.built_in import PLATFORM_STORES
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.secret import Secret, Variables, credential
+from locoia_pat.secrets.secret import EnvSecrets, Secret, credential
 from locoia_pat.stores.record import Credential, Key
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
 def read_token(
     ref: str,
     *,
-    environ: Variables | None = None,
+    environ: EnvSecrets | None = None,
     stdin: Callable[[], str] | None = None,
     field: str = "auth",
 ) -> Secret:
@@ -90,7 +90,7 @@ def read_token(
 def read_credential(
     ref: str,
     *,
-    environ: Variables | None = None,
+    environ: EnvSecrets | None = None,
     stdin: Callable[[], str] | None = None,
     field: str = "auth",
 ) -> Credential:
@@ -110,7 +110,7 @@ def read_credential(
     if scheme not in _READ_ONLY:
         return open_store(ref, field=field).read()
     if scheme == "env":
-        variables = environ or Variables(os.environ)
+        variables = environ or EnvSecrets(os.environ)
         if place not in variables:
             raise invalid(f"the variable {describe_value(place)} is not set", field=field)
         return _credential(variables[place], f"the variable {describe_value(place)}", field)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from locoia_pat.outcomes import Finding
-from locoia_pat.secrets.detect import known_forms, named_id, random_runs, suspects
+from locoia_pat.secrets.detect import find_known_formats, find_random_runs, find_secrets, is_id_name
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.yaml import iter_scalars
 from locoia_pat.testing.secret_names import (
@@ -72,13 +72,13 @@ def lint(
             name, number, line.index("#") + 1, "secret-form", "a comment contains a string in the format of a secret"
         )
         for number, line in enumerate(text.splitlines(), 1)
-        if line.lstrip().startswith("#") and suspects(line)
+        if line.lstrip().startswith("#") and find_secrets(line)
     ]
     return sorted(set(findings))
 
 
 def _occurs_in(text: str, secret: Secret) -> bool:
-    return secret == Secret(text) if len(secret.reveal()) < MIN_SEARCHED_LENGTH else bool(secret.places_in(text))
+    return secret == Secret(text) if len(secret.reveal()) < MIN_SEARCHED_LENGTH else bool(secret.find_in(text))
 
 
 Leak = tuple[str, "LeakCode", str]
@@ -113,13 +113,13 @@ class _Linter:
             cookies = cookie_values(value) if is_cookie(names[-1]) else []
             if not cookies or not all(map(self._is_harmless, cookies)):
                 yield where, "secret-value", "a value under the name of a secret that is not a fake"
-        elif any(not self._is_harmless(value[start:end]) for start, end in known_forms(value)):
+        elif any(not self._is_harmless(value[start:end]) for start, end in find_known_formats(value)):
             yield where, "secret-form", "a string in the format of a secret"
-        elif not self._may_be_random(names) and any(random_runs(self._without_ids(value))):
+        elif not self._may_be_random(names) and any(find_random_runs(self._without_ids(value))):
             yield where, "high-entropy", "high-entropy string; list its name under harmless if it is not a secret"
 
     def _may_be_random(self, names: tuple[str, ...]) -> bool:
-        return bool(names) and (named_id(names[-1]) or names[-1] in self._rules.harmless)
+        return bool(names) and (is_id_name(names[-1]) or names[-1] in self._rules.harmless)
 
     def _without_ids(self, text: str) -> str:
         for word in {*re.split(r"[/?&=#\s\"'`,;]", text)}:

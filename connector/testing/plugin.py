@@ -99,7 +99,7 @@ def cassette(
 
 def _path(request: pytest.FixtureRequest, cassettes: Cassettes) -> Path:
     """Return the file of a test's cassette, which no other test may share."""
-    from locoia_pat.secrets.detect import suspects  # noqa: PLC0415  # pytest loads the plugin in every run
+    from locoia_pat.secrets.detect import find_secrets  # noqa: PLC0415  # pytest loads the plugin in every run
 
     node = request.node
     if node.get_closest_marker("vcr"):
@@ -107,7 +107,7 @@ def _path(request: pytest.FixtureRequest, cassettes: Cassettes) -> Path:
             "this test has the mark vcr as well, which writes a cassette of its own, with secrets", pytrace=False
         )
     name = f"{request.cls.__name__}.{node.name}" if request.cls else node.name
-    if suspects(name):
+    if find_secrets(name):
         pytest.fail("the name of this test contains what looks like a secret; give its parameters ids", pytrace=False)
     file = re.sub(r"[^\w\[\].,=-]+", "-", name) + ".yaml"
     path = Path(request.config.rootpath, cassettes.folder, request.path.stem, file)

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
-from locoia_pat.secrets.detect import known_forms, named_secret
+from locoia_pat.secrets.detect import find_known_formats, is_secret_name
 from locoia_pat.secrets.secret import MASK, Secret
 from locoia_pat.testing.secret_names import (
     FAKE,
@@ -100,11 +100,11 @@ class _Fakes:
 
     def text(self, text: str) -> str:
         """Return *text* with a fake in place of each secret."""
-        return self.whole(text) or _replace(text, lambda secret: secret.places_in(text), self._long())
+        return self.whole(text) or _replace(text, lambda secret: secret.find_in(text), self._long())
 
     def key(self, text: str) -> str:
         """Return the name *text* with a fake in place of each secret that occurs in it unencoded and uncut."""
-        return _replace(text, lambda secret: secret.wholes_in(text), self._long())
+        return _replace(text, lambda secret: secret.find_whole_in(text), self._long())
 
     def _long(self) -> list[tuple[Secret, str]]:
         return [(secret, fake) for secret, fake in self._fakes if len(secret.reveal()) >= MIN_SEARCHED_LENGTH]
@@ -135,7 +135,7 @@ def _find_secrets(interaction: Mapping[str, Any], rules: SecretNames) -> Iterato
 
 
 def _is_credential(header: str, rules: SecretNames) -> bool:
-    return header.lower() in rules.headers or (named_secret(header) and header not in rules.harmless)
+    return header.lower() in rules.headers or (is_secret_name(header) and header not in rules.harmless)
 
 
 def _in_header(name: str, value: str, rules: SecretNames) -> Iterator[Secret]:
@@ -190,7 +190,7 @@ def _in_body(body: Any, rules: SecretNames) -> Iterator[Secret]:
 
 
 def _by_format(text: str) -> Iterator[Secret]:
-    for start, end in known_forms(text):
+    for start, end in find_known_formats(text):
         if not is_placeholder(text[start:end]):
             yield Secret(text[start:end])
 

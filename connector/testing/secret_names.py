@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote_plus
 
 from locoia_pat.engine.action import CompiledAction
-from locoia_pat.secrets.detect import named_secret, random_runs, suspects, weakly_named
+from locoia_pat.secrets.detect import find_random_runs, find_secrets, is_ambiguous_name, is_secret_name
 from locoia_pat.secrets.secret import MASK
 from locoia_pat.spec.model import ActionSpec
 
@@ -76,9 +76,9 @@ class SecretNames:
         """Return whether *text* is a secret, judged by its *name* and the names of its *parents*."""
         if name in self.harmless:
             return False
-        if name in self.names or named_secret(name, parents):
+        if name in self.names or is_secret_name(name, parents):
             return True
-        return weakly_named(name) and bool(suspects(text))
+        return is_ambiguous_name(name) and bool(find_secrets(text))
 
 
 def is_fake(text: str) -> bool:
@@ -91,7 +91,9 @@ def is_placeholder(text: str) -> bool:
     if is_fake(text):
         return True
     return (
-        len(text) <= _MAX_PLACEHOLDER_LENGTH and _PLACEHOLDER.fullmatch(text) is not None and not any(random_runs(text))
+        len(text) <= _MAX_PLACEHOLDER_LENGTH
+        and _PLACEHOLDER.fullmatch(text) is not None
+        and not any(find_random_runs(text))
     )
 
 

@@ -13,7 +13,7 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from locoia_pat.secrets.detect import suspects
+from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, redact, redacted
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def cases() -> dict[str, Callable[[], object]]:
         redact(WARNING, [credential, new])
 
     def refused() -> None:
-        suspects(MESSAGE)
+        find_secrets(MESSAGE)
         redact(MESSAGE, [])
         redact(MESSAGE, [credential])
 

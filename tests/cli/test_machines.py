@@ -45,13 +45,13 @@ def test_without_a_home_an_action_runs(tmp_path: Path) -> None:
 def test_with_a_read_only_root_an_action_runs_and_a_login_says_what_to_set(tmp_path: Path) -> None:
     if shutil.which("unshare") is None or os.geteuid() != 0:
         pytest.skip("a read-only root needs unshare, and root")
-    sealed = "mount --bind / / && mount -o remount,ro,bind / || exit 77"
-    before = ("unshare", "--mount", "sh", "-c", f'{sealed}; exec "$@"', "sh")
+    secret_keys = "mount --bind / / && mount -o remount,ro,bind / || exit 77"
+    before = ("unshare", "--mount", "sh", "-c", f'{secret_keys}; exec "$@"', "sh")
     with serving(answer(200, [])) as server:
         variables = {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL, "PYTHONDONTWRITEBYTECODE": "1"}
         done = run("run", "list_pats", before=before, without=COVERAGE, variables=variables)
         if done.returncode == 77:
-            pytest.skip(f"the root cannot be sealed here: {done.stderr}")
+            pytest.skip(f"the root cannot be secret_keys here: {done.stderr}")
         assert done.returncode == 0, done.stdout + done.stderr
         place = run(*CREATE, "--token-to", "file:/root/t", before=before, without=COVERAGE, variables=variables)
         assert (place.returncode, len(server.got)) == (2, 1)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.secrets.detect import public_ends
-from locoia_pat.secrets.secret import MASK, Secret, credential, load_json, redact, usable
+from locoia_pat.secrets.detect import public_affixes
+from locoia_pat.secrets.secret import MASK, Secret, credential, is_plausible_token, load_json, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOKEN = "pat_Zq8/vK+3=xY7&wR5?nB2"
 
 visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=60).filter(
-    lambda text: not text.isalpha() and public_ends(text) == (0, 0)  # their cuts may be words, as tested below
+    lambda text: not text.isalpha() and public_affixes(text) == (0, 0)  # their cuts may be words, as tested below
 )
 
 
@@ -94,7 +94,7 @@ def test_a_secret_is_not_equal_to_its_own_text() -> None:
     ids=lambda value: f"{type(value).__name__}-{str(value)[:4].strip()!a}",
 )
 def test_a_usable_token_is_16_to_4096_visible_ascii_characters(value: object, is_usable: bool) -> None:
-    assert usable(value) is is_usable
+    assert is_plausible_token(value) is is_usable
 
 
 @pytest.mark.parametrize(

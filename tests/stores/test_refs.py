@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat.outcomes import InvalidError
-from locoia_pat.secrets.secret import Secret, Variables
+from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import open_store, read_token
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ def test_a_path_with_a_mark_of_its_own_is_named_with_its_key(tmp_path: Path) -> 
 def test_a_variable_is_read_from_the_environment_given_or_else_the_real_one() -> None:
     os.environ["A_TOKEN"] = TOKEN
     assert read_token("env:A_TOKEN") == Secret(TOKEN)
-    assert read_token("env:A_TOKEN", environ=Variables({"A_TOKEN": f"{TOKEN}-2"})) == Secret(f"{TOKEN}-2")
+    assert read_token("env:A_TOKEN", environ=EnvSecrets({"A_TOKEN": f"{TOKEN}-2"})) == Secret(f"{TOKEN}-2")
     assert os.environ["A_TOKEN"] == TOKEN
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:
     os.environ["A_TOKEN"] = TOKEN
     with pytest.raises(InvalidError) as caught:
-        read_token("env:A_TOKEN", environ=Variables({}), field="auth")
+        read_token("env:A_TOKEN", environ=EnvSecrets({}), field="auth")
     assert (caught.value.problem.field, caught.value.problem.message) == ("auth", 'the variable "A_TOKEN" is not set')
 
 
@@ -92,7 +92,7 @@ def test_one_line_of_standard_input_is_read_and_the_rest_is_left(monkeypatch: py
 @given(visible, st.sampled_from(["", "\n", "\r\n", "\n\n"]))
 def test_a_credential_is_read_without_the_line_break_at_its_end(token: str, end: str) -> None:
     assert read_token("-", stdin=lambda: token + end) == Secret(token)
-    assert read_token("env:A", environ=Variables({"A": token + end})) == Secret(token)
+    assert read_token("env:A", environ=EnvSecrets({"A": token + end})) == Secret(token)
 
 
 NO_CREDENTIALS = {
@@ -112,7 +112,7 @@ NO_CREDENTIALS = {
 def test_what_is_no_credential_is_refused_and_not_repeated(text: str) -> None:
     for ref, where in (("env:A", 'the variable "A"'), ("-", "standard input")):
         with pytest.raises(InvalidError) as caught:
-            read_token(ref, environ=Variables({"A": text}), stdin=lambda: text, field="auth")
+            read_token(ref, environ=EnvSecrets({"A": text}), stdin=lambda: text, field="auth")
         assert caught.value.problem.message == f"{where} holds no credential"
         assert caught.value.problem.field == "auth"
         assert caught.value.problem.hint
