@@ -58,7 +58,7 @@ class EntityEndpoints:
         return self._behaviour.create_status, self._auths.create(call.caller.owner, _documented_fields(call.body))
 
     def _list(self, call: Call) -> tuple[int, Any]:
-        return 200, wrap_list(self._auths.list(call.caller.owner), self._behaviour)
+        return 200, wrap_list(self._auths.owned_by(call.caller.owner), self._behaviour)
 
     def _get(self, call: Call) -> tuple[int, Any]:
         return 200, _require(self._auths.get(*_key(call)))

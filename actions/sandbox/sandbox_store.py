@@ -240,7 +240,7 @@ class ConnectorAuths:
         statement = "SELECT * FROM connector_auths WHERE id = ? AND owner = ?"
         return next(iter(self._auths(statement, auth_id, owner)), None)
 
-    def list(self, owner: str) -> list[dict[str, Any]]:
+    def owned_by(self, owner: str) -> list[dict[str, Any]]:
         """Return all Connector Auths of *owner*, the oldest first."""
         return self._auths("SELECT * FROM connector_auths WHERE owner = ? ORDER BY rowid", owner)
 

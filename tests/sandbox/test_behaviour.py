@@ -1,8 +1,9 @@
-"""Every switch, over HTTP: what the API page leaves open can be had each way."""
+"""Every switch, over HTTP."""
 
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, format_val
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.secrets.secret import Secret
 from tests.support.sandbox_client import CREATE, OWNER, PATH, calling
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +25,7 @@ NOON = dt.datetime(2030, 1, 31, 12, 30, 15, 999_999, tzinfo=dt.UTC)
 # Setting them
 
 
-def test_every_switch_is_set_by_each_of_its_values_as_text_and_begins_with_its_default() -> None:
+def test_every_value_of_a_switch_can_be_set_and_the_first_is_the_default() -> None:
     for name, values in SWITCHES.items():
         assert getattr(Behaviour(), name) == values[0]
         for value in values:
@@ -32,34 +34,31 @@ def test_every_switch_is_set_by_each_of_its_values_as_text_and_begins_with_its_d
             assert behaviour == Behaviour(**{name: value})
 
 
-def test_several_settings_are_one_behaviour_and_the_last_word_counts() -> None:
+def test_the_last_setting_of_a_switch_wins() -> None:
     found = Behaviour.parse(["list_shape=data", "create_status=200", "list_shape=items"])
     assert found == Behaviour(list_shape="items", create_status=200)
     assert Behaviour.parse([]) == Behaviour()
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("list_shpe=data", 'behaviour: no switch "list_shpe"; did you mean list_shape?'),
-        ("list_shape", 'behaviour.list_shape: received ""; allowed: bare, data, items, envelope'),
-        ("list_shape=Data", 'received "Data"'),
-        ("create_status=202", "allowed: 201, 200"),
-        ("may_widen=no", "allowed: true, false"),
-        ("pat_scope=embed:delete", "allowed: any, automation, "),
-        ("", "NAME=VALUE"),
-    ],
-)
-def test_a_wrong_setting_is_named_with_what_is_allowed(text: str, words: str) -> None:
-    with pytest.raises(InvalidError) as caught:
-        Behaviour.parse([text])
-    assert words in str(caught.value)
+def test_a_wrong_setting_names_what_is_allowed() -> None:
+    for text, words in {
+        "list_shpe=data": 'behaviour: no switch "list_shpe"; did you mean list_shape?',
+        "list_shape": 'behaviour.list_shape: received ""; allowed: bare, data, items, envelope',
+        "list_shape=Data": 'received "Data"',
+        "create_status=202": "allowed: 201, 200",
+        "may_widen=no": "allowed: true, false",
+        "pat_scope=embed:delete": "allowed: any, automation, ",
+        "": "NAME=VALUE",
+    }.items():
+        with pytest.raises(InvalidError) as caught:
+            Behaviour.parse([text])
+        assert words in str(caught.value), text
 
 
 @pytest.mark.parametrize(
     "wrong", [{"create_status": 202}, {"may_widen": 1}, {"regenerate_status": True}, {"pat_scope": None}], ids=str
 )
-def test_a_wrong_value_is_refused_in_python_too(wrong: dict[str, Any]) -> None:
+def test_a_wrong_value_is_invalid_in_python_too(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidError, match=rf"^behaviour\.{next(iter(wrong))}: received"):
         Behaviour(**wrong)
 
@@ -68,7 +67,7 @@ def test_a_wrong_value_is_refused_in_python_too(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_id_survives_a_regenerate_or_not(*, kept: bool) -> None:
+def test_an_id_survives_a_regenerate_or_not(*, kept: bool) -> None:
     with calling(Behaviour(regenerate_id="kept" if kept else "new")) as api:
         before = api.create().json()
         after = api.regenerate(before["id"]).json()
@@ -78,7 +77,7 @@ def test_the_id_survives_a_regenerate_or_not(*, kept: bool) -> None:
         assert api.call("GET", token=Secret(before["token"])).status_code == 401
 
 
-def test_regenerate_answers_the_token_alone() -> None:
+def test_regenerate_can_return_only_the_token() -> None:
     with calling(Behaviour(regenerate_response="token")) as api:
         answer = api.regenerate(api.row_id).json()
         assert answer.keys() == {"token"}
@@ -86,7 +85,7 @@ def test_regenerate_answers_the_token_alone() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201])
-def test_the_status_of_create_and_of_regenerate(status: Any) -> None:
+def test_the_status_of_create_and_regenerate_can_be_set(status: Any) -> None:
     with calling(Behaviour(create_status=status)) as api:
         assert api.create().status_code == status
         assert api.regenerate(api.row_id).status_code == 200
@@ -107,7 +106,7 @@ def test_the_status_of_create_and_of_regenerate(status: Any) -> None:
         ("envelope", {"status": 200, "error": None, "message": None}),
     ],
 )
-def test_a_list_is_wrapped_as_it_is_told(shape: Any, around: dict[str, Any] | None) -> None:
+def test_a_list_has_the_shape_that_is_set(shape: Any, around: dict[str, Any] | None) -> None:
     with calling(Behaviour(list_shape=shape), scopes=["automation", "connectors"]) as api:
         for path in (PATH, "/connectors", "/connector-auths/"):
             found = api.call("GET", path).json()
@@ -129,7 +128,7 @@ def errors(api: Any) -> dict[int, httpx.Response]:
 
 
 @pytest.mark.parametrize("shape", SWITCHES["error_shape"])
-def test_an_error_has_the_shape_it_is_told(shape: Any) -> None:
+def test_an_error_has_the_shape_that_is_set(shape: Any) -> None:
     with calling(Behaviour(error_shape=shape)) as api:
         for status, answer in errors(api).items():
             assert answer.status_code == (200 if shape == "envelope_in_200" else status)
@@ -151,7 +150,7 @@ def test_an_error_has_the_shape_it_is_told(shape: Any) -> None:
         assert api.notes() == []
 
 
-def test_a_wrong_body_without_a_wrong_field_is_told_of_the_whole_body() -> None:
+def test_an_error_without_a_field_is_located_in_the_body() -> None:
     with calling(Behaviour(error_shape="detail_list")) as api:
         (detail,) = api.call("POST", json=[]).json()["detail"]
         assert detail["loc"] == ["body"]
@@ -163,17 +162,76 @@ def test_a_wrong_body_without_a_wrong_field_is_told_of_the_whole_body() -> None:
         ("z", "2030-01-31T12:30:15Z"),
         ("offset", "2030-01-31T14:30:15+02:00"),
         ("naive", "2030-01-31T12:30:15"),
+        ("naive_east", "2030-01-31T14:30:15"),
         ("http", "Thu, 31 Jan 2030 12:30:15 GMT"),
         ("date", "2030-01-31"),
     ],
 )
-def test_times_are_written_as_told(told: Any, text: str) -> None:
+def test_times_have_the_format_that_is_set(told: Any, text: str) -> None:
     with calling(Behaviour(time_format=told), store=SandboxStore(now=lambda: NOON)) as api:
         (row,) = api.call("GET").json()
         assert (row["last_used"], row["expiration"]) == (text, None)
 
 
-# Rows that expired
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        ("exact", "2030-02-01T12:30:15Z"),
+        ("midnight", "2030-02-01T00:00:00Z"),
+        ("end_of_day", "2030-02-01T23:59:59Z"),
+    ],
+)
+def test_an_expiry_is_moved_within_its_day(at: Any, text: str) -> None:
+    with calling(Behaviour(expiration_at=at), store=SandboxStore(now=lambda: NOON)) as api:
+        assert api.create(expiration=1).json()["expiration"] == text
+        assert api.create(expiration=None).json()["expiration"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [("kept", f" <{'x' * 80}> "), ("trimmed", f"<{'x' * 80}>"), ("escaped", f" &lt;{'x' * 80}&gt; "),
+     ("cut", f" <{'x' * 58}")],
+)  # fmt: skip
+def test_a_note_is_changed_as_set(change: Any, kept: str) -> None:
+    with calling(Behaviour(note=change)) as api:
+        assert api.create(note=f" <{'x' * 80}> ").json()["note"] == kept
+        assert api.notes() == [kept]
+
+
+# Lists that are late or incomplete
+
+
+@pytest.mark.parametrize(("pages", "link"), [("no", None), ("cut", None), ("link", '<?page=2>; rel="next"')])
+def test_a_list_has_all_rows_or_the_first_five(pages: Any, link: str | None) -> None:
+    with calling(Behaviour(list_pages=pages)) as api:
+        for _ in range(4):
+            api.create()
+        short = api.call("GET")
+        assert (len(short.json()), short.headers.get("link")) == (5, None)
+        api.create()
+        long = api.call("GET")
+        assert (len(long.json()), long.headers.get("link")) == (6 if pages == "no" else 5, link)
+
+
+def test_a_new_row_is_listed_after_the_lag() -> None:
+    with calling(Behaviour(list_lag=1)) as api:
+        start = time.monotonic()
+        api.create()
+        eventually(lambda: len(api.call("GET").json()) == 2)
+        assert time.monotonic() - start >= 1
+
+
+def test_a_use_is_shown_after_the_lag() -> None:
+    now = [NOON]
+    with calling(Behaviour(last_used_lag=1), store=SandboxStore(now=lambda: now[0])) as api:
+        token = api.create().json()["token"]
+        api.call("GET", token=Secret(token))
+        assert api.call("GET").json()[1]["last_used"] is None
+        now[0] += dt.timedelta(seconds=1)
+        assert api.call("GET").json()[1]["last_used"] == "2030-01-31T12:30:15Z"
+
+
+# Expired rows
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -193,7 +251,7 @@ def test_expired_rows_are_listed_and_renewable_or_not(*, listed: bool, renewable
 # Who may
 
 
-def test_any_live_token_may_call_or_only_those_with_a_scope() -> None:
+def test_a_scope_for_the_token_endpoints_is_enforced() -> None:
     with calling(Behaviour(pat_scope="company:manage")) as api:
         for scopes, may in {
             ("company",): True,
@@ -210,13 +268,18 @@ def test_any_live_token_may_call_or_only_those_with_a_scope() -> None:
             assert may or "company:manage" in answers[0].json()["message"]
 
 
-def test_who_may_not_is_refused_before_the_body_is_looked_at() -> None:
+def test_a_scope_can_be_needed_for_changes_only() -> None:
+    with calling(Behaviour(pat_scope="company", pat_scope_for="changes")) as api:
+        assert [api.call("GET").status_code, api.create().status_code] == [200, 403]
+
+
+def test_a_missing_scope_is_refused_before_the_body_is_read() -> None:
     with calling(Behaviour(pat_scope="company")) as api:
         assert api.call("POST", content=b"no JSON").status_code == 403
 
 
 @pytest.mark.parametrize("widen", [True, False])
-def test_a_narrow_token_gets_a_wider_one_or_not(*, widen: bool) -> None:
+def test_a_narrow_token_can_create_a_wider_one_or_not(*, widen: bool) -> None:
     with calling(Behaviour(may_widen=widen), scopes=["automation:view", "embed"]) as api:
         wider, _ = api.store.create(owner=OWNER, days=None, scopes=["embed", "company"], note="wider")
         narrower, _ = api.store.create(owner=OWNER, days=None, scopes=["embed:view"], note="narrower")
@@ -230,7 +293,7 @@ def test_a_narrow_token_gets_a_wider_one_or_not(*, widen: bool) -> None:
 
 
 @pytest.mark.parametrize(("status", "error"), [(401, "unauthorized"), (403, "forbidden")])
-def test_an_unknown_token_is_401_or_403(status: Any, error: str) -> None:
+def test_an_unknown_token_gets_the_status_that_is_set(status: Any, error: str) -> None:
     with calling(Behaviour(unknown_token_status=status)) as api:
         answer = api.call("GET", token=UNKNOWN)
         assert (answer.status_code, answer.json()["error"]) == (status, error)

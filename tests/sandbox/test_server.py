@@ -1,4 +1,4 @@
-"""The sandbox as a server: its address, its first token, its beginning and its end."""
+"""The sandbox as a server: its URL, its first token, its start and its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rows(url: str, token: Secret) -> httpx.Response:
     return httpx.get(f"{url}/personal-access-tokens", headers=headers, trust_env=False)
 
 
-def test_a_port_in_use_is_known_at_once() -> None:
+def test_a_port_in_use_is_noticed_at_once() -> None:
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
@@ -52,17 +52,17 @@ def test_a_port_in_use_is_known_at_once() -> None:
     listen("127.0.0.1", port).close()
 
 
-def test_an_address_that_is_not_ours_cannot_be_had() -> None:
+def test_a_foreign_host_cannot_be_listened_on() -> None:
     with pytest.raises(OSError, match="assign"):
         listen("192.0.2.1", 0)
 
 
-def test_the_address_is_the_one_that_listens() -> None:
+def test_the_url_has_the_port_that_listens() -> None:
     with listen("127.0.0.1", 0) as listener:
         assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
-def test_an_address_of_version_6_stands_in_brackets() -> None:
+def test_an_ipv6_host_is_in_brackets() -> None:
     try:
         listener = listen("::1", 0)
     except OSError as error:
@@ -72,7 +72,7 @@ def test_an_address_of_version_6_stands_in_brackets() -> None:
         assert url_of(listener) == f"http://[::1]:{listener.getsockname()[1]}/v1"
 
 
-def test_an_empty_store_gets_a_first_token_that_never_expires_and_may_do_all() -> None:
+def test_an_empty_store_gets_a_first_token_with_all_scopes_that_never_expires() -> None:
     store = SandboxStore()
     token = first_token(store)
     (row,) = store.owned_by(OWNER)
@@ -84,7 +84,7 @@ def test_an_empty_store_gets_a_first_token_that_never_expires_and_may_do_all() -
     store.close()
 
 
-def test_a_second_start_mints_no_token_until_it_is_asked_to() -> None:
+def test_a_second_start_mints_a_token_only_if_forced() -> None:
     store = SandboxStore()
     first = first_token(store)
     assert first is not None
@@ -98,14 +98,14 @@ def test_a_second_start_mints_no_token_until_it_is_asked_to() -> None:
     store.close()
 
 
-def test_a_token_of_another_owner_makes_no_first_token_unneeded() -> None:
+def test_a_token_of_another_owner_does_not_count_as_the_first() -> None:
     store = SandboxStore()
     store.create(owner="somebody", days=None, scopes=["embed"], note="")
     assert first_token(store) is not None
     store.close()
 
 
-def test_a_running_sandbox_listens_on_loopback_alone_and_ends_with_its_block() -> None:
+def test_a_running_sandbox_listens_on_localhost_and_stops_with_its_block() -> None:
     with running() as (url, store):
         token = first_token(store)
         assert token is not None
@@ -115,7 +115,7 @@ def test_a_running_sandbox_listens_on_loopback_alone_and_ends_with_its_block() -
         rows(url, token)
 
 
-def test_a_running_sandbox_serves_at_the_address_it_is_given_and_closes_it() -> None:
+def test_a_running_sandbox_uses_and_closes_the_given_listener() -> None:
     listener = listen("127.0.0.1", 0)
     expected = url_of(listener)
     with running(listener=listener) as (url, store):
@@ -126,7 +126,7 @@ def test_a_running_sandbox_serves_at_the_address_it_is_given_and_closes_it() -> 
     assert listener.fileno() == -1
 
 
-def test_a_running_sandbox_closes_its_store_when_it_ends(tmp_path: Path) -> None:
+def test_a_running_sandbox_closes_its_store_when_it_stops(tmp_path: Path) -> None:
     with running(SandboxStore(tmp_path / "s")) as (_, store):
         first_token(store)
     with pytest.raises(sqlite3.ProgrammingError):
@@ -134,7 +134,7 @@ def test_a_running_sandbox_closes_its_store_when_it_ends(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["s"]  # SQLite put its journal back into it
 
 
-def test_sandboxes_side_by_side_know_nothing_of_each_other() -> None:
+def test_two_sandboxes_share_nothing() -> None:
     with running() as (one, one_store), running() as (two, _):
         token = first_token(one_store)
         assert token is not None
@@ -142,7 +142,7 @@ def test_sandboxes_side_by_side_know_nothing_of_each_other() -> None:
         assert [rows(url, token).status_code for url in (one, two)] == [200, 401]
 
 
-def test_an_error_in_the_block_ends_the_sandbox_too() -> None:
+def test_an_error_in_the_block_stops_the_sandbox_too() -> None:
     def fail() -> None:
         with running() as (url, _):
             raise LookupError(url)
@@ -153,7 +153,7 @@ def test_an_error_in_the_block_ends_the_sandbox_too() -> None:
         httpx.get(str(caught.value.args[0]), trust_env=False)
 
 
-def test_a_sandbox_with_data_goes_on_where_it_ended(tmp_path: Path) -> None:
+def test_a_sandbox_with_data_keeps_its_rows(tmp_path: Path) -> None:
     with running(SandboxStore(tmp_path / "s")) as (url, store):
         token = first_token(store)
         assert token is not None
@@ -165,7 +165,7 @@ def test_a_sandbox_with_data_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert [row["id"] for row in answer.json()] == [row["id"] for row in before]
 
 
-def test_in_the_foreground_it_serves_until_an_interrupt_and_prints_nothing_of_its_own(tmp_path: Path) -> None:
+def test_in_the_foreground_it_serves_until_an_interrupt_and_prints_nothing(tmp_path: Path) -> None:
     store = SandboxStore(tmp_path / "s")
     token = first_token(store)
     assert token is not None
