@@ -134,8 +134,8 @@ def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_js
     folder = out or Path(done.name or _UNNAMED)
     written = scaffold.write_specs(done.texts, folder)
     # Without a connector.yaml it is not yet a folder of specs; the list of missing parts says so.
-    found = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
-    findings = [finding for finding in found if finding.code != "missing-key"]
+    all_findings = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
+    findings = [finding for finding in all_findings if finding.code != "missing-key"]
     if as_json:
         render.print_json(_import_json(written, done, findings))
     else:

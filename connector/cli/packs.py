@@ -175,10 +175,10 @@ def remove_command(name: str, *, forget: bool, as_json: bool) -> None:
 def list_command(*, as_json: bool) -> None:
     """List the installed packs and whether each is intact."""
     packs = Packs()
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for name, pin in sorted(packs.lock().packs.items()):
         specs = packs.get_intact(name)
-        found.append(
+        rows.append(
             {
                 "pack": name,
                 "version": pin.version,
@@ -190,12 +190,12 @@ def list_command(*, as_json: bool) -> None:
             }
         )
     if as_json:
-        render.print_json({"folder": str(packs.folder), "packs": found})
-    elif not found:
+        render.print_json({"folder": str(packs.folder), "packs": rows})
+    elif not rows:
         click.echo(f"no packs in {packs.folder}")
     else:
         head = ("pack", "version", "state", "actions", "hosts", "hash")
-        render.print_table(head, [[one[key] for key in head] for one in found])
+        render.print_table(head, [[row[key] for key in head] for row in rows])
 
 
 def _to_json(pack: Pack) -> dict[str, Any]:

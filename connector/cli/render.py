@@ -25,10 +25,13 @@ _sensitive: list[Secret] = []
 _CHECKSUM = re.compile(r"(?:--accept=)?sha256:[0-9a-f]{64}")
 
 
-def mark_sensitive(words: Iterable[str]) -> None:
-    """Mask in all later messages whatever in *words* may be a misplaced token; checksums stay readable."""
+def mark_sensitive(arguments: Iterable[str]) -> None:
+    """Mask in all later messages whatever in *arguments* may be a misplaced token; checksums stay readable."""
     _sensitive[:] = [
-        Secret(word[start:end]) for word in words if not _CHECKSUM.fullmatch(word) for start, end in find_secrets(word)
+        Secret(argument[start:end])
+        for argument in arguments
+        if not _CHECKSUM.fullmatch(argument)
+        for start, end in find_secrets(argument)
     ]
 
 

@@ -180,7 +180,7 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
         rows = (connector.run(spec.verify_with).data or {}).values()
         row_id = prepared.inputs[spec.replaces]
         row: dict[str, Any] = next((row for listed in rows for row in listed if row.get("id") == row_id), {})
-        note, used = row.get("note") or "-", row.get("last_used") or "never, or not known"
+        note, used = row.get("note") or "-", row.get("last_used") or "never, or unknown"
         question += f'\nThis revokes the token {row_id}, note "{note}", last used {used}'
     return question
 

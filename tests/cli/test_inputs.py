@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locoia_pat.cli.arguments import parse_cell, parse_inputs, parse_text
+from locoia_pat.spec.model import Input
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
@@ -126,6 +128,41 @@ def test_a_wrong_value_is_invalid(call: Call, specs: Path, arguments: list[str],
     assert (done.code, server.got) == (2, [])
     assert words in done.envelope["error"]["message"]
     assert SECRET not in done.out + done.err
+
+
+def test_an_argument_and_a_cell_of_the_same_text_are_the_same_value() -> None:
+    texts = [
+        "TRUE",
+        "true",
+        "yes",
+        "null",
+        "NaN",
+        " 5",
+        "5",
+        "1.5",
+        "1e3",
+        "007",
+        "9" * 5000,
+        '{"a": 1}',
+        "[" * 100_000,
+    ]
+    for kind in ("text", "switch", "number", "json", "nested_object", "daterange"):
+        children = {"children": {"a": {"title": "A", "type": "number"}}} if kind == "nested_object" else {}
+        field = Input.model_validate({"title": "X", "type": kind, "nullable": True, **children})
+        for text in texts:
+            argument = parse_inputs([f"x={text}"], None, {"x": field})["x"]
+            assert repr(parse_cell("x", text, field)) == repr(argument), (kind, text[:9])
+            assert repr(parse_text(text, field)) == repr(argument)
+    number = Input.model_validate({"title": "X", "type": "number"})
+    assert [parse_text(text, number) for text in ("NaN", " 5", "007", "null")] == ["NaN", " 5", "007", "null"]
+    switch = Input.model_validate({"title": "X", "type": "switch"})
+    assert [parse_text(text, switch) for text in ("TRUE", "false", "yes")] == [True, False, "yes"]
+
+
+def test_a_nullable_list_in_a_cell_may_be_null() -> None:
+    field = Input.model_validate({"title": "X", "type": "text", "multiple": True, "nullable": True})
+    assert parse_cell("x", "null", field) is None
+    assert parse_cell("x", "a;b", field) == ["a", "b"]
 
 
 def test_another_connector_never_reads_locoias_credential(call: Call, specs: Path) -> None:

@@ -303,7 +303,7 @@ def test_on_a_terminal_a_create_names_the_host_and_asks(tmp_path: Path) -> None:
     ("row", "words"),
     [
         ({"id": ID, "note": "Billing", "last_used": "2026-01-02T03:04:05Z"}, 'note "Billing", last used 2026-01-02'),
-        ({"id": "another"}, 'note "-", last used never, or not known'),
+        ({"id": "another"}, 'note "-", last used never, or unknown'),
     ],
 )
 def test_on_a_terminal_a_regenerate_names_what_it_kills(row: dict[str, Any], words: str) -> None:
