@@ -15,8 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.bulk.journal import BulkJournal
 from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result
 from locoia_pat.state.journal import State
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from locoia_pat.bulk.bulk_journal import ItemState
     from locoia_pat.bulk.items import JournalOptions
-    from locoia_pat.bulk.journal import ItemState
     from locoia_pat.bulk.workers import Task
     from locoia_pat.engine.engine import Engine
     from locoia_pat.secrets.secret import Secret

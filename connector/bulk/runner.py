@@ -107,7 +107,7 @@ class BulkRun:
 
     def _refuse_shared_stores(self, items: Iterable[Mapping[str, Any] | Item]) -> None:
         """Refuse two items with the same store."""
-        from locoia_pat.bulk.journal import DuplicateFinder  # noqa: PLC0415  # a read needs no SQLite
+        from locoia_pat.bulk.bulk_journal import DuplicateFinder  # noqa: PLC0415  # a read needs no SQLite
         from locoia_pat.stores import canonical_location  # noqa: PLC0415  # a read has no stores
 
         with closing(DuplicateFinder()) as finder:

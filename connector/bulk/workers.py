@@ -17,8 +17,8 @@ from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result, invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from locoia_pat.bulk.bulk_journal import ItemKey, ItemState
     from locoia_pat.bulk.items import BulkOptions, Item, StoreTemplate
-    from locoia_pat.bulk.journal import ItemKey, ItemState
     from locoia_pat.bulk.recovery import Recovery, Runnable
     from locoia_pat.spec.model import ActionSpec, SuperSpec
 

@@ -17,8 +17,8 @@ import pytest
 
 from locoia_pat import InvalidError, NotDoneError
 from locoia_pat.bulk import Item, JournalOptions
+from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.bulk.journal import BulkJournal
 from locoia_pat.bulk.recovery import add_mark, find_mark, new_mark
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token

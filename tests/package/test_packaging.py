@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def test_the_packages_in_pyproject_are_the_folders_with_an_init_file() -> None:
         for path in folder.rglob("__init__.py")
     }
     assert found | set(SETUPTOOLS["package-data"]) == set(SETUPTOOLS["packages"])
+
+
+def test_no_two_modules_have_the_same_file_name() -> None:
+    modules = [path for folder in ("connector", "actions") for path in (ROOT / folder).rglob("*.py")]
+    counts = Counter(path.name for path in modules if path.name != "__init__.py")
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert len(counts) > 100
 
 
 def test_the_repository_has_only_the_agreed_top_level_names() -> None:
