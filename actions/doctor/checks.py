@@ -297,21 +297,21 @@ def _open_permissions(path: Path, mode: int) -> CheckResult:
 def _check_capabilities(folder: Path, base_url: str) -> Iterator[CheckResult]:
     """Check how old the measured facts are, and whether a measurement is unfinished."""
     try:
-        known = CapabilityFile(folder).read(base_url)
+        saved = CapabilityFile(folder).read(base_url)
     except ConnectorError as error:
         yield CheckResult("measured", "problem", error.problem.message, error.problem.hint)
         return
     now = dt.datetime.now(dt.UTC)
-    yield _check_facts(known, now)
-    if any(not run.cleared for run in known.runs):
+    yield _check_facts(saved, now)
+    if any(not run.cleared for run in saved.runs):
         yield CheckResult("throwaway", "problem", "tokens of a measurement may still be active", _FINISH)
-    elif any(run.due and dt.datetime.fromisoformat(run.due) <= now for run in known.runs):
+    elif any(run.due and dt.datetime.fromisoformat(run.due) <= now for run in saved.runs):
         message = "the rows of a measurement have expired, so the last fact can be measured"
         yield CheckResult("throwaway", "note", message, _FINISH)
 
 
-def _check_facts(known: ApiFacts, now: dt.datetime) -> CheckResult:
-    facts: dict[str, Any] = known.all_facts()
+def _check_facts(saved: ApiFacts, now: dt.datetime) -> CheckResult:
+    facts: dict[str, Any] = saved.all_facts()
     dates = [dt.datetime.fromisoformat(fact["at"]) for fact in facts.values() if fact["at"]]
     if not dates:
         return CheckResult("measured", "note", "nothing was measured at this API yet", _MEASURE)

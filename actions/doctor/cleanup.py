@@ -38,8 +38,9 @@ def revoke_rows(session: ProbeSession, run: MeasurementRun, *, settle: float) ->
     if session.may_be_in_flight:
         time.sleep(settle)
     listed = session.list()
-    known = run.rows.values()
-    late = [str(row["id"]) for row in listed.rows if has_tag(run.op, row["note"]) and row["id"] not in known]
+    journalled = run.rows.values()
+    tagged = [str(row["id"]) for row in listed.rows if has_tag(run.op, row["note"])]
+    late = [id_ for id_ in tagged if id_ not in journalled]
     rows = {**run.rows, **{f"late-{id_}": id_ for id_ in late}}
     failed: list[str] = []
     expiries = [run.due] if run.due else []

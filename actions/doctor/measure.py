@@ -68,7 +68,7 @@ class Measurement:
         self._api = connector.base_url
         self._state = state or State()
         self._file = CapabilityFile(self._state.folder)
-        self._known = self._file.read(self._api)
+        self._saved = self._file.read(self._api)
         self._lease = self._state.lease(*LEASE)
         self._scopes = tuple(dict.fromkeys(scopes))
         if not self._scopes:
@@ -95,14 +95,14 @@ class Measurement:
             )
         if self._expired_runs():
             return f"This regenerates one expired row at {host}; if that works, it stays listed for one more day."
-        if any(not run.cleared for run in self._known.runs):
+        if any(not run.cleared for run in self._saved.runs):
             return f"This revokes the tokens that an earlier measurement left at {host}."
-        dates = sorted(run.due for run in self._known.runs if run.due)
+        dates = sorted(run.due for run in self._saved.runs if run.due)
         hint = f"They expire by {dates[0]}." if dates else "Measure first: locoia-pat doctor --measure."
         raise invalid("no throwaway rows have expired yet", field="finish", hint=hint)
 
     def _expired_runs(self) -> list[MeasurementRun]:
-        return [run for run in self._known.runs if run.cleared and run.due and run.due <= rfc3339(self._now())]
+        return [run for run in self._saved.runs if run.cleared and run.due and run.due <= rfc3339(self._now())]
 
     def measure(self) -> Result:
         """Measure all facts but those of expired rows; return a result for every outcome."""
@@ -122,7 +122,7 @@ class Measurement:
         options: dict[str, Any] = {"scopes": self._scopes, "patience": self._patience, "now": self._now}
         session = ProbeSession(self._connector, run, self._save_run, **options)
         try:
-            self._known = self._file.read(self._api)  # another measurement may have ended in the meantime
+            self._saved = self._file.read(self._api)  # another measurement may have ended in the meantime
             self._revoke_leftovers(session)
             failure = work(session)
             self._attempts = session.attempts
@@ -150,7 +150,7 @@ class Measurement:
             self._save_facts(measure_expired(session, expired))
         except StoppedError as error:
             return error.result
-        self._save(replace(self._known, runs=tuple(run for run in self._known.runs if run not in expired)))
+        self._save(replace(self._saved, runs=tuple(run for run in self._saved.runs if run not in expired)))
         return None
 
     def _revoke_created(self, session: ProbeSession) -> None:
@@ -159,7 +159,7 @@ class Measurement:
 
     def _revoke_leftovers(self, session: ProbeSession) -> None:
         expired = self._expired_runs()
-        for run in self._known.runs:
+        for run in self._saved.runs:
             if run not in expired:
                 self._revoke(session, run)
 
@@ -175,21 +175,21 @@ class Measurement:
     def _save_facts(self, facts: Iterable[Fact]) -> None:
         at = rfc3339(self._now())
         measured = {fact.name: {"value": fact.value, "at": at, "how": fact.how} for fact in facts}
-        self._save(replace(self._known, facts={**self._known.facts, **measured}))
+        self._save(replace(self._saved, facts={**self._saved.facts, **measured}))
 
     def _save_run(self, run: MeasurementRun) -> None:
-        self._save(self._known.with_run(run))
+        self._save(self._saved.with_run(run))
 
-    def _save(self, known: ApiFacts) -> None:
-        self._known = known
-        self._file.write(self._api, known)
+    def _save(self, facts: ApiFacts) -> None:
+        self._saved = facts
+        self._file.write(self._api, facts)
 
     def _to_result(self, failure: Result | None) -> Result:
         data: dict[str, Any] = {
-            "facts": self._known.all_facts(),
-            "rows": sum(len(run.rows) for run in self._known.runs),
+            "facts": self._saved.all_facts(),
+            "rows": sum(len(run.rows) for run in self._saved.runs),
             "not_revoked": list(self._not_revoked),
-            "due": max((run.due for run in self._known.runs if run.due), default=None),
+            "due": max((run.due for run in self._saved.runs if run.due), default=None),
         }
         outcome, problem = (failure.outcome, failure.problem) if failure else (Outcome.DONE, None)
         warnings: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ class ProbeCall:
     def returns_id(self) -> bool:
         """Whether the response itself contains the id of the row, next to its token."""
         objects = [get_path(self.body, path) for path in ("$", "data")]
-        return any(isinstance(found, dict) and "token" in found and found.get("id") for found in objects)
+        return any(isinstance(value, dict) and "token" in value and value.get("id") for value in objects)
 
     @property
     def server_time(self) -> dt.datetime:
@@ -217,8 +217,8 @@ class ProbeSession:
         return ProbeCall(result, response if isinstance(response, Response) else None, self._now())
 
     def _connector_of(self, token: Secret) -> RecordingConnector:
-        for known, connector in self._token_connectors:
-            if known == token:
+        for other, connector in self._token_connectors:
+            if other == token:
                 return connector
         connector = self._connector.with_auth(ConnectorAuth(token))
         self._token_connectors.append((token, connector))
@@ -247,5 +247,5 @@ def has_tag(op: str, note: str | None) -> bool:
 
 def note_of(op: str, number: int, *, plain: bool = False) -> str:
     """Return the note of a row; the tag is in front, where no cut removes it."""
-    note = f"{_tag(op)}{number} made by locoia-pat doctor, to be ignored"
+    note = f"{_tag(op)}{number} created by locoia-pat doctor, to be ignored"
     return note if plain or number != 1 else f"{note} {'.' * _MAX_NOTE}"[:_MAX_NOTE]

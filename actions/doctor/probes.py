@@ -13,7 +13,7 @@ from locoia_pat.actions.lifecycle.capabilities import UNKNOWN, Fact
 from locoia_pat.response.outputs import get_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from locoia_pat import Secret
     from locoia_pat.actions.doctor.probe_session import ProbeCall, ProbeSession, ThrowawayRow
@@ -81,10 +81,10 @@ def measure_completeness(session: ProbeSession) -> Iterator[Fact]:
     expected = session.existing_ids | {row.id for row in session.rows}
     *_, (_, call) = session.poll_list(lambda call: not call.done or expected <= {str(row["id"]) for row in call.rows})
     if call.done:
-        complete = expected <= {str(row["id"]) for row in call.rows}
+        listed = {str(row["id"]) for row in call.rows}
         signs = page_signs(call.body, call.response.headers if call.response else {})
         how = f"a list of {len(call.rows)} rows, {len(expected)} expected; signs of pages: {', '.join(signs) or 'none'}"
-        yield Fact("list_whole", UNKNOWN if complete and signs else complete, how)
+        yield Fact("list_whole", is_whole(listed, expected, signs), how)
 
 
 def measure_notes(session: ProbeSession) -> Iterator[Fact]:
@@ -138,6 +138,13 @@ def page_signs(body: object, headers: Mapping[str, str]) -> list[str]:
     objects = [body, get_path(body, "data"), get_path(body, "meta")]
     signs += [key for value in objects if isinstance(value, dict) for key in value if str(key).lower() in _PAGE_KEYS]
     return list(dict.fromkeys(signs))
+
+
+def is_whole(listed: Collection[str], expected: Collection[str], signs: Sequence[str]) -> bool | str:
+    """Whether a list has all rows; unknown if all *expected* ones are listed, and *signs* suggest further pages."""
+    if not {*expected} <= {*listed}:
+        return False
+    return UNKNOWN if signs else True
 
 
 def max_rows(scope_count: int) -> int:

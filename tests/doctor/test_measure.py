@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import InvalidError, Outcome, Secret
-from locoia_pat.actions.doctor.probes import page_signs
+from locoia_pat.actions.doctor.probes import is_whole, page_signs
 from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.actions.sandbox.server import OWNER
@@ -131,6 +131,17 @@ def test_signs_of_further_pages_are_recognised() -> None:
         (None, {}, []),
     ):
         assert page_signs(body, headers) == signs, (body, headers)
+
+
+def test_a_list_is_whole_if_no_row_is_missing_and_nothing_suggests_further_pages() -> None:
+    for listed, expected, signs, whole in (
+        ("ab", "ab", [], True),
+        ("ab", "a", [], True),
+        ("a", "ab", [], False),
+        ("a", "ab", ["total"], False),
+        ("ab", "ab", ["total"], "unknown"),
+    ):
+        assert is_whole(listed, expected, signs) == whole, (listed, expected, signs)
 
 
 # Faults

@@ -443,9 +443,9 @@ def test_an_interrupted_run_finishes_started_tokens_and_starts_no_more(yard: Yar
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    made = [n for n in range(60) if (yard.folder / f"n{n:03}.json").exists()]
-    assert 1 <= len(made) < 60
-    assert all(yard.works(f"n{n:03}") for n in made)
+    created = [n for n in range(60) if (yard.folder / f"n{n:03}.json").exists()]
+    assert 1 <= len(created) < 60
+    assert all(yard.works(f"n{n:03}") for n in created)
     assert {token.step for token in yard.plans(file).values()} <= {"none", "create"}
 
 

@@ -60,23 +60,23 @@ class Api:
 @contextmanager
 def client(url: str) -> Iterator[httpx.Client]:
     # No certificates are loaded: that takes longer than a test.
-    with httpx.Client(base_url=url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as made:
-        yield made
+    with httpx.Client(base_url=url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as http:
+        yield http
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[tuple[SandboxStore, httpx.Client]]:
-    with running() as (url, store), client(url) as made:
-        yield store, made
+    with running() as (url, store), client(url) as http:
+        yield store, http
 
 
 @pytest.fixture
 def api(sandbox: tuple[SandboxStore, httpx.Client]) -> Api:
     """The sandbox as an owner of its own sees it."""
-    store, made = sandbox
+    store, http = sandbox
     owner = str(uuid.uuid4())
     _, token = store.create(owner=owner, days=None, scopes=["automation"], note="credential")
-    return Api(store, owner, token, made)
+    return Api(store, owner, token, http)
 
 
 def minted(answer: httpx.Response) -> tuple[dict[str, Any], Secret]:
@@ -104,9 +104,9 @@ def test_times_are_rfc_3339_in_utc_without_fractions() -> None:
     def now() -> dt.datetime:
         return dt.datetime(2030, 1, 1, 12, 30, 15, 999_999, tzinfo=dt.UTC)
 
-    with running(SandboxStore(now=now)) as (url, store), client(url) as made:
+    with running(SandboxStore(now=now)) as (url, store), client(url) as http:
         _, token = store.create(owner="anna", days=30, scopes=["embed"], note="CI")
-        (row,) = Api(store, "anna", token, made).call("GET").json()
+        (row,) = Api(store, "anna", token, http).call("GET").json()
     assert (row["expiration"], row["last_used"]) == ("2030-01-31T12:30:15Z", "2030-01-01T12:30:15Z")
 
 
@@ -235,9 +235,9 @@ def test_the_case_of_the_scheme_does_not_matter(api: Api) -> None:
 
 def test_an_expired_token_is_401_on_all_endpoints_and_its_row_stays_listed() -> None:
     time = [dt.datetime(2030, 1, 1, tzinfo=dt.UTC)]
-    with running(SandboxStore(now=lambda: time[0])) as (url, store), client(url) as made:
+    with running(SandboxStore(now=lambda: time[0])) as (url, store), client(url) as http:
         _, credential = store.create(owner="anna", days=None, scopes=["automation"], note="credential")
-        api = Api(store, "anna", credential, made)
+        api = Api(store, "anna", credential, http)
         row, token = minted(api.create(expiration=1))
         assert api.accepts(token)
         time[0] += dt.timedelta(days=1)

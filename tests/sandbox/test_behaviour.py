@@ -157,7 +157,7 @@ def test_an_error_without_a_field_is_located_in_the_body() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("form", "text"),
     [
         ("z", "2030-01-31T12:30:15Z"),
         ("offset", "2030-01-31T14:30:15+02:00"),
@@ -167,8 +167,8 @@ def test_an_error_without_a_field_is_located_in_the_body() -> None:
         ("date", "2030-01-31"),
     ],
 )
-def test_times_have_the_format_that_is_set(told: Any, text: str) -> None:
-    with calling(Behaviour(time_format=told), store=SandboxStore(now=lambda: NOON)) as api:
+def test_times_have_the_format_that_is_set(form: Any, text: str) -> None:
+    with calling(Behaviour(time_format=form), store=SandboxStore(now=lambda: NOON)) as api:
         (row,) = api.call("GET").json()
         assert (row["last_used"], row["expiration"]) == (text, None)
 

@@ -1,4 +1,4 @@
-"""A sandbox of a test's own, and one owner who calls it."""
+"""A sandbox for one test, and an owner who calls it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OWNER = "anna"
 
 @dataclass
 class Caller:
-    """Who calls, with what."""
+    """An owner with a credential."""
 
     url: str
     store: SandboxStore
@@ -46,15 +46,15 @@ class Caller:
         return self.call("POST", f"{PATH}/{row_id}/regenerate", token=token, json={"expiration": 30})
 
     def control(self, method: str, **options: Any) -> httpx.Response:
-        """The answer of the faults' own endpoint, which needs no token."""
+        """Call the endpoint of the faults, which needs no token."""
         return self.http.request(method, self.url.removesuffix("/v1") + "/_sandbox/faults", **options)
 
     def notes(self) -> list[str]:
-        """What the store has beside the caller's own row, whatever the API says of it."""
+        """The notes of the owner's rows in the store, without that of the credential."""
         return [row.note for row in self.store.owned_by(OWNER) if row.id != self.row_id]
 
     def with_scopes(self, *scopes: str) -> Secret:
-        """Another token of the same owner."""
+        """Create another token of the same owner."""
         return self.store.create(owner=OWNER, days=None, scopes=list(scopes), note="")[1]
 
 
@@ -62,7 +62,7 @@ class Caller:
 def calling(
     behaviour: Behaviour | None = None, *, store: SandboxStore | None = None, scopes: Sequence[str] = ("automation",)
 ) -> Iterator[Caller]:
-    """A sandbox that behaves so, for the length of a test."""
+    """Run a sandbox with the given behaviour."""
     faults = Faults()
     # No certificates are loaded: that takes longer than a test.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
