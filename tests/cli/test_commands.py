@@ -52,7 +52,7 @@ def test_actions_of_another_folder(call: Call, tmp_path: Path) -> None:
     assert call("actions", "--json").envelope == {"actions": [{"action": "ping", "effect": None, "summary": None}]}
 
 
-def test_show_tells_what_an_action_takes_and_gives(call: Call) -> None:
+def test_show_lists_inputs_and_outputs_of_an_action(call: Call) -> None:
     out = call("show", "create_pat").out
     assert re.search(r"expiration +yes +a whole number of days, at least 1, or null", out)
     assert re.search(r"token +text +Token \(shown only once; stored with --token-to\)", out)
@@ -115,7 +115,7 @@ def test_a_port_in_use_is_named(call: Call) -> None:
     assert "--port 0" in done.err
 
 
-def test_a_bug_names_its_place_and_no_value() -> None:
+def test_a_bug_report_has_file_and_line_but_no_value() -> None:
     """The values in the frames may be secrets, so a traceback is not printed."""
     script = (
         "import sys, types\nfrom locoia_pat.cli import main\nimport click\n"
@@ -155,7 +155,7 @@ def test_commands_are_completed() -> None:
     assert sorted(done.stdout.split()) == ["plain,sandbox", "plain,scopes", "plain,show"]
 
 
-def test_data_that_is_no_store_is_named(call: Call, tmp_path: Path) -> None:
+def test_a_data_file_that_is_not_a_sandbox_store_is_reported(call: Call, tmp_path: Path) -> None:
     (tmp_path / "sandbox.sqlite3").write_text("no database at all, but a text that is long enough")
     done = call("sandbox", "--data", str(tmp_path))
     assert done.code == 2
@@ -271,7 +271,7 @@ def test_the_sandbox_serves_the_command_and_keeps_its_tokens(call: Call, tmp_pat
     assert token is not None
 
 
-def test_the_sandbox_behaves_and_fails_as_it_is_told(call: Call) -> None:
+def test_the_sandbox_has_the_given_behaviour_and_faults(call: Call) -> None:
     switches = ("--behaviour", "list_shape=items", "--behaviour", "time_format=naive")
     faults = ("--fault", "status:POST:1:status=422", "--fault", "lost:POST:1")
     process, url, token = started("--port", "0", *switches, *faults)

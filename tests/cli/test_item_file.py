@@ -1,4 +1,4 @@
-"""Files of items: JSON lines and CSV, told by their names or by what stands in them."""
+"""Files of items: JSON lines and CSV, recognized by name or content."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_cell_becomes_what_its_input_is(cell: str, field: dict[str, Any], valu
     assert inputs == {"value": value}
 
 
-def test_a_column_that_is_no_input_stays_text() -> None:
+def test_a_column_without_an_input_stays_a_string() -> None:
     assert read("name,note\n7,CI\n") == [(2, {"name": "7", "note": "CI"})]
 
 
@@ -117,7 +117,7 @@ def test_inputs_given_for_all_items_win() -> None:
 
 
 @pytest.mark.parametrize("name", ["items.csv", "items.jsonl"])
-def test_a_secret_is_read_from_its_place_when_it_is_needed(name: str, tmp_path: Path) -> None:
+def test_a_secret_is_read_from_its_reference_when_it_is_needed(name: str, tmp_path: Path) -> None:
     known = fields(key={"type": "password"})
     (tmp_path / "key").write_text("fake-secret-0123456789abcdef\n")
     ref = f"file:{tmp_path}/key"
@@ -170,7 +170,7 @@ def test_a_row_that_is_wrong_stops_no_other(line: str | bytes, why: str) -> None
     assert why in wrong[1]
 
 
-def test_a_quote_that_is_never_closed_is_told() -> None:
+def test_an_unclosed_quote_is_reported() -> None:
     (wrong,) = read('note,name\n"a,1\nb,2\n')
     assert wrong[0] == 2
     assert "not valid CSV" in wrong[1]

@@ -53,7 +53,7 @@ def test_reveal_prints_the_token(call: Call) -> None:
     assert Secret(done.envelope["data"]["token"]) == Secret(TOKEN)
 
 
-def test_a_token_is_never_minted_for_nobody(call: Call) -> None:
+def test_no_token_is_minted_without_a_store_or_reveal(call: Call) -> None:
     with serving(answer(201, created())) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
         done = call("run", "create_pat", *GOOD)
@@ -141,7 +141,7 @@ MISPLACED = "lpat_E4cBi8FPVphfSjKNG6MoWOFSbQfXzS3vsqYe"
     ],
     ids=str,
 )
-def test_a_token_in_the_wrong_place_is_not_repeated(call: Call, arguments: list[str]) -> None:
+def test_a_misplaced_token_is_not_repeated(call: Call, arguments: list[str]) -> None:
     done = call("run", *arguments)
     assert (done.code, done.envelope["outcome"]) == (2, "invalid")
     assert MISPLACED[-20:] not in done.out + done.err
@@ -237,7 +237,7 @@ def test_a_stored_token_is_a_credential(call: Call, tmp_path: Path) -> None:
         (answer(500), 5, "unknown"),
     ],
 )
-def test_the_exit_code_tells_the_outcome(call: Call, script: Any, code: int, outcome: str) -> None:
+def test_the_exit_code_is_that_of_the_outcome(call: Call, script: Any, code: int, outcome: str) -> None:
     with serving(script) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
         done = call("run", "create_pat", *GOOD, "--reveal")
@@ -245,7 +245,7 @@ def test_the_exit_code_tells_the_outcome(call: Call, script: Any, code: int, out
     assert outcome in done.err
 
 
-def test_a_retry_is_told_by_attempts_and_not_by_a_log(call: Call) -> None:
+def test_a_retry_shows_in_attempts_and_is_not_logged(call: Call) -> None:
     os.environ["LOCOIA_BASE_URL"] = f"http://127.0.0.1:{free_port()}/v1"
     done = call("run", "list_pats", "--quiet")
     assert (done.code, done.envelope["attempts"], done.err) == (4, 3, "")

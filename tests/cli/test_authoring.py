@@ -1,4 +1,4 @@
-"""For those who write connectors: new, check, test, eject, plan, and a sandbox of examples."""
+"""new, check, test, eject and plan, and a sandbox that serves examples."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_new_connector_goes_into_a_folder_of_its_name_and_says_what_is_next(ca
     assert connector["env"]["token"] == "ACME_TOKEN"
 
 
-def test_new_tells_its_files_as_json(call: Call, tmp_path: Path) -> None:
+def test_new_prints_its_files_as_json(call: Call, tmp_path: Path) -> None:
     files = call("new", "acme", "--out", str(tmp_path / "a"), "--json").envelope["files"]
     assert [Path(file).name for file in files] == ["connector.yaml", "create_key.yaml", "list_keys.yaml"]
 
@@ -127,7 +127,7 @@ def test_new_overwrites_nothing(call: Call, acme: Path) -> None:
     assert "limit: 51\n" in (acme / "list_keys.yaml").read_text()
 
 
-def test_a_folder_that_cannot_be_written_is_told(call: Call, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(call: Call, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = call("new", "acme", "--out", str(tmp_path / "file" / "acme"))
     assert (done.code, "cannot be written" in done.err) == (2, True)
@@ -151,7 +151,7 @@ def test_check_shows_the_line_and_a_caret(call: Call, acme: Path) -> None:
     assert call("check", "--exit-zero", str(acme)).code == 0
 
 
-def test_check_of_one_file_tells_of_that_file_alone(call: Call, acme: Path) -> None:
+def test_check_of_one_file_reports_only_that_file(call: Call, acme: Path) -> None:
     change(acme / "list_keys.yaml", "effect: read", "effect: reed")
     change(acme / "create_key.yaml", "effect: create", "effect: make")
     done = call("check", str(acme / "create_key.yaml"), "--json")
@@ -169,14 +169,14 @@ def test_check_writes_annotations_for_github(call: Call, acme: Path) -> None:
     assert "\n" not in line
 
 
-def test_a_file_that_can_be_no_spec_is_told(call: Call, acme: Path) -> None:
+def test_a_file_that_cannot_be_a_spec_is_rejected(call: Call, acme: Path) -> None:
     (acme / "create_key.yml").write_text((acme / "create_key.yaml").read_text())
     for command in ("check", "test"):
         done = call(command, str(acme / "create_key.yml"))
         assert (done.code, "the name must end in .yaml" in done.err) == (2, True)
 
 
-def test_a_test_of_nothing_is_no_success(call: Call, acme: Path) -> None:
+def test_a_test_without_examples_fails(call: Call, acme: Path) -> None:
     done = call("test", str(acme / "connector.yaml"))
     assert (done.code, done.out) == (1, "no examples found\n")
 
@@ -190,7 +190,7 @@ def test_check_shows_nothing_of_a_token_in_the_wrong_file(call: Call, acme: Path
 
 
 @pytest.mark.parametrize("path", ["nowhere", "nowhere/list_keys.yaml"])
-def test_check_of_what_is_no_spec_is_invalid(call: Call, tmp_path: Path, path: str) -> None:
+def test_check_of_a_path_without_specs_is_invalid(call: Call, tmp_path: Path, path: str) -> None:
     assert call("check", str(tmp_path / path)).code == 2
 
 
@@ -198,7 +198,7 @@ def test_check_needs_a_path(call: Call) -> None:
     assert call("check").code == 2
 
 
-def test_check_of_a_file_that_is_no_text_is_a_finding(call: Call, acme: Path) -> None:
+def test_check_of_a_file_that_is_not_text_is_a_finding(call: Call, acme: Path) -> None:
     (acme / "odd.yaml").write_bytes(b"\xff\xfe")
     done = call("check", str(acme))
     assert (done.code, "odd.yaml:1:1: yaml " in done.out) == (1, True)
@@ -313,7 +313,7 @@ def test_all_pages_and_refusals_are_recorded(call: Call, acme: Path) -> None:
     assert "gone" not in (acme / "list_keys.yaml").read_text()  # no JSON: nobody knows what it holds
 
 
-def test_what_gets_no_whole_answer_is_not_recorded(call: Call, acme: Path) -> None:
+def test_an_incomplete_response_is_not_recorded(call: Call, acme: Path) -> None:
     empty_example(acme / "list_keys.yaml", "{name: ann, inputs: {owner: ann}}")
     before = (acme / "list_keys.yaml").read_text()
     with serving(drop) as server:
@@ -333,7 +333,7 @@ def test_a_spec_in_one_line_cannot_take_a_record(call: Call, acme: Path) -> None
     assert (done.code, "top-level keys on one line" in done.err) == (2, True)
 
 
-def test_what_a_spec_cannot_say_is_not_recorded(call: Call, acme: Path) -> None:
+def test_a_response_that_a_spec_cannot_express_is_not_recorded(call: Call, acme: Path) -> None:
     empty_example(acme / "list_keys.yaml", "{name: ann, inputs: {owner: ann}}")
     with serving(answer(200, {"keys": [], "count": 10**30})) as server:
         os.environ.update(ACME_TOKEN=CANARY, ACME_BASE_URL=server.url)
@@ -381,7 +381,7 @@ def test_an_ejected_file_of_another_folder_is_copied_with_what_it_names(call: Ca
         assert (tmp_path / "copy" / name).read_text() == (acme / name).read_text()
 
 
-def test_a_plan_tells_everything_and_needs_nothing(call: Call) -> None:
+def test_a_plan_shows_the_whole_request_and_needs_no_credential(call: Call) -> None:
     os.environ["LOCOIA_BASE_URL"] = "http://127.0.0.1:9/v1"  # nobody listens
     inputs = [
         "connector_id=c1",
@@ -434,7 +434,7 @@ def test_a_planned_curl_line_sends_what_the_action_sends(call: Call, acme: Path)
     assert by_curl.headers["content-type"] == by_us.headers["content-type"]
 
 
-def test_a_plan_of_a_form_tells_its_fields(call: Call, acme: Path) -> None:
+def test_a_plan_of_a_form_shows_its_fields(call: Call, acme: Path) -> None:
     change(acme / "create_key.yaml", '  body:\n    name: "{{ name }}"', '  form:\n    name: "{{ name }}"')
     change(acme / "create_key.yaml", "    expires_in", "    in")
     change(acme / "create_key.yaml", "path: /keys\n", "path: /keys\n  omit_null: true\n")

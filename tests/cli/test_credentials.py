@@ -1,4 +1,4 @@
-"""login, whoami, logout, token and exec: a stored credential, and the ways a program gets it."""
+"""login, whoami, logout, token and exec: the stored credential, and how programs get it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_login_on_a_terminal_asks_hidden_and_says_where_a_first_token_comes_from
     assert read_token(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
 
 
-def test_login_for_a_connector_that_says_nothing_of_it_asks_all_the_same(tmp_path: Path) -> None:
+def test_login_for_a_connector_without_instructions_still_asks(tmp_path: Path) -> None:
     specs = tmp_path / "acme"
     specs.mkdir()
     (specs / "connector.yaml").write_text(
@@ -110,7 +110,7 @@ def test_login_for_a_connector_that_says_nothing_of_it_asks_all_the_same(tmp_pat
     assert read_token(f"file:{tmp_path}/t") == Secret(CREDENTIAL)
 
 
-def test_a_place_that_a_commit_would_take_along_is_warned_about(tmp_path: Path) -> None:
+def test_a_token_file_in_a_git_repository_gets_a_warning(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     with serving(answer(200, [])) as server:
         done = command("login", "--to", f"file:{tmp_path}/t", stdin=CREDENTIAL, LOCOIA_BASE_URL=server.url)
@@ -134,7 +134,7 @@ def test_a_credential_that_may_not_list_is_stored_with_a_warning(tmp_path: Path)
     assert "the credential could not be checked" in done.err
 
 
-def test_with_no_keyring_nothing_is_stored_and_another_place_is_named(home: Path) -> None:
+def test_without_a_keyring_nothing_is_stored_and_the_hint_names_another_store(home: Path) -> None:
     with serving(answer(200, [])) as server:
         done = command(
             "login",
@@ -163,7 +163,7 @@ def test_a_configuration_folder_that_cannot_be_written_is_named(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"locoia": 1}', "no JSON"])
-def test_a_login_file_of_somebody_else_is_no_login(home: Path, text: str) -> None:
+def test_a_login_file_of_another_program_is_ignored(home: Path, text: str) -> None:
     (home / "config" / "locoia-pat").mkdir(parents=True)
     (home / "config" / "locoia-pat" / "logins.json").write_text(text)
     assert "not logged in" in command("logout").err
@@ -217,13 +217,13 @@ def test_a_token_goes_into_the_keyring_and_comes_back() -> None:
         (["exec", "file:/nowhere"], "Missing argument"),
     ],
 )
-def test_a_wrong_place_is_invalid(arguments: list[str], words: str) -> None:
+def test_an_invalid_reference_is_rejected(arguments: list[str], words: str) -> None:
     done = command(*arguments, LOCOIA_TOKEN=CREDENTIAL)
     assert done.code == 2
     assert words in done.out + done.err
 
 
-def test_an_entry_that_is_no_record_is_invalid(home: Path) -> None:
+def test_a_keyring_entry_that_is_not_a_record_is_invalid(home: Path) -> None:
     script = "import keyring; keyring.set_password('acme', 'x', 'two words')"
     subprocess.run([sys.executable, "-c", script], check=True)
     assert "neither a token record" in command("token", "keyring:acme/x").err
@@ -249,7 +249,7 @@ def test_a_keyring_that_forgets_is_found_out(home: Path) -> None:
     assert "does not hold what was written to it" in done.envelope["error"]["message"]
 
 
-def test_removing_what_is_not_there_says_so(tmp_path: Path) -> None:
+def test_removing_reports_whether_a_token_was_stored(tmp_path: Path) -> None:
     place = open_store(f"file:{tmp_path}/t")
     assert place.remove() is False
     (tmp_path / "t").write_text(CREDENTIAL)
@@ -269,7 +269,7 @@ SHOW = "import os, json; print(json.dumps([dict(os.environ), open('/proc/self/cm
 
 
 @pytest.mark.parametrize("name", ["LOCOIA_TOKEN", "OTHER"])
-def test_exec_hands_the_token_over_in_the_environment_alone(tmp_path: Path, name: str) -> None:
+def test_exec_passes_the_token_only_in_the_environment(tmp_path: Path, name: str) -> None:
     chosen = () if name == "LOCOIA_TOKEN" else ("--as", name)
     done = command("exec", stored(tmp_path), *chosen, "--", sys.executable, "-c", SHOW)
     assert done.code == 0
@@ -296,13 +296,13 @@ def test_exec_passes_signals_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "code"), [(["no-such-command"], 127), (["/etc/hostname"], 126)])
-def test_exec_of_what_cannot_run_tells_as_shells_do(tmp_path: Path, words: list[str], code: int) -> None:
+def test_exec_of_a_command_that_cannot_run_exits_as_shells_do(tmp_path: Path, words: list[str], code: int) -> None:
     done = command("exec", stored(tmp_path), "--", *words)
     assert done.code == code
     assert words[0] in done.err
 
 
-def test_a_public_log_is_told_to_hide_what_is_revealed(tmp_path: Path) -> None:
+def test_a_revealed_token_is_masked_in_a_ci_log(tmp_path: Path) -> None:
     place = stored(tmp_path)
     mask = f"::add-mask::{CREDENTIAL}\n"
     assert command("token", place, GITHUB_ACTIONS="true").err == mask

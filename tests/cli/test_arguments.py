@@ -98,7 +98,7 @@ def test_each_kind_is_typed(call: Call, specs: Path) -> None:
     }
 
 
-def test_a_secret_of_a_json_input_is_its_place(call: Call, specs: Path) -> None:
+def test_a_secret_in_json_inputs_is_a_reference(call: Call, specs: Path) -> None:
     given = json.dumps({"key": {"$ref": f"file:{specs}/key.txt"}, "text": "x"})
     assert sent(call, specs, "--inputs", "-", stdin=given) == {"key": SECRET, "text": "x"}
 
