@@ -59,7 +59,7 @@ def _documented(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _alias(model: str, field: str) -> str:
-    owner = getattr(spec, model, None)
+    owner = getattr(spec, model)
     return owner.model_fields[field].alias or field if issubclass(owner, BaseModel) else field
 
 

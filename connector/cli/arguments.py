@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.input_types import parse_json, parse_text
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 SECRET_PREFIX = "@ref:"  # noqa: S105  # a prefix, not a secret
 """What precedes the REF of a secret in an argument or a cell."""
-
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 SecretReader = Callable[[str, str], Secret]
 """Read the secret at a REF, for the input of a name."""
@@ -48,7 +47,7 @@ def parse_inputs(
 
     """
     inputs = _read_inputs_file(inputs_file, fields, read) if inputs_file else {}
-    named: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
@@ -56,23 +55,23 @@ def parse_inputs(
                 f"invalid argument {describe_value(pair)}: expected NAME=VALUE",
                 hint="An input is given as NAME=VALUE, for example note=CI; an option starts with --.",
             )
-        field = fields.get(name)
-        value = _parse_argument(name, text, field, read) if field else text
-        if field and field.multiple:
-            named.setdefault(name, []).extend(value if isinstance(value, list) else [value])
-        elif name in named:
+        texts.setdefault(name, []).append(text)
+    return {**inputs, **{name: _parse_arguments(name, given, fields.get(name), read) for name, given in texts.items()}}
+
+
+def _parse_arguments(name: str, texts: list[str], field: Input | None, read: SecretReader) -> Any:
+    values = [_parse_argument(name, text, field, read) if field else text for text in texts]
+    if not (field and field.multiple) or (field.nullable and texts == ["null"]):
+        if len(values) > 1:
             raise invalid("given more than once; this input takes one value", field=name)
-        else:
-            named[name] = value
-    for name, value in named.items():
-        field = fields.get(name)
-        if field and field.multiple and len(value) == 1 and _is_joined(value[0], field):
-            named[name] = value[0]  # validation then explains how a list is given
-    return {**inputs, **named}
+        return values[0]
+    if len(texts) == 1 and isinstance(values[0], str) and (texts[0].startswith("[") or _is_joined(values[0], field)):
+        return values[0]  # validation explains how a list is given
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
-def _is_joined(value: object, field: Input) -> bool:
-    return isinstance(value, str) and "," in value and value not in (field.enum or [])
+def _is_joined(value: str, field: Input) -> bool:
+    return "," in value and value not in (field.enum or [])
 
 
 def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> Any:
@@ -85,25 +84,10 @@ def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> A
             )
         return read(text.removeprefix(SECRET_PREFIX), name)
     if text.startswith("@"):
-        return _read_file(name, text[1:]).removesuffix("\n")
+        text = _read_file(name, text[1:]).removesuffix("\n")
     if field.multiple and text.startswith("["):
-        return _json_or_string(text)
+        return parse_json(text)
     return parse_text(text, field)
-
-
-def parse_text(text: str, field: Input) -> Any:
-    """Return *text* as one value of the type of *field*; text of another type stays a string, for validation."""
-    if text == "null" and field.nullable:
-        return None
-    match field.type:
-        case "nested_object" | "daterange" | "json":
-            return _json_or_string(text)
-        case "switch":
-            return {"true": True, "false": False}.get(text.lower(), text)
-        case "number":
-            return _json_or_string(text) if _NUMBER.fullmatch(text) else text
-        case _:
-            return text
 
 
 def parse_cell(name: str, text: str, field: Input | None) -> Any:
@@ -122,7 +106,7 @@ def parse_cell(name: str, text: str, field: Input | None) -> Any:
         return _read_secret(text.removeprefix(SECRET_PREFIX), name)
     if field.multiple and not (text == "null" and field.nullable):
         if text.startswith("["):
-            return _json_or_string(text)
+            return parse_json(text)
         # Commas separate values only where an enum shows that none of them contains a comma.
         separators = ";," if field.enum and text not in field.enum else ";"
         parts = [part.strip() for part in re.split(f"[{separators}]", text)]
@@ -173,10 +157,3 @@ def _read_file(name: str, file: str) -> str:
         raise invalid(f"the file {describe_value(file)} cannot be read: {error.strerror}", field=name) from None
     except UnicodeDecodeError:
         raise invalid(f"the file {describe_value(file)} is not UTF-8 text", field=name) from None
-
-
-def _json_or_string(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

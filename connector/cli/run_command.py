@@ -119,7 +119,7 @@ def run_command(
 def _suggest_unknown_scope(result: Result) -> Result:
     """Add ``--allow-unknown-scope`` to the hint if *result* rejects a scope."""
     problem = result.problem
-    if problem is None or problem.field != "scopes" or "is no option" not in problem.message:
+    if problem is None or problem.field != "scopes" or "is not an option" not in problem.message:
         return result
     hint = f"{problem.hint} Pass --allow-unknown-scope to send it anyway."
     return dataclasses.replace(result, problem=dataclasses.replace(problem, hint=hint))

@@ -15,6 +15,7 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Finding, SpecError, invalid
 from locoia_pat.request.template import compiler as template
 from locoia_pat.secrets.secret import MASK, Secret, revealed
+from locoia_pat.spec.input_types import INPUT_TYPES
 from locoia_pat.spec.yaml import load
 
 if TYPE_CHECKING:
@@ -217,9 +218,10 @@ def _why_not_allowed(use: template.Use, field: Input, key: str | int, omit_null:
     if use.spot == "inside" or (key == "body" and use.spot == "alone"):
         return None
     alone = use.spot == "alone" and key != "path"
-    if field.type == "nested_object":
+    python_type = INPUT_TYPES[field.type].python_type
+    if python_type is dict:
         return f"is an object, which cannot stand in the {key}"
-    if (field.multiple or field.type == "daterange") and not (alone and key in ("query", "form")):
+    if (field.multiple or python_type is list) and not (alone and key in ("query", "form")):
         return f"is a list, which cannot stand in the {key}" + ("" if alone else " among text")
     if (field.nullable or (not field.required and field.default is None)) and not (alone and omit_null):
         instead = "make it required" + (", or say omit_null: true to leave it out" if alone else ", or give a default")

@@ -1,6 +1,7 @@
 """The patterns of inputs: regular expressions for an engine that cannot backtrack.
 
-Pure.  The engine is Rust's, by way of pydantic: it takes time in proportion to the text, and has no look-around.
+Pure.  The engine is Rust's, as pydantic uses it: its time is proportional to the length of the string, and it has no
+look-around.
 """
 
 from __future__ import annotations
@@ -11,31 +12,37 @@ from functools import cache
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-MAX_WEIGHT = 100
-"""What all patterns of an action may weigh: counted repeats, and classes of many characters, are written out when
-they are compiled."""
+MAX_COMPLEXITY = 100
+"""The most that the patterns of an action may add up to: the engine writes out counted repeats and large character
+classes when it compiles a pattern."""
 
 
-def expression(pattern: str) -> str:
-    """A pattern for pydantic, whose engine cannot backtrack; Locoia's forms write ``/…/`` and ``/…/i``."""
-    found = re.fullmatch(r"/(.*)/(i?)", pattern, re.DOTALL)
-    return f"(?{found[2]}:{found[1]})" if found else pattern
+def split_pattern(pattern: str) -> tuple[str, str]:
+    """Return *pattern* without slashes around it, and its flags; Locoia's forms write ``/…/`` and ``/…/i``."""
+    match = re.fullmatch(r"/(.*)/(i?)", pattern, re.DOTALL)
+    return (match[1], match[2]) if match else (pattern, "")
 
 
-def weight(pattern: str) -> int:
-    """How much of a program *pattern* is, roughly."""
+def to_regex(pattern: str) -> str:
+    """Return *pattern* as a regular expression for pydantic."""
+    plain, flags = split_pattern(pattern)
+    return f"(?{flags}:{plain})" if plain != pattern else pattern
+
+
+def complexity(pattern: str) -> int:
+    """Return roughly how large *pattern* is once it is compiled."""
     classes = len(re.findall(r"\\[pPwWdDsS]", pattern))
-    repeats = [max(1, *map(int, re.findall(r"[0-9]+", found))) for found in re.findall(r"\{[0-9][0-9,]*\}", pattern)]
-    return max(1, classes) * math.prod(repeats)
+    counts = [max(1, *map(int, re.findall(r"[0-9]+", count))) for count in re.findall(r"\{[0-9][0-9,]*\}", pattern)]
+    return max(1, classes) * math.prod(counts)
 
 
-def wrong(pattern: str) -> str | None:
-    """Why *pattern* is none; None where it is one."""
+def pattern_error(pattern: str) -> str | None:
+    """Return why *pattern* is invalid, or None if it is valid."""
     try:
-        SchemaValidator(core_schema.str_schema(pattern=expression(pattern)))
+        SchemaValidator(core_schema.str_schema(pattern=to_regex(pattern)))
     except SchemaError as error:
-        words = str(error).partition("regex parse error:")[2] or "it is too large"
-        return f"this is no pattern, or one with look-around: {' '.join(words.split())[-200:]}"
+        reason = str(error).partition("regex parse error:")[2] or "it is too large"
+        return f"invalid pattern (look-around is not supported): {' '.join(reason.split())[-200:]}"
     return None
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from locoia_pat.http.url import is_loopback
 from locoia_pat.messages import did_you_mean
+from locoia_pat.spec.input_types import INPUT_TYPES, types_with_key
 from locoia_pat.spec.pattern import named
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from locoia_pat.outcomes import Finding
     from locoia_pat.spec import yaml
-    from locoia_pat.spec.input_types import InputType
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Input, Method, Output, SuperSpec
 
 # What a template reads as something else than a name.
@@ -32,23 +32,8 @@ _METHODS: dict[Effect, tuple[Method, ...]] = {
 }
 """The methods that can have an effect, by the meaning HTTP gives them (RFC 9110, 9.2)."""
 
-_TYPES_OF: dict[str, tuple[InputType, ...]] = {
-    "minLength": ("text", "email"),
-    "maxLength": ("text", "email"),
-    "pattern": ("text", "email"),
-    "regexErrorMessage": ("text", "email"),
-    "rows": ("text", "json"),
-    "min": ("number",),
-    "max": ("number",),
-    "step": ("number",),
-    "unit": ("number",),
-    "enum": ("select",),
-    "allowCreate": ("select",),
-    "covers": ("select",),
-    "remarks": ("select",),
-    "children": ("nested_object",),
-}
-"""The keys of an input that mean something for some types only."""
+_TYPE_KEYS = sorted(frozenset[str]().union(*(info.keys for info in INPUT_TYPES.values())))
+"""The keys of an input that only some types have."""
 
 _OURS = frozenset(
     ["authorization", "connection", "content-length", "cookie", "expect", "host", "proxy-authorization", "te",
@@ -270,9 +255,9 @@ def _shape_findings(spec: ActionSpec | SuperSpec, here: yaml.Path, field: Input)
         yield at("missing-key", here, 'a select needs "enum", the list of its options')
     if field.type == "nested_object" and not field.children:
         yield at("missing-key", here, 'a nested_object needs "children"')
-    for key, types in _TYPES_OF.items():
-        if (*here, key) in spec.document.keys and field.type not in types:
-            message = f'"{key}" means nothing for a {field.type}; it is for {" and ".join(types)}'
+    for key in _TYPE_KEYS:
+        if (*here, key) in spec.document.keys and key not in INPUT_TYPES[field.type].keys:
+            message = f'an input of type {field.type} cannot have "{key}"; only {" and ".join(types_with_key(key))} can'
             yield at("contradiction", (*here, key), message, at_key=True)
     for key in ("covers", "remarks"):
         for option in getattr(field, key) or {}:

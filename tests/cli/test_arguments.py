@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locoia_pat.cli.arguments import parse_cell, parse_inputs, parse_text
+from locoia_pat.cli.arguments import parse_cell, parse_inputs
+from locoia_pat.cli.item_file import ItemFile
 from locoia_pat.spec.model import Input
 from tests.support.loopback import answer, serving
 
@@ -130,35 +133,6 @@ def test_a_wrong_value_is_invalid(call: Call, specs: Path, arguments: list[str],
     assert SECRET not in done.out + done.err
 
 
-def test_an_argument_and_a_cell_of_the_same_text_are_the_same_value() -> None:
-    texts = [
-        "TRUE",
-        "true",
-        "yes",
-        "null",
-        "NaN",
-        " 5",
-        "5",
-        "1.5",
-        "1e3",
-        "007",
-        "9" * 5000,
-        '{"a": 1}',
-        "[" * 100_000,
-    ]
-    for kind in ("text", "switch", "number", "json", "nested_object", "daterange"):
-        children = {"children": {"a": {"title": "A", "type": "number"}}} if kind == "nested_object" else {}
-        field = Input.model_validate({"title": "X", "type": kind, "nullable": True, **children})
-        for text in texts:
-            argument = parse_inputs([f"x={text}"], None, {"x": field})["x"]
-            assert repr(parse_cell("x", text, field)) == repr(argument), (kind, text[:9])
-            assert repr(parse_text(text, field)) == repr(argument)
-    number = Input.model_validate({"title": "X", "type": "number"})
-    assert [parse_text(text, number) for text in ("NaN", " 5", "007", "null")] == ["NaN", " 5", "007", "null"]
-    switch = Input.model_validate({"title": "X", "type": "switch"})
-    assert [parse_text(text, switch) for text in ("TRUE", "false", "yes")] == [True, False, "yes"]
-
-
 def test_a_nullable_list_in_a_cell_may_be_null() -> None:
     field = Input.model_validate({"title": "X", "type": "text", "multiple": True, "nullable": True})
     assert parse_cell("x", "null", field) is None
@@ -172,3 +146,62 @@ def test_another_connector_never_reads_locoias_credential(call: Call, specs: Pat
         done = call("run", "put_thing", "--specs", str(specs))
     assert (done.code, server.got) == (2, [])
     assert "ACME_TOKEN" in done.envelope["error"]["hint"]
+
+
+TEXTS = [
+    *(" ", "null", " null", "NULL", "true", "TRUE", " False ", "yes", "NaN", "nan", "Infinity", "5", " 5", "5 ", "\t5"),
+    *("+5", "05", "5.", "1_0", "1e3", "1e999", "9" * 400, "-0", "1,5", "2026-01-31", " 2026-01-31", "31.1.2026"),
+    *("2026-01-31T00:00:00Z ", "a", " a", "a@b.example", '["2026-01-01", "2026-01-31"]', "[1", "{}", ' {"a": "x"}'),
+    *('"a"', "007", "9" * 5_000, "[" * 100_000),
+]
+DECLARED: list[dict[str, Any]] = [
+    *({"type": kind} for kind in ("text", "email", "number", "date", "daterange", "datetime", "switch", "json")),
+    {"type": "number", "step": 1, "unit": "days"},
+    {"type": "select", "enum": ["a", "null", "5"]},
+    {"type": "nested_object", "children": {"a": {"title": "A", "type": "text"}}},
+]
+
+
+def test_the_same_text_means_the_same_as_an_argument_and_in_a_cell() -> None:
+    for declared, nullable, multiple in product(DECLARED, (False, True), (False, True)):
+        field = Input.model_validate({"title": "X", "nullable": nullable, "multiple": multiple, **declared})
+        for text in TEXTS:
+            if multiple and (text != text.strip() or "," in text):
+                continue  # a cell of a list is split
+            quoted = text.replace('"', '""')
+            (item,) = ItemFile(io.BytesIO(f'x\n"{quoted}"\n'.encode()), "x.csv", {"x": field}, {})
+            assert item.parse is not None
+            cell, argument = item.parse(item.fields), parse_inputs([f"x={text}"], None, {"x": field})
+            assert repr(cell) == repr(argument), f"{text[:40]!r} for {field!r}"
+
+
+def test_spaces_around_a_value_count_only_in_a_string() -> None:
+    for declared, text, value in (
+        ({"type": "number"}, " 5 ", 5),
+        ({"type": "switch"}, " TRUE", True),
+        ({"type": "date"}, "2026-01-31 ", "2026-01-31"),
+        ({"type": "datetime"}, " 2026-01-31T00:00:00Z", "2026-01-31T00:00:00Z"),
+        ({"type": "json"}, " [1] ", [1]),
+        ({"type": "text"}, " 5 ", " 5 "),
+        ({"type": "select", "enum": ["a"]}, " a", " a"),
+    ):
+        field = Input.model_validate({"title": "X", **declared})
+        assert parse_inputs([f"x={text}"], None, {"x": field}) == {"x": value}, declared
+
+
+def test_null_for_a_list_is_null_and_not_a_list_of_it() -> None:
+    field = Input.model_validate({"title": "X", "type": "text", "multiple": True, "nullable": True})
+    assert parse_inputs(["x=null"], None, {"x": field}) == {"x": None}
+    assert parse_inputs(["x=null", "x=a"], None, {"x": field}) == {"x": [None, "a"]}
+
+
+def test_the_content_of_a_file_is_typed_as_an_argument_is(tmp_path: Path) -> None:
+    (tmp_path / "days").write_text("30\n")
+    (tmp_path / "body").write_text('{"a": [1]}\n')
+    known = {
+        "days": Input.model_validate({"title": "X", "type": "number"}),
+        "body": Input.model_validate({"title": "X", "type": "json"}),
+        "note": Input.model_validate({"title": "X", "type": "text"}),
+    }
+    pairs = [f"days=@{tmp_path}/days", f"body=@{tmp_path}/body", f"note=@{tmp_path}/days"]
+    assert parse_inputs(pairs, None, known) == {"days": 30, "body": {"a": [1]}, "note": "30"}

@@ -162,8 +162,8 @@ def test_an_unknown_scope_names_the_option_that_sends_it(call: Call) -> None:
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
-        ("30 days", "Give the number of days alone, for example 30."),
-        ("never", "For never, or none at all, give null."),
+        ("30 days", "Give the number of days without a unit, for example 30."),
+        ("never", "For never or none, give null."),
         ("2999-01-01", "days from today."),
         ("2001-01-01", "is not in the future"),
     ],

@@ -289,7 +289,7 @@ NESTED = {"o": {"title": "O", "type": "nested_object", "children": CHILDREN}}
     ("values", "field", "message", "hint"),
     [
         ({"o": {}}, "o.role", "is missing", "one of the options (admin)"),
-        ({"o": {"role": "admni"}}, "o.role", '"admni" is no option; did you mean admin?', "Allowed: admin."),
+        ({"o": {"role": "admni"}}, "o.role", '"admni" is not an option; did you mean admin?', "Allowed: admin."),
         ({"o": {"role": "admin", "rle": 1}}, "o.rle", "unknown input; did you mean role?", "Inputs: role."),
     ],
 )
@@ -338,7 +338,7 @@ def test_a_default_is_used_where_nothing_is_given() -> None:
 
 def test_a_list_is_told_as_one() -> None:
     spec = action({"x": {"title": "Field", "type": "text", "multiple": True}}).spec
-    assert describe_allowed(spec.inputs["x"]) == "a list, each a text"
+    assert describe_allowed(spec.inputs["x"]) == "a list, each a string"
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_an_action_without_inputs_takes_none() -> None:
 
 def test_a_near_miss_of_an_option_is_told_with_all_options() -> None:
     problem = _problem(_inputs(x={**SELECT, "multiple": True}), {"x": ["view", "mange"]})
-    assert problem.message == '"mange" is no option; did you mean manage?'
+    assert problem.message == '"mange" is not an option; did you mean manage?'
     assert problem.hint == "Allowed: view, manage."
 
 
@@ -237,17 +237,17 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
     ("keys", "value", "advice"),
     [
         ({**SELECT, "multiple": True}, "view,manage", "Give a list: repeat the name for each of its values."),
-        (DAYS, "never", "For never, or none at all, give null."),
-        (DAYS, "None", "For never, or none at all, give null."),
-        (DAYS, "", "For never, or none at all, give null."),
+        (DAYS, "never", "For never or none, give null."),
+        (DAYS, "None", "For never or none, give null."),
+        (DAYS, "", "For never or none, give null."),
         (DAYS, "2026-12-31", "2026-12-31 is 364 days from today."),
         (DAYS, "2026-01-02T10:00", "2026-01-02 is 1 days from today."),
         (DAYS, "9999-12-31", "9999-12-31 is 2912442 days from today."),
         (DAYS, "2026-01-01", "2026-01-01 is not in the future."),
         (DAYS, "1999-01-01", "1999-01-01 is not in the future."),
-        (DAYS, "30d", "Give the number of days alone, for example 30."),
-        (DAYS, " 30 days", "Give the number of days alone, for example 30."),
-        ({**WHOLE, "unit": "hours"}, "24h", "Give the number of hours alone, for example 24."),
+        (DAYS, "30d", "Give the number of days without a unit, for example 30."),
+        (DAYS, " 30 days", "Give the number of days without a unit, for example 30."),
+        ({**WHOLE, "unit": "hours"}, "24h", "Give the number of hours without a unit, for example 24."),
     ],
 )
 def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value: str, advice: str) -> None:
@@ -291,16 +291,16 @@ def test_without_a_today_a_date_is_only_refused() -> None:
         (SELECT, "one of the options (view, manage)"),
         ({**SELECT, "multiple": True}, "one or more options, as a list (view, manage)"),
         ({"type": "switch", "nullable": True}, "true or false, or null"),
-        ({"type": "password"}, "a secret of visible ASCII characters, given as a Secret or a reference to its place"),
+        ({"type": "password"}, "a secret of printable ASCII characters, given as a Secret or a reference to its store"),
         ({"type": "date"}, "a date such as 2026-12-31"),
         ({"type": "datetime"}, "a time such as 2026-12-31T23:59:00Z"),
         ({"type": "daterange"}, "a list of two dates, the first not after the second"),
         (PERSON, "an object with name, age"),
-        ({}, "a text"),
-        ({"minLength": 2}, "a text of at least 2 characters"),
-        ({"maxLength": 9}, "a text of at most 9 characters"),
-        ({"minLength": 0, "maxLength": 9}, "a text of at most 9 characters"),
-        ({"minLength": 2, "maxLength": 9}, "a text of 2 to 9 characters"),
+        ({}, "a string"),
+        ({"minLength": 2}, "a string of at least 2 characters"),
+        ({"maxLength": 9}, "a string of at most 9 characters"),
+        ({"minLength": 0, "maxLength": 9}, "a string of at most 9 characters"),
+        ({"minLength": 2, "maxLength": 9}, "a string of 2 to 9 characters"),
         ({"type": "email", "maxLength": 9}, "an email address of at most 9 characters"),
         ({"type": "email"}, "an email address"),
     ],

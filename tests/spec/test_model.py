@@ -375,7 +375,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 7,
                 53,
                 "contradiction",
-                '"children" means nothing for a text; it is for nested_object',
+                'an input of type text cannot have "children"; only nested_object can',
             ),
             ("reserved name", "  owner: {", "  self: {", 7, 3, "bad-name", '"self" means something in a template'),
             (
@@ -403,7 +403,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 11,
                 5,
                 "contradiction",
-                '"maxLength" means nothing for a number; it is for text and email',
+                'an input of type number cannot have "maxLength"; only text and email can',
             ),
             (
                 "allowCreate of a text",
@@ -412,7 +412,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 7,
                 53,
                 "contradiction",
-                '"allowCreate" means nothing for a text; it is for select',
+                'an input of type text cannot have "allowCreate"; only select can',
             ),
             (
                 "required with a default",

@@ -163,8 +163,8 @@ ROWS: list[Row] = [
     ("an unknown kind of pages", "list_keys", ("by: page", "by: pages"), "pages,", "bad-value", "pages.by"),
     ("no page at most", "list_keys", ("by: page", "by: page, max_pages: 0"), "0, query", "bad-value", "pages.max_pages"),
     # Inputs.
-    ("a limit of another type", "rotate_key", ("type: json}", "type: json, maxLength: 3}"), "maxLength", "contradiction", "nothing for a json"),
-    ("options of a text", "rotate_key", ("default: none", "default: none, enum: [a]"), "enum", "contradiction", "it is for select"),
+    ("a limit of another type", "rotate_key", ("type: json}", "type: json, maxLength: 3}"), "maxLength", "contradiction", "an input of type json cannot have"),
+    ("options of a text", "rotate_key", ("default: none", "default: none, enum: [a]"), "enum", "contradiction", "only select can"),
     ("a select without options", "list_keys", (', enum: ["on", "off"]', ""), "{title: State", "missing-key", 'needs "enum"'),
     ("an object without children", "rotate_key", (", children: {name: {title: Name, type: text}}", ""), "{title: Who", "missing-key", '"children"'),
     ("a default that is required", "rotate_key", ("none}", "none, required: true}"), "default", "contradiction", "has no default"),
@@ -172,9 +172,9 @@ ROWS: list[Row] = [
     ("a limit that is no number", "rotate_key", ("min: 1", "min: a"), "a, max", "bad-value", "inputs.size.min"),
     ("limits the wrong way round", "rotate_key", ("min: 1, max: 9", "min: 10, max: 9"), "9}", "contradiction", "less than min"),
     ("lengths the wrong way round", "rotate_key", ("none}", "none, minLength: 5, maxLength: 4}"), "4}", "contradiction", "less than minLength"),
-    ("a pattern that is none", "rotate_key", ("/^[A-Z]+$/", "/^[A-Z+$/"), '"/^', "bad-value", "no pattern"),
+    ("a pattern that is none", "rotate_key", ("/^[A-Z]+$/", "/^[A-Z+$/"), '"/^', "bad-value", "invalid pattern"),
     ("a pattern that looks around", "rotate_key", ("/^[A-Z]+$/", "(?=A)B"), '"(?=', "bad-value", "look-around"),
-    ("a pattern that repeats too often", "rotate_key", ("/^[A-Z]+$/", "(a{99}){99}"), '"(a{', "bad-value", "repeat their parts too often"),
+    ("a pattern that repeats too often", "rotate_key", ("/^[A-Z]+$/", "(a{99}){99}"), '"(a{', "bad-value", "are too complex"),
     ("a message without a pattern", "rotate_key", ('pattern: "/^[A-Z]+$/", ', ""), "{title: Code", "missing-key", 'needs "pattern"'),
     # Templates: at the token in a plain text, else at the start.
     ("an undeclared input in a plain text", "list_keys", ("/{{ owner }}/", "/{{ ownr }}/"), "ownr", "unknown-name", "mean owner?"),

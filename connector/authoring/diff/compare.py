@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel
 
 from locoia_pat.authoring.packs.manifest import secret_inputs, variables
+from locoia_pat.spec.input_types import INPUT_TYPES
 from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 if TYPE_CHECKING:
@@ -135,8 +136,6 @@ _OUTPUT_RULES: dict[str, Rule] = {
 }
 _EFFECTS = ("read", "create", "update", "rotate", "delete")
 """Effects, by what they can do to existing rows."""
-_TEXT_TYPES = ("email", "select", "date", "datetime")
-"""Types whose values an input of type ``text`` takes as well."""
 _MAX_LENGTH = 80
 
 
@@ -288,7 +287,7 @@ def _compare_inputs(old: Mapping[str, Input], new: Mapping[str, Input], prefix: 
 def _compare_values(old: Input, new: Input) -> Found:
     """Compare the values that an input takes."""
     if old.type != new.type:
-        wider = (new.type == "text" and old.type in _TEXT_TYPES) or (new.type == "json" and old.type != "password")
+        wider = new.type in INPUT_TYPES[old.type].also_accepted_by
         yield _input_class(relaxed=wider), f"type changed from {old.type} to {new.type}"
     else:
         yield from _compare_options(old, new)

@@ -6,11 +6,9 @@ As an export, they are files for flow engines, forms and type generators.
 from __future__ import annotations
 
 import json
-import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.spec.input_types import is_whole_number
+from locoia_pat.spec.input_types import INPUT_TYPES
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_DATE: Schema = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 _DATE_TIME: Schema = {"type": "string", "format": "date-time"}
 _SECRET_REFERENCE: Schema = {
     "type": "object",
@@ -82,7 +79,11 @@ def inputs_schema(fields: Mapping[str, Input], *, secrets: bool = False) -> Sche
 
 def input_schema(field: Input, *, secrets: bool = True) -> Schema:
     """Return the schema of the values of *field* that are not null; *secrets* as in :func:`inputs_schema`."""
-    schema = _options(field) if field.type == "select" else _scalar(field, secrets=secrets)
+    schema = INPUT_TYPES[field.type].json_schema(field)
+    if field.type == "password" and not secrets:
+        schema = _SECRET_REFERENCE
+    elif field.children:
+        schema = schema | inputs_schema(field.children, secrets=secrets)
     if field.multiple:
         schema = {"type": "array", "items": schema} | ({"minItems": 1} if field.required else {})
     # The info of a secret says how to give a reference.
@@ -108,67 +109,6 @@ def _description(field: Input) -> str:
     sentences += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
     sentences += [f"Format: {field.regex_error_message}."] if field.regex_error_message else []
     return " ".join(sentences)
-
-
-def _options(field: Input) -> Schema:
-    options = list(field.enum or ())
-    return {"type": "string", "examples": options} if field.allow_create else {"type": "string", "enum": options}
-
-
-def _scalar(field: Input, *, secrets: bool) -> Schema:
-    match field.type:
-        case "number":
-            return _number(field)
-        case "switch":
-            return {"type": "boolean"}
-        case "password":
-            return {"type": "string", "format": "password", "writeOnly": True} if secrets else _SECRET_REFERENCE
-        case "date":
-            return _DATE
-        case "datetime":
-            return _DATE_TIME
-        case "daterange":
-            return {"type": "array", "items": _DATE, "minItems": 2, "maxItems": 2}
-        case "nested_object":
-            return inputs_schema(field.children or {}, secrets=secrets)
-        case "json":
-            return {}
-        case _:
-            return _text(field)
-
-
-def _number(field: Input) -> Schema:
-    schema: Schema = {"type": "integer" if is_whole_number(field) else "number"}
-    schema |= {} if field.min is None else {"minimum": field.min}
-    schema |= {} if field.max is None else {"maximum": field.max}
-    counted_from_zero = not field.min or (field.step and (field.min / field.step).is_integer())
-    if field.step and field.step != 1 and counted_from_zero:
-        schema["multipleOf"] = field.step
-    return schema
-
-
-def _text(field: Input) -> Schema:
-    schema: Schema = {"type": "string"}
-    schema |= {} if field.min_length is None else {"minLength": field.min_length}
-    schema |= {} if field.max_length is None else {"maxLength": field.max_length}
-    if field.type == "email":
-        schema |= {"format": "email", "pattern": r"^[^@\s]+@[^@\s]+$"}
-    elif field.pattern and (pattern := _pattern(field.pattern)):
-        schema["pattern"] = pattern
-    return schema
-
-
-def _pattern(text: str) -> str | None:
-    """Return a pattern that other engines read in the same way, or None if there is none."""
-    match = re.fullmatch(r"/(.*)/(i?)", text, re.DOTALL)
-    plain = match[1] if match else text
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # about what another engine may read differently
-            re.compile(plain)
-    except (re.error, Warning):
-        return None
-    return None if match and match[2] else plain
 
 
 def outputs_schema(outputs: Mapping[str, Output]) -> Schema:

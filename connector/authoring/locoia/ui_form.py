@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.locoia.documented_fields import DESCRIPTOR
+from locoia_pat.spec.input_types import INPUT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,8 +29,8 @@ def _to_descriptor(field: Mapping[str, Any]) -> dict[str, Any]:
     descriptor = {key: field[key] for key in DESCRIPTOR if key in field}
     if field.get("nullable"):
         descriptor.pop("required", None)
-    if field["type"] == "json":
-        descriptor |= {"type": "text", "rows": field.get("rows", _JSON_ROWS)}
+    if (form_type := INPUT_TYPES[field["type"]].form_type) is not None:
+        descriptor |= {"type": form_type, "rows": field.get("rows", _JSON_ROWS)}
         descriptor.pop("default", None)
     if field.get("multiple") and field["type"] in ("text", "email"):
         descriptor = {key: value for key, value in descriptor.items() if key not in _TEXT_KEYS} | _FREE_LIST
