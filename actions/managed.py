@@ -261,7 +261,7 @@ def take_over(
     rows = (listed.data or {}).get("tokens", ())
     marked = [row for row in rows if (marker := find_marker(row["note"])) is not None and marker.name == name]
     if not marked:
-        hint = "Its rows belong to another user or have expired: ensure_pat starts anew."
+        hint = "Its rows belong to another user or have expired: ensure_pat starts again."
         message = f"no row carries the name {describe_value(name)}"
         problem = Problem("not_found", message, field="take_over", hint=hint)
         return Result("reconcile", Outcome.INVALID, listed.api, listed.attempts, problem=problem)

@@ -182,7 +182,7 @@ class Connector:
 
         Args:
             action: the name of a spec.
-            items: the inputs of each run; ``token_to`` beside them is a place, or a list of places, for its token.
+            items: the inputs of each run; ``token_to`` next to them is a token store, or a list of them, for its token.
                 Where tokens go into places, all items are looked at once beforehand, so they are gone through twice.
             token_to: the place of items that name none, such as ``"file:out/{name}.json"``, with fields of the item.
             replace: whether a place may hold another token, which becomes its previous one.
@@ -191,7 +191,7 @@ class Connector:
             ordered: whether results come in the order of the items instead of as they finish.
             max_failures: after how many items that failed the run stops; items that are invalid do not count.
             rate: requests a second at most, of all together.
-            journal: a name under which the run is journalled, so that the same call goes on with it after a kill and
+            journal: a name under which the run is journalled, so that the same call resumes it after a kill and
                 repeats nothing that has an effect; without it, that is not known.
 
         Returns:

@@ -91,7 +91,7 @@ def run_checks(
         yield from _check_capabilities(report.folder, base_url)
 
 
-# This computer
+# The local machine
 
 
 def check_program() -> CheckResult:
@@ -232,7 +232,7 @@ def _judge_response(
 def _check_clock(response: Response, now: dt.datetime) -> CheckResult:
     date = parse_http_date(response.headers.get("date", ""))
     if date is None:
-        return CheckResult("clock", "note", "the API sends no Date, so the clock of this computer is used")
+        return CheckResult("clock", "note", "the API sends no Date, so the local clock is used")
     difference = round((now - date).total_seconds())
     if abs(difference) <= MAX_SKEW:
         return CheckResult("clock", "ok", f"{abs(difference)} s from the API's")

@@ -56,7 +56,7 @@ class Measurement:
             patience: seconds to wait for a row to appear in the list.
             wait: seconds to wait for another measurement.
             settle: seconds in which a request whose response was lost may still reach the API.
-            now: this computer's clock, used if the server sends no time.
+            now: the local clock, used if the server sends no time.
 
         Raises:
             InvalidError: the state folder, the base URL or the capability file cannot be used.

@@ -57,7 +57,7 @@ class ProbeCall:
     response: Response | None
     """The complete response, or None."""
     now: dt.datetime
-    """This computer's time after the call."""
+    """The local time after the call."""
 
     @property
     def done(self) -> bool:
@@ -92,7 +92,7 @@ class ProbeCall:
 
     @property
     def server_time(self) -> dt.datetime:
-        """The server's time, or this computer's if the server sent none."""
+        """The server's time, or the local time if the server sent none."""
         return server_time(self.response.headers, self.now) if self.response else self.now
 
     @property
@@ -127,7 +127,7 @@ class ProbeSession:
             save_run: writes the journal entry.
             scopes: the scopes to create rows for.
             patience: seconds to wait for something to appear in the list.
-            now: this computer's clock.
+            now: the local clock.
 
         """
         self.run = run
@@ -149,7 +149,7 @@ class ProbeSession:
 
     @property
     def now(self) -> dt.datetime:
-        """This computer's time."""
+        """The local time."""
         return self._now()
 
     def list(self, by: Secret | None = None) -> ProbeCall:

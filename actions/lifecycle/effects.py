@@ -36,7 +36,7 @@ StopReason = Literal[
 ]
 
 UNREADABLE = Secret("")
-"""Stands for a token that was delivered to a store that cannot be read; the rotator makes the calls meant for it."""
+"""Represents a token that was delivered to a store that cannot be read; the rotator makes the calls meant for it."""
 
 
 # Effects

@@ -29,7 +29,7 @@ class Marker(NamedTuple):
 
 
 def max_text_length(name: str) -> int:
-    """Return how many characters of a note are left for its text beside the marker of *name*."""
+    """Return how many characters of a note are left for its text next to the marker of *name*."""
     return MAX_NOTE - 1 - len(str(Marker(name, "a", "A" * 16, "a" * 8)))
 
 

@@ -1,6 +1,6 @@
 """The rate limit of one bulk run, shared by all its threads.
 
-After a 429 nobody sends until the time the API asked for, and half as many requests may be in flight. Each response
+After a 429 no worker sends until the time the API asked for, and half as many requests may be in flight. Each response
 without one raises that number again, up to the concurrency of the run.
 """
 

@@ -2,7 +2,7 @@
 
 An item that was begun and whose end is unknown may simply run again if running it twice does no harm. A create may not:
 its row is looked up by the mark that was sent in its note. If one of the item's stores holds the token of that row, the
-item is done. Otherwise nobody has the row's secret: the row is revoked, and the item runs again.
+item is done. Otherwise the row's secret is lost: the row is revoked, and the item runs again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
 MARK_LENGTH = len(" ~lpb/") + 16
-"""Characters that a mark adds to a text."""
+"""Characters that a mark adds to a string."""
 _FINGERPRINT = "fingerprint"
 """Key in the journalled envelope: identifies the token in a store that keeps no row id."""
 _FINAL = (Outcome.DONE, Outcome.REFUSED, Outcome.INVALID)

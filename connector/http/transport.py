@@ -148,7 +148,7 @@ def _proxy(url: httpx.URL) -> str | None:
 
 def _tls_context(base_url: str) -> ssl.SSLContext:
     if base_url.startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it trusts nobody and reads no files
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it trusts no certificate and reads no files
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

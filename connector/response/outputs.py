@@ -93,7 +93,7 @@ class _Reader:
             if output.secret:
                 continue
             if output.days_until:
-                data[name] = None  # keeps its place
+                data[name] = None  # keeps the order of the outputs
             elif output.parts:
                 data[name] = parts(output.parts, get_path(given, output.source or name))
             elif (value := get_path(given, output.source or name)) is None:

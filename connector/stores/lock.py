@@ -91,7 +91,7 @@ class _SharedFolderLock:
 _registry = threading.Lock()
 _files: WeakValueDictionary[Path, _FileLock] = WeakValueDictionary()
 _folders: WeakValueDictionary[Path, _SharedFolderLock] = WeakValueDictionary()
-"""The locks in use; each goes when nobody uses it."""
+"""The locks in use; each is removed after its last use."""
 
 
 def _lock(folder: Path, stack: contextlib.ExitStack) -> bool:

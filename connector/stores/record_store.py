@@ -161,7 +161,7 @@ class RecordStore(ABC):
         return None if text is None else self._form.parse(text)
 
     def _current_record(self) -> Record:
-        """Return what is stored; a text that is not a record may be overwritten, as the probe has found."""
+        """Return what is stored; text that is not a record may be overwritten, as the probe has found."""
         try:
             return self.record()
         except ValueError:

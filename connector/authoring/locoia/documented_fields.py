@@ -33,7 +33,7 @@ CONNECTOR: dict[str, Any] = {
 """The empty base connector of ``/connectors/building-connectors/base-connector-setup``."""
 
 MAX_LENGTHS = {"short_description": 160, "long_description": 2000}
-"""Maximum number of characters of a text of the base connector."""
+"""Maximum number of characters of a string in the base connector."""
 
 HEADER = ("encode", "token_in_header", "content_type", "header_key", "token_format", "token_prefix")
 """The keys of ``header`` (same page): a template in two stages."""

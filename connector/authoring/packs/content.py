@@ -34,7 +34,7 @@ _IGNORED = re.compile(r"\..*|__pycache__|(?:action|connector|super)\.schema\.jso
 """Files that are often next to specs and are left out without a word: hidden files, and the schemas for editors."""
 # Windows takes these names as devices, with any extension.
 _DEVICES = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])")
-# Control characters, and marks that change the direction of writing and so the way a text reads.
+# Control characters, and marks that change the direction of writing and so how text reads.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
