@@ -91,7 +91,7 @@ moments = dict(
 )
 def trace(frame, event, _):
     global calls
-    if frame.f_code.co_name != "_write" or not frame.f_code.co_filename.endswith(os.path.join("stores", "file.py")):
+    if (frame.f_globals.get("__name__"), frame.f_code.co_name) != ("locoia_pat.files", "write_atomic"):
         return None
     calls += event == "call"
     if event == "line" and calls == 2 and moments[os.environ["MOMENT"]]():

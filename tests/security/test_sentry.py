@@ -35,7 +35,7 @@ class Kept(Transport):
 
 class Interrupted:
     ref = "interrupted:place#current"
-    keeps = "record"
+    readback = "record"
 
     def probe(self):
         return None
