@@ -61,13 +61,13 @@ class CompiledAction:
         for name, declared in self.spec.inputs.items():
             value = inputs[name]
             chosen = value if isinstance(value, list) else [value]
-            for wide, narrow in (declared.covers or {}).items():
+            for wide, narrow in (declared.includes or {}).items():
                 for option in narrow if wide in chosen else ():
                     if option in chosen:
                         yield f"{name}: {wide} includes {option}, which can be left out"
-            for option, remark in (declared.remarks or {}).items():
+            for option, note in (declared.option_notes or {}).items():
                 if option in chosen:
-                    yield f"{name}: {option}: {remark}"
+                    yield f"{name}: {option}: {note}"
 
     def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
         """Return the request for checked *inputs*, with a body of at most *limit* characters.

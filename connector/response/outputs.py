@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
-from locoia_pat.spec.pattern import parts
+from locoia_pat.spec.pattern import parse_last_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,8 +94,8 @@ class _Reader:
                 continue
             if output.days_until:
                 data[name] = None  # keeps the order of the outputs
-            elif output.parts:
-                data[name] = parts(output.parts, get_path(given, output.source or name))
+            elif output.last_word:
+                data[name] = parse_last_word(output.last_word, get_path(given, output.source or name))
             elif (value := get_path(given, output.source or name)) is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":

@@ -47,7 +47,7 @@ ErrorStatus = Annotated[str, Field(pattern=r"^[45][0-9][0-9]$")]
 Fields = dict[PrintableAscii, Annotated[Any, AfterValidator(_flat)]]
 """Names and values; a value is a template or a constant, and a list repeats the name."""
 _BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
-_PARTS = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
+_LAST_WORD = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
 
 
@@ -78,9 +78,9 @@ class Input(Model):
     enum: list[str] | None = None
     multiple: bool = False
     allow_create: bool = Field(False, alias="allowCreate")
-    covers: dict[str, list[str]] | None = None
+    includes: dict[str, list[str]] | None = None
     """Ours: options that include other options; giving both is a warning."""
-    remarks: dict[str, Line] | None = None
+    option_notes: dict[str, Line] | None = None
     """Ours: notes on options; each is a warning when its option is used."""
     children: dict[Name, Input] | None = None
 
@@ -133,8 +133,8 @@ class Output(Model):
     """Store it with the token, as metadata."""
     days_until: Name | None = None
     """Computed: whole days from the server's time until that datetime output."""
-    parts: Annotated[str, Field(pattern=_PARTS)] | None = None
-    """Computed: the parts in braces of the last word of the string there, such as ``~m/{name}``."""
+    last_word: Annotated[str, Field(pattern=_LAST_WORD)] | None = None
+    """Computed: the format of the last word of that string, such as ``~m/{name}``; children are the parts in braces."""
     fallback_input: Name | None = None
     """The input to use instead, with a warning, if the response leaves it out."""
     children: dict[Name, Output] | None = None
@@ -316,7 +316,7 @@ def ui_form_schema(inputs: Mapping[str, Input]) -> dict[str, Any]:
             by_alias=True,
             exclude_none=True,
             exclude_defaults=True,
-            exclude={"nullable", "unit", "covers", "remarks", "children"},
+            exclude={"nullable", "unit", "includes", "option_notes", "children"},
         )
         | ({"children": ui_form_schema(field.children)} if field.children else {})
         for name, field in inputs.items()

@@ -46,28 +46,29 @@ def pattern_error(pattern: str) -> str | None:
     return None
 
 
-_ENDING = re.compile(r"(\{[a-z0-9_]*\})|([^{}\s]+)")
-_TAIL = 400
-"""Characters at the end of a text that are looked at."""
+_FORMAT_PIECE = re.compile(r"(\{[a-z0-9_]*\})|([^{}\s]+)")
+_MAX_TAIL = 400
+"""How many characters at the end of a string are searched for its last word."""
 
 
-def named(ending: str) -> list[str]:
-    """The names of the parts of *ending*, a text such as ``~m/{name}/{}/{slot}``."""
-    return re.findall(r"\{([a-z0-9_]+)\}", ending)
+def part_names(format_: str) -> list[str]:
+    """Return the names of the parts of *format_*, the format of a last word such as ``~m/{name}/{}/{slot}``."""
+    return re.findall(r"\{([a-z0-9_]+)\}", format_)
+
+
+def parse_last_word(format_: str, text: object) -> dict[str, str] | None:
+    """Return the named parts of the last word of *text*, or None if it does not have that format."""
+    match = _last_word_regex(format_).search(text[-_MAX_TAIL:]) if isinstance(text, str) else None
+    return match.groupdict() if match else None
 
 
 @cache
-def _parts(ending: str) -> re.Pattern[str]:
-    pieces = _ENDING.findall(ending)
-    expression = r"(?:\A|\s)"
+def _last_word_regex(format_: str) -> re.Pattern[str]:
+    pieces = _FORMAT_PIECE.findall(format_)
+    regex = r"(?:\A|\s)"
     for (part, literal), following in zip(pieces, [*pieces[1:], ("", "")], strict=True):
-        inner = rf"[^\s{re.escape(following[1][:1])}]{{1,100}}"  # up to what follows, so there is one way to read it
+        # A part ends where the next literal begins, so there is only one way to match and no backtracking.
+        inner = rf"[^\s{re.escape(following[1][:1])}]{{1,100}}"
         name = part[1:-1]
-        expression += re.escape(literal) or (f"(?P<{name}>{inner})" if name else inner)
-    return re.compile(rf"{expression}\s*\Z")
-
-
-def parts(ending: str, text: object) -> dict[str, str] | None:
-    """The parts of *ending* at the end of *text*; None where it does not end so."""
-    found = _parts(ending).search(text[-_TAIL:]) if isinstance(text, str) else None
-    return found.groupdict() if found else None
+        regex += re.escape(literal) or (f"(?P<{name}>{inner})" if name else inner)
+    return re.compile(rf"{regex}\s*\Z")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from locoia_pat.http.url import is_loopback
 from locoia_pat.messages import did_you_mean
 from locoia_pat.spec.input_types import INPUT_TYPES, types_with_key
-from locoia_pat.spec.pattern import named
+from locoia_pat.spec.pattern import part_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -259,7 +259,7 @@ def _shape_findings(spec: ActionSpec | SuperSpec, here: yaml.Path, field: Input)
         if (*here, key) in spec.document.keys and key not in INPUT_TYPES[field.type].keys:
             message = f'an input of type {field.type} cannot have "{key}"; only {" and ".join(types_with_key(key))} can'
             yield at("contradiction", (*here, key), message, at_key=True)
-    for key in ("covers", "remarks"):
+    for key in ("includes", "option_notes"):
         for option in getattr(field, key) or {}:
             if option not in (field.enum or ()):
                 message = f'"{option}" is no option of "enum"{did_you_mean(option, field.enum or ())}'
@@ -290,10 +290,10 @@ def _output_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, outputs: Map
         if output.days_until is not None and (output.days_until not in times or output.type != "number"):
             message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
             yield at("unknown-reference", (*here, "days_until"), message)
-        if output.parts is not None and (
-            output.multiple or sorted(named(output.parts)) != sorted(output.children or ())
+        if output.last_word is not None and (
+            output.multiple or sorted(part_names(output.last_word)) != sorted(output.children or ())
         ):
-            yield at("contradiction", (*here, "parts"), 'what stands in braces is what "children" are called')
+            yield at("contradiction", (*here, "last_word"), 'the names in braces must match the keys of "children"')
         if (output.type == "nested_object") != bool(output.children):
             yield at("contradiction", here, 'a nested_object, and only that, has "children"')
         if output.type == "datetime" and output.multiple:

@@ -125,7 +125,7 @@ ACTION_CHANGES: list[Row] = [
     ("inputs.name.title", "The name", {"changed-text"}, "1.2.1"),
     ("inputs.name.info", "What it is for.", {"changed-text"}, "1.2.1"),
     ("inputs.kind.enum", ["b", "a"], {"changed-text"}, "1.2.1"),
-    ("inputs.kind.covers", {"a": ["b"]}, {"changed-text"}, "1.2.1"),
+    ("inputs.kind.includes", {"a": ["b"]}, {"changed-text"}, "1.2.1"),
     ("inputs.open.enum", ["a", "c"], {"changed-text"}, "1.2.1"),
     ("inputs.when.unit", ..., {"changed-text"}, "1.2.1"),
     # secrets

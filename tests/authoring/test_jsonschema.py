@@ -64,7 +64,7 @@ EVERYTHING = {
         "i": {
             "type": "nested_object",
             "from": "a",
-            "parts": "k/{p}/{}",
+            "last_word": "k/{p}/{}",
             "children": {"p": {"type": "text"}},
         },
     }.items()
@@ -163,7 +163,7 @@ def test_what_a_form_shows_is_told() -> None:
     described = json_schema.input_schema(
         Input.model_validate({
             "title": "Scope", "type": "select", "enum": ["a"], "info": "What it may.", "default": "a",
-            "unit": "days", "remarks": {"a": "is new"}, "regexErrorMessage": "one letter",
+            "unit": "days", "option_notes": {"a": "is new"}, "regexErrorMessage": "one letter",
         })
     )  # fmt: skip
     assert described["description"] == "What it may. Counted in days. a: is new. Format: one letter."

@@ -233,7 +233,9 @@ def test_the_forms_of_an_export_give_the_inputs_that_forms_can_express() -> None
     spec = spec_in(read(create_pat=create), "create_pat.yaml")
     given_ = SpecFolder().action("create_pat").document.value["inputs"]
     for name, field in given_.items():
-        expected = {key: value for key, value in field.items() if key not in ("nullable", "unit", "covers", "remarks")}
+        expected = {
+            key: value for key, value in field.items() if key not in ("nullable", "unit", "includes", "option_notes")
+        }
         if field.get("nullable"):
             expected.pop("required")
         assert spec["inputs"][name] == expected, name

@@ -339,7 +339,7 @@ reply:
     name: {type: text, from: about.name, nullable: true}
     size: {type: number, from: about.size}
     days: {type: number, days_until: end}
-    kind: {type: nested_object, nullable: true, from: label, parts: "k/{of}", children: {of: {type: text}}}
+    kind: {type: nested_object, nullable: true, from: label, last_word: "k/{of}", children: {of: {type: text}}}
     end: {type: datetime}
     more: {type: nested_object, multiple: true, children: {live: {type: switch}}}
     any: {type: json, nullable: true}

@@ -101,6 +101,6 @@ def test_the_scopes_in_the_spec_are_those_in_the_table() -> None:
 
 
 def test_the_scopes_that_the_spec_says_a_scope_covers_are_those_in_the_table() -> None:
-    covers = SpecFolder().action("create_pat").inputs["scopes"].covers or {}
-    pairs = {(wide, narrow) for wide, narrows in covers.items() for narrow in narrows}
+    includes = SpecFolder().action("create_pat").inputs["scopes"].includes or {}
+    pairs = {(wide, narrow) for wide, narrows in includes.items() for narrow in narrows}
     assert pairs == set(scopes.redundant(scopes.ALL))

@@ -156,11 +156,11 @@ BROKEN_INPUTS = {
         "missing-key",
     ),
     "remark on no option": (
-        {"s": {"title": "S", "type": "select", "enum": ["a"], "remarks": {"b": "x"}}},
+        {"s": {"title": "S", "type": "select", "enum": ["a"], "option_notes": {"b": "x"}}},
         "unknown-reference",
     ),
     "cover by no option": (
-        {"s": {"title": "S", "type": "select", "enum": ["a"], "covers": {"b": ["a"]}}},
+        {"s": {"title": "S", "type": "select", "enum": ["a"], "includes": {"b": ["a"]}}},
         "unknown-reference",
     ),
     "min over max": ({"n": {"title": "Count", "type": "number", "min": 2, "max": 1}}, "contradiction"),

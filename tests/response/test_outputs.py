@@ -158,7 +158,7 @@ def test_days_are_counted_from_now_in_whole_days(ends: str | None, days: int | N
 MARK = {
     "type": "nested_object",
     "from": "note",
-    "parts": "~m/{name}/{}/{slot}",
+    "last_word": "~m/{name}/{}/{slot}",
     "children": {"name": {"type": "text"}, "slot": {"type": "text"}},
 }
 
@@ -179,7 +179,7 @@ MARK = {
         (7, None),
     ],
 )
-def test_the_parts_of_a_texts_last_word_are_read_where_it_ends_so(note: object, parts: object) -> None:
+def test_the_last_word_of_a_string_is_parsed_if_it_has_the_format(note: object, parts: object) -> None:
     payload = _payload({"mark": MARK}, {"note": note})
     assert (payload.data["mark"], payload.warnings) == (parts, ())
 

@@ -175,16 +175,16 @@ MISTAKES: Cases = {
     ),
     "unknown filters": lambda: body("{{ x|" + "lowre" * 20 + " }}", count=256),
     "broken templates": lambda: body("{{ x", count=256),
-    "covers of no options": lambda: Case(
-        act({"x": select([f"option{n}" for n in range(1_500)], covers={f"optoin{n}": ["x"] for n in range(1_500)})})
+    "includes of no options": lambda: Case(
+        act({"x": select([f"option{n}" for n in range(1_500)], includes={f"optoin{n}": ["x"] for n in range(1_500)})})
     ),
-    "remarks on no options": lambda: Case(
-        act({"x": select([f"option{n}" for n in range(1_500)], remarks={f"optoin{n}": "r" for n in range(1_500)})})
+    "option_notes on no options": lambda: Case(
+        act({"x": select([f"option{n}" for n in range(1_500)], option_notes={f"optoin{n}": "r" for n in range(1_500)})})
     ),
     "an option beside a long one": lambda: Case(
         f"{HEAD}effect: create\nrequest: {{method: POST, path: /act}}\nreply: {{ok: [200], output: {{}}}}\n"
         f"inputs:\n  x:\n    title: T\n    type: select\n    enum:\n    - {various(30_000)}\n"
-        f"    remarks:\n      ? {various(30_000, 1)}\n      : r\n"
+        f"    option_notes:\n      ? {various(30_000, 1)}\n      : r\n"
     ),
     "days until nothing": lambda: Case(
         act(
@@ -410,21 +410,21 @@ INPUTS: Cases = {
         act({"x": select([f"o{n}" for n in range(7_500)], required=True)}, LONE), inputs={"x": "o7501"}
     ),
     "options that are chosen and cover others": lambda: Case(
-        act({"x": select(["0", "1"], multiple=True, covers={"0": ["1"] * 5_000}, default=["0"] * 9_000)}, LONE)
+        act({"x": select(["0", "1"], multiple=True, includes={"0": ["1"] * 5_000}, default=["0"] * 9_000)}, LONE)
     ),
     "options that all cover others": lambda: Case(
         act(
-            {"x": select([str(n) for n in range(3_000)], covers={str(n): [] for n in range(3_000)})},
+            {"x": select([str(n) for n in range(3_000)], includes={str(n): [] for n in range(3_000)})},
             {"body": "{{ x|default(1) }}"},
         )
     ),
-    "options with remarks": lambda: Case(
+    "options with option_notes": lambda: Case(
         act(
             {
                 "x": select(
                     [str(n) for n in range(2_000)],
                     multiple=True,
-                    remarks={str(n): "r" for n in range(2_000)},
+                    option_notes={str(n): "r" for n in range(2_000)},
                     default=[str(n) for n in range(2_000)],
                 )
             },

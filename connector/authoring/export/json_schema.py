@@ -106,7 +106,7 @@ def or_null(schema: Schema) -> Schema:
 def _description(field: Input) -> str:
     sentences = [field.info] if field.info else []
     sentences += [f"Counted in {field.unit}."] if field.unit else []
-    sentences += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
+    sentences += [f"{option}: {note}." for option, note in (field.option_notes or {}).items()]
     sentences += [f"Format: {field.regex_error_message}."] if field.regex_error_message else []
     return " ".join(sentences)
 
@@ -148,7 +148,7 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
     """
     schema: Schema = {"type": "object", "properties": {}}
     for name, output in outputs.items():
-        if output.days_until or output.parts:
+        if output.days_until or output.last_word:
             continue  # computed from other outputs
         at, path = schema, (output.source or name).split(".")
         required = not output.nullable and output.fallback_input is None

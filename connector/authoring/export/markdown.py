@@ -106,7 +106,7 @@ def _inputs(fields: dict[str, Input]) -> str:
     for name, field in _all("", fields):
         sentences = [f"{field.title}: {field.info}" if field.info else f"{field.title}."]
         sentences += [] if field.default is None else [f"Default: {json.dumps(field.default, ensure_ascii=False)}."]
-        sentences += [f"{option}: {remark}." for option, remark in (field.remarks or {}).items()]
+        sentences += [f"{option}: {note}." for option, note in (field.option_notes or {}).items()]
         rows.append(
             (_code(name), "yes" if field.required else "no", _text(describe_allowed(field)), _text(" ".join(sentences)))
         )
