@@ -102,7 +102,7 @@ def _percent_encodings(value: str) -> Iterator[str]:
 
 
 def search_keys(value: str) -> Iterator[str]:
-    """Yield the start and the end of each form of *value*: a text with none of them holds no form of it."""
+    """Yield the start and the end of each form of *value*: text with none of them holds no form of it."""
     for form, head, tail in readable_forms(value):
         yield form[:head]
         if len(form) > tail:

@@ -2,7 +2,7 @@
 
 Pure.  ``reveal()`` is the only way to get the value, so every use is found by searching for it.
 
-How redaction finds a secret in a text, whatever wrote it:
+How redaction finds a secret in text, whatever wrote it:
 
     value ──▶ encoded forms            as it is, JSON, Python, HTML, percent-encoding, base64 at any alignment
                    │                   (encodings.py)
@@ -32,7 +32,7 @@ MASK = "«secret»"
 _PLAUSIBLE_TOKEN = re.compile(r"[\x21-\x7e]{16,4096}")
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 _MAX_SPANS = 100
-"""The most fragments to mask one by one in a text; with more of them all of it is masked, to bound the time."""
+"""The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
 
 class Secret:
@@ -176,7 +176,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Return *text* with every form of *secrets* masked; a text without them is returned unchanged.
+    """Return *text* with every form of *secrets* masked; text without them is returned unchanged.
 
     Forms: as it is; as JSON (once and twice), Python and HTML write it; percent-encoded (once and twice); in base64 (at
     any alignment, so Basic credentials too); and each of these cut at either end to 8 characters or more.  A fragment
