@@ -31,7 +31,7 @@ def test_nothing_beside_the_packages_is_taken_along() -> None:
     assert not (ROOT / "MANIFEST.in").exists()
     assert "include-package-data" not in project
     taken = {pattern for patterns in project["package-data"].values() for pattern in patterns}
-    assert taken == {"py.typed", "*.yaml", "*.json", "*.md"}
+    assert taken == {"py.typed", "*.yaml", "*.json", "*.md", "templates/*.yaml"}
     assert {root.split("/")[0] for root in project["package-dir"].values()} == {"connector", "actions", "specs"}
 
 
