@@ -274,7 +274,9 @@ def _check_name(base_url: str, name: str, entry: JournalEntry, now: dt.datetime)
 def _check_stores(report: StateReport, auth_ref: str | None) -> Iterator[CheckResult]:
     """Check the token files of managed names, and that of the credential."""
     refs: list[str] = [ref for _, _, entry in report.names if not entry["ended"] for ref in entry["stores"]]
-    for ref in dict.fromkeys([*refs, *([auth_ref] if auth_ref else [])]):
+    if auth_ref:
+        refs.append(auth_ref)
+    for ref in dict.fromkeys(refs):
         scheme, _, rest = ref.partition(":")
         if scheme not in _FILE_SCHEMES:
             continue

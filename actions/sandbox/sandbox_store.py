@@ -194,7 +194,8 @@ class SandboxStore:
             matching: a field and an SQL LIKE pattern: ``%`` is any text, and case does not matter.
 
         """
-        connectors = [dict(zip(("id", *CONNECTOR_FIELDS), values, strict=True)) for values in _CONNECTORS]
+        names: tuple[str, ...] = ("id", *CONNECTOR_FIELDS)
+        connectors = [dict(zip(names, values, strict=True)) for values in _CONNECTORS]
         if matching is None:
             return connectors
         field, pattern = matching

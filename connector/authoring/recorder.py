@@ -30,10 +30,11 @@ _KEPT_HEADERS = ("date", "link", "retry-after")
 class Recorder(RecordingConnector):
     """A connector that records exchanges, with the few headers that matter."""
 
-    def _sanitize(self, answer: ResponseOrError) -> ResponseOrError:
-        if not isinstance(answer, Response):
-            return answer
-        return replace(answer, headers={name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS})
+    def _sanitize(self, response: ResponseOrError) -> ResponseOrError:
+        if not isinstance(response, Response):
+            return response
+        headers = {name: value for name, value in response.headers.items() if name in _KEPT_HEADERS}
+        return replace(response, headers=headers)
 
 
 def record_example(

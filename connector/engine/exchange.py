@@ -85,12 +85,14 @@ class Exchange:
                 self._started += waited  # waiting for a turn does not use up the run's time
             attempts += 1
             self.attempts += 1
-            response: ResponseOrError | None = None
             try:
                 response = send(request, self.header, self._timeout - self._elapsed())
-            finally:
+            except BaseException:
                 if limiter is not None:
-                    limiter.release(response)
+                    limiter.release(None)
+                raise
+            if limiter is not None:
+                limiter.release(response)
             if _log.isEnabledFor(logging.DEBUG):
                 status = getattr(response, "status", None) or "no complete response"
                 _log.debug("%s %s: %s, attempt %d", request.method, request.url, status, attempts)

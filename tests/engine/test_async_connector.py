@@ -274,7 +274,7 @@ def test_context_variables_of_the_task_are_those_of_its_thread(caplog: pytest.Lo
     values: list[str] = []
 
     class Listening(ConnectorAuth):
-        def identifier(self, _: object) -> str | None:
+        def identifier(self, spec: object) -> str | None:  # noqa: ARG002  # as it is called
             values.append(request.get())
             return None
 

@@ -274,11 +274,11 @@ class Worn(State):
 
     left = 2
 
-    def save(self, api: str, name: str, managed: Mapping[str, Any]) -> None:
+    def save(self, api: str, name: str, entry: Mapping[str, Any]) -> None:
         self.left -= 1
         if self.left < 0:
             raise OSError("the journal cannot be used: disk I/O error")
-        super().save(api, name, managed)
+        super().save(api, name, entry)
 
 
 def test_a_journal_that_fails_half_way_ends_unknown_and_the_next_call_finishes(sandbox: ManagedSandbox) -> None:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import keyring
+import keyring.backend
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth
@@ -39,15 +40,30 @@ class TestEnvFile(TokenStoreTests):
         return open_store(f"env-file:{tmp_path}/.env#CI_TOKEN")
 
 
+class Memory(keyring.backend.KeyringBackend):
+    """A keyring of this process."""
+
+    priority = 0
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the library has no types for it
+        self._entries: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._entries[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self._entries[service, username]
+
+
 class TestKeyring(TokenStoreTests):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[TokenStore]:
-        from keyrings.alt.file import PlaintextKeyring  # noqa: PLC0415  # it looks for a home when it is imported
-
+    def store(self) -> Iterator[TokenStore]:
         before = keyring.get_keyring()
-        backend = PlaintextKeyring()
-        backend.file_path = str(tmp_path / "keyring.cfg")
-        keyring.set_keyring(backend)
+        keyring.set_keyring(Memory())
         yield open_store("keyring:acme/ci")
         keyring.set_keyring(before)
 

@@ -90,16 +90,22 @@ Found: TypeAlias = "Iterator[tuple[ChangeClass, str]]"
 Rule: TypeAlias = tuple[ChangeClass, ChangeClass, ChangeClass]
 """The class of a change that adds a key, removes it, or gives it another value."""
 
-_TEXT: Rule = ("changed-text",) * 3
-_REQUEST: Rule = ("changed-request",) * 3
-_RESPONSE: Rule = ("changed-response",) * 3
-_AUTH: Rule = ("changed-auth",) * 3
-_BREAKING_INPUT: Rule = ("breaking-input",) * 3
-_WEAKENED_OUTPUT: Rule = ("weakened-output",) * 3
+
+def _any_change(kind: ChangeClass) -> Rule:
+    """Return the rule that gives every change the same class."""
+    return (kind, kind, kind)
+
+
+_TEXT: Rule = _any_change("changed-text")
+_REQUEST: Rule = _any_change("changed-request")
+_RESPONSE: Rule = _any_change("changed-response")
+_AUTH: Rule = _any_change("changed-auth")
+_BREAKING_INPUT: Rule = _any_change("breaking-input")
+_WEAKENED_OUTPUT: Rule = _any_change("weakened-output")
 _SAFEGUARD: Rule = ("changed-response", "removed-safeguard", "changed-response")
 
 _CONNECTOR_RULES: dict[str, Rule] = {
-    "connector": ("renamed-connector",) * 3,
+    "connector": _any_change("renamed-connector"),
     "base_url": _REQUEST,
     "check": _RESPONSE,
     **{f"auth.{key}": _AUTH for key in ("header_key", "token_format", "encode", "token_prefix")},
@@ -113,7 +119,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "reply.at": _RESPONSE,
     "reply.errors": _TEXT,
     **dict.fromkeys(("verify_with", "revoke", "replaces"), _SAFEGUARD),
-    "examples": ("changed-examples",) * 3,
+    "examples": _any_change("changed-examples"),
 }
 _INPUT_RULES: dict[str, Rule] = {
     "multiple": _BREAKING_INPUT,
@@ -175,8 +181,12 @@ def _compare_connectors(old: ConnectorSpec, new: ConnectorSpec) -> Found:
 
 
 def _compare_names(label: str, old: list[str], new: list[str], added: ChangeClass, removed: ChangeClass) -> Found:
-    yield from ((added, f"{label} {value} added") for value in new if value not in old)
-    yield from ((removed, f"{label} {value} removed") for value in old if value not in new)
+    for value in new:
+        if value not in old:
+            yield added, f"{label} {value} added"
+    for value in old:
+        if value not in new:
+            yield removed, f"{label} {value} removed"
 
 
 def _compare_actions(old: Spec, new: Spec) -> Found:
@@ -253,10 +263,11 @@ def _compare_outputs(old: Mapping[str, Output], new: Mapping[str, Output], prefi
 
 def _compare_secret_inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Found:
     before, after = {*secret_inputs(old)}, {*secret_inputs(new)}
-    yield from (("new-secret", f"input {name}: asks for a secret") for name in after - before)
-    yield from (
-        ("exposed-secret", f"input {name}: no longer secret") for name in before - after if _is_taken(name, new)
-    )
+    for name in after - before:
+        yield "new-secret", f"input {name}: asks for a secret"
+    for name in before - after:
+        if _is_taken(name, new):
+            yield "exposed-secret", f"input {name}: no longer secret"
 
 
 def _is_taken(name: str, inputs: Mapping[str, Input]) -> bool:
@@ -275,13 +286,14 @@ def _compare_inputs(old: Mapping[str, Input], new: Mapping[str, Input], prefix: 
             yield "breaking-input", f"{label}removed"
             continue
         yield from _compare_keys(before, after, _INPUT_RULES, label)
-        yield from ((kind, label + message) for kind, message in _compare_values(before, after))
+        for kind, message in _compare_values(before, after):
+            yield kind, label + message
         if before.type == after.type == "nested_object":
             yield from _compare_inputs(before.children or {}, after.children or {}, f"{prefix}{name}.")
     for name, after in new.items():
         if name not in old:
-            kind: ChangeClass = "breaking-input" if after.required else "relaxed-input"
-            yield kind, f"input {prefix}{name}: added{', required' if after.required else ''}"
+            added: ChangeClass = "breaking-input" if after.required else "relaxed-input"
+            yield added, f"input {prefix}{name}: added{', required' if after.required else ''}"
 
 
 def _compare_values(old: Input, new: Input) -> Found:
