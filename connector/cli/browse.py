@@ -9,7 +9,6 @@ import click
 
 from locoia_pat.actions import scopes as table
 from locoia_pat.cli import render
-from locoia_pat.cli.arguments import parse_inputs
 from locoia_pat.cli.options import (
     action_argument,
     inputs_option,
@@ -153,6 +152,7 @@ def plan_command(
 
     Nothing is sent, and no credential or secret is read: secrets are shown as «secret».
     """
+    from locoia_pat.cli.arguments import parse_inputs
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.secrets.secret import Secret

@@ -108,6 +108,12 @@ def test_a_wrong_call_says_what_is_right(call: Call, arguments: list[str], words
     assert words in done.err
 
 
+def test_an_action_in_place_of_a_command_gets_the_command_that_runs_it(call: Call) -> None:
+    done = call("create_pat")
+    assert (done.code, done.out) == (2, "")
+    assert 'unknown command "create_pat"; to run the action: locoia-pat run create_pat' in done.err
+
+
 def test_a_port_in_use_is_named(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = call("sandbox", "--port", str(taken.getsockname()[1]))
