@@ -1,9 +1,10 @@
 """Locks for token files: one writer at a time for a file, and one process at a time for its folder.
 
-The lock is the folder's own (flock), so nothing is left behind among the tokens; a lock file, as libraries make it,
-would stay. Where a folder has no such lock, as on Windows and on some network file systems, it is a file that is
-created and removed. A process locks a folder once for all of its threads that write there, so that their files reach
-the disk together, and releases it after a second at the latest, because other processes wait.
+The lock is the folder's own (flock), so that nothing is left behind among the tokens: filelock's ``FileLock`` keeps a
+lock file for ever, and cannot lock a folder. Where a folder has no such lock, as on Windows and on some network file
+systems, it is filelock's ``SoftFileLock``: a file with the process that holds it, which is removed at the end.
+A process locks a folder once for all of its threads that write there, so that their files reach the disk together, and
+releases it after a second at the latest, because other processes wait.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _TIMEOUT = 10.0
 """Seconds to wait for another process, which needs some milliseconds."""
 _LOCK_FILE = ".locoia-pat.lock"
 """The lock of a folder that has none of its own."""
+_LONGEST_PAUSE = 0.02
+"""Seconds between two attempts."""
 _MAX_SHARED = 1.0
 """Seconds after which no more threads share a lock."""
 
@@ -48,17 +51,10 @@ def lock_file(file: Path) -> Iterator[None]:
         OSError: as for :func:`lock_folder`.
     """
     with _registry:
-        own = _files.setdefault(file, _FileLock())
+        own = _files.setdefault(file, threading.Lock())
         shared = _folders.setdefault(file.parent, _SharedFolderLock(file.parent))
-    with own.lock, shared:
+    with own, shared:
         yield
-
-
-class _FileLock:
-    """The lock of one file among the threads of this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
 
 
 class _SharedFolderLock:
@@ -89,7 +85,7 @@ class _SharedFolderLock:
 
 
 _registry = threading.Lock()
-_files: WeakValueDictionary[Path, _FileLock] = WeakValueDictionary()
+_files: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 _folders: WeakValueDictionary[Path, _SharedFolderLock] = WeakValueDictionary()
 """The locks in use; each is removed after its last use."""
 
@@ -103,38 +99,7 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> bool:
         stack.callback(os.close, descriptor)
         return _retry(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
     except (ImportError, OSError):  # nor on some network file systems; and a folder may be unreadable
-        return _lock_by_file(folder / _LOCK_FILE, stack)
-
-
-def _lock_by_file(file: Path, stack: contextlib.ExitStack) -> bool:
-    """Create *file*; one that does not change while we wait was left by a killed process, and is removed."""
-    before = _identity(file)
-    if _retry(lambda: _create(file, stack)):
-        return True
-    if before is None or _identity(file) != before:
-        return False
-    with contextlib.suppress(OSError):
-        file.unlink(missing_ok=True)
-    return _retry(lambda: _create(file, stack))
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.lstat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
-
-
-def _create(file: Path, stack: contextlib.ExitStack) -> None:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BlockingIOError from None
-    except OSError:
-        return  # the folder cannot be written, which the write itself will report
-    stack.callback(file.unlink, missing_ok=True)
-    os.close(descriptor)
+        return _lock_by_file(folder, stack)
 
 
 def _retry(acquire: Callable[[], None]) -> bool:
@@ -146,7 +111,45 @@ def _retry(acquire: Callable[[], None]) -> bool:
             acquire()
         except BlockingIOError:
             time.sleep(pause)
-            pause = min(2 * pause, 0.02)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         else:
             return True
     return False
+
+
+def _lock_by_file(folder: Path, stack: contextlib.ExitStack) -> bool:
+    """Lock *folder* by a file in it.
+
+    The file of a process that was killed on this computer is taken over at once.  One that does not change while we
+    wait was left by a process on another computer, or killed before it wrote its id into the file; it is removed.
+    """
+    from filelock import SoftFileLock  # noqa: PLC0415  # most folders have a lock of their own
+
+    file = folder / _LOCK_FILE
+    lock = SoftFileLock(file, _TIMEOUT, mode=0o600, thread_local=False, poll_interval=_LONGEST_PAUSE)
+
+    def acquire() -> bool:
+        try:
+            if folder.is_dir():  # or filelock would create it
+                stack.enter_context(lock.acquire())
+        except TimeoutError:
+            return False
+        except OSError:  # the folder cannot be written, which the write itself will report
+            pass
+        return True
+
+    before = _identity(file)
+    if acquire():
+        return True
+    if before is None or _identity(file) != before:
+        return False
+    lock.break_lock()
+    return acquire()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
