@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locoia_pat.built_in import PLATFORM_STORES
 from locoia_pat.messages import describe_value, did_you_mean
@@ -21,9 +21,27 @@ if TYPE_CHECKING:
 
     from locoia_pat.stores.store import TokenStore
 
-_READABLE = ("file", "text", "env-file", "keyring")
-"""Schemes of stores from which a stored token can be read again."""
-_FORMS = ("file:PATH", "text:PATH", "env-file:PATH#NAME", "keyring:SERVICE/NAME", "command:ARGV")
+
+class _Scheme(NamedTuple):
+    """A kind of token store."""
+
+    store: str
+    """Module and class of the store; it is imported when it is first used."""
+    form: str
+    """How its references are written."""
+    has_key: bool = False
+    """Whether ``#KEY`` may follow."""
+    readable: bool = True
+    """Whether a stored token can be read again."""
+
+
+_SCHEMES = {
+    "file": _Scheme("locoia_pat.stores.file:FileStore", "file:PATH", has_key=True),
+    "text": _Scheme("locoia_pat.stores.file:TextFileStore", "text:PATH"),
+    "env-file": _Scheme("locoia_pat.stores.file:EnvFileStore", "env-file:PATH#NAME"),
+    "keyring": _Scheme("locoia_pat.stores.keyring:KeyringStore", "keyring:SERVICE/NAME", has_key=True),
+    "command": _Scheme("locoia_pat.stores.command:CommandStore", "command:ARGV", readable=False),
+}
 _KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 _READ_ONLY = {"-": "standard input", "env": "the environment"}
 
@@ -41,30 +59,13 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
 
     """
     scheme, place = _split(ref, field=field)
-    match scheme:  # imported here: a run loads only the stores it uses
-        case "file":
-            from locoia_pat.stores.file import FileStore  # noqa: PLC0415
-
-            return FileStore(*_split_key(place, field=field), field=field)
-        case "text":
-            from locoia_pat.stores.file import TextFileStore  # noqa: PLC0415
-
-            return TextFileStore(place, field=field)
-        case "env-file":
-            from locoia_pat.stores.file import EnvFileStore  # noqa: PLC0415
-
-            return EnvFileStore(place, field=field)
-        case "keyring":
-            from locoia_pat.stores.keyring import KeyringStore  # noqa: PLC0415
-
-            return KeyringStore(*_split_key(place, field=field), field=field)
-        case "command":
-            from locoia_pat.stores.command import CommandStore  # noqa: PLC0415
-
-            return CommandStore(place, field=field)
-        case _ if scheme in PLATFORM_STORES and by is not None:
-            store: TokenStore = resolve_name(PLATFORM_STORES[scheme])(place, by, field=field)
-            return store
+    store: TokenStore
+    if kind := _SCHEMES.get(scheme):
+        store = resolve_name(kind.store)(*_split_key(place, field=field) if kind.has_key else (place,), field=field)
+        return store
+    if scheme in PLATFORM_STORES and by is not None:
+        store = resolve_name(PLATFORM_STORES[scheme])(place, by, field=field)
+        return store
     if scheme in PLATFORM_STORES:
         problem = f"{scheme}: can only be written, by an action"
     else:
@@ -119,7 +120,8 @@ def read_credential(
 
 def is_readable(ref: str) -> bool:
     """Return whether *ref* names a store from which a stored token can be read again."""
-    return ref.partition(":")[0] in _READABLE
+    kind = _SCHEMES.get(ref.partition(":")[0])
+    return kind is not None and kind.readable
 
 
 def canonical_location(ref: str) -> str:
@@ -171,17 +173,17 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     if ref == "-":
         return "-", ""
     scheme, colon, place = ref.partition(":")
-    schemes = (*_READABLE, "command", *PLATFORM_STORES, "env")
+    schemes = (*_SCHEMES, *PLATFORM_STORES, "env")
     if colon and place and scheme in schemes:
         return scheme, place
+    forms = [*(kind.form for kind in _SCHEMES.values()), *(f"{name}:ID" for name in PLATFORM_STORES)]
     looks_like_scheme = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
     raise invalid(
         f"unknown kind of token store: {describe_value(scheme)}{did_you_mean(scheme, schemes)}"
         if looks_like_scheme
         else "not a valid token store reference",
         field=field,
-        hint=f"Use {', '.join(_FORMS)}, {', '.join(f'{name}:ID' for name in PLATFORM_STORES)}, env:NAME or - "
-        "(standard input). A token itself is never an argument.",
+        hint=f"Use {', '.join(forms)}, env:NAME or - (standard input). A token itself is never an argument.",
     )
 
 
