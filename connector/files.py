@@ -6,10 +6,8 @@ import contextlib
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Literal
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
@@ -52,6 +50,17 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def user_folder(kind: Literal["config", "data", "state"]) -> Path:
+    """Return our folder for the user's files of that *kind*, which may not exist yet.
+
+    On Linux it is ``~/.config/locoia-pat``, ``~/.local/share/locoia-pat`` or ``~/.local/state/locoia-pat``, or where
+    ``XDG_CONFIG_HOME``, ``XDG_DATA_HOME`` and ``XDG_STATE_HOME`` say.
+    """
+    from platformdirs import PlatformDirs  # noqa: PLC0415  # not needed where the folder is named
+
+    return Path(getattr(PlatformDirs("locoia-pat", appauthor=False), f"user_{kind}_dir"))
 
 
 def _create(file: Path, mode: int) -> int:

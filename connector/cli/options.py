@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from locoia_pat.files import write_atomic
+from locoia_pat.files import user_folder, write_atomic
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.secrets.secret import EnvSecrets
 from locoia_pat.spec.load import SpecFolder
@@ -219,9 +219,7 @@ def remove_login(connector: str) -> None:
 
 
 def _logins_file() -> Path:
-    from platformdirs import user_config_path
-
-    return user_config_path("locoia-pat", appauthor=False) / "logins.json"
+    return user_folder("config") / "logins.json"
 
 
 def _logins() -> dict[str, str]:

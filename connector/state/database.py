@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locoia_pat.files import user_folder
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
@@ -145,8 +146,4 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 def state_folder(folder: str | os.PathLike[str] | None = None) -> Path:
     """Return *folder*, by default that of ``LOCOIA_PAT_STATE``, else the user's state folder."""
     named = folder or os.environ.get(VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    from platformdirs import user_state_path  # noqa: PLC0415  # only without a named folder
-
-    return user_state_path("locoia-pat", appauthor=False)
+    return Path(named).expanduser() if named else user_folder("state")

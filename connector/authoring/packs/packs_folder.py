@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from locoia_pat.files import user_folder
 from locoia_pat.outcomes import invalid
 
 FOLDER_VARIABLE = "LOCOIA_PAT_PACKS"
@@ -18,14 +19,8 @@ def packs_folder(folder: str | os.PathLike[str] | None = None) -> Path:
         InvalidError: the path is invalid.
     """
     try:
-        return Path(folder or os.environ.get(FOLDER_VARIABLE) or _user_folder()).expanduser().absolute()
+        return Path(folder or os.environ.get(FOLDER_VARIABLE) or user_folder("data") / "packs").expanduser().absolute()
     except (RuntimeError, OSError):
         raise invalid(
             "the folder of packs is not a valid path", field="packs", hint=f"Set {FOLDER_VARIABLE}."
         ) from None
-
-
-def _user_folder() -> Path:
-    from platformdirs import user_data_path  # noqa: PLC0415  # only if no folder is named
-
-    return user_data_path("locoia-pat", appauthor=False) / "packs"
