@@ -80,7 +80,7 @@ def _machine() -> str:
     system = f"{platform.system()} on {platform.machine()}"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     rivals = ", ".join(one.requirements[0].replace("==", " ") for one in ALL if one is not OURS)
-    return f"{os.cpu_count()} processors, {system}, {python}. Beside locoia-pat {VERSION}: {rivals}."
+    return f"{os.cpu_count()} processors, {system}, {python}. locoia-pat {VERSION}, and {rivals}."
 
 
 if __name__ == "__main__":
