@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from locoia_pat.engine import examples
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.outcomes import Finding, SpecError
+from locoia_pat.request.builder import template_findings
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.spec.rules import reference_findings
 
@@ -24,14 +25,20 @@ def check_specs(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
     findings: list[Finding] = []
     specs: dict[str, ActionSpec] = {}
     for name in folder.names:
+        source: tuple[str, str] | None = None
         try:
+            source = folder.text(f"{name}.yaml")
             spec = folder.spec(name)
-            action = CompiledAction(spec) if isinstance(spec, ActionSpec) else None
         except SpecError as error:
-            findings += error.findings
-        else:
-            if action is not None:
-                specs[name] = action.spec
+            findings += [*error.findings, *(template_findings(*source) if source else [])]
+            continue
+        if isinstance(spec, ActionSpec):
+            try:
+                action = CompiledAction(spec)
+            except SpecError as error:
+                findings += error.findings
+            else:
+                specs[name] = spec
                 findings += examples.example_findings(action, whole=whole)
     try:
         AuthHeader(folder.connector)

@@ -1,4 +1,4 @@
-"""The request of an action: its templates compiled once, and filled with inputs for each run.
+"""Build the request of an action: its templates are compiled once, and filled with inputs for each run.
 
 Pure.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from locoia_pat.spec.yaml import Document, Path
 
 MAX_BODY = 4 * 1024 * 1024
-"""Characters that a body may have, before it is encoded; each of its parts counts some more."""
+"""The most characters of a body before it is encoded; each of its values counts as ``_VALUE_SIZE`` more."""
 _MAX_URL = 16 * 1024
 _MAX_HEADER = 8 * 1024
 _VALUE_SIZE = 16
@@ -38,20 +38,20 @@ _COMPILERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
     ("request", "form"): template.structure,
     ("revoke", "inputs"): template.structure,
 }
-"""Where templates stand in a spec."""
+"""The paths of templates in a spec, and how each is compiled."""
 
-# RFC 9110, 5.5, without the bytes that no two servers read alike.
+# RFC 9110, 5.5, without the bytes that servers read differently.
 _HEADER = re.compile(r"[!-~](?:[ -~\t]*[!-~])?")
 
 
 class RequestBuilder:
-    """Makes the requests of one action."""
+    """Builds the requests of one action."""
 
     def __init__(self, spec: ActionSpec) -> None:
         """Compile the templates of *spec*.
 
         Raises:
-            SpecError: one is wrong, or an input stands where it cannot.
+            SpecError: one is invalid, or uses an input where its values are not allowed.
 
         """
         self._spec = spec
@@ -61,10 +61,10 @@ class RequestBuilder:
             raise SpecError(findings)
 
     def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
-        """The request for checked *inputs*, whose body has at most *limit* characters.
+        """Return the request for checked *inputs*, whose body has at most *limit* characters.
 
         Raises:
-            InvalidError: a value does not fit where the spec puts it.
+            InvalidError: a value cannot be used where the spec puts it, or the request is too large.
 
         """
         spec = self._spec.request
@@ -72,7 +72,7 @@ class RequestBuilder:
         if pairs := self._pairs("query", inputs):
             url += f"?{_encoded(pairs, _MAX_URL)}"
         if len(url) > _MAX_URL:
-            raise invalid(f"the address is longer than {_MAX_URL} characters")
+            raise invalid(f"the URL is longer than {_MAX_URL} characters")
         headers: dict[str, str | Secret] = {"accept": "application/json"}
         content: Secret | None = None
         if spec.body is not None:
@@ -86,41 +86,41 @@ class RequestBuilder:
         for name, value in self._pairs("headers", inputs):
             if not _is_header(revealed(value)):
                 raise invalid(
-                    "does not fit into a header, which is one line of visible ASCII characters",
+                    "cannot be used in a header: it must be one line of printable ASCII",
                     field=self._field("headers", name) or f"header {name}",
                 )
             headers[name.lower()] = Secret(revealed(value)) if self._secret(name, inputs) else value
         return Request(spec.method, url, tuple(headers.items()), content)
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs of the action that makes the token of *data* useless.
+        """Return the inputs of the action that revokes the token of *data*.
 
         Raises:
-            InvalidError: *data* does not hold what they are made of.
+            InvalidError: *data* lacks an output that they are built from.
 
         """
-        made = self._templates["revoke", "inputs"]
-        if any(data.get(use.name) is None or MASK in str(data[use.name]) for use in made.uses):
-            raise invalid("the answer does not say what a revoke needs")
-        inputs: dict[str, Any] = made(data)
+        template_ = self._templates["revoke", "inputs"]
+        if any(data.get(use.name) is None or MASK in str(data[use.name]) for use in template_.uses):
+            raise invalid("the response lacks an output that the revoke needs")
+        inputs: dict[str, Any] = template_(data)
         return inputs
 
     def input_of(self, name: str) -> str | None:
-        """The input behind the key *name* of the body, the form or the query."""
+        """Return the input that the key *name* of the body, the form or the query is built from, or None."""
         for key in ("body", "form", "query"):
-            if ("request", key) in self._templates and (found := self._field(key, name)) is not None:
-                return found
+            if ("request", key) in self._templates and (field := self._field(key, name)) is not None:
+                return field
         return None
 
     def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Each part of the request that has a template: where, the template, and the inputs it uses."""
-        for slot, found in self._templates.items():
+        """Yield each part of the request that has a template: its location, the template, and the inputs it uses."""
+        for slot, compiled in self._templates.items():
             uses: dict[Path, list[str]] = {}
-            for use in found.uses if slot[0] == "request" else ():
+            for use in compiled.uses if slot[0] == "request" else ():
                 uses.setdefault(use.path, []).append(use.name)
             for path, names in uses.items():
-                place = ".".join(map(str, (*slot[1:], *path)))
-                yield place, _get(self._spec.document.value, (*slot, *path)), tuple(dict.fromkeys(names))
+                location = ".".join(map(str, (*slot[1:], *path)))
+                yield location, _get(self._spec.document.value, (*slot, *path)), tuple(dict.fromkeys(names))
 
     def _rendered(self, key: str, inputs: Mapping[str, Any]) -> Any:
         value = self._templates["request", key](inputs)
@@ -129,7 +129,7 @@ class RequestBuilder:
         return value
 
     def _pairs(self, key: str, inputs: Mapping[str, Any]) -> list[tuple[str, str | Secret]]:
-        """Names and texts of a query, of headers or of a form."""
+        """Return the names and values of a query, of headers or of a form."""
         if ("request", key) not in self._templates:
             return []
         pairs: list[tuple[str, str | Secret]] = []
@@ -143,12 +143,12 @@ class RequestBuilder:
                     case Secret() if key != "query":
                         pairs.append((name, item))
                     case _:
-                        told = f"{describe_value(item)} cannot stand in the {key} as {name}"
-                        raise invalid(told, field=self._field(key, name))
+                        message = f"{describe_value(item)} cannot be used in the {key} as {name}"
+                        raise invalid(message, field=self._field(key, name))
         return pairs
 
     def _secret(self, header: str, inputs: Mapping[str, Any]) -> bool:
-        """Whether a secret input stands in *header*, alone or in its text."""
+        """Return whether *header* contains a secret input."""
         uses = self._templates["request", "headers"].uses
         return any(isinstance(inputs[use.name], Secret) for use in uses if use.path[:1] == (header,))
 
@@ -158,7 +158,7 @@ class RequestBuilder:
 
 
 def template_findings(text: str, file: str) -> list[Finding]:
-    """The mistakes in the templates of a spec that is wrong otherwise as well; none where it is no YAML."""
+    """Return the mistakes in the templates of a spec that need not be valid otherwise; none if it is not YAML."""
     try:
         return _compiled(load(text, file))[1]
     except SpecError:
@@ -167,7 +167,7 @@ def template_findings(text: str, file: str) -> list[Finding]:
 
 def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Finding]]:
     if not isinstance(_get(source.value, ("inputs",)), dict | None):
-        return {}, []  # what a template may name is not known
+        return {}, []  # the names that a template can use are unknown
     inputs = _keys(source.value, ("inputs",))
     outputs = _keys(source.value, ("reply", "output"))
     compiled: dict[Path, template.Template] = {}
@@ -185,27 +185,25 @@ def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Fin
 
 
 def template_findings_at(source: Document, at: Path, error: template.TemplateError) -> list[Finding]:
-    """The mistakes in the templates of the structure that stands *at* a place of *source*."""
+    """Return the mistakes in the templates of the structure *at* a path of *source*."""
     return [source.finding(one.code, (*at, *one.path), one.message, offset=one.offset) for one in error.all]
 
 
 def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template]) -> list[Finding]:
-    """Inputs that stand where their values cannot, and inputs that stand nowhere."""
+    """Return the uses of inputs whose values are not allowed there, and the inputs that are not used."""
     at = spec.document.finding
     findings: list[Finding] = []
     unused = dict.fromkeys(spec.inputs)
-    for slot, found in templates.items():
-        for use in found.uses if slot[0] == "request" else ():
+    for slot, compiled in templates.items():
+        for use in compiled.uses if slot[0] == "request" else ():
             unused.pop(use.name, None)
-            field, place = spec.inputs[use.name], (*slot, *use.path)
+            field, path = spec.inputs[use.name], (*slot, *use.path)
             if _is_secret(field) and slot[1] in ("path", "query"):
-                message = (
-                    f'"{use.name}" is or holds a secret, and addresses are logged; send it in the body or a header'
-                )
-                findings.append(at("secret-in-address", place, message, offset=use.offset))
+                message = f'"{use.name}" is or contains a secret, and URLs are logged; send it in the body or a header'
+                findings.append(at("secret-in-address", path, message, offset=use.offset))
             elif why := _why_not_allowed(use, field, slot[1], spec.request.omit_null):
-                findings.append(at("template-type", place, f'"{use.name}" {why}', offset=use.offset))
-    message = "this input is used nowhere in the request"
+                findings.append(at("template-type", path, f'"{use.name}" {why}', offset=use.offset))
+    message = "this input is not used in the request"
     return [*findings, *(at("unused-input", ("inputs", name), message, at_key=True) for name in unused)]
 
 
@@ -214,18 +212,18 @@ def _is_secret(field: Input) -> bool:
 
 
 def _why_not_allowed(use: template.Use, field: Input, key: str | int, omit_null: bool) -> str | None:
-    """Why the values of *field* cannot stand where it is used; None where they can, or where that is not known."""
-    if use.spot == "inside" or (key == "body" and use.spot == "alone"):
+    """Return why values of *field* cannot be used there, or None if they can, or if that depends on the value."""
+    if use.position == "in expression" or (key == "body" and use.position == "alone"):
         return None
-    alone = use.spot == "alone" and key != "path"
+    alone = use.position == "alone" and key != "path"
     python_type = INPUT_TYPES[field.type].python_type
     if python_type is dict:
-        return f"is an object, which cannot stand in the {key}"
+        return f"is an object, which cannot be used in the {key}"
     if (field.multiple or python_type is list) and not (alone and key in ("query", "form")):
-        return f"is a list, which cannot stand in the {key}" + ("" if alone else " among text")
+        return f"is a list, which cannot be used in the {key}" + ("" if alone else " within a string")
     if (field.nullable or (not field.required and field.default is None)) and not (alone and omit_null):
-        instead = "make it required" + (", or say omit_null: true to leave it out" if alone else ", or give a default")
-        return f"may be null, which cannot stand here; {instead}"
+        instead = "make it required" + (", or set omit_null: true to leave it out" if alone else ", or give a default")
+        return f"may be null, which cannot be used here; {instead}"
     return None
 
 
@@ -240,11 +238,16 @@ def _encoded(pairs: list[tuple[str, str | Secret]], limit: int) -> str:
         return "&".join(f"{quote(name, safe='')}={quote(revealed(value), safe='')}" for name, value in pairs)
     except UnicodeEncodeError:
         pass
-    raise invalid("a value has halves of characters, which no address can say")
+    raise invalid("a value has unpaired surrogates and cannot be URL-encoded")
 
 
 def _check_size(value: Any, limit: int) -> None:
-    """Refuse a *value* that is larger than *limit*, before it is written out."""
+    """Refuse a *value* that is larger than *limit*, before it is serialized.
+
+    Raises:
+        InvalidError: it is too large.
+
+    """
     left = limit
     stack = [value]
     while stack:
@@ -253,9 +256,9 @@ def _check_size(value: Any, limit: int) -> None:
                 left -= len(text)
             case list(items):
                 stack += items
-            case dict(found):
-                stack += found.values()
-                left -= sum(map(len, found))
+            case dict(mapping):
+                stack += mapping.values()
+                left -= sum(map(len, mapping))
             case _:
                 pass
         left -= _VALUE_SIZE
@@ -273,8 +276,8 @@ def _get(value: Any, path: Path) -> Any:
 
 
 def _keys(value: Any, path: Path) -> frozenset[str]:
-    found = _get(value, path)
-    return frozenset(found) if isinstance(found, dict) else frozenset()
+    mapping = _get(value, path)
+    return frozenset(mapping) if isinstance(mapping, dict) else frozenset()
 
 
 def _secret_outputs(value: Any) -> frozenset[str]:
@@ -283,4 +286,4 @@ def _secret_outputs(value: Any) -> frozenset[str]:
 
 
 _JSON = json.JSONEncoder(allow_nan=False, default=revealed)
-"""A template's value is JSON or a secret input, which leaves its holder here, into the request."""
+"""The value of a template is JSON or a secret; a secret is revealed here, into the request."""

@@ -1,4 +1,4 @@
-"""``SpecFolder``: a folder of specs, each read when it is asked for."""
+"""``SpecFolder``: a folder of specs; each file is read when it is first needed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 CONNECTOR_FILE = "connector.yaml"
 _MAX_BYTES = 512 * 1024
-_NO_ACTIONS = (CONNECTOR_FILE, ".yaml")
+_NOT_ACTIONS = (CONNECTOR_FILE, ".yaml")
 
 
 class SpecFolder:
-    """``connector.yaml`` and one file for each action, which is called as the file is."""
+    """``connector.yaml``, and a file named like the action for each action."""
 
     pack: str | None = None
-    """The installed pack that these are the specs of: its actions are called ``pack.action``."""
+    """The name of the installed pack that the specs belong to; its actions are named ``pack.action``."""
 
     def __init__(self, folder: Traversable | str | os.PathLike[str] | None = None) -> None:
-        """Take *folder*, by default Locoia's own specs; nothing is read yet."""
+        """Use *folder*, by default Locoia's own specs; nothing is read yet."""
         self.is_own = folder is None
         if folder is None:
             from importlib.resources import files  # noqa: PLC0415  # not needed with other specs
 
             folder = files("locoia_pat.specs")
-        self.folder = _path(folder) if isinstance(folder, (str, os.PathLike)) else folder
+        self.folder = _expand(folder) if isinstance(folder, (str, os.PathLike)) else folder
         self._actions: dict[str, ActionSpec | SuperSpec] = {}
 
     @cached_property
@@ -41,7 +41,7 @@ class SpecFolder:
         """What the actions share.
 
         Raises:
-            InvalidError: the folder has no ``connector.yaml``, or a wrong one.
+            InvalidError: the folder has no ``connector.yaml``, or it is invalid.
 
         """
         from locoia_pat.spec.parse import parse_connector  # noqa: PLC0415  # listing names needs no pydantic
@@ -53,7 +53,7 @@ class SpecFolder:
         """The names of all actions, sorted.
 
         Raises:
-            InvalidError: this is no folder of specs.
+            InvalidError: it is not a folder of specs.
 
         """
         try:
@@ -62,19 +62,19 @@ class SpecFolder:
             files = []
         if CONNECTOR_FILE not in files:
             raise invalid(
-                f"{self.folder} is no folder of specs: it has no {CONNECTOR_FILE}",
+                f"{self.folder} is not a folder of specs: it has no {CONNECTOR_FILE}",
                 field="specs",
-                hint="Name a folder that holds one, with a YAML file for each action beside it.",
+                hint="Name a folder that has one, and a YAML file for each action.",
             )
         return tuple(
-            sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file not in _NO_ACTIONS)
+            sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file not in _NOT_ACTIONS)
         )
 
     def action(self, name: str) -> ActionSpec:
-        """The action *name*, which sends a request of its own.
+        """Return the action *name*, which sends a request of its own.
 
         Raises:
-            InvalidError: there is none of that name, its spec is wrong, or it is a super action.
+            InvalidError: there is no such action, its spec is invalid, or it is a super action.
 
         """
         from locoia_pat.spec.model import SuperSpec  # noqa: PLC0415  # listing names needs no pydantic
@@ -84,16 +84,16 @@ class SpecFolder:
             raise invalid(
                 f"{name} is a super action: it has no request of its own",
                 field="action",
-                hint=f"Show or run it: it does what it takes through other actions. {spec.summary}",
+                hint=f"Show or run it; it runs other actions. {spec.summary}",
                 next=f"locoia-pat show {name}",
             )
         return spec
 
     def spec(self, name: str) -> ActionSpec | SuperSpec:
-        """The action or super action *name*.
+        """Return the action or super action *name*.
 
         Raises:
-            InvalidError: there is none of that name, or its spec is wrong.
+            InvalidError: there is no such action, or its spec is invalid.
 
         """
         if name not in self._actions:
@@ -104,45 +104,37 @@ class SpecFolder:
                     hint=f"Actions: {', '.join(self.names)}.",
                     next="locoia-pat actions",
                 )
-            self._actions[name] = self._parsed(name)
+            self._actions[name] = self._parse(name)
         return self._actions[name]
 
-    def _parsed(self, name: str) -> ActionSpec | SuperSpec:
+    def _parse(self, name: str) -> ActionSpec | SuperSpec:
         from locoia_pat.spec.parse import parse_spec  # noqa: PLC0415  # listing names needs no pydantic
 
-        source = self.text(f"{name}.yaml")
-        try:
-            spec = parse_spec(*source)
-        except SpecError as error:
-            findings = error.findings
-        else:
-            if spec.action == name:
-                return spec
-            message = f'the file is called "{name}", so is the action'
-            findings = (spec.document.finding("file-name", ("action",), message),)
-        from locoia_pat.request.builder import template_findings  # noqa: PLC0415  # only where something is wrong already
-
-        raise SpecError([*findings, *template_findings(*source)])
+        spec = parse_spec(*self.text(f"{name}.yaml"))
+        if spec.action != name:
+            message = f'the action must be named "{name}", as its file is'
+            raise SpecError([spec.document.finding("file-name", ("action",), message)])
+        return spec
 
     def text(self, file: str) -> tuple[str, str]:
-        """The text of *file* and its name for errors.
+        """Return the text of *file*, and its path for messages.
 
         Raises:
-            InvalidError: it is not there, or no text.
+            InvalidError: it cannot be read, or is not text.
 
         """
         path = self.folder / file
         try:
-            with path.open("rb") as source:  # no more is read than a spec may have
+            with path.open("rb") as source:  # at most the size that a spec may have
                 return source.read(_MAX_BYTES).decode("utf-8"), str(path)
         except UnicodeDecodeError:
-            raise SpecError([Finding(str(path), 1, 1, "yaml", "a spec is UTF-8 text")]) from None
+            raise SpecError([Finding(str(path), 1, 1, "yaml", "the file is not UTF-8 text")]) from None
         except OSError as error:
             raise invalid(f"{path} cannot be read: {error.strerror}", field="specs") from None
 
 
-def _path(folder: str | os.PathLike[str]) -> Path:
+def _expand(folder: str | os.PathLike[str]) -> Path:
     try:
         return Path(folder).expanduser()
-    except RuntimeError:  # the home of nobody
+    except RuntimeError:  # ~USER of a user that does not exist
         return Path(folder)

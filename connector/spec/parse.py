@@ -1,6 +1,6 @@
-"""From YAML text to the models of the spec language, or to findings that say what is wrong and where.
+"""Parse YAML text into the models of the spec language, or into findings: what is wrong, and where.
 
-Pure.  Templates are read later, when an action is compiled.
+Pure.  Templates are parsed later, when an action is compiled.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _Spec = TypeVar("_Spec", bound=LocatedModel)
 
 
 def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
-    """The action, or the super action, that the YAML *text* of *file* describes.
+    """Return the action or super action in the YAML *text* of *file*.
 
     Raises:
-        SpecError: with every mistake found, each with line and column.
+        SpecError: the text is invalid; the error has all mistakes, with line and column.
 
     """
     source = yaml.load(text, file)
@@ -36,30 +36,35 @@ def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
 
 
 def parse_action(text: str, file: str) -> ActionSpec:
-    """The action that the YAML *text* of *file* describes; its templates are not read yet.
+    """Return the action in the YAML *text* of *file*; its templates are not parsed yet.
 
     Raises:
-        SpecError: with every mistake found, each with line and column.
+        SpecError: the text is invalid; the error has all mistakes, with line and column.
 
     """
     return parse(ActionSpec, yaml.load(text, file), action_findings)
 
 
 def parse_connector(text: str, file: str) -> ConnectorSpec:
-    """The connector that the YAML *text* of *file* describes; its templates are not read yet.
+    """Return the connector in the YAML *text* of *file*; its templates are not parsed yet.
 
     Raises:
-        SpecError: with every mistake found, each with line and column.
+        SpecError: the text is invalid; the error has all mistakes, with line and column.
 
     """
     return parse(ConnectorSpec, yaml.load(text, file), connector_findings)
 
 
 def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], Iterator[Finding]]) -> _Spec:
-    """The *source* as *model*, held against its *rules*.
+    """Return *source* as a *model*, once it is validated.
+
+    Args:
+        model: the model of the file.
+        source: the YAML document.
+        rules: yields what is wrong with a file that fits the model.
 
     Raises:
-        SpecError: with every mistake found, each with line and column.
+        SpecError: the document is invalid; the error has all mistakes, with line and column.
 
     """
     try:
@@ -71,39 +76,39 @@ def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], It
         if findings := list(islice(rules(spec), yaml.MAX_FINDINGS)):
             raise SpecError(findings)
         return spec
-    found: dict[tuple[yaml.Path, str], Finding] = {}
+    by_path: dict[tuple[yaml.Path, str], Finding] = {}
     for mistake in mistakes[: yaml.MAX_FINDINGS]:
-        place = _place(source, mistake["loc"], mistake["type"])
-        kind = mistake["type"] if len(place) == len(mistake["loc"]) else "a union"  # is told once
-        found.setdefault((place, kind), _finding(model, source, place, mistake["type"], mistake["msg"]))
-    raise SpecError(found.values())
+        path = _path_in_file(source, mistake["loc"], mistake["type"])
+        kind = mistake["type"] if len(path) == len(mistake["loc"]) else "union"  # one finding for all its branches
+        by_path.setdefault((path, kind), _finding(model, source, path, mistake["type"], mistake["msg"]))
+    raise SpecError(by_path.values())
 
 
-def _place(source: yaml.Document, loc: yaml.Path, kind: str) -> yaml.Path:
-    """*Loc* in the file, without the names that pydantic gives the branches of a union."""
+def _path_in_file(source: yaml.Document, loc: yaml.Path, kind: str) -> yaml.Path:
+    """Return the path in the file for *loc*: pydantic adds the names of the branches of a union."""
     last = loc[-1:] if kind == "missing" or loc[-1:] == ("[key]",) else ()
-    place: yaml.Path = ()
+    path: yaml.Path = ()
     for part in loc[: len(loc) - len(last)]:
-        if (*place, part) in source.values:
-            place = (*place, part)
-    return (*place, *last)
+        if (*path, part) in source.values:
+            path = (*path, part)
+    return (*path, *last)
 
 
 def _finding(model: type[BaseModel], source: yaml.Document, loc: yaml.Path, kind: str, message: str) -> Finding:
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
         hint = did_you_mean(str(loc[-1]), known)
-        told = f'unknown key "{loc[-1]}"{hint} (known here: {join_names(known)})'
-        return source.finding("unknown-key", loc, told, at_key=True)
+        text = f'unknown key "{loc[-1]}"{hint} (known keys: {join_names(known)})'
+        return source.finding("unknown-key", loc, text, at_key=True)
     if kind == "missing":
         return source.finding("missing-key", loc[:-1], f'the key "{loc[-1]}" is missing')
     if loc[-1:] == ("[key]",):
-        return source.finding("bad-name", loc[:-1], f'"{loc[-2]}" cannot stand here: {message}', at_key=True)
+        return source.finding("bad-name", loc[:-1], f'invalid name "{loc[-2]}": {message}', at_key=True)
     return source.finding("bad-value", loc, f"{'.'.join(map(str, loc)) or 'the file'}: {message}")
 
 
 def _known_keys(model: type[BaseModel], loc: yaml.Path) -> list[str]:
-    """The keys that may stand beside ``loc[-1]``."""
+    """Return the keys that are allowed in place of ``loc[-1]``."""
     for part in loc[:-1]:
         if (field := _field(model, part)) is not None:
             model = field
@@ -111,10 +116,10 @@ def _known_keys(model: type[BaseModel], loc: yaml.Path) -> list[str]:
 
 
 def _field(model: type[BaseModel], key: str | int) -> type[BaseModel] | None:
-    """The model of the values under *key*; None where *key* is the name of an item, which has its parent's model."""
+    """Return the model of the value of *key*, or None if *key* is the name of an item, which has its parent's model."""
     for name, info in model.model_fields.items():
         if key in (name, info.alias):
-            return next((found for found in _models(info.annotation)), None)
+            return next(iter(_models(info.annotation)), None)
     return None
 
 

@@ -1,7 +1,7 @@
-"""YAML text as plain values that remember where they stood, and back.
+"""Load YAML as plain values with the line and column of each, and dump plain values as YAML.
 
-Pure: text in, values out.  It reads the YAML that JSON can say and refuses what readers of YAML disagree about, so a
-spec means the same to everybody: a key said twice, a plain ``no`` or ``1.10``, anchors, aliases and tags.
+Pure.  Only YAML that corresponds to JSON is read.  What YAML parsers disagree about is refused, so that a spec means
+the same to all of them: a duplicate key, an unquoted ``no`` or ``1.10``, anchors, aliases and tags.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 24
 MAX_PARTS = 4_000
 MAX_FINDINGS = 50
-"""So many of one kind are told; a file with more of them is something else than a spec."""
+"""The most findings that are reported; a file with more is probably not a spec."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BINARY = "tag:yaml.org,2002:binary"
@@ -32,7 +32,7 @@ _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 _EXPONENT = re.compile(r"-?[1-9]\.[0-9]+e[+-][0-9]{1,2}")
-# What one version of YAML, or one reader of it, takes for something else than text.
+# What some version or parser of YAML does not read as a string.
 _AMBIGUOUS = re.compile(
     r"(?i)yes|no|on|off|null|true|false|=|<<|\.nan"
     r"|[-+]?(\.inf|\.?[0-9][0-9_,:]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|0[xob][0-9a-f_]+)"
@@ -42,22 +42,28 @@ _AMBIGUOUS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML document: its *value* and the place of each part."""
+    """A YAML document: its *value* and the position of each part."""
 
     name: str
     value: Any
     values: Mapping[Path, Mark]
-    """Where the value at a path starts: line and column, from 1."""
+    """The position of the value at a path: line and column, from 1."""
     keys: Mapping[Path, Mark]
-    """Where the key of the value at a path starts."""
+    """The position of the key of the value at a path."""
     plain: frozenset[Path]
-    """The values that stand in the text as they are: on one line, without quotes."""
+    """The paths of strings that are on one line and without quotes, so that offsets in them are columns of the file."""
     text: str = field(repr=False)
 
     def finding(self, code: FindingCode, path: Path, message: str, *, at_key: bool = False, offset: int = 0) -> Finding:
-        """*Message* at *path*, or at the nearest part above it that exists.
+        """Return a finding at *path*, or at the nearest parent of it that exists.
 
-        *offset* counts characters into a text; it is used where the text stands in the file as it is.
+        Args:
+            code: the code of the finding.
+            path: the path of the value.
+            message: what is wrong.
+            at_key: point at the key instead of the value.
+            offset: characters into a string; used only if the string is plain.
+
         """
         marks = self.keys if at_key else self.values
         while path and path not in marks:
@@ -68,42 +74,47 @@ class Document:
 
 
 def load(text: str, name: str, *, size_factor: int = 1) -> Document:
-    """The YAML *text* of the file *name*, which may be *size_factor* times as large as a spec.
+    """Load the YAML *text* of the file *name*.
+
+    Args:
+        text: the text.
+        name: the name of the file, for findings.
+        size_factor: how many times as large as a spec the file may be.
 
     Raises:
-        SpecError: with every finding of the file.
+        SpecError: the text is not allowed; the error has all findings.
 
     """
     if len(text) > MAX_CHARACTERS * size_factor:
-        message = f"this file may have {MAX_CHARACTERS * size_factor} characters, and has {len(text)}"
+        message = f"the file has {len(text)} characters; at most {MAX_CHARACTERS * size_factor} are allowed"
         raise SpecError([Finding(name, 1, 1, "yaml-limit", message)])
     reader = _Reader(text, name, MAX_PARTS * size_factor)
     try:
         value = reader.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        reader.stop(*place, "yaml", f"this is not YAML: {error.problem or error.context}")
+        position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        reader.stop(*position, "yaml", f"invalid YAML: {error.problem or error.context}")
     except UnicodeEncodeError:
-        raise SpecError([Finding(name, 1, 1, "yaml", "a spec is UTF-8 text, without halves of characters")]) from None
+        raise SpecError([Finding(name, 1, 1, "yaml", "invalid UTF-8: the text has unpaired surrogates")]) from None
     except yaml.YAMLError as error:
-        raise SpecError([Finding(name, 1, 1, "yaml", f"this is not YAML: {error}")]) from None
+        raise SpecError([Finding(name, 1, 1, "yaml", f"invalid YAML: {error}")]) from None
     if reader.findings:
         raise SpecError(reader.findings)
     return Document(name, value, reader.values, reader.keys, frozenset(reader.plain), text)
 
 
 def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
-    """Every scalar of the YAML or JSON *text*, with the path it stands at, and every key, with none.
+    """Yield the path, text and position of every scalar of the YAML or JSON *text*; a key has an empty path.
 
-    It is for files of others, so any YAML is read.  What is no text, as base64 of bytes, comes as None.  Aliases are
-    not followed: what they repeat was told before.
+    Any YAML is read, since the files of others may use all of it.  Bytes (``!!binary``) have None as text.  Aliases are
+    not followed: the value that they repeat has been yielded before.
 
     Raises:
-        ValueError: it is not YAML.
+        ValueError: *text* is not YAML.
 
     """
-    holders: list[list[Any]] = []  # for each container around: the key or the index there, and whether a key is due
+    holders: list[list[Any]] = []  # for each open container: its current key or index, and whether a key is next
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             match event:
@@ -129,19 +140,19 @@ def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
 
 
 def _advance(holders: list[list[Any]]) -> None:
-    """Go on behind a value: to the next index, or to the next key."""
+    """Move past a value: to the next index, or to the next key."""
     if holders:
         key = holders[-1][0]
         holders[-1][:] = [key + 1, False] if isinstance(key, int) else [key, True]
 
 
 class _Reader:
-    """Walks the events of one document."""
+    """Reads the events of one document."""
 
-    def __init__(self, text: str, name: str, most: int) -> None:
+    def __init__(self, text: str, name: str, max_parts: int) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
         self._name = name
-        self._most = most
+        self._max_parts = max_parts
         self.values: dict[Path, Mark] = {}
         self.keys: dict[Path, Mark] = {}
         self.plain: set[Path] = set()
@@ -152,12 +163,12 @@ class _Reader:
         for event in self._events:
             if isinstance(event, yaml.NodeEvent):
                 if () in self.values:
-                    self.stop(*_mark(event), "yaml-feature", "one file holds one document")
+                    self.stop(*_mark(event), "yaml-feature", "a file can have only one document")
                 value = self._value(event, ())
         return value
 
     def stop(self, line: int, column: int, code: FindingCode, message: str) -> NoReturn:
-        """End the reading with one more finding."""
+        """Raise all findings, with one more."""
         raise SpecError([*self.findings, Finding(self._name, line, column, code, message)]) from None
 
     def _note(self, event: yaml.Event, code: FindingCode, message: str) -> None:
@@ -167,12 +178,12 @@ class _Reader:
 
     def _value(self, event: yaml.Event, path: Path) -> Any:
         self.values[path] = _mark(event)
-        if len(self.values) > self._most:
-            self.stop(*_mark(event), "yaml-limit", f"this file may have {self._most} keys and values")
+        if len(self.values) > self._max_parts:
+            self.stop(*_mark(event), "yaml-limit", f"the file has more than {self._max_parts} keys and values")
         if len(path) > MAX_DEPTH:
-            self.stop(*_mark(event), "yaml-limit", f"a spec is at most {MAX_DEPTH} levels deep")
+            self.stop(*_mark(event), "yaml-limit", f"a value is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
-            self._note(event, "yaml-feature", "aliases are not part of the spec language; write the value out")
+            self._note(event, "yaml-feature", "aliases are not allowed; repeat the value")
             return None
         self._note_marks(event)
         if isinstance(event, yaml.ScalarEvent):
@@ -185,26 +196,26 @@ class _Reader:
     def _note_marks(self, event: yaml.Event) -> None:
         for kind in ("anchor", "tag"):
             if getattr(event, kind, None):
-                self._note(event, "yaml-feature", f"{kind}s are not part of the spec language; leave it out")
+                self._note(event, "yaml-feature", f"{kind}s are not allowed; remove it")
 
     def _mapping(self, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for event in self._until(yaml.MappingEndEvent):
             key = event.value if isinstance(event, yaml.ScalarEvent) else None
             if key is None:
-                self._note(event, "yaml-feature", "a key is a text")
+                self._note(event, "yaml-feature", "a key must be a string")
                 self._value(event, (*path, "?"))
                 key = "?"
             else:
                 self._note_marks(event)
                 if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _is_ambiguous_key(key):
-                    message = f"readers of YAML disagree about a plain {key}; put it in quotes"
+                    message = f"ambiguous unquoted key: {key}; YAML parsers disagree about it, so quote it"
                     self._note(event, "ambiguous-scalar", message)
-                if key in found:
-                    self._note(event, "duplicate-key", f'the key "{key}" stands here twice')
+                if key in mapping:
+                    self._note(event, "duplicate-key", f'duplicate key "{key}"')
             self.keys[*path, key] = _mark(event)
-            found[key] = self._value(next(self._events), (*path, key))
-        return found
+            mapping[key] = self._value(next(self._events), (*path, key))
+        return mapping
 
     def _until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
         for event in self._events:
@@ -214,7 +225,7 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:
         text = event.value
-        if not event.implicit[0]:  # quoted, or a block: text as it stands
+        if not event.implicit[0]:  # quoted, or a block: always a string
             return text
         if text in _CONSTANTS:
             return _CONSTANTS[text]
@@ -223,7 +234,7 @@ class _Reader:
         if (_FLOAT.fullmatch(text) and str(float(text)) == text) or _EXPONENT.fullmatch(text):
             return float(text)
         if _AMBIGUOUS.fullmatch(text):
-            message = f"readers of YAML disagree about a plain {text}; put it in quotes if it is a text"
+            message = f"ambiguous unquoted value: {text}; YAML parsers disagree about it, so quote it if it is a string"
             self._note(event, "ambiguous-scalar", message)
         if event.start_mark and event.end_mark and event.start_mark.line == event.end_mark.line:
             self.plain.add(path)
@@ -231,7 +242,7 @@ class _Reader:
 
 
 def _is_ambiguous_key(key: str) -> bool:
-    """Keys are texts here; a number that all readers write alike, such as the status 404, is no trap."""
+    """Return whether parsers disagree about *key*; a plain integer, such as the status 404, is read alike by all."""
     return _AMBIGUOUS.fullmatch(key) is not None and _INTEGER.fullmatch(key) is None
 
 
@@ -241,10 +252,10 @@ def _mark(event: yaml.Event) -> Mark:
 
 
 def dump(value: Any) -> str:
-    """*Value*, of JSON's kinds, as YAML that :func:`load` gives back as it was.
+    """Return a JSON value as YAML that :func:`load` reads back as the same value.
 
     Raises:
-        ValueError: this YAML cannot say it: a number of more than 16 digits, or one that is too deep or too large.
+        ValueError: it has a number of more than 16 digits, or is too deep or too large.
 
     """
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)
@@ -253,23 +264,23 @@ def dump(value: Any) -> str:
     except SpecError:
         same = False
     if not same:
-        raise ValueError("a spec cannot say this value")
+        raise ValueError("the YAML of a spec cannot represent this value")
     return text
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes each value in full, and quotes a text that is not plainly one."""
+    """Repeats values instead of using aliases, and quotes strings that are not plain words."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # a value that stands twice is written twice
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # PyYAML's signature
         return True
 
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 
 
-def _text(writer: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _represent_string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     plain = _PLAIN.fullmatch(value) and value not in _CONSTANTS and not _AMBIGUOUS.fullmatch(value)
-    return writer.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_string)

@@ -394,7 +394,7 @@ def test_folders_archives_and_installed_packs_are_compared(call: Call, tmp_path:
         ("old/connector.yaml", "old/list_keys.yaml", "these cannot be compared"),
         ("old", "nowhere", "nowhere cannot be read"),
         ("old", "nowhere.yaml", "nowhere.yaml cannot be read"),
-        ("old", "empty", "is no folder of specs"),
+        ("old", "empty", "is not a folder of specs"),
         ("old", "wrong/list_keys.yaml", "bad-value"),
         ("old", "wrong", "bad-value"),
         ("old", "pack:nobody", "there is no pack"),

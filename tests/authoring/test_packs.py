@@ -201,8 +201,8 @@ def test_a_place_that_cannot_be_written_is_told(where: str, call: Call, tmp_path
 
 
 def test_a_folder_that_is_none_is_told(call: Call, tmp_path: Path) -> None:
-    assert "is no folder of specs" in call("pack", "build", str(tmp_path)).err
-    assert "is no folder of specs" in call("pack", "build", str(tmp_path / "nowhere")).err
+    assert "is not a folder of specs" in call("pack", "build", str(tmp_path)).err
+    assert "is not a folder of specs" in call("pack", "build", str(tmp_path / "nowhere")).err
 
 
 def test_the_pack_is_written_where_the_author_stands(

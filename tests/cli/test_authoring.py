@@ -140,7 +140,7 @@ def test_check_shows_the_line_and_a_caret(call: Call, acme: Path) -> None:
     change(acme / "list_keys.yaml", "  path: /keys\n", "  path: /keys/{{ ownr }}\n")
     done = call("check", str(acme))
     file = acme / "list_keys.yaml"
-    message = 'unknown-name there is no "ownr"; did you mean owner? (known here: owner)'
+    message = 'unknown-name unknown name "ownr"; did you mean owner? (known names: owner)'
     assert done.code == 1
     assert done.out.splitlines()[:3] == [
         f"{file}:11:18: {message}",

@@ -454,10 +454,14 @@ def test_a_credential_is_put_in_its_header_in_two_stages(auth: dict[str, str], h
 @pytest.mark.parametrize(
     ("auth", "place", "part"),
     [
-        ({"token_format": "{{ tokn }}"}, "8:24: unknown-name", 'no "tokn"; did you mean token? (known here: token)'),
-        ({"token_prefix": "{{ token }}"}, "8:24: unknown-name", 'no "token"; did you mean token_format?'),
-        ({"token_prefix": "{{"}, "8:24: template-syntax", "this is no template"),
-        ({"token_format": "{{ identifier }}"}, "8:24: unknown-name", 'no "identifier" (known here: token)'),
+        (
+            {"token_format": "{{ tokn }}"},
+            "8:24: unknown-name",
+            '"tokn"; did you mean token? (known names: token)',
+        ),
+        ({"token_prefix": "{{ token }}"}, "8:24: unknown-name", '"token"; did you mean token_format?'),
+        ({"token_prefix": "{{"}, "8:24: template-syntax", "invalid template"),
+        ({"token_format": "{{ identifier }}"}, "8:24: unknown-name", 'unknown name "identifier" (known names: token)'),
     ],
 )
 def test_a_stage_that_is_no_template_over_its_name_is_wrong(auth: dict[str, str], place: str, part: str) -> None:

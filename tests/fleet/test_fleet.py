@@ -53,7 +53,7 @@ WRONG = {
     "a renewal by every call": (text(ROW[:-1] + ", renew_within: 30}"), 4, "every call would renew it"),
     "a note that is too long": (text(ROW.replace("note: A", f"note: {'A' * 250}")), 4, "is longer than"),
     "a string": ("fleet", 1, "the file: "),
-    "not YAML": ("fleet: ]", 1, "this is not YAML"),
+    "not YAML": ("fleet: ]", 1, "invalid YAML"),
 }
 
 

@@ -300,8 +300,8 @@ def test_an_interrupt_carries_no_secret_out_of_the_executor(kind: str) -> None:
 
 AUTH_SPECS = {
     "unknown name": ('auth: {token_format: "{{ tokn }}"}', "8:22: unknown-name", "did you mean token?"),
-    "no template": ('auth: {token_prefix: "{{ token_format"}', "8:22: template-syntax", "this is no template"),
-    "without quotes": ("auth:\n  token_prefix: Bearer {{ tokn }}", "9:27: unknown-name", 'there is no "tokn"'),
+    "no template": ('auth: {token_prefix: "{{ token_format"}', "8:22: template-syntax", "invalid template"),
+    "without quotes": ("auth:\n  token_prefix: Bearer {{ tokn }}", "9:27: unknown-name", 'unknown name "tokn"'),
 }
 
 

@@ -198,7 +198,7 @@ def test_the_version_of_the_language_is_the_number_one(version: str) -> None:
 def test_a_secret_input_cannot_stand_in_an_address() -> None:
     text = f"{HEAD}effect: read\ninputs: {{key: {{title: Key, type: password}}}}\n"
     text += "request: {method: GET, path: '/act/{{ key }}'}\nreply: {ok: [200], output: {id: {type: text}}}\n"
-    with pytest.raises(SpecError, match='"key" is or holds a secret, and addresses are logged') as caught:
+    with pytest.raises(SpecError, match='"key" is or contains a secret, and URLs are logged') as caught:
         CompiledAction(parse_action(text, "act.yaml"))
     assert code_at(caught.value) == ("act.yaml", 7, "secret-in-address")
 
@@ -226,11 +226,11 @@ def test_a_value_that_does_not_fit_a_template_is_invalid(source: str, values: An
         ("{{ " + "a and " * 900 + "a }}", "yaml-limit", f"at most {MAX_SOURCE} characters"),
         ("{{ " + "not " * 200 + "a }}", "yaml-limit", "nested too deeply"),
         ("{{ 1e400 }}", "template-language", "finite"),
-        ("{{ a|default(*a) }}", "template-language", "* and ** are not part"),
-        ("{{ a|default(**a) }}", "template-language", "* and ** are not part"),
-        ("{# gone #}x", "template-language", "no {# comments #}"),
-        ("{#", "template-language", "no {# comments #}"),
-        ("{{ a }}\r\n", "template-language", "no carriage returns"),
+        ("{{ a|default(*a) }}", "template-language", "* and ** are not allowed"),
+        ("{{ a|default(**a) }}", "template-language", "* and ** are not allowed"),
+        ("{# gone #}x", "template-language", "comments {# #}"),
+        ("{#", "template-language", "comments {# #}"),
+        ("{{ a }}\r\n", "template-language", "carriage returns are not allowed"),
     ],
     ids=lambda value: value[:14],
 )
@@ -359,13 +359,13 @@ def test_a_plain_whole_number_is_a_key_and_a_text(key: str) -> None:
 
 
 def test_half_a_character_in_a_spec_is_a_finding() -> None:
-    with pytest.raises(SpecError, match="halves"):
+    with pytest.raises(SpecError, match="surrogates"):
         load("a: \ud800", "x.yaml")
 
 
 @pytest.mark.parametrize("folder", ["\0", "~no-such-user"])
 def test_a_folder_that_cannot_be_named_is_no_folder(folder: str) -> None:
-    with pytest.raises(InvalidError, match="is no folder of specs"):
+    with pytest.raises(InvalidError, match="is not a folder of specs"):
         _ = SpecFolder(folder).names
 
 

@@ -192,7 +192,7 @@ def test_a_brace_alone_is_text(brace: str) -> None:
 def test_what_has_no_one_text_cannot_stand_among_text(make: Any, value: object, what: str) -> None:
     with pytest.raises(InvalidError) as caught:
         make("/a{{ x }}", ["x"])({"x": value})
-    assert caught.value.problem.message == f"{what} cannot stand inside the text /a{{{{ x }}}}"
+    assert caught.value.problem.message == f"{what} cannot be used within the string /a{{{{ x }}}}"
     assert caught.value.problem.field == "x"
 
 
@@ -312,7 +312,7 @@ def test_an_expression_that_fails_is_invalid_and_holds_no_values() -> None:
         ("{{ ['a', 'b']|join(x) }}", "x" * (MAX_TEXT // 2 - 1), "x" * MAX_TEXT),
         ("{{ x + [1] }}", [0] * (MAX_ITEMS - 1), [0] * MAX_ITEMS),
     ],
-    ids=["sum", "tilde", "among text", "upper", "lower", "a letter of two", "jsonify", "join", "between", "list"],
+    ids=["sum", "tilde", "in string", "upper", "lower", "a letter of two", "jsonify", "join", "between", "list"],
 )
 def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -> None:
     render = structure(source, ["x"])
@@ -323,44 +323,44 @@ def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -
 
 
 WRONG: list[tuple[str, str, int | None, str]] = [
-    ("{{ y }}", "unknown-name", 3, 'there is no "y" (known here: other, x)'),
-    ("{{ othr }}", "unknown-name", 3, 'there is no "othr"; did you mean other? (known here: other, x)'),
-    ("{{ x.a[y] }}", "unknown-name", 7, 'there is no "y"'),
-    ("{{ x|default(y) }}", "unknown-name", 13, 'there is no "y"'),
-    ("{{ x }} {{ y }}", "unknown-name", 11, 'there is no "y"'),
-    ("{{ x + y }}", "unknown-name", 7, 'there is no "y"'),
-    ("{{ range }}", "unknown-name", 3, 'there is no "range"'),
-    ("{{ self }}", "unknown-name", 3, 'there is no "self"'),
-    ("{{ config }}", "unknown-name", 3, 'there is no "config"'),
-    ("{{ x|lowr }}", "unknown-filter", 5, 'there is no filter "lowr"; did you mean lower?'),
+    ("{{ y }}", "unknown-name", 3, 'unknown name "y" (known names: other, x)'),
+    ("{{ othr }}", "unknown-name", 3, 'unknown name "othr"; did you mean other? (known names: other, x)'),
+    ("{{ x.a[y] }}", "unknown-name", 7, 'unknown name "y"'),
+    ("{{ x|default(y) }}", "unknown-name", 13, 'unknown name "y"'),
+    ("{{ x }} {{ y }}", "unknown-name", 11, 'unknown name "y"'),
+    ("{{ x + y }}", "unknown-name", 7, 'unknown name "y"'),
+    ("{{ range }}", "unknown-name", 3, 'unknown name "range"'),
+    ("{{ self }}", "unknown-name", 3, 'unknown name "self"'),
+    ("{{ config }}", "unknown-name", 3, 'unknown name "config"'),
+    ("{{ x|lowr }}", "unknown-filter", 5, 'unknown filter "lowr"; did you mean lower?'),
     (
         "{{ x|attr('a') }}",
         "unknown-filter",
         5,
-        'there is no filter "attr" (known: default, first, join, jsonify, last, length, lower, trim, upper)',
+        'unknown filter "attr" (known filters: default, first, join, jsonify, last, length, lower, trim, upper)',
     ),
-    ("{% if x %}a{% endif %}", "template-language", 3, "no {% statements %}"),
-    ("{% for a in x %}{{ a }}{% endfor %}", "template-language", 3, "no {% statements %}"),
-    ("{% set x = 1 %}", "template-language", 3, "no {% statements %}"),
-    ("{{ x() }}", "template-language", 4, "Call is not part of the template language; there are no calls, only"),
-    ("{{ x.pop() }}", "template-language", 8, "Call is not part of the template language; there are no calls,"),
-    ("{{ +1 }}", "template-language", 3, "Pos is not part of the template language"),
-    ("{{ 2 ** 9 }}", "template-language", 5, "Pow is not part of the template language"),
-    ("{{ x is defined }}", "template-language", 5, "Test is not part of the template language; compare with =="),
-    ("{{ x[1:] }}", "template-language", 6, "Slice is not part of the template language"),
-    ("{{ x, 1 }}", "template-language", 4, "Tuple is not part of the template language"),
-    ("{{ x|default(default_value=1) }}", "template-language", 13, "Keyword is not part of the template language"),
-    ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not part of the template language"),
-    ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not part of the template language"),
-    ("{{ 1e400 }}", "template-language", 3, "a number in a template is finite"),
-    ("{{ x }}{# gone #}", "template-language", 7, "no {# comments #}"),
-    ("{{ x }}\r\n", "template-language", 7, "no carriage returns"),
-    ("{{ x", "template-syntax", 3, "this is no template"),
-    ("{{ }}", "template-syntax", 3, "this is no template"),
-    ("{{ x }", "template-syntax", 5, "this is no template"),
-    ("{% unknown %}", "template-syntax", 3, "this is no template"),
-    ("{{ x | }}", "template-syntax", 7, "this is no template"),
-    ("{{ $.rows }}", "template-syntax", 3, "this is no template"),
+    ("{% if x %}a{% endif %}", "template-language", 3, "not {% statements %}"),
+    ("{% for a in x %}{{ a }}{% endfor %}", "template-language", 3, "not {% statements %}"),
+    ("{% set x = 1 %}", "template-language", 3, "not {% statements %}"),
+    ("{{ x() }}", "template-language", 4, "Call is not allowed in a template; use a filter"),
+    ("{{ x.pop() }}", "template-language", 8, "Call is not allowed in a template; use a filter"),
+    ("{{ +1 }}", "template-language", 3, "Pos is not allowed in a template"),
+    ("{{ 2 ** 9 }}", "template-language", 5, "Pow is not allowed in a template"),
+    ("{{ x is defined }}", "template-language", 5, "Test is not allowed in a template; compare with =="),
+    ("{{ x[1:] }}", "template-language", 6, "Slice is not allowed in a template"),
+    ("{{ x, 1 }}", "template-language", 4, "Tuple is not allowed in a template"),
+    ("{{ x|default(default_value=1) }}", "template-language", 13, "Keyword is not allowed in a template"),
+    ("{{ x|default(*x) }}", "template-language", 5, "* and ** are not allowed in a template"),
+    ("{{ x|default(**x) }}", "template-language", 5, "* and ** are not allowed in a template"),
+    ("{{ 1e400 }}", "template-language", 3, "a number in a template must be finite"),
+    ("{{ x }}{# gone #}", "template-language", 7, "comments {# #}"),
+    ("{{ x }}\r\n", "template-language", 7, "carriage returns are not allowed"),
+    ("{{ x", "template-syntax", 3, "invalid template"),
+    ("{{ }}", "template-syntax", 3, "invalid template"),
+    ("{{ x }", "template-syntax", 5, "invalid template"),
+    ("{% unknown %}", "template-syntax", 3, "invalid template"),
+    ("{{ x | }}", "template-syntax", 7, "invalid template"),
+    ("{{ $.rows }}", "template-syntax", 3, "invalid template"),
     ("{{ x[*] }}", "template-language", 4, "[*] is JSONPath"),
     ("{{ x[ * ].id }}", "template-language", 4, "[*] is JSONPath"),
     ("{{ " + "(" * 1000 + "x" + ")" * 1000 + " }}", "yaml-limit", None, "nested too deeply"),
@@ -406,7 +406,7 @@ def test_all_wrong_templates_of_a_structure_are_told_by_the_first() -> None:
 
 
 def test_without_names_a_template_may_use_nothing() -> None:
-    with pytest.raises(TemplateError, match=r"\(known here: nothing\)"):
+    with pytest.raises(TemplateError, match=r"\(known names: nothing\)"):
         structure("{{ x }}", [])
 
 
@@ -463,12 +463,12 @@ def test_no_value_leaves_its_segment(value: str) -> None:
 def test_a_segment_that_servers_resolve_is_refused(source: str, value: str) -> None:
     with pytest.raises(InvalidError) as caught:
         path(source, ["x"])({"x": value})
-    assert caught.value.problem.message == f'"{value}" cannot be a part of the path {source}'
+    assert caught.value.problem.message == f'"{value}" cannot be a segment of the path {source}'
     assert caught.value.problem.field == "x"
 
 
 def test_a_secret_cannot_stand_in_a_path() -> None:
-    with pytest.raises(InvalidError, match="a secret cannot stand in the path") as caught:
+    with pytest.raises(InvalidError, match="a secret cannot be used in the path") as caught:
         path("/a/{{ x }}", ["x"])({"x": Secret("hunter2")})
     assert "hunter2" not in str(caught.value)
     assert caught.value.problem.field == "x"
@@ -497,11 +497,11 @@ def test_a_text_template_always_gives_text(source: str, value: object, result: s
     ("value", "uses"),
     [
         ("{{ a }}", [Use("a", (), 3, "alone")]),
-        ("{{ a }} {{ b.c }}", [Use("a", (), 3, "among text"), Use("b", (), 11, "inside")]),
-        ("{{ a ~ b }}", [Use("a", (), 3, "inside"), Use("b", (), 7, "inside")]),
+        ("{{ a }} {{ b.c }}", [Use("a", (), 3, "in string"), Use("b", (), 11, "in expression")]),
+        ("{{ a ~ b }}", [Use("a", (), 3, "in expression"), Use("b", (), 7, "in expression")]),
         (
             {"k": ["{{ a|default(b) }}", 1], "{{ key }}": None},
-            [Use("a", ("k", 0), 3, "inside"), Use("b", ("k", 0), 13, "inside")],
+            [Use("a", ("k", 0), 3, "in expression"), Use("b", ("k", 0), 13, "in expression")],
         ),
         ({"k": ["{{ a }}"], "l": "{{ a }}"}, [Use("a", ("k", 0), 3, "alone"), Use("a", ("l",), 3, "alone")]),
         ("no template", []),
@@ -519,7 +519,7 @@ def test_the_names_that_a_structure_uses_are_known(value: object, uses: list[Use
 @pytest.mark.parametrize("make", [path, text], ids=["path", "text"])
 def test_the_names_that_a_text_uses_are_known(make: Any) -> None:
     made = make("/{{ a }}/{{ b.c }}", ["a", "b"])
-    assert made.uses == (Use("a", (), 4, "among text"), Use("b", (), 12, "inside"))
+    assert made.uses == (Use("a", (), 4, "in string"), Use("b", (), 12, "in expression"))
     assert make("{{ a }}", ["a"]).uses == (Use("a", (), 3, "alone"),)
     assert make("/no/template", []).uses == ()
 

@@ -88,7 +88,9 @@ def test_the_action_is_called_as_its_file_is(folder: Path) -> None:
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
     [finding] = caught.value.findings
-    assert str(finding) == f'{folder / "show_it.yaml"}:2:9: file-name the file is called "show_it", so is the action'
+    assert (
+        str(finding) == f'{folder / "show_it.yaml"}:2:9: file-name the action must be named "show_it", as its file is'
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_an_unknown_action_is_told_with_those_there_are(folder: Path, name: str,
 @pytest.mark.parametrize("place", ["", "absent", "count_it.yaml"], ids=["no connector", "no folder", "a file"])
 def test_a_place_without_a_connector_is_no_folder_of_specs(folder: Path, place: str) -> None:
     (folder / "connector.yaml").unlink()
-    with pytest.raises(InvalidError, match=r"is no folder of specs: it has no connector\.yaml") as caught:
+    with pytest.raises(InvalidError, match=r"is not a folder of specs: it has no connector\.yaml") as caught:
         SpecFolder(folder / place).action("show_it")
     assert caught.value.problem.field == "specs"
 
@@ -137,7 +139,7 @@ def test_a_spec_is_utf_8_text(folder: Path, content: bytes) -> None:
     (folder / "show_it.yaml").write_bytes(content)
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
-    assert str(caught.value) == f"{folder / 'show_it.yaml'}:1:1: yaml a spec is UTF-8 text"
+    assert str(caught.value) == f"{folder / 'show_it.yaml'}:1:1: yaml the file is not UTF-8 text"
 
 
 def test_a_mistake_names_the_file_it_stands_in(folder: Path) -> None:

@@ -82,15 +82,15 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 4,
                 1,
                 "duplicate-key",
-                'the key "title" stands here twice',
+                'duplicate key "title"',
             ),
-            ("plain no", "title: Make key", "title: no", 3, 8, "ambiguous-scalar", "a plain no;"),
-            ("plain 1.10", "title: Make key", "title: 1.10", 3, 8, "ambiguous-scalar", "a plain 1.10;"),
-            ("alias", "[200]", "*codes", 17, 7, "yaml-feature", "aliases are not part"),
-            ("anchor", "[200]", "&codes [200]", 17, 7, "yaml-feature", "anchors are not part"),
-            ("tag", "[200]", "!!seq [200]", 17, 7, "yaml-feature", "tags are not part"),
-            ("bad YAML", "title: Make key", "title: Make: key", 3, 12, "yaml", "this is not YAML"),
-            ("tab", "  method: POST", "\tmethod: POST", 12, 1, "yaml", "this is not YAML"),
+            ("plain no", "title: Make key", "title: no", 3, 8, "ambiguous-scalar", "unquoted value: no;"),
+            ("plain 1.10", "title: Make key", "title: 1.10", 3, 8, "ambiguous-scalar", "unquoted value: 1.10;"),
+            ("alias", "[200]", "*codes", 17, 7, "yaml-feature", "aliases are not allowed"),
+            ("anchor", "[200]", "&codes [200]", 17, 7, "yaml-feature", "anchors are not allowed"),
+            ("tag", "[200]", "!!seq [200]", 17, 7, "yaml-feature", "tags are not allowed"),
+            ("bad YAML", "title: Make key", "title: Make: key", 3, 12, "yaml", "invalid YAML"),
+            ("tab", "  method: POST", "\tmethod: POST", 12, 1, "yaml", "invalid YAML"),
             (
                 "two documents",
                 "effect: create",
@@ -98,10 +98,18 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 7,
                 1,
                 "yaml-feature",
-                "one file holds one document",
+                "a file can have only one document",
             ),
-            ("key of two parts", "[200]", "{[1]: 2}", 17, 8, "yaml-feature", "a key is a text"),
-            ("too deep", "[200]", "[" * MAX_DEPTH, 17, 7 + MAX_DEPTH - 1, "yaml-limit", f"at most {MAX_DEPTH} levels"),
+            ("key of two parts", "[200]", "{[1]: 2}", 17, 8, "yaml-feature", "a key must be a string"),
+            (
+                "too deep",
+                "[200]",
+                "[" * MAX_DEPTH,
+                17,
+                7 + MAX_DEPTH - 1,
+                "yaml-limit",
+                f"more than {MAX_DEPTH} levels",
+            ),
             (
                 "too large",
                 "title: Make key",
@@ -109,7 +117,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 1,
                 1,
                 "yaml-limit",
-                f"may have {MAX_CHARACTERS} char",
+                f"at most {MAX_CHARACTERS} are allowed",
             ),
             # The shape.
             (
@@ -146,7 +154,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 6,
                 1,
                 "unknown-key",
-                "(known here: action,",
+                "(known keys: action,",
             ),
             (
                 "a Python name for a key",
@@ -255,7 +263,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 7,
                 3,
                 "bad-name",
-                '"Owner-Name" cannot stand here: String should match',
+                'invalid name "Owner-Name": String should match',
             ),
             (
                 "bad name of an output",
@@ -264,7 +272,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 19,
                 5,
                 "bad-name",
-                '"1st" cannot stand here: String should match',
+                'invalid name "1st": String should match',
             ),
             ("bad action name", "action: make_key", "action: make-key", 2, 9, "bad-value", "action"),
             # What no single part can see.
@@ -275,7 +283,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 1,
                 1,
                 "missing-key",
-                'effect: rotate says with "replaces"',
+                'effect: rotate needs "replaces"',
             ),
             (
                 "replaces an unknown input",
@@ -320,7 +328,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 20,
                 5,
                 "contradiction",
-                "an action gives one secret",
+                "an action can have only one secret output",
             ),
             (
                 "secret in a read",
@@ -329,7 +337,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 20,
                 5,
                 "contradiction",
-                "only an action that changes one row",
+                "only an action that changes one row can have a secret",
             ),
             (
                 "secret in rows",
@@ -338,7 +346,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 21,
                 5,
                 "contradiction",
-                "only an action that changes one row",
+                "only an action that changes one row can have a secret",
             ),
             ("select without enum", "type: number\n", "type: select\n", 9, 5, "missing-key", 'a select needs "enum"'),
             (
@@ -377,7 +385,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 "contradiction",
                 'an input of type text cannot have "children"; only nested_object can',
             ),
-            ("reserved name", "  owner: {", "  self: {", 7, 3, "bad-name", '"self" means something in a template'),
+            ("reserved name", "  owner: {", "  self: {", 7, 3, "bad-name", '"self" has a meaning in templates'),
             (
                 "a method that cannot",
                 "method: POST",
@@ -385,7 +393,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 12,
                 11,
                 "effect-method",
-                "DELETE cannot create; POST or PUT can",
+                "an action with effect: create cannot use DELETE; use POST or PUT",
             ),
             (
                 "replaces in a create",
@@ -394,7 +402,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 6,
                 1,
                 "contradiction",
-                "only an action with effect: rotate",
+                "allowed with effect: rotate only",
             ),
             (
                 "maxLength of a number",
@@ -421,7 +429,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 7,
                 53,
                 "contradiction",
-                "an input that is required has no default",
+                "a required input cannot have a default",
             ),
             (
                 "max below min",
@@ -448,7 +456,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 12,
                 20,
                 "unknown-reference",
-                '"oen" is no option of "enum"; did you mean one?',
+                '"oen" is not an option in "enum"; did you mean one?',
             ),
             (
                 "a refused default",
@@ -460,7 +468,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 'the default "x" is not allowed',
             ),
             # Inputs and the places they stand in.
-            ("unused input", '"{{ days }}"', "1", 8, 3, "unused-input", "this input is used nowhere in the request"),
+            ("unused input", '"{{ days }}"', "1", 8, 3, "unused-input", "this input is not used in the request"),
             (
                 "null in the path",
                 "required: true}",
@@ -495,7 +503,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 13,
                 18,
                 "secret-in-address",
-                '"owner" is or holds a secret',
+                '"owner" is or contains a secret',
             ),
             # Templates.
             (
@@ -505,7 +513,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 15,
                 11,
                 "unknown-name",
-                'no "dayz"; did you mean days? (known here: days, owner)',
+                'unknown name "dayz"; did you mean days? (known names: days, owner)',
             ),
             (
                 "undeclared name deep in a list",
@@ -514,7 +522,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 15,
                 19,
                 "unknown-name",
-                'no "x" (known here',
+                'unknown name "x" (known names',
             ),
             (
                 "undeclared name in the path",
@@ -541,9 +549,9 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 15,
                 11,
                 "template-language",
-                "no {% statements %}",
+                "not {% statements %}",
             ),
-            ("half a template", '"{{ days }}"', '"{{ days"', 15, 11, "template-syntax", "this is no template"),
+            ("half a template", '"{{ days }}"', '"{{ days"', 15, 11, "template-syntax", "invalid template"),
             ("JSONPath", '"{{ days }}"', '"{{ $.rows[*].id }}"', 15, 11, "template-language", "[*] is JSONPath"),
             (
                 "call",
@@ -552,7 +560,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 15,
                 11,
                 "template-language",
-                "Call is not part of the template language",
+                "Call is not allowed in a template",
             ),
             (
                 "power",
@@ -561,7 +569,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 15,
                 11,
                 "template-language",
-                "Pow is not part of the template language",
+                "Pow is not allowed in a template",
             ),
             (
                 "plain template",
@@ -570,7 +578,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 15,
                 31,
                 "unknown-name",
-                'no "dayz"; did you mean days?',
+                'unknown name "dayz"; did you mean days?',
             ),
             (
                 "block template",
@@ -588,7 +596,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 6,
                 40,
                 "unknown-name",
-                "known here: ends, id, left",
+                "known names: ends, id, left",
             ),
             (
                 "revoke by the secret",
@@ -597,7 +605,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
                 6,
                 40,
                 "unknown-name",
-                'there is no "key"',
+                'unknown name "key"',
             ),
         ]
     ],
@@ -616,7 +624,7 @@ def test_what_revokes_needs_a_secret_that_can_be_revoked() -> None:
     with pytest.raises(SpecError) as caught:
         parse_action(text, "a.yaml")
     assert _findings(caught.value, "a.yaml") == [(6, 1, "contradiction")]
-    assert "there is no secret to revoke in the output" in str(caught.value)
+    assert '"revoke" needs a secret output; there is none' in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -641,7 +649,7 @@ def test_a_method_that_cannot_have_the_effect_is_found(effect: str, method: str)
     with pytest.raises(SpecError) as caught:
         parse_action(text, "a.yaml")
     assert _findings(caught.value, "a.yaml") == [(13 if more else 12, 11, "effect-method")]
-    assert f"{method} cannot {effect}; " in str(caught.value)
+    assert f"an action with effect: {effect} cannot use {method}; use " in str(caught.value)
 
 
 def test_locoias_own_name_is_for_its_own_host() -> None:
@@ -655,7 +663,7 @@ def test_locoias_own_name_is_for_its_own_host() -> None:
     with pytest.raises(SpecError) as caught:
         parse_connector(text, "connector.yaml")
     assert _findings(caught.value, "connector.yaml") == [(6, 25, "foreign-host")]
-    assert "Locoia's credential is for api.locoia.com alone" in str(caught.value)
+    assert "can have no host but api.locoia.com" in str(caught.value)
     assert parse_connector(_with(text, (", api.acme.example", "")), "c.yaml").hosts == ["api.locoia.com"]
 
 
@@ -714,9 +722,9 @@ def test_locoias_own_name_is_for_its_own_host() -> None:
                 5,
                 11,
                 "foreign-host",
-                "www.acme.example is not among the hosts",
+                'the host www.acme.example is not in "hosts"',
             ),
-            ("plain http", "https://", "http://", 5, 11, "bad-value", "plain http is for this computer"),
+            ("plain http", "https://", "http://", 5, 11, "bad-value", "plain http is allowed for localhost only"),
             ("unknown key of auth", "env:", "auth: {prefix: x}\nenv:", 7, 8, "unknown-key", '"prefix"'),
         ]
     ],

@@ -133,33 +133,33 @@ Row = tuple[str, str, tuple[str, str], str, str, str]
 
 ROWS: list[Row] = [
     # What an action may do, and by which method.
-    ("read by DELETE", "list_all", ("method: GET", "method: DELETE"), "DELETE", "effect-method", "GET or POST can"),
-    ("rotate by DELETE", "rotate_key", ("POST", "DELETE"), "DELETE", "effect-method", "DELETE cannot rotate"),
+    ("read by DELETE", "list_all", ("method: GET", "method: DELETE"), "DELETE", "effect-method", "use GET or POST"),
+    ("rotate by DELETE", "rotate_key", ("POST", "DELETE"), "DELETE", "effect-method", "cannot use DELETE"),
     ("rotate without its row", "rotate_key", ("replaces: key_id\n", ""), "spec: 1", "missing-key", '"replaces"'),
     ("a row that is no input", "rotate_key", ("replaces: key_id", "replaces: key_ld"), "key_ld", "unknown-reference", "key_id?"),
     ("replaces in a read", "list_keys", ("read", "read\nreplaces: owner"), "replaces", "contradiction", "effect: rotate"),
-    ("verify_with in a read", "list_keys", ("read", "read\nverify_with: list_all"), "verify_with", "contradiction", "needs no other"),
-    ("revoke without a secret", "rotate_key", (", secret: once", ""), "revoke:", "contradiction", "no secret to revoke"),
-    ("a mark in a rotate", "rotate_key", ("verify_with:", "tag_input: note\nverify_with:"), "tag_input:", "contradiction", "effect: create"),
-    ("a mark in no input", "rotate_key", ("verify_with:", "tag_input: nota\nverify_with:"), "nota", "unknown-reference", "note?"),
-    ("a mark in a number", "rotate_key", ("verify_with:", "tag_input: size\nverify_with:"), "size\nverify_with", "contradiction", "cannot carry a mark"),
-    ("two secrets", "rotate_key", ("raw: {type: json, nullable: true}", "raw: {type: text, secret: once}"), "raw", "contradiction", "gives one secret"),
+    ("verify_with in a read", "list_keys", ("read", "read\nverify_with: list_all"), "verify_with", "contradiction", "not allowed with effect: read"),
+    ("revoke without a secret", "rotate_key", (", secret: once", ""), "revoke:", "contradiction", "needs a secret output"),
+    ("a tag in a rotate", "rotate_key", ("verify_with:", "tag_input: note\nverify_with:"), "tag_input:", "contradiction", "effect: create"),
+    ("a tag in no input", "rotate_key", ("verify_with:", "tag_input: nota\nverify_with:"), "nota", "unknown-reference", "note?"),
+    ("a tag in a number", "rotate_key", ("verify_with:", "tag_input: size\nverify_with:"), "size\nverify_with", "contradiction", "cannot carry a tag"),
+    ("two secrets", "rotate_key", ("raw: {type: json, nullable: true}", "raw: {type: text, secret: once}"), "raw", "contradiction", "only one secret"),
     ("a secret in a read", "list_keys", ("id: {type: text}", "id: {type: text, secret: once}"), "id:", "contradiction", "changes one row"),
-    ("a list as a secret", "rotate_key", ("secret: once", "secret: once, multiple: true"), "key: {type: text, secret", "contradiction", "one text"),
+    ("a list as a secret", "rotate_key", ("secret: once", "secret: once, multiple: true"), "key: {type: text, secret", "contradiction", "must be a top-level output"),
     # The request.
     ("a body and a form", "rotate_key", ("  headers:", "  form: {a: 1}\n  headers:"), "form:", "contradiction", "not both"),
-    ("a GET with a body", "list_keys", ("  query:\n", "  body: {a: 1}\n  query:\n"), "body: {", "contradiction", "a GET has no body"),
-    ("nothing to leave out", "list_all", ("/keys", "/keys, omit_null: true"), "omit_null", "contradiction", "no keys to leave"),
+    ("a GET with a body", "list_keys", ("  query:\n", "  body: {a: 1}\n  query:\n"), "body: {", "contradiction", "a GET cannot have a"),
+    ("nothing to leave out", "list_all", ("/keys", "/keys, omit_null: true"), "omit_null", "contradiction", "no keys to omit"),
     ("a header of ours", "rotate_key", ("X-Note", "Host"), "Host", "contradiction", "the connection or the body"),
     ("a header that is none", "rotate_key", ("X-Note", "X Note"), "X Note", "bad-name", "X Note"),
     ("an object in the query", "list_keys", ('"{{ state }}"', "{a: 1}"), "{a: 1}", "bad-value", "a list of them"),
     ("a name that no query has", "list_keys", ("per_page: 100\n", '"per page": 100\n'), '"per page"', "bad-name", "per page"),
     # Pages.
-    ("pages of no rows", "list_keys", ("  rows: keys\n", ""), "pages:", "contradiction", "reads rows has pages"),
+    ("pages of no rows", "list_keys", ("  rows: keys\n", ""), "pages:", "contradiction", "can have"),
     ("pages without their query", "list_keys", ("by: page, query: page", "by: page"), "{by", "missing-key", 'need "query"'),
-    ("a link with a query", "list_keys", ("by: page", "by: link"), "query: page", "contradiction", 'by link have no "query"'),
+    ("a link with a query", "list_keys", ("by: page", "by: link"), "query: page", "contradiction", 'by link cannot have "query"'),
     ("a cursor from nowhere", "list_keys", ("by: page", "by: cursor"), "{by", "missing-key", 'need "at"'),
-    ("a first cursor", "list_keys", ("by: page", "by: cursor, at: a, first: 0"), "first", "contradiction", 'no "first"'),
+    ("a first cursor", "list_keys", ("by: page", "by: cursor, at: a, first: 0"), "first", "contradiction", 'cannot have "first"'),
     ("an unknown kind of pages", "list_keys", ("by: page", "by: pages"), "pages,", "bad-value", "pages.by"),
     ("no page at most", "list_keys", ("by: page", "by: page, max_pages: 0"), "0, query", "bad-value", "pages.max_pages"),
     # Inputs.
@@ -167,7 +167,7 @@ ROWS: list[Row] = [
     ("options of a text", "rotate_key", ("default: none", "default: none, enum: [a]"), "enum", "contradiction", "only select can"),
     ("a select without options", "list_keys", (', enum: ["on", "off"]', ""), "{title: State", "missing-key", 'needs "enum"'),
     ("an object without children", "rotate_key", (", children: {name: {title: Name, type: text}}", ""), "{title: Who", "missing-key", '"children"'),
-    ("a default that is required", "rotate_key", ("none}", "none, required: true}"), "default", "contradiction", "has no default"),
+    ("a default that is required", "rotate_key", ("none}", "none, required: true}"), "default", "contradiction", "cannot have a default"),
     ("a default that is refused", "rotate_key", ("max: 9", "max: 9, default: 0"), "0}", "bad-value", "0 is not allowed"),
     ("a limit that is no number", "rotate_key", ("min: 1", "min: a"), "a, max", "bad-value", "inputs.size.min"),
     ("limits the wrong way round", "rotate_key", ("min: 1, max: 9", "min: 10, max: 9"), "9}", "contradiction", "less than min"),
@@ -180,17 +180,17 @@ ROWS: list[Row] = [
     ("an undeclared input in a plain text", "list_keys", ("/{{ owner }}/", "/{{ ownr }}/"), "ownr", "unknown-name", "mean owner?"),
     ("an undeclared input in quotes", "list_keys", ("{{ state }}", "{{ stat }}"), '"{{ stat', "unknown-name", "mean state?"),
     ("an unknown filter", "list_keys", ("{{ owner }}", "{{ owner|uper }}"), "uper", "unknown-filter", "did you mean upper?"),
-    ("an expression cut short", "list_keys", ("{{ owner }}", "{{ owner| }}"), "}}/keys", "template-syntax", "this is no template"),
-    ("half a template", "rotate_key", ('"{{ size }}"', '"{{ size"'), '"{{ size', "template-syntax", "this is no template"),
-    ("a statement", "rotate_key", ("{{ size }}", "{% if size %}{% endif %}"), '"{% if', "template-language", "no {% statements %}"),
-    ("a call", "list_keys", ("{{ owner }}", "{{ owner() }}"), "() }}", "template-language", "Call is not part"),
-    ("a test", "list_keys", ("{{ owner }}", "{{ owner is defined }}"), "is defined", "template-language", "Test is not part"),
-    ("a power", "list_keys", ("{{ owner }}", "{{ 2 ** owner }}"), "** owner", "template-language", "Pow is not part"),
+    ("an expression cut short", "list_keys", ("{{ owner }}", "{{ owner| }}"), "}}/keys", "template-syntax", "invalid template"),
+    ("half a template", "rotate_key", ('"{{ size }}"', '"{{ size"'), '"{{ size', "template-syntax", "invalid template"),
+    ("a statement", "rotate_key", ("{{ size }}", "{% if size %}{% endif %}"), '"{% if', "template-language", "not {% statements %}"),
+    ("a call", "list_keys", ("{{ owner }}", "{{ owner() }}"), "() }}", "template-language", "Call is not allowed"),
+    ("a test", "list_keys", ("{{ owner }}", "{{ owner is defined }}"), "is defined", "template-language", "Test is not allowed"),
+    ("a power", "list_keys", ("{{ owner }}", "{{ 2 ** owner }}"), "** owner", "template-language", "Pow is not allowed"),
     ("JSONPath", "list_keys", ("{{ owner }}", "{{ owner[*].id }}"), "[*]", "template-language", "JSONPath"),
-    ("the secret of an answer", "rotate_key", ("{{ id }}", "{{ key }}"), '"{{ key }}"}}', "unknown-name", 'no "key"'),
+    ("the secret of an answer", "rotate_key", ("{{ id }}", "{{ key }}"), '"{{ key }}"}}', "unknown-name", 'unknown name "key"'),
     ("a secret in the path", "rotate_key", ("/keys/{{ key_id }}", "/keys/{{ key_id }}{{ key }}"), "key }}/", "secret-in-address", "are logged"),
     ("a secret in a text in the path", "rotate_key", ("/keys/{{ key_id }}", "/keys/{{ key_id ~ key }}"), "key }}/", "secret-in-address", "are logged"),
-    ("a secret of an object in the path", "rotate_key", ("children: {name: {title: Name, type: text}}}\nrequest:\n  method: POST\n  path: /keys", "children: {name: {title: Name, type: password}}}\nrequest:\n  method: POST\n  path: /{{ who.name ~ 1 }}"), "who.name", "secret-in-address", "holds a secret"),
+    ("a secret of an object in the path", "rotate_key", ("children: {name: {title: Name, type: text}}}\nrequest:\n  method: POST\n  path: /keys", "children: {name: {title: Name, type: password}}}\nrequest:\n  method: POST\n  path: /{{ who.name ~ 1 }}"), "who.name", "secret-in-address", "contains a secret"),
     ("an object in the path", "rotate_key", ("path: /keys", "path: /{{ who }}"), "who }}/", "template-type", "is an object"),
     ("a list in a header", "rotate_key", ('X-Note: "{{ note }}"', 'X-Note: "{{ tags }}"'), '"{{ tags }}"\n  body', "template-type", "is a list"),
     ("a list among text", "rotate_key", ("rotated: {{ note }}", "rotated: {{ tags }}"), '"rotated', "template-type", "is a list"),
@@ -208,20 +208,20 @@ ROWS: list[Row] = [
     ("an error that is a success", "list_keys", ("404: There", "204: There"), "204", "bad-name", "204"),
     # Between files.
     ("a verify_with that is nowhere", "rotate_key", ("verify_with: list_keys", "verify_with: list_key"), "list_key", "unknown-reference", "list_keys?"),
-    ("a verify_with that changes", "rotate_key", ("verify_with: list_keys", "verify_with: rotate_key"), "rotate_key\nrevoke", "contradiction", "no read"),
-    ("a mark that no row shows", "rotate_key", ("rotate\nreplaces: key_id", "create\ntag_input: note"), "note\nverify_with", "unknown-reference", "no rows with the output"),
+    ("a verify_with that changes", "rotate_key", ("verify_with: list_keys", "verify_with: rotate_key"), "rotate_key\nrevoke", "contradiction", "needs an action with effect: read"),
+    ("a tag that no row shows", "rotate_key", ("rotate\nreplaces: key_id", "create\ntag_input: note"), "note\nverify_with", "unknown-reference", "have no output"),
     ("a revoke that is nowhere", "rotate_key", ("{action: rotate_key", "{action: revoke"), "revoke,", "unknown-reference", "revoke"),
     ("a revoke with an unknown input", "rotate_key", ("inputs: {key_id: ", "inputs: {key_id: 1, id: "), 'id: "{{ id', "unknown-reference", 'input "id"'),
     ("a revoke that leaves an input out", "rotate_key", ('{key_id: "{{ id }}"}', "{}"), "{}}", "missing-key", "key_id"),
     ("a check that is nowhere", "connector", ("check: list_all", "check: list_al"), "list_al", "unknown-reference", "list_all?"),
     ("a file of another name", "list_all", ("action: list_all", "action: list_al"), "list_al", "file-name", '"list_all"'),
     # The connector.
-    ("an address of no host of its", "connector", ("https://api.acme", "https://api.acne"), "https", "foreign-host", "among the hosts"),
-    ("plain http", "connector", ("https://api", "http://api"), "http:", "bad-value", "https alone"),
+    ("an address of no host of its", "connector", ("https://api.acme", "https://api.acne"), "https", "foreign-host", "is not in"),
+    ("plain http", "connector", ("https://api", "http://api"), "http:", "bad-value", "use https"),
     ("another's variable", "connector", ("ACME_TOKEN", "OTHER_TOKEN"), "OTHER", "foreign-variable", "begin with ACME_"),
     ("Locoia's variable", "connector", ("ACME_TOKEN", "LOCOIA_TOKEN"), "LOCOIA", "foreign-variable", "begin with ACME_"),
-    ("an unknown name in auth", "connector", ("{{ identifier }}:", "{{ user }}:"), '"{{ user', "unknown-name", 'no "user"'),
-    ("an identifier from nowhere", "connector", (", identifier: ACME_USER", ""), '"{{ identifier', "unknown-name", 'no "identifier"'),
+    ("an unknown name in auth", "connector", ("{{ identifier }}:", "{{ user }}:"), '"{{ user', "unknown-name", 'unknown name "user"'),
+    ("an identifier from nowhere", "connector", (", identifier: ACME_USER", ""), '"{{ identifier', "unknown-name", 'unknown name "identifier"'),
     ("an unknown encoding", "connector", ("base64", "base32"), "base32", "bad-value", "auth.encode"),
     # Examples.
     ("an example with a wrong input", "list_keys", ("inputs: {owner: ann}", "inputs: {owner: 7}"), "7}", "bad-example", "7 is not allowed"),
@@ -309,15 +309,17 @@ def test_mistakes_of_all_kinds_in_all_files_are_found_in_one_pass(tmp_path: Path
     ]
 
 
-def test_what_check_finds_is_found_when_an_action_is_loaded(tmp_path: Path) -> None:
+def test_check_also_finds_the_template_mistakes_of_a_file_that_cannot_be_loaded(tmp_path: Path) -> None:
     wrong = LIST.replace("summary:", "sumary:").replace("{{ owner }}", "{{ ownr }}")
+    specs = folder(tmp_path, list_keys=wrong)
     with pytest.raises(SpecError) as caught:
-        folder(tmp_path, list_keys=wrong).action("list_keys")
-    assert [finding.code for finding in caught.value.findings] == ["missing-key", "unknown-key", "unknown-name"]
+        specs.action("list_keys")
+    assert [finding.code for finding in caught.value.findings] == ["missing-key", "unknown-key"]
+    assert [finding.code for finding in check_specs(specs)] == ["missing-key", "unknown-key", "unknown-name"]
 
 
 def test_a_folder_that_is_none_is_invalid(tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match="no folder of specs"):
+    with pytest.raises(InvalidError, match="not a folder of specs"):
         check_specs(SpecFolder(tmp_path))
 
 
@@ -373,7 +375,9 @@ def test_an_action_has_at_most_so_many_inputs(tmp_path: Path) -> None:
         "request: {method: GET, path: /keys}", f"inputs:\n{many}request:\n  method: POST\n  path: /a\n  body:\n{body}"
     )
     found = check_specs(folder(tmp_path, list_all=text, connector=CONNECTOR.replace("check: list_all\n", "")))
-    assert [(f.code, f.message) for f in found] == [("yaml-limit", "an action has at most 100 inputs, this has 101")]
+    assert [(f.code, f.message) for f in found] == [
+        ("yaml-limit", "an action has at most 100 inputs; this one has 101")
+    ]
 
 
 @pytest.mark.parametrize("header", ["Host", "content-length", "Accept"])

@@ -1,11 +1,12 @@
-"""Templates: the only Jinja in the house.  Compiled once, checked against the names they may use, typed.
+"""Compile templates; the only use of Jinja.
 
-Pure.  A lone ``{{ expression }}`` keeps the type of its value, anything else is text, and nothing is read back from
-text, so ``"007"`` and ``"null"`` stay texts.  A whole YAML structure becomes one compiled Jinja expression: a request
-body costs one evaluation, and an input can never add a key to it, for keys are no templates.
+Pure.  A lone ``{{ expression }}`` keeps the type of its value, and anything else is a string; strings are never parsed
+back, so ``"007"`` and ``"null"`` stay strings.  A whole YAML structure becomes one compiled Jinja expression: a request
+body costs one evaluation, and an input can never add a key to it, because keys are not templates.
 
-Expressions only: names, constants, item access, arithmetic, comparisons, conditions and a few filters.  No calls and
-no attributes of Python objects, and every result is bounded, so a stranger's template computes nothing but its value.
+Only expressions are supported: names, constants, item access, arithmetic, comparisons, conditions and a few filters.
+There are no calls and no attributes of Python objects, and every result is bounded, so a spec of unknown origin can
+only compute a value.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Template", "TemplateError", "Use", "path", "structure", "text"]
 
 MAX_EXPRESSIONS = 100
-"""Templates that one structure may have."""
+"""The most templates in one structure."""
 MAX_ERRORS = 25
-"""Wrong templates of one structure that are told."""
+"""The most invalid templates of one structure that are reported."""
 MAX_NODES = 1_000
-"""Names, values and operations in the templates of one structure."""
-_MAX_TOLD = 100
-"""Characters of a template that an error repeats."""
+"""The most names, values and operations in the templates of one structure."""
+_MAX_QUOTED = 100
+"""The most characters of a template that an error quotes."""
 
 
 class Template:
@@ -45,23 +46,23 @@ class Template:
     def __init__(self, render: Callable[[Mapping[str, Any]], Any], uses: Iterable[Use]) -> None:
         self._render = render
         self.uses = tuple(uses)
-        """The names it uses, and where."""
+        """The names that it uses, with positions."""
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
-        """Its value for *values*, which hold every name it was compiled for.
+        """Return its value for *values*, which have every name that it was compiled for.
 
         Raises:
-            InvalidError: a value does not fit where the template puts it; the input is named.
+            InvalidError: a value cannot be used where the template puts it; the error names the input.
 
         """
         return self._render(values)
 
 
 def structure(value: Any, names: Collection[str]) -> Template:
-    """A template for a whole YAML *value* that may use *names*.
+    """Compile a whole YAML *value*, whose templates can use *names*.
 
     Raises:
-        TemplateError: for the first template in it that is wrong; its ``all`` holds the others.
+        TemplateError: for the first invalid template in it; its ``all`` has the others.
 
     """
     builder = _Builder(names, " text")
@@ -69,32 +70,32 @@ def structure(value: Any, names: Collection[str]) -> Template:
 
 
 def text(source: str, names: Collection[str]) -> Template:
-    """A template that always gives text."""
+    """Compile a template that always evaluates to a string."""
     return _text(source, names, " text")
 
 
 def path(source: str, names: Collection[str]) -> Template:
-    """A template for a URL path: each value is quoted into its own segment."""
+    """Compile the template of a URL path: each value is percent-encoded into its own segment."""
     return _text(source, names, " segment")
 
 
 def _text(source: str, names: Collection[str], wrap: str) -> Template:
     builder = _Builder(names, wrap)
     parts = builder.parts(source, ())
-    told = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
-    if parts and len(told) == len(parts):
-        constant = "".join(told)
+    constants = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
+    if parts and len(constants) == len(parts):
+        constant = "".join(constants)
         return Template(lambda _: constant, ())
     return builder.compiled(builder.concat(source, parts))
 
 
 def _segment(value: Any, template: str, field: str | None) -> str:
-    """*Value* quoted into one segment of a path."""
+    """Percent-encode *value* as one segment of a path."""
     if isinstance(value, Secret):
-        raise invalid(f"a secret cannot stand in the path {template}", field=field)
+        raise invalid(f"a secret cannot be used in the path {template}", field=field)
     part = dialect.text(value, template, field)
     if part in {"", ".", ".."}:
-        raise invalid(f"{describe_value(part)} cannot be a part of the path {template}", field=field)
+        raise invalid(f"{describe_value(part)} cannot be a segment of the path {template}", field=field)
     return quote(part, safe="")
 
 
@@ -104,12 +105,12 @@ def _defined(value: Any, template: str, field: str | None) -> Any:
     return value
 
 
-# No template can say a space, so these are ours alone.
+# A name with a space cannot occur in a template, so only the compiler can use these filters.
 jinja.filters.update({" text": dialect.text, " segment": _segment, " defined": _defined, " joined": dialect.joined})
 
 
 class _Builder:
-    """Makes one expression of a structure, and notes the names it uses."""
+    """Builds one expression of a structure, and collects the names it uses."""
 
     def __init__(self, names: Collection[str], wrap: str) -> None:
         self._names = names
@@ -152,7 +153,7 @@ class _Builder:
         self._uses += uses
         for part in parts:
             for node in (part, *part.find_all(nodes.Concat)):
-                if isinstance(node, nodes.Concat):  # "~" follows the rules of text, as "{{ a }}{{ b }}" does
+                if isinstance(node, nodes.Concat):  # "~" follows the same rules as "{{ a }}{{ b }}"
                     node.nodes = [_joined([_filter(inner, " text", source) for inner in node.nodes])]
         return parts
 
@@ -183,13 +184,13 @@ def _compile(expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
         problem: Problem | None = None
         context = Context(jinja, dict(values), None, {})
         try:
-            next(root(context), None)  # an assignment writes no text, so it runs to its end
+            next(root(context), None)  # an assignment yields nothing, so it runs to its end
             return context.vars["result"]
         except InvalidError as error:
             problem = error.problem
         except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, UndefinedError) as error:
             problem = Problem("validation", f"a template cannot be evaluated: {type(error).__name__}")
-        # Outside the handler, so that the error does not hold the template's frames, which hold values.
+        # Outside the handler, so that the error does not reference the frames of the template, which have values.
         raise InvalidError(problem)
 
     return render
@@ -201,6 +202,6 @@ def _joined(parts: list[nodes.Expr]) -> nodes.Expr:
 
 def _filter(node: nodes.Expr, name: str, source: str) -> nodes.Filter:
     fields = [part.name for part in (node, *node.find_all(nodes.Name)) if isinstance(part, nodes.Name)]
-    told = source if len(source) <= _MAX_TOLD else source[:_MAX_TOLD] + "…"
-    arguments: list[nodes.Expr] = [nodes.Const(told), nodes.Const(fields[0] if fields else None)]
+    quoted = source if len(source) <= _MAX_QUOTED else source[:_MAX_QUOTED] + "…"
+    arguments: list[nodes.Expr] = [nodes.Const(quoted), nodes.Const(fields[0] if fields else None)]
     return nodes.Filter(node, name, arguments, [], None, None)

@@ -1,7 +1,7 @@
-"""What a template may say and do: Jinja, without what Python objects bring along and without what costs much.
+"""The template language: Jinja without access to Python objects, and with bounded operations.
 
-Pure.  Each operation costs time and memory in proportion to its values, and its result is bounded, so a stranger's
-template computes nothing but its value.
+Pure.  Each operation takes time and memory in proportion to its values, and its result is bounded, so a template of
+unknown origin can only compute a value.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_TEXT = 256 * 1024
-"""Characters that a text made by a template may have."""
+"""The most characters of a string that a template evaluates to."""
 MAX_ITEMS = 10_000
-"""Items that a list made by a template may have."""
+"""The most items of a list that a template evaluates to."""
 _MAX_NUMBER = 10**18
 
 EXPRESSIONS: tuple[type[nodes.Node], ...] = (
@@ -54,7 +54,12 @@ EXPRESSIONS: tuple[type[nodes.Node], ...] = (
 
 
 def text(value: Any, template: str, field: str | None) -> str:
-    """*Value* as it stands among text."""
+    """Return *value* as part of a string.
+
+    Raises:
+        InvalidError: it is null, a list or an object.
+
+    """
     match value:
         case str():
             return value
@@ -64,11 +69,16 @@ def text(value: Any, template: str, field: str | None) -> str:
             return str(value)
         case Secret():
             return value.reveal()
-    raise invalid(f"{describe_value(value)} cannot stand inside the text {template}", field=field)
+    raise invalid(f"{describe_value(value)} cannot be used within the string {template}", field=field)
 
 
 def joined(parts: list[str]) -> str:
-    """*Parts* as one text."""
+    """Return *parts* as one string.
+
+    Raises:
+        ValueError: it is too long.
+
+    """
     if sum(map(len, parts)) > MAX_TEXT:
         raise ValueError("too long")
     return "".join(parts)
@@ -81,7 +91,7 @@ def _small(value: str) -> str:
 
 
 def _jsonify(value: Any) -> str:
-    """*Value* as JSON text: Locoia's filter for an object that stands inside a text."""
+    """Return *value* as JSON text: Locoia's filter for an object within a string."""
     parts: list[str] = []
     size = 0
     for part in json.JSONEncoder(allow_nan=False).iterencode(value):
@@ -92,8 +102,8 @@ def _jsonify(value: Any) -> str:
     return "".join(parts)
 
 
-def _default(value: Any, otherwise: Any = "") -> Any:
-    return otherwise if isinstance(value, Undefined) else value
+def _default(value: Any, default: Any = "") -> Any:
+    return default if isinstance(value, Undefined) else value
 
 
 def _lower(value: str) -> str:
@@ -110,7 +120,7 @@ def _trim(value: str) -> str:
 
 def _length(value: str | list[Any] | dict[str, Any]) -> int:
     if not isinstance(value, str | list | dict):
-        raise TypeError("no length")
+        raise TypeError("has no length")
     return len(value)
 
 
@@ -130,7 +140,7 @@ def _join(value: list[str], between: str = "") -> str:
 
 def _list(value: list[Any]) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError("no list")
+        raise TypeError("not a list")
     return value
 
 
@@ -149,7 +159,7 @@ FILTERS = {
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _MAX_NUMBER:
-        raise TypeError("no number within bounds")
+        raise TypeError("not a number within bounds")
     return value
 
 
@@ -177,8 +187,8 @@ def _binary(operator: str, left: Any, right: Any) -> Any:
             return one % other
 
 
-class _Places(Lexer):
-    """Counts characters where Jinja counts lines, so that a node knows where in its template it begins."""
+class _PositionLexer(Lexer):
+    """Counts characters instead of lines, so that ``lineno`` of a node is its offset in the template."""
 
     def tokeniter(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
@@ -186,7 +196,7 @@ class _Places(Lexer):
         at = 0
         try:
             for _, kind, value in super().tokeniter(source, name, filename, state):
-                at = max(at, source.find(value, at))  # what "-" strips is not among the tokens
+                at = max(at, source.find(value, at))  # what "-" strips is not in the tokens
                 yield at, kind, value
                 at += len(value)
         except TemplateSyntaxError as error:
@@ -195,40 +205,46 @@ class _Places(Lexer):
 
 
 class Environment(ImmutableSandboxedEnvironment):
-    """Jinja for expressions: ``a.b`` is the item ``b`` of an object, and nothing else."""
+    """Jinja for expressions: ``a.b`` is the item ``b`` of an object, never an attribute."""
 
     intercepted_binops = frozenset(["+", "-", "*", "/", "//", "%"])
     intercepted_unops = frozenset(["-"])
 
     def __init__(self) -> None:
-        # Nothing is worked out before there is a limit to it, so constants are not folded.
+        # Constants are not folded: that would evaluate operations without their limits.
         super().__init__(autoescape=False, keep_trailing_newline=True, optimized=False)
         self.globals.clear()
         self.filters.clear()
         self.tests.clear()
         self.filters.update(FILTERS)
-        self._places = _Places(self)
+        self._position_lexer = _PositionLexer(self)
 
     @property
     def lexer(self) -> Lexer:
-        """What reads templates; its lines are characters."""
-        return self._places
+        """The lexer; its line numbers are offsets."""
+        return self._position_lexer
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """The item of that name: an attribute is out of reach."""
+        """Return the item of that name; attributes cannot be reached."""
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """The item of a list, an object or a text; undefined where there is none."""
+        """Return the item of a list, an object or a string, or undefined."""
         try:
             return obj[argument]
         except (LookupError, TypeError):
             return self.undefined(name=argument if isinstance(argument, str) else "item")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  # Jinja's signature
-        """The result of an operation, within its bounds."""
+        """Return the result of an operation.
+
+        Raises:
+            TypeError: a value has the wrong type, or a number is out of bounds.
+            ValueError: the result is too long.
+
+        """
         return _binary(operator, left, right)
 
     def call_unop(self, context: Any, operator: str, arg: Any) -> Any:  # noqa: ARG002  # Jinja's signature
-        """The number with its sign changed."""
+        """Return the negated number."""
         return -_number(arg)

@@ -1,4 +1,4 @@
-"""The source of a template: read, checked against the names it may use, and each mistake where it stands.
+"""Parse the source of a template, check the names it uses, and locate each mistake.
 
 Pure.
 """
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from locoia_pat.outcomes import FindingCode
 
 MAX_SOURCE = 2 * 1024
-"""Characters that one text with templates may have."""
+"""The most characters of one string with templates."""
 _MAX_DEPTH = 24
 
 Path = tuple[str | int, ...]
-Spot = Literal["alone", "among text", "inside"]
+Position = Literal["alone", "in string", "in expression"]
 
 jinja = Environment()
 
 
 class TemplateError(Exception):
-    """A template is wrong: *message* at *path* of the structure it stands in, *offset* characters into the text."""
+    """A template is invalid: *message* at *path* of its structure, *offset* characters into the string."""
 
     def __init__(self, code: FindingCode, message: str, path: Path = (), offset: int = 0) -> None:
         super().__init__(message)
@@ -40,18 +40,18 @@ class TemplateError(Exception):
         self.path = path
         self.offset = offset
         self.all: tuple[TemplateError, ...] = (self,)
-        """This one, and what else is wrong in the same structure."""
+        """This error, and the others in the same structure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A name, and where a template uses it."""
+    """The use of a name in a template."""
 
     name: str
     path: Path
     offset: int
-    spot: Spot
-    """``alone`` keeps its type, ``among text`` becomes text, ``inside`` is part of a larger expression."""
+    position: Position
+    """``alone`` keeps its type, ``in string`` becomes text, ``in expression`` is part of a larger expression."""
 
 
 def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.Expr], list[Use]]:
@@ -62,40 +62,40 @@ def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.E
 
     """
     if len(source) > MAX_SOURCE:
-        raise TemplateError("yaml-limit", f"a text with templates has at most {MAX_SOURCE} characters", path)
-    if found := re.search(r"\{#|\r", source):
-        what = "a template has no {# comments #} and no carriage returns"
-        raise TemplateError("template-language", what, path, found.start())
-    if found := re.search(r"\[ {0,9}\*", source):
-        what = "[*] is JSONPath, which templates here do not read"
-        raise TemplateError("template-language", what, path, found.start())
+        raise TemplateError("yaml-limit", f"a string with templates has at most {MAX_SOURCE} characters", path)
+    if match := re.search(r"\{#|\r", source):
+        what = "comments {# #} and carriage returns are not allowed in a template"
+        raise TemplateError("template-language", what, path, match.start())
+    if match := re.search(r"\[ {0,9}\*", source):
+        what = "[*] is JSONPath, which templates do not support"
+        raise TemplateError("template-language", what, path, match.start())
     try:
         parts = list(_expressions(source, path))
         for part in parts:
             _check(part, frozenset(names), path, source)
     except TemplateSyntaxError as error:
-        raise TemplateError("template-syntax", f"this is no template: {error.message}", path, error.lineno) from None
+        raise TemplateError("template-syntax", f"invalid template: {error.message}", path, error.lineno) from None
     except RecursionError:
         raise TemplateError("yaml-limit", "this template is nested too deeply", path) from None
     uses: list[Use] = []
     for part in parts:
         if isinstance(part, nodes.Name):
-            uses.append(Use(part.name, path, part.lineno, "alone" if len(parts) == 1 else "among text"))
+            uses.append(Use(part.name, path, part.lineno, "alone" if len(parts) == 1 else "in string"))
         else:
-            uses += [Use(name.name, path, name.lineno, "inside") for name in part.find_all(nodes.Name)]
+            uses += [Use(name.name, path, name.lineno, "in expression") for name in part.find_all(nodes.Name)]
     return parts, uses
 
 
 def _expressions(source: str, path: Path) -> Iterator[nodes.Expr]:
     for output in jinja.parse(source).body:
         if not isinstance(output, nodes.Output):
-            message = "only {{ expressions }} are part of the spec language, no {% statements %}"
+            message = "only {{ expressions }} are allowed, not {% statements %}"
             raise TemplateError("template-language", message, path, output.lineno)
         yield from output.nodes
 
 
-# Nodes begin where their first value does; these are at fault by a sign that stands behind it.
-_SIGNS: dict[type[nodes.Node], str] = {nodes.Pow: "**", nodes.Test: "is ", nodes.Tuple: ",", nodes.Slice: ":"}
+# A node begins where its first value does; the mistake in these is an operator after that value.
+_OPERATORS: dict[type[nodes.Node], str] = {nodes.Pow: "**", nodes.Test: "is ", nodes.Tuple: ",", nodes.Slice: ":"}
 
 
 def _check(node: nodes.Node, names: frozenset[str], path: Path, source: str, depth: int = 0) -> None:
@@ -106,22 +106,22 @@ def _check(node: nodes.Node, names: frozenset[str], path: Path, source: str, dep
         case nodes.TemplateData():
             return
         case nodes.Name() if node.name not in names:
-            known = f"known here: {join_names(names)}"
-            message = f'there is no "{node.name}"{did_you_mean(node.name, names)} ({known})'
+            known = f"known names: {join_names(names)}"
+            message = f'unknown name "{node.name}"{did_you_mean(node.name, names)} ({known})'
             raise TemplateError("unknown-name", message, path, at)
         case nodes.Filter() if node.name not in FILTERS:
-            known = f"known: {join_names(FILTERS)}"
-            message = f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)} ({known})'
+            known = f"known filters: {join_names(FILTERS)}"
+            message = f'unknown filter "{node.name}"{did_you_mean(node.name, FILTERS)} ({known})'
             raise TemplateError("unknown-filter", message, path, at)
         case nodes.Filter() if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise TemplateError("template-language", "* and ** are not part of the template language", path, at)
+            raise TemplateError("template-language", "* and ** are not allowed in a template", path, at)
         case nodes.Const(value=float(value)) if not math.isfinite(value):
-            raise TemplateError("template-language", "a number in a template is finite", path, at)
+            raise TemplateError("template-language", "a number in a template must be finite", path, at)
         case _ if not isinstance(node, EXPRESSIONS):
-            sign = source.find(_SIGNS[type(node)], at) if type(node) in _SIGNS else at
-            if isinstance(node, nodes.Keyword):  # it begins where its value does
+            sign = source.find(_OPERATORS[type(node)], at) if type(node) in _OPERATORS else at
+            if isinstance(node, nodes.Keyword):  # a keyword begins where its value does
                 at = sign = source.rfind(node.key, 0, at)
-            message = f"{type(node).__name__} is not part of the template language{_instead(node)}"
+            message = f"{type(node).__name__} is not allowed in a template{_instead(node)}"
             raise TemplateError("template-language", message, path, max(sign, at))
     for child in node.iter_child_nodes():
         _check(child, names, path, source, depth + 1)
@@ -130,10 +130,10 @@ def _check(node: nodes.Node, names: frozenset[str], path: Path, source: str, dep
 def _instead(node: nodes.Node) -> str:
     match node:
         case nodes.Call():
-            return "; there are no calls, only filters such as |lower"
+            return "; use a filter such as |lower"
         case nodes.Test():
-            return "; compare with ==, or give a missing item a value by |default(…)"
+            return "; compare with ==, or use |default(…) for a missing item"
         case nodes.Keyword():
-            return "; give a filter its values in order, without names"
+            return "; give the arguments of a filter in order, without names"
         case _:
             return ""
