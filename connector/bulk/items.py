@@ -15,6 +15,7 @@ from locoia_pat.secrets.secret import MASK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from locoia_pat.bulk.bulk_journal import ItemKey, ItemState
     from locoia_pat.outcomes import Problem, Result
     from locoia_pat.state.journal import State
 
@@ -55,6 +56,35 @@ class ItemResult:
         version, *rest = self.result.to_dict().items()
         earlier = {"earlier": True} if self.earlier else {}
         return dict([version, ("line", self.number), *rest]) | earlier
+
+
+@dataclass(slots=True)
+class Task:
+    """One item on its way through a bulk run, from reading to result."""
+
+    index: int
+    """Counts from 0, in the order of the items."""
+    item: Item
+    stores: tuple[str, ...] = ()
+    """References of the stores for its token."""
+    key: ItemKey | None = None
+    """Identifies the item in the journal."""
+    mark: str | None = None
+    """The mark that is added to its note."""
+    before: ItemState | None = None
+    """What an earlier run left unfinished, to be settled first."""
+    warnings: tuple[str, ...] = ()
+    result: Result | None = None
+    earlier: bool = False
+    """Whether the result comes from the journal."""
+    keep_record: bool = False
+    """Whether the journal keeps what it says of the item."""
+    released: bool = False
+    """Whether ``before`` was settled, so that the item may run."""
+    may_appear_late: bool = False
+    """Whether an earlier request may still create a row."""
+    error: BaseException | None = None
+    """A bug that ended it."""
 
 
 @dataclass(frozen=True, slots=True)

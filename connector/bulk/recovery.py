@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from locoia_pat.bulk.bulk_journal import ItemState
-    from locoia_pat.bulk.items import JournalOptions
-    from locoia_pat.bulk.workers import Task
+    from locoia_pat.bulk.items import JournalOptions, Task
     from locoia_pat.engine.engine import Engine
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import ActionSpec

@@ -9,9 +9,18 @@ from __future__ import annotations
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
-from locoia_pat.bulk.items import STORE_FIELD, Item, ItemResult, JournalOptions, StoreTemplate, number_items, stores_of
+from locoia_pat.bulk.items import (
+    STORE_FIELD,
+    Item,
+    ItemResult,
+    JournalOptions,
+    StoreTemplate,
+    Task,
+    number_items,
+    stores_of,
+)
 from locoia_pat.bulk.recovery import Recovery
-from locoia_pat.bulk.workers import Task, WorkerPool
+from locoia_pat.bulk.workers import WorkerPool
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
 from locoia_pat.spec.model import SuperSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -17,39 +17,9 @@ from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result, invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from locoia_pat.bulk.bulk_journal import ItemKey, ItemState
-    from locoia_pat.bulk.items import BulkOptions, Item, StoreTemplate
+    from locoia_pat.bulk.items import BulkOptions, StoreTemplate, Task
     from locoia_pat.bulk.recovery import Recovery, Runnable
     from locoia_pat.spec.model import ActionSpec, SuperSpec
-
-
-@dataclass(slots=True)
-class Task:
-    """One item on its way through a bulk run, from reading to result."""
-
-    index: int
-    """Counts from 0, in the order of the items."""
-    item: Item
-    stores: tuple[str, ...] = ()
-    """References of the stores for its token."""
-    key: ItemKey | None = None
-    """Identifies the item in the journal."""
-    mark: str | None = None
-    """The mark that is added to its note."""
-    before: ItemState | None = None
-    """What an earlier run left unfinished, to be settled first."""
-    warnings: tuple[str, ...] = ()
-    result: Result | None = None
-    earlier: bool = False
-    """Whether the result comes from the journal."""
-    keep_record: bool = False
-    """Whether the journal keeps what it says of the item."""
-    released: bool = False
-    """Whether ``before`` was settled, so that the item may run."""
-    may_appear_late: bool = False
-    """Whether an earlier request may still create a row."""
-    error: BaseException | None = None
-    """A bug that ended it."""
 
 
 class WorkerPool:
