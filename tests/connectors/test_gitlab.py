@@ -22,7 +22,7 @@ from locoia_pat.stores import TokenEntry, open_store, read_token
 from tests.support.connectors import CANARY, GITLAB, command, forms
 from tests.support.gitlab import ROOT_TOKEN, USER_TOKEN, StandIn, standing
 from tests.support.loopback import Server, answer, serving
-from tests.support.stores import Place
+from tests.support.stores import FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -199,7 +199,7 @@ def test_an_administrator_creates_tokens_for_others_and_nobody_else_does(gitlab:
     )
 
 
-class Full(Place):
+class Full(FakeStore):
     """A place that is proven to take a token, and then takes none."""
 
     ref = "full:1"

@@ -13,7 +13,7 @@ from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, N
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
 from locoia_pat.stores import TokenEntry, TokenStore, open_store, read_token
 from tests.support.loopback import TOKEN, Server, answer, created, serving
-from tests.support.stores import Place
+from tests.support.stores import FakeStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,7 +246,7 @@ def test_one_place_and_one_scope_may_be_given_alone(tmp_path: Path) -> None:
             create_pat(api, expiration=1, scopes="embed,company", note="CI")
 
 
-class Broken(Place):
+class Broken(FakeStore):
     """A place that proves good and then fails in a way of its own, with the token in its words."""
 
     ref = "broken:place#current"

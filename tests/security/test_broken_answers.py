@@ -10,7 +10,7 @@ import pytest
 
 from locoia_pat import Outcome, UnknownOutcomeError
 from locoia_pat.actions import create_pat, regenerate_pat
-from tests.support.canaries import CREATE, ODD, PAIRS, base64_of, connector, leaks, shown, told, with_locals
+from tests.support.canaries import CREATE, ODD, PAIRS, base64_of, connector, leaks, shown, shown_with_error, with_locals
 from tests.support.cells import cell
 from tests.support.loopback import answer, created, serving
 
@@ -45,7 +45,7 @@ def test_a_token_of_a_wrong_form_is_shown_nowhere(pair: Canaries, log: Log) -> N
                 result = api.run("create_pat", CREATE)
             assert result.outcome is Outcome.UNKNOWN
             assert result.secrets == {}
-            assert leaks(told(result) + log.text, SHORT, str(NUMBER)) == []
+            assert leaks(shown_with_error(result) + log.text, SHORT, str(NUMBER)) == []
 
 
 OTHER: dict[str, Callable[[str], Any]] = {
@@ -71,7 +71,7 @@ def test_a_token_in_a_wrong_place_is_shown_nowhere(status: int, pair: Canaries, 
             with serving(answer(status, other(pair.minted))) as server, connector(server.url, pair) as api:
                 result = api.run("create_pat", CREATE)
             assert result.outcome is (Outcome.REFUSED if status == 400 else Outcome.UNKNOWN)
-            assert leaks(told(result) + log.text) == []
+            assert leaks(shown_with_error(result) + log.text) == []
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)

@@ -162,9 +162,9 @@ def test_a_number_keeps_its_type(wire: Wire) -> None:
         with cell(value):
             assert same(wire.run("alone", v=value).json, value)
             assert same(wire.run("inside", v=value).json, inside(value))
-            assert wire.run("among", v=value).json == {"t": f"<{told(value)}>", "j": told(value)}
-            assert query(wire.run("query", v=value))[1] == ("v", told(value))
-            assert segments(wire.run("path", v=value))[3] == told(value)
+            assert wire.run("among", v=value).json == {"t": f"<{as_text(value)}>", "j": as_text(value)}
+            assert query(wire.run("query", v=value))[1] == ("v", as_text(value))
+            assert segments(wire.run("path", v=value))[3] == as_text(value)
 
 
 def test_a_number_is_given_as_one_or_refused(wire: Wire) -> None:
@@ -277,7 +277,7 @@ def inside(value: Any) -> Any:
     return {"list": [1, value, [value, value]], "object": {"in": {"a": value}, "b": {"k": value}}}
 
 
-def told(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value among text, in a query or in a path."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -300,19 +300,19 @@ def test_any_json_value_arrives_as_it_was_given(wire: Wire, value: Any) -> None:
 @quick
 @given(value=SCALARS)
 def test_any_scalar_arrives_among_text_and_in_addresses_as_it_was_given(wire: Wire, value: Any) -> None:
-    assert wire.run("among", v=value).json == {"t": f"<{told(value)}>", "j": told(value)}
-    assert query(wire.run("query", v=value)) == [("a", "1"), ("v", told(value)), ("b", "2")]
-    assert pairs(wire.run("form", v=value).body.decode()) == [("a", "1"), ("v", told(value)), ("b", "2")]
-    if told(value) in {"", ".", ".."}:
+    assert wire.run("among", v=value).json == {"t": f"<{as_text(value)}>", "j": as_text(value)}
+    assert query(wire.run("query", v=value)) == [("a", "1"), ("v", as_text(value)), ("b", "2")]
+    assert pairs(wire.run("form", v=value).body.decode()) == [("a", "1"), ("v", as_text(value)), ("b", "2")]
+    if as_text(value) in {"", ".", ".."}:
         assert wire.refuses("path", v=value).problem.field == "v"
     else:
-        assert segments(wire.run("path", v=value)) == ["", "v1", "a", told(value), "b"]
+        assert segments(wire.run("path", v=value)) == ["", "v1", "a", as_text(value), "b"]
 
 
 @quick
 @given(values=st.lists(SCALARS, max_size=5))
 def test_a_list_of_scalars_repeats_the_name_for_each_of_them(wire: Wire, values: list[Any]) -> None:
-    expected = [("a", "1"), *(("v", told(value)) for value in values), ("b", "2")]
+    expected = [("a", "1"), *(("v", as_text(value)) for value in values), ("b", "2")]
     assert query(wire.run("query", v=values)) == expected
     assert pairs(wire.run("form", v=values).body.decode()) == expected
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.canaries import CREATE, ODD, PAIRS, WORDS, headers, holding, leaks, minted, repeated
+from tests.support.canaries import CREATE, ODD, PAIRS, WORDS, files_with_canaries, headers, leaks, minted, repeated
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def test_a_command_prints_no_token(name: str, call: Call, credential: str, home:
         os.environ["LOCOIA_BASE_URL"] = server.url
         done = call(*arguments)
     assert (done.code, leaks(done.out)) == (code, []), credential
-    assert set(holding(home)) <= {"work/stored", "work/t", "work/other/other.yaml"}
+    assert set(files_with_canaries(home)) <= {"work/stored", "work/t", "work/other/other.yaml"}
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
@@ -130,7 +130,7 @@ def test_a_login_prints_no_token(name: str, call: Call, home: Path) -> None:
         os.environ["LOCOIA_BASE_URL"] = server.url
         done = call("login", "--with-token", "--to", f"file:{home}/t", stdin=f"{ODD.credential}\n")
     assert (done.code, leaks(done.out)) == (code, [])
-    assert holding(home) == ({"t": 0o600} if code == 0 else {})
+    assert files_with_canaries(home) == ({"t": 0o600} if code == 0 else {})
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_login_with_something_else_prints_nothing_of_it(stdin: str, call: Call
         done = call("login", "--with-token", "--to", f"file:{home}/t", stdin=stdin.format(ODD.credential) + "\n")
     assert done.code != 0
     assert leaks(done.out) == []
-    assert holding(home) == {}
+    assert files_with_canaries(home) == {}
 
 
 MISPLACED: dict[str, Callable[[str], list[str]]] = {
@@ -212,7 +212,7 @@ def test_examples_that_are_recorded_hold_no_token(call: Call, home: Path) -> Non
     assert len(server.got) == 1, done.out
     assert leaks(done.out) == []
     assert "reply:" in spec.read_text()
-    assert list(holding(home)) == ["work/t"]
+    assert list(files_with_canaries(home)) == ["work/t"]
 
 
 DEBUG = """
@@ -242,7 +242,7 @@ def test_each_place_takes_the_token_and_nothing_else_shows_it(place: str, home: 
             )
             assert (done.returncode, leaks(done.stdout + done.stderr)) == (code, [])
     kept = "work/t" if place == "file:t" else "home/data/python_keyring/keyring_pass.cfg"
-    assert list(holding(home)) == [kept]
+    assert list(files_with_canaries(home)) == [kept]
 
 
 def test_a_sandbox_shows_no_token_but_its_own(home: Path) -> None:
@@ -267,6 +267,6 @@ def test_a_sandbox_shows_no_token_but_its_own(home: Path) -> None:
 def test_a_demo_shows_no_token_of_the_user(call: Call, home: Path) -> None:
     os.environ["LOCOIA_TOKEN"] = ODD.credential
     done = call("demo")
-    assert (done.code, leaks(done.out), holding(home)) == (0, [], {})
+    assert (done.code, leaks(done.out), files_with_canaries(home)) == (0, [], {})
     assert os.environ["LOCOIA_TOKEN"] == ODD.credential  # it reads none of yours
     assert Path.cwd() == home / "work"

@@ -204,5 +204,5 @@ def test_a_result_and_an_error_show_no_credential(name: str, places: dict[str, P
         places[name].server.scripts[:] = [answer(status, body)]
         with Connector(ConnectorAuth(Secret(TOKENS[name]), identifier=USER), specs=places[name].specs) as made:
             result = made.run("act")
-        told = json.dumps(result.to_dict()) + repr(result)
-        assert [form for form in forms(TOKENS[name]) if form in told] == []
+        output = json.dumps(result.to_dict()) + repr(result)
+        assert [form for form in forms(TOKENS[name]) if form in output] == []

@@ -18,7 +18,7 @@ import pytest
 
 import locoia_pat
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, Result
-from tests.support.canaries import CREATE, ODD, chained, headers, holding, leaks, minted, shown, with_locals
+from tests.support.canaries import CREATE, ODD, chained, files_with_canaries, headers, leaks, minted, shown, with_locals
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def in_a_thread(work: Callable[[], object]) -> object:
         return pool.submit(work).result()
 
 
-def leaking(told: str) -> str:
+def leaking(output: str) -> str:
     """The names of the variables in which a canary stands, and their lines of code."""
     found: dict[str, None] = {}
     code = ""
-    for line in told.splitlines():
+    for line in output.splitlines():
         if line.startswith('  File "'):
             code = line.strip().replace(OURS, "")
         elif leaks(line):
@@ -104,7 +104,7 @@ def judged(came: object, folder: Path) -> str | None:
     text = "\n".join(parts)
     if leaks(text):
         return leaking(text) or "outside of the local variables"
-    others = {name: mode for name, mode in holding(folder).items() if (name, mode) != ("t", 0o600)}
+    others = {name: mode for name, mode in files_with_canaries(folder).items() if (name, mode) != ("t", 0o600)}
     return f"files {others}" if others else None
 
 
@@ -154,7 +154,7 @@ def test_a_run_that_ends_at_any_line_shows_no_token(
         whole = Stopper(0, error)
         work(auth, server.url, tmp_path / "first", Stopper(0, error))  # what is loaded or compiled once is done
         assert isinstance(work(auth, server.url, tmp_path / "whole", whole), Result)
-        assert holding(tmp_path) == {"first/t": 0o600, "whole/t": 0o600}
+        assert files_with_canaries(tmp_path) == {"first/t": 0o600, "whole/t": 0o600}
         for number in chosen(whole.lines)[chunk::step]:
             stopper = Stopper(number, error)
             folder = tmp_path / str(number)  # a lock that is not given back must not stop the next one

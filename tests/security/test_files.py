@@ -20,9 +20,9 @@ from tests.support.canaries import (
     PAIRS,
     PLAIN,
     WORDS,
-    FailingPlace,
+    FailingStore,
     auth_of,
-    holding,
+    files_with_canaries,
     leaks,
     minted,
 )
@@ -49,9 +49,9 @@ def open_to_all() -> Iterator[None]:
 def test_a_run_writes_its_token_into_its_place_alone(name: str, pair: Canaries, home: Path) -> None:
     case = CASES[name]
     with serving(*case.scripts(pair)) as server, Connector(auth_of(pair), base_url=server.url, timeout=10) as api:
-        result = api.run("create_pat", CREATE, token_to=[f"file:{home}/t", *case.places])
+        result = api.run("create_pat", CREATE, token_to=[f"file:{home}/t", *case.stores])
     stored = {"t": 0o600} if result.token else {}
-    assert holding(home) == stored
+    assert files_with_canaries(home) == stored
     assert bool(stored) is (case.outcome in (Outcome.DONE, Outcome.NOT_STORED))
     assert not any("locoia" in path.name for path in home.rglob("*"))
 
@@ -61,9 +61,9 @@ def test_a_place_that_fails_leaves_the_token_in_no_file(home: Path) -> None:
         serving(answer(201, minted(ODD)), answer(200, minted(ODD))) as server,
         Connector(auth_of(ODD), base_url=server.url) as api,
     ):
-        result = api.run("create_pat", CREATE, token_to=[FailingPlace()])
+        result = api.run("create_pat", CREATE, token_to=[FailingStore()])
     assert result.outcome is Outcome.NOT_STORED
-    assert holding(home) == {}
+    assert files_with_canaries(home) == {}
 
 
 def test_a_rotated_token_takes_the_place_of_the_old_one(home: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_rotated_token_takes_the_place_of_the_old_one(home: Path) -> None:
         first = api.run("create_pat", CREATE, token_to=[place])
         token_id = (first.data or {})["id"]
         api.run("regenerate_pat", {"token_id": token_id, "expiration": 1}, token_to=[place])
-    assert holding(home) == {"t": 0o600}
+    assert files_with_canaries(home) == {"t": 0o600}
     assert leaks((home / "t").read_bytes()) == ["plain minted"]
 
 
@@ -122,7 +122,7 @@ def test_a_disk_that_is_full_keeps_no_part_of_the_token(size: int, home: Path) -
     with serving(good, answer(200, minted(ODD))) as server:
         done = ended(FULL.replace("MOST", str(size)), server, home / "t")
     assert (done.returncode, len(server.got)) == (6, 2), done.stderr
-    assert holding(home) == {}
+    assert files_with_canaries(home) == {}
     assert leaks(done.stdout + done.stderr) == []
 
 
@@ -137,12 +137,14 @@ def test_a_process_that_is_killed_while_it_writes_leaves_what_its_owner_alone_ca
     with serving(answer(201, minted(ODD))) as server:
         done = ended(KILLED, server, place, MOMENT=moment)
         assert done.returncode == -signal.SIGKILL, done.stderr
-        left = {name[-4:] if name.endswith(".tmp") else name[-2:]: mode for name, mode in holding(home).items()}
+        left = {
+            name[-4:] if name.endswith(".tmp") else name[-2:]: mode for name, mode in files_with_canaries(home).items()
+        }
         assert left == MOMENTS[moment]
         assert leaks(done.stdout + done.stderr) == []
         again = ended(f"import sys\n{RUN}", server, place)
     assert again.returncode == (2 if moment == "renamed" else 0)  # a token that was stored is not replaced
-    assert holding(home) == {"work/t": 0o600}
+    assert files_with_canaries(home) == {"work/t": 0o600}
     assert read_token(f"file:{place}") == Secret(ODD.minted)
 
 
@@ -168,4 +170,4 @@ def test_a_process_that_is_killed_while_it_waits_leaves_no_token(home: Path) -> 
             out, _ = process.communicate(timeout=20)
         over.set()
     assert leaks(out) == []
-    assert holding(home) == {}
+    assert files_with_canaries(home) == {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Held:
-    """Answers when it is told to."""
+    """Answers on request."""
 
     def __init__(self, script: Any) -> None:
         self._script = script

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locoia_pat import Connector, Outcome
-from tests.support.canaries import CREATE, ODD, PAIRS, TIMEOUT, auth_of, connector, leaks, minted, told
+from tests.support.canaries import CREATE, ODD, PAIRS, TIMEOUT, auth_of, connector, leaks, minted, shown_with_error
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_a_tunnel_that_is_refused_ends_not_done_and_the_proxy_saw_no_token(pair:
     assert result.outcome is Outcome.NOT_DONE
     assert {data.split(b"\r\n")[0] for data in got} == {b"CONNECT api.locoia.com:443 HTTP/1.1"}
     assert leaks(b"".join(got)) == []
-    assert leaks(told(result) + log.text) == []
+    assert leaks(shown_with_error(result) + log.text) == []
 
 
 def test_the_address_of_a_proxy_with_a_password_is_not_shown(log: Log) -> None:
@@ -88,4 +88,4 @@ def test_the_address_of_a_proxy_with_a_password_is_not_shown(log: Log) -> None:
         )
         result = api.run("create_pat", CREATE)
     assert len(got) > 0
-    assert leaks(told(result) + log.text) == []
+    assert leaks(shown_with_error(result) + log.text) == []

@@ -93,7 +93,7 @@ class Stopped(BaseException):
     pass
 
 
-class Place:
+class BrokenStore:
     ref = "stopped:place#current"
 
     def probe(self):
@@ -104,7 +104,7 @@ class Place:
 
 
 def test_is_interrupted(auth, connector):
-    connector.run("create_pat", CREATE, token_to=[Place()])
+    connector.run("create_pat", CREATE, token_to=[BrokenStore()])
 """
 
 

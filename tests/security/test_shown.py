@@ -26,7 +26,7 @@ from tests.support.canaries import (
     run,
     run_async,
     shown,
-    told,
+    shown_with_error,
 )
 from tests.support.loopback import answer, free_port, serving
 
@@ -42,12 +42,12 @@ both_pairs = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @both_pairs
 @pytest.mark.parametrize("name", CASES)
 def test_a_result_and_its_error_show_no_token(name: str, pair: Canaries) -> None:
-    assert leaks(told(run(name, pair))) == []
+    assert leaks(shown_with_error(run(name, pair))) == []
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_result_of_async_code_and_its_error_show_no_token(name: str) -> None:
-    assert leaks(told(asyncio.run(run_async(name, ODD)))) == []
+    assert leaks(shown_with_error(asyncio.run(run_async(name, ODD)))) == []
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outcome is not Outcome.DONE])
@@ -99,7 +99,7 @@ def test_a_list_whose_rows_hold_tokens_shows_none() -> None:
     ):
         result = api.run("list_pats")
     assert result.outcome is Outcome.DONE
-    assert leaks(told(result)) == []
+    assert leaks(shown_with_error(result)) == []
 
 
 ENCODED: dict[str, Callable[[str], str]] = {"raw": str, "in a sentence": "use {} now".format, "base64": base64_of}
@@ -116,7 +116,7 @@ def test_a_success_that_repeats_its_token_in_another_output_shows_none(
     with serving(answer(201, body)) as server, connector(server.url, pair) as api:
         result = api.run("create_pat", CREATE)
     assert result.outcome is Outcome.DONE
-    assert leaks(told(result)) == []
+    assert leaks(shown_with_error(result)) == []
 
 
 @both_pairs
@@ -127,7 +127,7 @@ def test_a_success_that_repeats_the_credential_shows_none(action: str, pair: Can
     with serving(answer(200, body)) as server, connector(server.url, pair) as api:
         result = api.run(action, CREATE if action == "create_pat" else {})
     assert result.outcome is Outcome.DONE
-    assert leaks(told(result)) == []
+    assert leaks(shown_with_error(result)) == []
 
 
 MISPLACED: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
@@ -155,7 +155,7 @@ def test_an_api_that_is_not_reached_is_told_without_the_token(pair: Canaries) ->
     with connector(f"http://127.0.0.1:{free_port()}/v1", pair) as api:
         result = api.run("create_pat", CREATE)
     assert result.outcome is Outcome.NOT_DONE
-    assert leaks(told(result)) == []
+    assert leaks(shown_with_error(result)) == []
 
 
 @both_pairs
@@ -181,7 +181,7 @@ def test_a_credential_that_is_none_is_refused_without_a_word_of_it() -> None:
         ConnectorAuth(Secret(wrong))
     assert leaks(shown(caught.value)) == []
     with Connector(ConnectorAuth.from_env({"LOCOIA_TOKEN": wrong}), base_url="http://127.0.0.1:1/v1") as api:
-        assert leaks(told(api.run("list_pats"))) == []
+        assert leaks(shown_with_error(api.run("list_pats"))) == []
     as_text: Any = ODD.credential
     with pytest.raises(TypeError) as refused:
         ConnectorAuth(as_text)

@@ -26,7 +26,7 @@ from tests.support.canaries import (
     CREATE,
     ODD,
     PAIRS,
-    InterruptedPlace,
+    InterruptedStore,
     auth_of,
     base64_of,
     chained,
@@ -72,8 +72,8 @@ def by_loguru(error: BaseException) -> str:
 
 
 def by_structlog(error: BaseException) -> str:
-    told = structlog.processors.dict_tracebacks(None, "error", {"event": "it failed", "exc_info": error})
-    return json.dumps(told, default=repr)
+    output = structlog.processors.dict_tracebacks(None, "error", {"event": "it failed", "exc_info": error})
+    return json.dumps(output, default=repr)
 
 
 TOOLS: dict[str, Callable[[BaseException], str]] = {
@@ -107,9 +107,9 @@ def a_flow(url: str, auth: ConnectorAuth) -> BaseException:
 def test_a_flow_that_fails_with_our_objects_in_hand_shows_no_token(tool: str, pair: Canaries, status: int) -> None:
     good = answer(201, minted(pair))
     with serving(good, good, answer(status, {"message": repeated(pair)})) as server:
-        told = TOOLS[tool](a_flow(server.url, auth_of(pair)))
-    assert "ConnectorAuth" in told or tool == "loguru"  # it shows variables, so the test looks at the right thing
-    assert leaks(told) == []
+        output = TOOLS[tool](a_flow(server.url, auth_of(pair)))
+    assert "ConnectorAuth" in output or tool == "loguru"  # it shows variables, so the test looks at the right thing
+    assert leaks(output) == []
 
 
 def interrupted(work: Callable[[], object]) -> BaseException:
@@ -124,7 +124,7 @@ def interrupted(work: Callable[[], object]) -> BaseException:
 def test_an_interrupt_while_a_token_is_stored_shows_no_token(tool: str) -> None:
     script = answer(201, minted(ODD), headers(ODD))
     with serving(script) as server, Connector(auth_of(ODD), base_url=server.url) as api:
-        place = InterruptedPlace()
+        place = InterruptedStore()
         error = interrupted(lambda: api.run("create_pat", CREATE, token_to=[place]))
     assert isinstance(error, KeyboardInterrupt)
     assert leaks(TOOLS[tool](error)) == []

@@ -1,4 +1,4 @@
-"""``file:PATH``: what a token file takes, gives and refuses."""
+"""``file:PATH``: a token file is written, read and refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FULL = json.dumps(
 )
 
 
-def place(path: Path) -> FileStore:
+def token_file(path: Path) -> FileStore:
     return FileStore(str(path))
 
 
@@ -58,8 +58,8 @@ def no_umask() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_umask")
-def test_a_new_file_is_its_owners_alone_even_under_umask_0(tmp_path: Path) -> None:
-    place(tmp_path / "t.json").store(entry(1), api=API)
+def test_a_new_file_is_readable_only_by_its_owner_even_under_umask_0(tmp_path: Path) -> None:
+    token_file(tmp_path / "t.json").store(entry(1), api=API)
     assert mode(tmp_path / "t.json") == 0o600
 
 
@@ -71,12 +71,12 @@ def test_a_file_gets_no_wider_than_0600_and_a_stricter_mode_stays(tmp_path: Path
     path = tmp_path / "t.json"
     path.write_text(RECORD)
     path.chmod(before)
-    place(path).store(entry(1), api=API)
+    token_file(path).store(entry(1), api=API)
     assert mode(path) == after
 
 
 def test_a_stored_token_is_a_record_of_version_1(tmp_path: Path) -> None:
-    assert place(tmp_path / "t.json").store(entry(7), api=API) == ()
+    assert token_file(tmp_path / "t.json").store(entry(7), api=API) == ()
     record = json.loads((tmp_path / "t.json").read_text())
     assert Secret(record["current"].pop("token")) == entry(7).token
     assert record == {
@@ -89,19 +89,19 @@ def test_a_stored_token_is_a_record_of_version_1(tmp_path: Path) -> None:
     }
 
 
-def test_what_stood_there_becomes_previous_where_it_is_to_be_kept(tmp_path: Path) -> None:
+def test_the_old_current_token_becomes_previous(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(FULL)
-    place(path).store(entry(9), api=API)
+    token_file(path).store(entry(9), api=API)
     assert read_token(f"file:{path}") == entry(9).token
     assert read_token(f"file:{path}#previous") == Secret(f"{TOKEN}-current")
     assert read_token(f"file:{path}#pending") == Secret(f"{TOKEN}-pending")
 
 
-def test_the_token_of_a_row_that_was_regenerated_goes(tmp_path: Path) -> None:
+def test_the_token_of_a_regenerated_row_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(FULL)
-    place(path).store(entry(9), api=API, replaced_id=json.loads(FULL)["current"]["id"])
+    token_file(path).store(entry(9), api=API, replaced_id=json.loads(FULL)["current"]["id"])
     assert read_token(f"file:{path}") == entry(9).token
     assert read_token(f"file:{path}#previous") == Secret(f"{TOKEN}-previous")
     assert f"{TOKEN}-current" not in path.read_text()
@@ -110,27 +110,27 @@ def test_the_token_of_a_row_that_was_regenerated_goes(tmp_path: Path) -> None:
 def test_a_bare_token_becomes_previous(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(f"{TOKEN}\n")
-    place(path).store(entry(1), api=API)
+    token_file(path).store(entry(1), api=API)
     assert read_token(f"file:{path}#previous") == Secret(TOKEN)
 
 
-def test_a_minted_token_is_stored_even_over_what_is_no_record(tmp_path: Path) -> None:
+def test_a_minted_token_is_stored_even_over_text_that_is_not_a_record(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text("two words")
-    place(path).store(entry(1), api=API)
+    token_file(path).store(entry(1), api=API)
     assert read_token(f"file:{path}") == entry(1).token
 
 
 def test_storing_leaves_nothing_but_the_file(tmp_path: Path) -> None:
     for number in range(3):
-        place(tmp_path / "t.json").store(entry(number), api=API)
+        token_file(tmp_path / "t.json").store(entry(number), api=API)
     assert files(tmp_path).keys() == {"t.json"}
 
 
 def test_a_symbolic_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "target.json").write_text(RECORD)
     (tmp_path / "t.json").symlink_to("target.json")
-    place(tmp_path / "t.json").store(entry(1), api=API)
+    token_file(tmp_path / "t.json").store(entry(1), api=API)
     assert (tmp_path / "target.json").read_text() == RECORD
     assert read_token(f"file:{tmp_path}/t.json") == entry(1).token
 
@@ -140,28 +140,30 @@ def become_a_file(folder: Path) -> None:
     folder.touch()
 
 
-NO_PLACE_LEFT: dict[str, Callable[[Path], object]] = {
-    "its folder went": lambda path: path.parent.rmdir(),
+CHANGED_SINCE_PROBE: dict[str, Callable[[Path], object]] = {
+    "its folder was deleted": lambda path: path.parent.rmdir(),
     "it became a folder": lambda path: path.mkdir(),
     "its folder became a file": lambda path: become_a_file(path.parent),
 }
 
 
-@pytest.mark.parametrize("change", NO_PLACE_LEFT.values(), ids=NO_PLACE_LEFT)
-def test_a_place_that_went_after_the_probe_raises_an_os_error(tmp_path: Path, change: Callable[[Path], object]) -> None:
-    sink = place(tmp_path / "folder" / "t.json")
-    sink.path.parent.mkdir()
-    assert sink.probe() is None
-    change(sink.path)
+@pytest.mark.parametrize("change", CHANGED_SINCE_PROBE.values(), ids=CHANGED_SINCE_PROBE)
+def test_a_path_that_became_unusable_after_the_probe_raises_an_os_error(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    store = token_file(tmp_path / "folder" / "t.json")
+    store.path.parent.mkdir()
+    assert store.probe() is None
+    change(store.path)
     with pytest.raises(OSError, match=r"(?i)director") as caught:
-        sink.store(entry(1), api=API)
+        store.store(entry(1), api=API)
     assert TOKEN not in str(caught.value)
     assert not any(path.is_file() and path.stat().st_size for path in tmp_path.rglob("*"))
 
 
 # Probing
 
-HOLDS = {
+CONTENTS = {
     "nothing": (None, None),
     "an empty file": ("", None),
     "blank lines": ("\n \n", None),
@@ -171,8 +173,8 @@ HOLDS = {
 }
 
 
-@pytest.mark.parametrize(("text", "token_id"), HOLDS.values(), ids=HOLDS)
-def test_a_probe_tells_what_stands_there_and_changes_nothing(
+@pytest.mark.parametrize(("text", "token_id"), CONTENTS.values(), ids=CONTENTS)
+def test_a_probe_returns_the_current_entry_and_changes_nothing(
     tmp_path: Path, text: str | None, token_id: str | None
 ) -> None:
     path = tmp_path / "t.json"
@@ -180,50 +182,50 @@ def test_a_probe_tells_what_stands_there_and_changes_nothing(
         path.write_text(text)
         path.chmod(0o600)
     before = files(tmp_path)
-    found = place(path).probe()
-    assert (found and found.id) == token_id
-    assert (found is None) == (token_id is None)
+    probed = token_file(path).probe()
+    assert (probed and probed.id) == token_id
+    assert (probed is None) == (token_id is None)
     assert files(tmp_path) == before
     assert not path.exists() or mode(path) == 0o600
 
 
 def test_a_probe_finds_a_bare_token(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(f"{TOKEN}\r\n".encode())
-    found = place(tmp_path / "t").probe()
-    assert found is not None
-    assert found == TokenEntry(Secret(TOKEN))
-    assert found.id is None
+    probed = token_file(tmp_path / "t").probe()
+    assert probed == TokenEntry(Secret(TOKEN))
+    assert probed is not None
+    assert probed.id is None
     assert (tmp_path / "t").read_bytes() == f"{TOKEN}\r\n".encode()
 
 
-def test_a_folder_that_took_a_token_is_not_tried_again_for_a_second(tmp_path: Path) -> None:
-    place(tmp_path / "a.json").store(entry(1), api=API)
+def test_a_folder_that_took_a_token_counts_as_probed_for_a_second(tmp_path: Path) -> None:
+    token_file(tmp_path / "a.json").store(entry(1), api=API)
     stored = tmp_path.stat().st_mtime_ns
-    assert place(tmp_path / "b.json").probe() is None
+    assert token_file(tmp_path / "b.json").probe() is None
     assert tmp_path.stat().st_mtime_ns == stored
     time.sleep(1)
-    assert place(tmp_path / "b.json").probe() is None
+    assert token_file(tmp_path / "b.json").probe() is None
     assert tmp_path.stat().st_mtime_ns != stored
 
 
-def test_a_place_that_is_taken_or_has_no_possible_name_is_tried_all_the_same(tmp_path: Path) -> None:
-    place(tmp_path / "a.json").store(entry(1), api=API)
-    assert place(tmp_path / "a.json").probe() is not None
+def test_a_file_that_exists_or_has_an_impossible_name_is_probed_in_a_probed_folder_too(tmp_path: Path) -> None:
+    token_file(tmp_path / "a.json").store(entry(1), api=API)
+    assert token_file(tmp_path / "a.json").probe() is not None
     with pytest.raises(InvalidError, match="name too long"):
-        place(tmp_path / ("b" * 300)).probe()
+        token_file(tmp_path / ("b" * 300)).probe()
 
 
-def test_a_folder_in_which_a_token_could_not_be_stored_is_tried_again(tmp_path: Path) -> None:
-    place(tmp_path / "a.json").store(entry(1), api=API)
+def test_a_folder_in_which_a_token_could_not_be_stored_is_probed_again(tmp_path: Path) -> None:
+    token_file(tmp_path / "a.json").store(entry(1), api=API)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as a disk that is full
     try:
         with pytest.raises(OSError, match="too large"):
-            place(tmp_path / "b.json").store(entry(1), api=API)
+            token_file(tmp_path / "b.json").store(entry(1), api=API)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     refused = tmp_path.stat().st_mtime_ns
-    assert place(tmp_path / "c.json").probe() is None
+    assert token_file(tmp_path / "c.json").probe() is None
     assert tmp_path.stat().st_mtime_ns != refused
 
 
@@ -240,7 +242,7 @@ def holding(content: str | bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-SECRET_TEXT = "s3cr3t-text-that-is-no-token"
+SECRET_TEXT = "s3cr3t-text-that-is-not-a-token"
 REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a missing folder": ("missing/t.json", missing, "no such file or directory"),
     "a folder": ("t", Path.mkdir, "is a directory"),
@@ -255,18 +257,18 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "two lines": ("t", holding(f"{SECRET_TEXT}\n{SECRET_TEXT}"), "neither a token record nor a token on one line"),
     "other JSON": ("t", holding(f'{{"token": "{SECRET_TEXT}"}}'), "not a token record of version 1"),
     "a later version": ("t", holding('{"v": 2}'), "not a token record of version 1"),
-    "an entry that is no object": (
+    "an entry that is not an object": (
         "t",
         holding(f'{{"v": 1, "current": "{SECRET_TEXT}"}}'),
         "not an object with a token",
     ),
     "an entry without token": ("t", holding('{"v": 1, "current": {"id": "1"}}'), "not an object with a token"),
-    "no text": ("t", holding(SECRET_TEXT.encode() + b"\xff\xfe"), "it is not UTF-8 text"),
+    "not UTF-8": ("t", holding(SECRET_TEXT.encode() + b"\xff\xfe"), "it is not UTF-8 text"),
 }
 
 
 @pytest.mark.parametrize(("name", "make", "words"), REFUSED.values(), ids=REFUSED)
-def test_a_probe_refuses_what_can_take_no_token_and_changes_nothing(
+def test_a_probe_refuses_what_cannot_hold_a_token_and_changes_nothing(
     tmp_path: Path, name: str, make: Callable[[Path], object], words: str
 ) -> None:
     path = tmp_path / name
@@ -274,7 +276,7 @@ def test_a_probe_refuses_what_can_take_no_token_and_changes_nothing(
     before = sorted(tmp_path.rglob("*"))
     content = path.read_bytes() if name == "t" and path.is_file() else None
     with pytest.raises(InvalidError) as caught:
-        place(path).probe()
+        token_file(path).probe()
     problem = caught.value.problem
     assert (caught.value.outcome, problem.code, problem.field) == (Outcome.INVALID, "validation", "token_to")
     assert words in problem.message
@@ -296,25 +298,25 @@ def device(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the numbers of devices are Linux's")
-def test_a_device_takes_no_token(device: Path) -> None:
+def test_a_device_is_refused(device: Path) -> None:
     with pytest.raises(InvalidError, match="it is not a regular file"):
         open_store(f"file:{device}").probe()
     assert device.is_char_device()
 
 
-def test_a_fifo_takes_no_token(tmp_path: Path) -> None:
+def test_a_fifo_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t")
     other_end = os.open(tmp_path / "t", os.O_RDWR | os.O_NONBLOCK)
     try:
         with pytest.raises(InvalidError, match="it is not a regular file"):
-            place(tmp_path / "t").probe()
+            token_file(tmp_path / "t").probe()
     finally:
         os.close(other_end)
     assert (tmp_path / "t").is_fifo()
 
 
 @pytest.mark.parametrize("key", ["previous", "pending"])
-def test_a_new_token_becomes_current_and_nothing_else(tmp_path: Path, key: str) -> None:
+def test_a_new_token_can_only_become_current(tmp_path: Path, key: str) -> None:
     with pytest.raises(InvalidError, match=f"a new token becomes #current, not #{key}"):
         open_store(f"file:{tmp_path}/t.json#{key}").probe()
     assert files(tmp_path) == {}
@@ -324,8 +326,8 @@ def test_a_new_token_becomes_current_and_nothing_else(tmp_path: Path, key: str) 
 
 READABLE = {
     "a bare line": (TOKEN, "", TOKEN),
-    "a bare line with its end": (f"{TOKEN}\n", "", TOKEN),
-    "a bare line as Windows ends it": (f"{TOKEN}\r\n", "#current", TOKEN),
+    "a bare line with a line break": (f"{TOKEN}\n", "", TOKEN),
+    "a bare line with a Windows line break": (f"{TOKEN}\r\n", "#current", TOKEN),
     "a record": (RECORD, "", TOKEN),
     "current": (FULL, "#current", f"{TOKEN}-current"),
     "previous": (FULL, "#previous", f"{TOKEN}-previous"),
@@ -353,12 +355,12 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a bare line without it": (holding(TOKEN), "#pending", "holds no pending token"),
     "words": (holding(f"{SECRET_TEXT} two words"), "", "neither a token record nor a token on one line"),
     "the word Bearer": (holding(f"Bearer {SECRET_TEXT}"), "", "neither a token record nor a token on one line"),
-    "no text": (holding(SECRET_TEXT.encode() + b"\xff"), "", "cannot be read: it is not UTF-8 text"),
+    "not UTF-8": (holding(SECRET_TEXT.encode() + b"\xff"), "", "cannot be read: it is not UTF-8 text"),
 }
 
 
 @pytest.mark.parametrize(("make", "key", "words"), UNREADABLE.values(), ids=UNREADABLE)
-def test_what_holds_no_token_says_so_and_repeats_nothing(
+def test_reading_a_file_without_a_token_fails_and_repeats_nothing_of_it(
     tmp_path: Path, make: Callable[[Path], object], key: str, words: str
 ) -> None:
     make(tmp_path / "t")
@@ -377,7 +379,7 @@ def test_what_holds_no_token_says_so_and_repeats_nothing(
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     if shutil.which("git") is None:
-        pytest.skip("there is no git here")
+        pytest.skip("git is not installed")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "checkout")], check=True)  # the user's git
@@ -387,7 +389,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def warnings(folder: Path) -> tuple[str, ...]:
-    return place(folder / "t.json").store(entry(1), api=API)
+    return token_file(folder / "t.json").store(entry(1), api=API)
 
 
 def test_a_file_in_a_git_checkout_that_is_not_ignored_is_warned_about(checkout: Path) -> None:
@@ -404,7 +406,7 @@ def test_an_ignored_file_is_not_warned_about(checkout: Path, rule: str) -> None:
     assert warnings(checkout) == ()
 
 
-def test_a_file_that_git_follows_is_warned_about_though_a_rule_ignores_it(checkout: Path) -> None:
+def test_a_tracked_file_is_warned_about_even_if_a_rule_ignores_it(checkout: Path) -> None:
     (checkout / "t.json").touch(0o600)
     git = ["git", "-C", str(checkout)]
     subprocess.run([*git, "add", "t.json"], check=True)
@@ -416,24 +418,24 @@ def test_a_file_outside_of_a_checkout_is_not_warned_about(checkout: Path) -> Non
     assert warnings(checkout.parent.parent) == ()
 
 
-def test_without_git_a_checkout_is_warned_about_to_be_on_the_safe_side(checkout: Path) -> None:
+def test_without_git_a_file_in_a_checkout_is_warned_about(checkout: Path) -> None:
     (checkout.parent / ".gitignore").write_text("*.json\n")
     os.environ["PATH"] = str(checkout)
     assert len(warnings(checkout)) == 1
 
 
-# Its name
+# Its reference
 
 
-def test_a_place_names_itself_absolutely_and_that_name_is_readable(tmp_path: Path) -> None:
+def test_its_reference_is_absolute_and_can_be_read(tmp_path: Path) -> None:
     with chdir(tmp_path):
-        sink = open_store("file:t.json")
-    sink.store(entry(1), api=API)
-    assert sink.ref == f"file:{tmp_path}/t.json#current"
-    assert read_token(sink.ref) == sink.read().token == entry(1).token
+        store = open_store("file:t.json")
+    store.store(entry(1), api=API)
+    assert store.ref == f"file:{tmp_path}/t.json#current"
+    assert read_token(store.ref) == store.read().token == entry(1).token
 
 
-def test_the_home_folder_has_its_short_name(tmp_path: Path) -> None:
+def test_a_tilde_is_the_home_folder(tmp_path: Path) -> None:
     os.environ["HOME"] = str(tmp_path)
     open_store("file:~/t.json").store(entry(1), api=API)
     assert read_token(f"file:{tmp_path}/t.json") == entry(1).token

@@ -1,4 +1,4 @@
-"""The token file on a machine that says no: rights, mounts, full disks, kills and other writers."""
+"""Token files under missing rights, mounts, full disks, kills and other writers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("what", "mode"), UNUSABLE.values(), ids=UNUSABLE)
-def test_what_may_not_be_written_or_read_takes_no_token(tmp_path: Path, what: str, mode: int) -> None:
+def test_a_file_or_folder_without_rights_is_refused(tmp_path: Path, what: str, mode: int) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     file = folder / "t.json"
@@ -53,11 +53,11 @@ def test_what_may_not_be_written_or_read_takes_no_token(tmp_path: Path, what: st
     finally:
         chosen.chmod(0o700)
     assert (probed.raised, stored.raised) == ("InvalidError", "PermissionError")
-    assert "permission denied" in probed.words
+    assert "permission denied" in probed.message
     assert files(folder) == before
 
 
-def test_a_file_of_another_user_in_a_sticky_folder_takes_no_token(tmp_path: Path) -> None:
+def test_a_file_of_another_user_in_a_sticky_folder_is_refused(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file to another user")
     folder = tmp_path / "sticky"
@@ -72,10 +72,10 @@ def test_a_file_of_another_user_in_a_sticky_folder_takes_no_token(tmp_path: Path
     probed, stored = run(file, "probe", "store", before=without_rights())
     assert (probed.raised, probed.files) == ("InvalidError", before)
     assert (stored.raised, stored.files) == ("PermissionError", before)
-    assert "operation not permitted" in probed.words
+    assert "operation not permitted" in probed.message
 
 
-def test_a_file_of_another_user_stays_theirs_or_takes_no_token(tmp_path: Path) -> None:
+def test_a_file_of_another_user_keeps_its_owner_or_is_refused(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file to another user")
     folder = tmp_path / "folder"
@@ -96,17 +96,17 @@ def test_a_file_of_another_user_stays_theirs_or_takes_no_token(tmp_path: Path) -
     assert files(folder) == before
 
 
-def test_a_bind_mounted_file_fails_the_probe_for_it_cannot_be_replaced(tmp_path: Path) -> None:
+def test_a_bind_mounted_file_fails_the_probe_because_it_cannot_be_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "outside.json").write_text(RECORD)
     (folder / "t.json").touch()
     mount = mounted("--bind", tmp_path / "outside.json", folder / "t.json")
-    looked, probed, stored = run(folder / "t.json", "look", "probe", "store", before=mount)
-    assert looked.files.keys() == {"t.json"}
-    assert (probed.raised, probed.files) == ("InvalidError", looked.files)
-    assert "device or resource busy" in probed.words
-    assert (stored.raised, stored.files) == ("OSError", looked.files)
+    listed, probed, stored = run(folder / "t.json", "list", "probe", "store", before=mount)
+    assert listed.files.keys() == {"t.json"}
+    assert (probed.raised, probed.files) == ("InvalidError", listed.files)
+    assert "device or resource busy" in probed.message
+    assert (stored.raised, stored.files) == ("OSError", listed.files)
     assert (tmp_path / "outside.json").read_text() == RECORD
 
 
@@ -118,25 +118,23 @@ def test_a_full_disk_fails_the_probe_and_keeps_the_old_record(tmp_path: Path) ->
     assert (put.raised, filled.raised) == (None, None)
     assert filled.files.keys() == {"filler", "t.json"}
     assert (probed.raised, probed.files) == ("InvalidError", filled.files)
-    assert "no space left on device" in probed.words
+    assert "no space left on device" in probed.message
     assert (stored.raised, stored.files) == ("OSError", filled.files)
     assert filled.files["t.json"] == put.files["t.json"]
 
 
-def test_a_write_that_fails_half_way_leaves_the_old_record_and_nothing_else(tmp_path: Path) -> None:
+def test_a_write_that_fails_midway_leaves_only_the_old_record(tmp_path: Path) -> None:
     file = tmp_path / "t.json"
     file.write_text(RECORD)
     before = files(tmp_path)
     probed, stored = run("--small", file, "probe", "store")
     assert (probed.raised, probed.files) == ("InvalidError", before)
-    assert "file too large" in probed.words
+    assert "file too large" in probed.message
     assert (stored.raised, stored.files) == ("OSError", before)
 
 
 @pytest.mark.parametrize("operation", ["probe", "store"])
-def test_a_kill_at_the_first_write_finds_only_files_of_their_owner_even_under_umask_0(
-    tmp_path: Path, operation: str
-) -> None:
+def test_a_kill_at_the_first_write_leaves_only_private_files_even_under_umask_0(tmp_path: Path, operation: str) -> None:
     file = tmp_path / "t.json"
     file.write_text(RECORD)
     file.chmod(0o600)
@@ -145,7 +143,7 @@ def test_a_kill_at_the_first_write_finds_only_files_of_their_owner_even_under_um
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
-def test_a_kill_at_any_moment_leaves_a_whole_record(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_a_complete_record(tmp_path: Path) -> None:
     file = tmp_path / "t.json"
     moments = random.Random(0)  # noqa: S311  # it keeps no secret
     ends = time.monotonic() + 10
@@ -157,42 +155,42 @@ def test_a_kill_at_any_moment_leaves_a_whole_record(tmp_path: Path) -> None:
         process.communicate()
         kills += 1
         if not file.exists():
-            continue  # killed before the first token was there
-        found = record(file)
-        assert found.current is not None
-        assert found.current == entry(int(str(found.current.id)))
-        if found.previous is not None and found.current.id != "1":
-            assert found.previous == entry(int(str(found.current.id)) - 1)
+            continue  # killed before the first token was stored
+        stored = record(file)
+        assert stored.current is not None
+        assert stored.current == entry(int(str(stored.current.id)))
+        if stored.previous is not None and stored.current.id != "1":
+            assert stored.previous == entry(int(str(stored.current.id)) - 1)
     assert kills >= 5
     assert file.exists()
 
 
-def test_a_reader_finds_the_old_record_or_the_new_one_and_nothing_between(tmp_path: Path) -> None:
-    sink = FileStore(str(tmp_path / "t.json"))
-    sink.store(entry(0), api=API)
-    seen: list[Record] = []
+def test_a_reader_finds_either_the_old_record_or_the_new_one(tmp_path: Path) -> None:
+    store = FileStore(str(tmp_path / "t.json"))
+    store.store(entry(0), api=API)
+    records_read: list[Record] = []
     stop = threading.Event()
 
     def read() -> None:
         while not stop.is_set():
-            seen.append(record(sink.path))
+            records_read.append(record(store.path))
 
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(read)
         for number in range(1, 100):
-            sink.store(entry(number), api=API)
+            store.store(entry(number), api=API)
         stop.set()
         reading.result()
-    whole = [(entry(number), entry(number - 1)) for number in range(1, 100)]
-    assert len({str(found.current) for found in seen}) > 1
-    assert all((found.current, found.previous) in [(entry(0), None), *whole] for found in seen)
+    complete = [(entry(number), entry(number - 1)) for number in range(1, 100)]
+    assert len({str(read.current) for read in records_read}) > 1
+    assert all((read.current, read.previous) in [(entry(0), None), *complete] for read in records_read)
 
 
-def test_of_many_writers_the_one_that_stays_was_told_so(tmp_path: Path) -> None:
+def test_of_many_writers_the_one_whose_token_remains_reports_success(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(RECORD)
 
-    def store(number: int) -> bool:
+    def write(number: int) -> bool:
         try:
             FileStore(str(path)).store(entry(number), api=API)
         except OSError:
@@ -200,7 +198,7 @@ def test_of_many_writers_the_one_that_stays_was_told_so(tmp_path: Path) -> None:
         return True
 
     with ThreadPoolExecutor(8) as writers:
-        stored = dict(zip(range(40), writers.map(store, range(40)), strict=True))
+        stored = dict(zip(range(40), writers.map(write, range(40)), strict=True))
     current = record(path).current
     assert current is not None
     assert current == entry(int(str(current.id)))
@@ -208,7 +206,7 @@ def test_of_many_writers_the_one_that_stays_was_told_so(tmp_path: Path) -> None:
     assert files(tmp_path).keys() == {"t.json"}
 
 
-def test_a_folder_in_which_another_process_writes_for_ever_takes_no_token(tmp_path: Path) -> None:
+def test_a_folder_that_another_process_keeps_locked_is_refused(tmp_path: Path) -> None:
     holder = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
     try:
@@ -219,24 +217,24 @@ def test_a_folder_in_which_another_process_writes_for_ever_takes_no_token(tmp_pa
     assert FileStore(str(tmp_path / "t.json")).probe() is None
 
 
-def test_a_token_that_somebody_overwrites_at_once_is_not_called_stored(tmp_path: Path) -> None:
-    sink = FileStore(str(tmp_path / "t.json"))
+def test_a_token_that_another_program_overwrites_at_once_is_not_reported_as_stored(tmp_path: Path) -> None:
+    store = FileStore(str(tmp_path / "t.json"))
     stop = threading.Event()
 
     def overwrite() -> None:
         while not stop.is_set():
             (tmp_path / "other").write_text(RECORD)
-            (tmp_path / "other").replace(sink.path)
+            (tmp_path / "other").replace(store.path)
 
-    def store() -> None:
+    def write() -> None:
         for number in range(1, 1000):
-            sink.store(entry(number), api=API)
+            store.store(entry(number), api=API)
 
     with ThreadPoolExecutor(1) as other:
         overwriting = other.submit(overwrite)
         try:
             with pytest.raises(OSError, match="does not hold"):
-                store()
+                write()
         finally:
             stop.set()
             overwriting.result()

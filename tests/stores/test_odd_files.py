@@ -1,4 +1,4 @@
-"""Odd files, folders and REFs, each of which once lost, leaked or cut something."""
+"""Odd files, folders and references, each of which once lost, leaked or truncated something."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 NEW = entry(1)
 
 
-@pytest.mark.parametrize("part", ["name", "api", "beside"])
-def test_what_the_probe_accepts_the_store_takes(tmp_path: Path, part: str) -> None:
-    record = json.loads(RECORD) | ({part: {"token": "x"}} if part != "beside" else {})
-    if part == "beside":
+@pytest.mark.parametrize("part", ["name", "api", "metadata"])
+def test_a_record_that_the_probe_accepts_can_be_replaced(tmp_path: Path, part: str) -> None:
+    record = json.loads(RECORD) | ({part: {"token": "x"}} if part != "metadata" else {})
+    if part == "metadata":
         record["current"]["note"] = {"token": "x"}
     (tmp_path / "t").write_text(json.dumps(record))
-    sink = FileStore(str(tmp_path / "t"))
+    store = FileStore(str(tmp_path / "t"))
     try:
-        sink.probe()
+        store.probe()
     except InvalidError:
         return
-    sink.store(NEW, api=API)
+    store.store(NEW, api=API)
 
 
-def test_a_token_in_a_record_is_a_credential_or_refused(tmp_path: Path) -> None:
+def test_a_token_in_a_record_that_cannot_be_a_credential_is_refused(tmp_path: Path) -> None:
     for token in ("", "a b", "x" * 20 + "\r\nEvil: 1", "é" * 20, "\ud800" * 20, "x" * 9000):
         (tmp_path / "t").write_text(json.dumps({"v": 1, "current": {"token": token}}))
         with pytest.raises(InvalidError):
             read_token(f"file:{tmp_path}/t")
 
 
-def test_a_folder_that_may_be_written_but_not_read_takes_a_token(tmp_path: Path) -> None:
+def test_a_token_can_be_stored_in_a_folder_that_is_writable_but_not_readable(tmp_path: Path) -> None:
     folder = tmp_path / "drop"
     folder.mkdir()
     folder.chmod(0o300)
@@ -60,10 +60,10 @@ def test_a_folder_that_may_be_written_but_not_read_takes_a_token(tmp_path: Path)
     assert done.returncode == 0, done.stderr[-200:]
 
 
-def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
+def test_a_probe_of_a_fifo_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t")
-    (told,) = run_limited(tmp_path / "t")
-    assert told == "InvalidError"
+    (error,) = run_limited(tmp_path / "t")
+    assert error == "InvalidError"
 
 
 def run_limited(path: Path) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_probe_and_a_store_of_two_processes_lose_no_token(tmp_path: Path) -> N
         try:
             FileStore(str(path)).store(NEW, api=API)
         except OSError:
-            continue  # told that it is not stored
+            continue  # it says that it is not stored
         finally:
             other.join()
         lost += not path.exists() or parse(Secret(path.read_text())).current != NEW
@@ -100,12 +100,12 @@ def test_no_error_repeats_what_may_be_a_token(ref: str) -> None:
     assert "abc123DEF456ghi789jkl" not in str(caught.value)
 
 
-def test_a_home_of_nobody_is_invalid() -> None:
+def test_the_home_of_an_unknown_user_is_invalid() -> None:
     with pytest.raises(InvalidError):
         open_store("file:~no-such-user/t.json")
 
 
-def test_a_folder_that_went_is_invalid(tmp_path: Path) -> None:
+def test_a_path_in_a_deleted_working_folder_is_invalid(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     with chdir(tmp_path):
         os.chdir(tmp_path / "gone")
@@ -114,7 +114,7 @@ def test_a_folder_that_went_is_invalid(tmp_path: Path) -> None:
             open_store("file:t.json")
 
 
-def test_a_probe_does_not_cut_a_file(tmp_path: Path) -> None:
+def test_a_probe_does_not_truncate_a_long_file(tmp_path: Path) -> None:
     (tmp_path / "t").write_text(" " * (1 << 20) + "precious")
     before = files(tmp_path)
     with pytest.raises(InvalidError):
@@ -123,23 +123,23 @@ def test_a_probe_does_not_cut_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"v":1,"current":{"token":"abc', '["abc"]', '"abc"', "null", "true"])
-def test_json_that_is_no_record_is_no_bare_token(text: str) -> None:
+def test_json_that_is_not_a_record_is_not_a_bare_token_either(text: str) -> None:
     with pytest.raises(ValueError, match="neither"):
         parse(Secret(text))
 
 
 @pytest.mark.parametrize("text", ['{"v": true}', '{"v": 1, "api": 5}', '{"v": 1, "name": []}'])
-def test_a_record_has_the_types_of_a_record(text: str) -> None:
+def test_a_record_with_values_of_wrong_types_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="record"):
         parse(Secret(text))
 
 
-def test_previous_stays_where_nothing_was_current() -> None:
+def test_promotion_keeps_previous_if_there_was_no_current() -> None:
     record = Record(previous=entry(5)).promote(NEW, api=API)
     assert record.previous == entry(5)
 
 
-def test_a_long_name_that_is_not_ascii_takes_a_token(tmp_path: Path) -> None:
+def test_a_long_name_that_is_not_ascii_can_be_written(tmp_path: Path) -> None:
     assert FileStore(str(tmp_path / ("é" * 127))).probe() is None
 
 
@@ -154,17 +154,19 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "repo"
 
 
-def test_git_by_a_link_into_a_checkout(checkout: Path) -> None:
+def test_a_file_reached_by_a_link_into_a_checkout_is_warned_about(checkout: Path) -> None:
     (checkout.parent / "link").symlink_to(checkout / "sub")
     assert stored(checkout.parent / "link" / "t")
 
 
-def test_git_with_git_dir_set(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_a_checkout_is_warned_about_whatever_git_dir_says(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_DIR", str(checkout.parent / "elsewhere"))
     assert stored(checkout / "t")
 
 
-def test_git_in_a_checkout_of_another_user(checkout: Path) -> None:
+def test_a_file_in_the_checkout_of_another_user_is_warned_about(checkout: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to another user")
     for path in (checkout, checkout / ".git"):
@@ -172,23 +174,23 @@ def test_git_in_a_checkout_of_another_user(checkout: Path) -> None:
     assert stored(checkout / "t")
 
 
-def test_git_folder_that_cannot_be_looked_at_does_not_undo_a_store(tmp_path: Path) -> None:
+def test_a_git_folder_that_cannot_be_inspected_does_not_fail_the_write(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "co").mkdir()
     (tmp_path / "co" / ".git").symlink_to(tmp_path / "secret" / "git")
     (tmp_path / "secret").chmod(0)
-    (told,) = run(tmp_path / "co" / "t", "store", before=without_rights())
+    (operation,) = run(tmp_path / "co" / "t", "store", before=without_rights())
     (tmp_path / "secret").chmod(0o700)
-    assert told.raised is None
+    assert operation.raised is None
 
 
-def test_no_standard_input_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_standard_input_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InvalidError):
         read_token("-")
 
 
-def test_standard_input_that_is_no_text_is_invalid() -> None:
+def test_standard_input_that_is_not_utf8_is_invalid() -> None:
     code = (
         "from locoia_pat.stores import read_token\ntry: read_token('-')\nexcept Exception as e: print(type(e).__name__)"
     )

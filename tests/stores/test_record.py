@@ -1,4 +1,4 @@
-"""The record of a token file: what is written can be read, and nothing else is taken for one."""
+"""The token record: what is written can be read, and nothing else is accepted as one."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def test_a_record_written_and_read_again_is_equal(record: Record) -> None:
 
 
 @given(records, entries, texts, st.booleans())
-def test_promotion_changes_current_api_and_previous_alone(
+def test_promotion_changes_only_current_api_and_previous(
     record: Record, entry: TokenEntry, api: str, same: bool
 ) -> None:
     replaced_id = record.current.id if same and record.current else "another row"
     promoted = record.promote(entry, api=api, replaced_id=replaced_id)
     assert (promoted.api, promoted.current) == (api, entry)
     assert (promoted.name, promoted.pending) == (record.name, record.pending)
-    dies = record.current is None or (replaced_id is not None and record.current.id == replaced_id)
-    assert promoted.previous == (record.previous if dies else record.current)
+    replaced = record.current is None or (replaced_id is not None and record.current.id == replaced_id)
+    assert promoted.previous == (record.previous if replaced else record.current)
 
 
 @given(records)
 def test_a_record_shows_no_token(record: Record) -> None:
     shown = f"{record!r} {record} {record.to_text()!r} {record.to_text()}"
-    held = [entry.token for entry in (record.current, record.previous, record.pending) if entry is not None]
-    assert shown.count("Secret(«secret»)") == len(held) * 2 + 1
+    tokens = [entry.token for entry in (record.current, record.previous, record.pending) if entry is not None]
+    assert shown.count("Secret(«secret»)") == len(tokens) * 2 + 1
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7A), min_size=1), st.sampled_from(["", "\n", "\r\n"]))
@@ -62,13 +62,13 @@ def test_an_empty_text_is_an_empty_record(text: str) -> None:
     assert parse(Secret(text)) == Record()
 
 
-NO_RECORDS = {
+NOT_RECORDS = {
     "two lines": (f"{TOKEN}\n{TOKEN}\n", "neither"),
     "spaces": (f"Bearer {TOKEN}", "neither"),
     "an assignment with spaces": (f"token = {TOKEN}", "neither"),
     "not ASCII": (f"{TOKEN}é", "neither"),
     "too long": ("x" * 8193, "neither"),
-    "cut JSON": (json.dumps({"v": 1, "current": {"token": TOKEN}})[:-1], "neither"),
+    "truncated JSON": (json.dumps({"v": 1, "current": {"token": TOKEN}})[:-1], "neither"),
     "too deep": ("[" * 100_000, "neither"),
     "a list of records": (json.dumps([{"v": 1, "current": {"token": TOKEN}}]), "neither"),
     "no version": (json.dumps({"current": {"token": TOKEN}}), "not a token record of version 1"),
@@ -83,8 +83,8 @@ NO_RECORDS = {
 }
 
 
-@pytest.mark.parametrize(("text", "words"), NO_RECORDS.values(), ids=NO_RECORDS)
-def test_what_is_no_record_is_refused_by_an_error_that_holds_no_part_of_it(text: str, words: str) -> None:
+@pytest.mark.parametrize(("text", "words"), NOT_RECORDS.values(), ids=NOT_RECORDS)
+def test_text_that_is_not_a_record_is_refused_by_an_error_that_repeats_no_part_of_it(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         parse(Secret(text))
     assert TOKEN[:8] not in str(caught.value)
@@ -92,7 +92,7 @@ def test_what_is_no_record_is_refused_by_an_error_that_holds_no_part_of_it(text:
     assert caught.value.__cause__ is None
 
 
-def test_what_an_entry_keeps_beside_its_token_comes_back() -> None:
+def test_the_metadata_of_an_entry_is_kept() -> None:
     text = json.dumps({"v": 1, "name": "ci", "current": {"id": "7", "token": TOKEN, "yours": {"team": ["a"]}}})
     record = parse(Secret(text))
     assert record.name == "ci"

@@ -1,6 +1,6 @@
-"""Canaries, made anew for each session, and the one look for them that all tests here share.
+"""Canaries: secrets that are new in each session, and the search for them that all tests of leaks share.
 
-Nothing here is called ``token``: tools that hide values by the names of variables must get no chance to help.
+Nothing here is called ``token``: tools that mask values by the names of variables must not help.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import quote
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, ConnectorError, Outcome, Secret
 from tests.security.test_credentials import forms
 from tests.support.loopback import answer, created, cut, drop, send, serving
-from tests.support.stores import Place
+from tests.support.stores import FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def _random() -> str:
 
 @dataclass(frozen=True, repr=False)
 class Canaries:
-    """What goes into the request's header, and what stands in the answer's body."""
+    """The credential in the request's header, and the token in the response's body."""
 
     credential: str
     minted: str
@@ -47,48 +47,48 @@ class Canaries:
 
 PLAIN = Canaries(_random(), _random())
 ODD = Canaries(f'{_random()}/+=&?"\\{_random()}', f'{_random()}\\"?&=+/{_random()}')
-"""With characters that each encoding writes in its own way."""
+"""With characters that encodings change."""
 PAIRS = {"plain": PLAIN, "odd": ODD}
 
 
-def _looks(value: str) -> set[str]:
-    """All forms of *value*, and the ends of each that give it away."""
-    found = forms(value) | {value[:_CUT], value[-_CUT:]}
-    for before in range(3):  # what stands before it shifts its bits
+def _traces(value: str) -> set[str]:
+    """Return all encoded forms of *value*, and the ends of each that identify it."""
+    traces = forms(value) | {value[:_CUT], value[-_CUT:]}
+    for before in range(3):  # the bytes before it shift its bits
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            own = encode(bytes(before) + value.encode()).decode()[4:-4]
-            found |= {own[:_CUT], own[-_CUT:]}
-    return found
+            encoded = encode(bytes(before) + value.encode()).decode()[4:-4]
+            traces |= {encoded[:_CUT], encoded[-_CUT:]}
+    return traces
 
 
-_LOOKS = [
-    (f"{name} {kind}", look)
+_TRACES = [
+    (f"{name} {kind}", trace)
     for name, pair in PAIRS.items()
     for kind, value in (("credential", pair.credential), ("minted", pair.minted))
-    for look in _looks(value)
+    for trace in _traces(value)
 ]
 
 
-def leaks(told: str | bytes, *more: str) -> list[str]:
-    """Which canaries stand in *told* in any form, by their names; *more* are other values to look for."""
-    text = told.decode("latin-1") if isinstance(told, bytes) else told
-    looks = [*_LOOKS, *(("more", look) for value in more for look in _looks(value))]
-    return sorted({name for name, look in looks if look in text})
+def leaks(output: str | bytes, *more: str) -> list[str]:
+    """Return the names of the canaries in *output*, in any form; *more* are other values to search for."""
+    text = output.decode("latin-1") if isinstance(output, bytes) else output
+    traces = [*_TRACES, *(("more", trace) for value in more for trace in _traces(value))]
+    return sorted({name for name, trace in traces if trace in text})
 
 
 def base64_of(text: str) -> str:
-    """*Text* in base64."""
+    """Return *text* in base64."""
     return base64.b64encode(text.encode()).decode()
 
 
 def repeated(pair: Canaries) -> str:
-    """What an API says that repeats both."""
+    """Return a message of an API that repeats both."""
     plain = f"no {pair.credential} and {pair.minted} here"
     return f"{plain}, {base64_of(pair.credential)} {base64_of(pair.minted)} {base64_of(f'robot:{pair.credential}')}"
 
 
 def headers(pair: Canaries) -> dict[str, str]:
-    """Headers of an answer that hold what no header should."""
+    """Return response headers that hold secrets where none belong."""
     return {
         "Location": f"https://elsewhere.example/?token={quote(pair.minted, safe='')}",
         "Set-Cookie": f"session={pair.minted}; Path=/",
@@ -100,22 +100,22 @@ def headers(pair: Canaries) -> dict[str, str]:
 
 
 def minted(pair: Canaries, **changed: Any) -> dict[str, Any]:
-    """The answer to a create."""
+    """Return the response body of a create."""
     return created(token=pair.minted, **changed)
 
 
-class FailingPlace(Place):
-    """A place that proves good, and then fails with the token in its words."""
+class FailingStore(FakeStore):
+    """A store whose probe succeeds, and whose error message holds the token."""
 
-    ref = "failing:place#current"
+    ref = "failing:store#current"
 
     def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
         value = entry.token.reveal()
         raise ValueError(f"cannot write {value} or {base64_of(value)} of {api}, {replaced_id}")
 
 
-class InterruptedPlace(FailingPlace):
-    """A place in which somebody presses Ctrl-C."""
+class InterruptedStore(FailingStore):
+    """A store during whose write the user presses Ctrl-C."""
 
     def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # a TokenStore's
         raise KeyboardInterrupt
@@ -129,7 +129,7 @@ class Case:
     scripts: Callable[[Canaries], list[Any]]
     action: str = "create_pat"
     inputs: dict[str, Any] = field(default_factory=CREATE.copy)
-    places: tuple[TokenStore, ...] = ()
+    stores: tuple[TokenStore, ...] = ()
 
 
 _REFUSED, _UNKNOWN, _NOT_DONE = Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_DONE
@@ -173,12 +173,12 @@ CASES = {
     "not stored": Case(
         Outcome.NOT_STORED,
         lambda pair: [answer(201, minted(pair)), answer(200, minted(pair))],
-        places=(FailingPlace(),),
+        stores=(FailingStore(),),
     ),
     "not stored nor revoked": Case(
         Outcome.NOT_STORED,
         lambda pair: [answer(201, minted(pair)), answer(500, repeated(pair))],
-        places=(FailingPlace(),),
+        stores=(FailingStore(),),
     ),
 }
 TIMEOUT = 10.0
@@ -186,37 +186,37 @@ TIMEOUT = 10.0
 
 
 def auth_of(pair: Canaries) -> ConnectorAuth:
-    """The credential, given as a secret."""
+    """Return the credential as a ConnectorAuth."""
     return ConnectorAuth(Secret(pair.credential))
 
 
 def connector(url: str, pair: Canaries) -> Connector:
-    """A connector with the credential."""
+    """Return a connector with the credential."""
     return Connector(auth_of(pair), base_url=url, timeout=TIMEOUT)
 
 
 def run(name: str, pair: Canaries) -> Result:
-    """The result of the case *name*."""
+    """Run the case *name* and return its result."""
     case = CASES[name]
     with serving(*case.scripts(pair)) as server, connector(server.url, pair) as api:
-        result = api.run(case.action, case.inputs, token_to=case.places)
+        result = api.run(case.action, case.inputs, token_to=case.stores)
     assert result.outcome is case.outcome
     assert any(pair.credential in value for got in server.got for value in got.headers.values())
     return result
 
 
 async def run_async(name: str, pair: Canaries) -> Result:
-    """The same in async code."""
+    """Run the case *name* in async code and return its result."""
     case = CASES[name]
     with serving(*case.scripts(pair)) as server:
         async with AsyncConnector(auth_of(pair), base_url=server.url, timeout=TIMEOUT) as api:
-            result = await api.run(case.action, case.inputs, token_to=case.places)
+            result = await api.run(case.action, case.inputs, token_to=case.stores)
     assert result.outcome is case.outcome
     return result
 
 
 def error_of(result: Result) -> ConnectorError | None:
-    """The error that *result* becomes, as it was raised."""
+    """Return the error that *result* raises, if any."""
     try:
         result.raise_for_outcome()
     except ConnectorError as error:
@@ -225,21 +225,21 @@ def error_of(result: Result) -> ConnectorError | None:
 
 
 def chained(error: BaseException | None) -> Iterator[BaseException]:
-    """*Error* and all that it hangs on."""
-    seen: set[int] = set()
-    todo = [error]
-    while todo:
-        found = todo.pop()
-        if found is None or id(found) in seen:
+    """Yield *error* with its causes, contexts and group members."""
+    visited: set[int] = set()
+    waiting = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in visited:
             continue
-        seen.add(id(found))
-        yield found
-        todo += [found.__cause__, found.__context__]
-        todo += found.exceptions if isinstance(found, BaseExceptionGroup) else []
+        visited.add(id(current))
+        yield current
+        waiting += [current.__cause__, current.__context__]
+        waiting += current.exceptions if isinstance(current, BaseExceptionGroup) else []
 
 
 def shown(value: object) -> str:
-    """Everything that *value* says of itself, unasked."""
+    """Return every text that *value* shows without :meth:`Secret.reveal`."""
     parts = [repr(value), str(value), f"{value}", ascii(value)]
     if isinstance(value, BaseException):
         for error in chained(value):
@@ -255,8 +255,8 @@ def shown(value: object) -> str:
     return "\n".join(parts)
 
 
-def told(result: Result) -> str:
-    """Everything that a result and its error say."""
+def shown_with_error(result: Result) -> str:
+    """Return every text that a result and its error show."""
     error = error_of(result)
     return "\n".join(
         [
@@ -269,12 +269,12 @@ def told(result: Result) -> str:
 
 
 def with_locals(error: BaseException) -> str:
-    """The traceback of *error*, each local variable of each frame included."""
+    """Return the traceback of *error* with all local variables."""
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
-def holding(folder: Path, *more: str) -> dict[str, int]:
-    """The files below *folder* in which a canary stands, and their modes."""
+def files_with_canaries(folder: Path, *more: str) -> dict[str, int]:
+    """Return the files below *folder* that hold a canary, with their modes."""
     return {
         str(path.relative_to(folder)): path.stat().st_mode & 0o777
         for path in sorted(folder.rglob("*"))

@@ -1,7 +1,7 @@
-"""A process of its own that works on a token file, for rights, disks and kills that are real.
+"""A process that works on a token file, so that tests meet real rights, disks and kills.
 
-``child.py [--small|--doomed] PATH OPERATION...`` prints a JSON list of what each operation did.  ``--small`` lets no
-file grow past a few bytes; ``--doomed`` ends the process where it would.
+``store_child.py [--small|--doomed] PATH OPERATION...`` prints a JSON list with the result of each operation.
+``--small`` makes a write fail when a file grows past a few bytes; ``--doomed`` makes it kill the process.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _SMALL = 40
 
 
 def entry(number: int) -> TokenEntry:
-    """The token *number*, whose row has that id."""
+    """Return an entry with the fake token *number*, whose row has that id."""
     return TokenEntry(Secret(f"{TOKEN}-{number}"), {"id": str(number), "expiration": None, "scopes": ["embed"]})
 
 
 def files(folder: Path) -> dict[str, str]:
-    """All files of *folder* by name, with a digest of what they hold, or why that cannot be told."""
+    """Return all files of *folder* by name, with the digest of their content, or the error of reading it."""
     return {path.name: _digest(path) for path in sorted(folder.iterdir())}
 
 
@@ -47,7 +47,7 @@ def _digest(path: Path) -> str:
 
 
 def _perform(path: Path, operation: str) -> None:
-    sink = FileStore(str(path))
+    store = FileStore(str(path))
     match operation:
         case "put":
             path.write_text(RECORD)
@@ -56,20 +56,20 @@ def _perform(path: Path, operation: str) -> None:
                 while filler.write(bytes(512)):
                     pass
         case "probe":
-            sink.probe()
+            store.probe()
         case "store":
-            sink.store(entry(1), api=API)
+            store.store(entry(1), api=API)
         case "store-for-ever":
-            print("begun", flush=True)  # noqa: T201  # the parent waits for it
+            print("started", flush=True)  # noqa: T201  # the parent waits for it
             number = 0
             while True:
                 number += 1
-                sink.store(entry(number), api=API)
+                store.store(entry(number), api=API)
 
 
 @contextlib.contextmanager
 def _limited(option: str) -> Iterator[None]:
-    """Files stay small while it lasts; coverage may write after it."""
+    """Limit the size of files; coverage may write after it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     if option == "--doomed":
         os.umask(0)
@@ -84,21 +84,21 @@ def _limited(option: str) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def _told(path: Path, operation: str) -> dict[str, Any]:
-    raised, words = None, ""
+def _report(path: Path, operation: str) -> dict[str, Any]:
+    raised, message = None, ""
     try:
         _perform(path, operation)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the parent judges it
-        raised, words = type(error).__name__, str(error)
-    return {"raised": raised, "words": words, "files": files(path.parent)}
+    except Exception as error:  # noqa: BLE001  # the parent checks which it is
+        raised, message = type(error).__name__, str(error)
+    return {"raised": raised, "message": message, "files": files(path.parent)}
 
 
-def main(words: list[str]) -> None:
-    """Do what *words* say."""
-    path, *operations = [word for word in words if not word.startswith("--")]
-    with _limited(words[0]):
-        told = [_told(Path(path), operation) for operation in operations]
-    print(json.dumps(told))  # noqa: T201  # this is the answer
+def main(arguments: list[str]) -> None:
+    """Perform the operations in *arguments*."""
+    path, *operations = [argument for argument in arguments if not argument.startswith("--")]
+    with _limited(arguments[0]):
+        reports = [_report(Path(path), operation) for operation in operations]
+    print(json.dumps(reports))  # noqa: T201  # the parent reads it
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How tests run :mod:`child`: without rights, on a disk of its own, or killed."""
+"""Runs :mod:`store_child` without rights, on a small disk, or until it is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import store_child as child
+from tests.support import store_child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,39 +22,39 @@ _NO_MOUNT = 77
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one operation did: the class and words of its error, and all files of the folder by name and digest."""
+class OperationReport:
+    """The result of one operation: the class and message of its error, and the digests of the folder's files."""
 
     raised: str | None
-    words: str
+    message: str
     files: dict[str, str]
 
 
-def run(*words: str | Path, before: Sequence[str] = ()) -> list[Told]:
-    """What the child says after *words*, run under the command *before*."""
-    done = subprocess.run([*before, *_command(*words)], check=False, capture_output=True, timeout=60)
+def run(*arguments: str | Path, before: Sequence[str] = ()) -> list[OperationReport]:
+    """Run the child with *arguments*, under the command *before*, and return its reports."""
+    done = subprocess.run([*before, *_command(*arguments)], check=False, capture_output=True, timeout=60)
     if done.returncode == _NO_MOUNT:
         pytest.skip(f"cannot mount here: {done.stderr.decode().strip()}")
     assert done.returncode == 0, done.stderr.decode()
-    return [Told(**told) for told in json.loads(done.stdout)]
+    return [OperationReport(**report) for report in json.loads(done.stdout)]
 
 
-def exit_code(*words: str | Path) -> int:
-    """How the child ends after *words*."""
-    return subprocess.run(_command(*words), check=False, capture_output=True, timeout=60).returncode
+def exit_code(*arguments: str | Path) -> int:
+    """Run the child with *arguments* and return its exit code."""
+    return subprocess.run(_command(*arguments), check=False, capture_output=True, timeout=60).returncode
 
 
 def writer(path: Path) -> subprocess.Popen[bytes]:
-    """A child that stores one token after the other until it is killed, and has begun to."""
+    """Start a child that stores one token after the other until it is killed."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     process = subprocess.Popen(_command(path, "store-for-ever"), stdout=subprocess.PIPE, env=environ)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"begun\n"
+    assert process.stdout.readline() == b"started\n"
     return process
 
 
 def without_rights() -> list[str]:
-    """What to run a command under, so that file modes bind it even where the tests run as root."""
+    """Return the command under which file modes apply even if the tests run as root."""
     if os.geteuid() != 0:
         return []
     if shutil.which("setpriv") is None:
@@ -63,15 +63,15 @@ def without_rights() -> list[str]:
 
 
 def mounted(*mount: str | Path) -> list[str]:
-    """What to run a command under, so that it sees a mount that nobody else sees."""
+    """Return the command under which a private mount is visible."""
     if shutil.which("unshare") is None:
-        pytest.skip("unshare is needed for a mount that nobody else sees")
+        pytest.skip("unshare is needed for a private mount")
     space = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if subprocess.run([*space, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("this machine gives no mount namespace")
+        pytest.skip("mount namespaces are not available")
     arguments = " ".join(map(str, mount))
     return [*space, "sh", "-c", f'mount {arguments} || exit {_NO_MOUNT}; exec "$@"', "sh"]
 
 
-def _command(*words: str | Path) -> list[str]:
-    return [sys.executable, child.__file__, *map(str, words)]
+def _command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, store_child.__file__, *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""A place for tokens of which a test writes what it needs."""
+"""A token store of which a test implements what it needs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from locoia_pat.stores import Readback, TokenEntry
 
 
-class Place:
-    """It proves good, and can do nothing more."""
+class FakeStore:
+    """A store whose probe succeeds; everything else is not implemented."""
 
-    ref = "a:place#current"
+    ref = "fake:store#current"
     readback: Readback = "record"
 
     def probe(self) -> TokenEntry | None:

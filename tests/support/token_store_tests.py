@@ -3,7 +3,7 @@
     class TestMyStore(TokenStoreTests):
         @pytest.fixture
         def store(self, tmp_path):
-            return MyStore(...)   # empty, writable, and the same place each time it is opened
+            return MyStore(...)   # empty, writable, and the same store each time it is opened
 
 The tests adapt to what can be read back from the store.
 """

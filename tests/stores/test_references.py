@@ -1,4 +1,4 @@
-"""REFs: ``SCHEME:PLACE[#KEY]``, which places they name, and what none of their errors repeats."""
+"""References of token stores: which store they name, and that no error repeats a token."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 TOKEN = "fake-minted-token-0123456789abcdef"
 visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=80)
 
-NO_PLACES = {
+NOT_REFERENCES = {
     "nothing": ("", "not a valid token store reference"),
     "a bare token": (TOKEN, "not a valid token store reference"),
     "a path": ("/home/me/token.json", "not a valid token store reference"),
-    "a place alone": (":place", "not a valid token store reference"),
+    "no scheme": (":place", "not a valid token store reference"),
     "a near scheme": ("fil:t.json", 'unknown kind of token store: "fil"; did you mean file?'),
     "another near scheme": ("envs:NAME", 'unknown kind of token store: "envs"; did you mean env?'),
     "another scheme": ("s3:bucket", 'unknown kind of token store: "s3"'),
     "another case": ("FILE:t.json", 'unknown kind of token store: "FILE"; did you mean file?'),
-    "standard input and more": ("-:x", "not a valid token store reference"),
+    "standard input with a place": ("-:x", "not a valid token store reference"),
     "an unknown key": ("file:t.json#newest", 'a token record has no entry "newest"'),
     "an empty key": ("file:t.json#", 'a token record has no entry ""'),
-    "a key alone": ("file:#current", 'a token record has no entry "current"'),
+    "a key without a path": ("file:#current", 'a token record has no entry "current"'),
 }
 
 
-@pytest.mark.parametrize(("ref", "words"), NO_PLACES.values(), ids=NO_PLACES)
-def test_what_names_no_place_is_refused_with_the_input_at_fault_and_a_hint(ref: str, words: str) -> None:
+@pytest.mark.parametrize(("ref", "words"), NOT_REFERENCES.values(), ids=NOT_REFERENCES)
+def test_a_malformed_reference_is_refused_with_its_field_and_a_hint(ref: str, words: str) -> None:
     with pytest.raises(InvalidError) as opened:
         open_store(ref)
     with pytest.raises(InvalidError) as read:
@@ -48,7 +48,7 @@ def test_what_names_no_place_is_refused_with_the_input_at_fault_and_a_hint(ref: 
         assert problem.hint
 
 
-def test_a_token_given_in_place_of_a_ref_is_not_repeated() -> None:
+def test_a_token_given_instead_of_a_reference_is_not_repeated() -> None:
     for ref in (TOKEN, f"lpat_{TOKEN}", f"{TOKEN}:", f"Bearer {TOKEN}", f"{TOKEN}:{TOKEN}"):
         with pytest.raises(InvalidError) as caught:
             read_token(ref)
@@ -56,19 +56,19 @@ def test_a_token_given_in_place_of_a_ref_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(("ref", "what"), [("env:NAME", "the environment"), ("-", "standard input")])
-def test_a_place_for_reading_keeps_no_token(ref: str, what: str) -> None:
+def test_a_read_only_source_cannot_store_a_token(ref: str, what: str) -> None:
     with pytest.raises(InvalidError) as caught:
         open_store(ref)
     assert caught.value.problem.message == f"{what} is read-only"
     assert (caught.value.problem.field, "file:" in str(caught.value.problem.hint)) == ("token_to", True)
 
 
-def test_a_path_with_a_mark_of_its_own_is_named_with_its_key(tmp_path: Path) -> None:
+def test_a_path_with_a_number_sign_is_named_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "a#b").write_text(TOKEN)
     assert read_token(f"file:{tmp_path}/a#b#current") == Secret(TOKEN)
 
 
-def test_a_variable_is_read_from_the_environment_given_or_else_the_real_one() -> None:
+def test_a_variable_is_read_from_the_given_environment_or_else_that_of_the_process() -> None:
     os.environ["A_TOKEN"] = TOKEN
     assert read_token("env:A_TOKEN") == Secret(TOKEN)
     assert read_token("env:A_TOKEN", environ=EnvSecrets({"A_TOKEN": f"{TOKEN}-2"})) == Secret(f"{TOKEN}-2")
@@ -82,7 +82,7 @@ def test_a_variable_that_is_not_set_is_named() -> None:
     assert (caught.value.problem.field, caught.value.problem.message) == ("auth", 'the variable "A_TOKEN" is not set')
 
 
-def test_one_line_of_standard_input_is_read_and_the_rest_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_line_of_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = io.StringIO(f"{TOKEN}\nyes\n")
     monkeypatch.setattr("sys.stdin", lines)
     assert read_token("-") == Secret(TOKEN)
@@ -95,7 +95,7 @@ def test_a_credential_is_read_without_the_line_break_at_its_end(token: str, end:
     assert read_token("env:A", environ=EnvSecrets({"A": token + end})) == Secret(token)
 
 
-NO_CREDENTIALS = {
+NOT_CREDENTIALS = {
     "empty": "",
     "a line break": "\n",
     "the word Bearer": f"Bearer {TOKEN}",
@@ -108,8 +108,8 @@ NO_CREDENTIALS = {
 }
 
 
-@pytest.mark.parametrize("text", NO_CREDENTIALS.values(), ids=NO_CREDENTIALS)
-def test_what_is_no_credential_is_refused_and_not_repeated(text: str) -> None:
+@pytest.mark.parametrize("text", NOT_CREDENTIALS.values(), ids=NOT_CREDENTIALS)
+def test_text_that_is_not_a_credential_is_refused_and_not_repeated(text: str) -> None:
     for ref, where in (("env:A", 'the variable "A"'), ("-", "standard input")):
         with pytest.raises(InvalidError) as caught:
             read_token(ref, environ=EnvSecrets({"A": text}), stdin=lambda: text, field="auth")
