@@ -23,8 +23,13 @@ from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.authoring import spec_schema as schema
 from locoia_pat.cli import group
 from locoia_pat.engine.checker import check_specs
+from locoia_pat.http.body import MAX_RESPONSE_BYTES
 from locoia_pat.outcomes import Code, FindingCode, Outcome
-from locoia_pat.request.template.dialect import FILTERS
+from locoia_pat.request.builder import MAX_BODY
+from locoia_pat.request.template.compiler import MAX_EXPRESSIONS, MAX_NODES
+from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
+from locoia_pat.request.template.source import MAX_SOURCE
+from locoia_pat.spec import yaml as spec_yaml
 from locoia_pat.spec.input_types import InputType
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import (
@@ -47,6 +52,7 @@ from locoia_pat.spec.model import (
     RevokeSpec,
     SuperSpec,
 )
+from locoia_pat.spec.pattern import MAX_COMPLEXITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,6 +213,22 @@ def test_every_finding_is_documented_and_no_other() -> None:
     assert documented("Findings") == set(get_args(FindingCode))
     for row in re.findall(r"^\| `.*", section("Findings"), re.MULTILINE):
         assert re.fullmatch(r"\| `[a-z-]+` \| .+ \| .+ \|", row), row
+
+
+def test_the_limits_of_the_spec_language_are_documented() -> None:
+    limits = {
+        "a file": (spec_yaml.MAX_CHARACTERS, spec_yaml.MAX_PARTS, spec_yaml.MAX_DEPTH, spec_yaml.MAX_FINDINGS),
+        "a string with templates": (MAX_SOURCE, 24),
+        "templates in one structure": (MAX_EXPRESSIONS, MAX_NODES),
+        "a string that a template evaluates to": (MAX_TEXT,),
+        "a list that a template evaluates to": (MAX_ITEMS,),
+        "a pattern": (200, MAX_COMPLEXITY),
+        "a request body": (MAX_BODY,),
+        "a response": (MAX_RESPONSE_BYTES,),
+    }
+    for what, numbers in limits.items():
+        (row,) = re.findall(rf"^\| {what} \| (.*) \|$", section("Limits"), re.MULTILINE)
+        assert tuple(map(int, re.findall(r"\d+", row))) == numbers, what
 
 
 def test_every_filter_type_paging_kind_and_effect_is_documented() -> None:
