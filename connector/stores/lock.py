@@ -120,8 +120,8 @@ def _retry(acquire: Callable[[], None]) -> bool:
 def _lock_by_file(folder: Path, stack: contextlib.ExitStack) -> bool:
     """Lock *folder* by a file in it.
 
-    The file of a process that was killed on this computer is taken over at once.  One that does not change while we
-    wait was left by a process on another computer, or killed before it wrote its id into the file; it is removed.
+    The file of a process of the same host that was killed is taken over at once.  One that does not change while we
+    wait was left by a process of another host, or by one killed before it wrote its id into the file; it is removed.
     """
     from filelock import SoftFileLock  # noqa: PLC0415  # most folders have a lock of their own
 
