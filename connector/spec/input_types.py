@@ -387,7 +387,7 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
         describe=_describe_select,
         annotation=_select,
         json_schema=_select_schema,
-        keys=frozenset(["enum", "allowCreate", "includes", "option_notes"]),
+        keys=frozenset(["options", "enum", "allowCreate", "includes", "option_notes"]),
         also_accepted_by=frozenset(["text", "json"]),
     ),
     "switch": TypeInfo(

@@ -110,7 +110,7 @@ class SpecFolder:
     def _parse(self, name: str) -> ActionSpec | SuperSpec:
         from locoia_pat.spec.parse import parse_spec  # noqa: PLC0415  # listing names needs no pydantic
 
-        spec = parse_spec(*self.text(f"{name}.yaml"))
+        spec = parse_spec(*self.text(f"{name}.yaml"), lambda: self.connector.options)
         if spec.action != name:
             message = f'the action must be named "{name}", as its file is'
             raise SpecError([spec.document.finding("file-name", ("action",), message)])

@@ -75,6 +75,8 @@ class Input(Model):
     min: int | float | None = None
     max: int | float | None = None
     step: Annotated[int | float, Field(gt=0)] | None = None
+    options: Name | None = None
+    """Ours: the name of a list in ``options`` of ``connector.yaml``, instead of ``enum``."""
     enum: list[str] | None = None
     multiple: bool = False
     allow_create: bool = Field(False, alias="allowCreate")
@@ -293,6 +295,16 @@ class Auth(Model):
     """Where to get a first credential, for people."""
 
 
+class OptionList(Model):
+    """Options that several actions share: these keys of a ``select`` are declared once."""
+
+    enum: Annotated[list[str], Field(min_length=1)]
+    includes: dict[str, list[str]] | None = None
+    """For each option, the options that it includes; giving both is a warning."""
+    option_notes: dict[str, Line] | None = None
+    """For each option, a note; using the option adds it to the warnings."""
+
+
 class ConnectorSpec(_VersionedFile):
     """What the actions of one folder share."""
 
@@ -307,6 +319,8 @@ class ConnectorSpec(_VersionedFile):
     check: Name | None = None
     """The read that shows whether a credential is accepted; used by login and doctor."""
     auth: Auth = Auth()
+    options: dict[Name, OptionList] = {}
+    """Lists of options, for the inputs that name one under ``options``."""
 
 
 def ui_form_schema(inputs: Mapping[str, Input]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Pure.  Templates are parsed later, when an action is compiled.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,26 +14,56 @@ from pydantic import BaseModel, ValidationError
 from locoia_pat.messages import did_you_mean, join_names
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec import yaml
-from locoia_pat.spec.model import ActionSpec, ConnectorSpec, LocatedModel, SuperSpec
+from locoia_pat.spec.model import ActionSpec, ConnectorSpec, LocatedModel, OptionList, SuperSpec
 from locoia_pat.spec.rules import action_findings, connector_findings, super_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _Spec = TypeVar("_Spec", bound=LocatedModel)
+_OPTION_KEYS = frozenset(OptionList.model_fields)
 
 
-def parse_spec(text: str, file: str) -> ActionSpec | SuperSpec:
+def parse_spec(
+    text: str, file: str, shared_options: Callable[[], Mapping[str, OptionList]] = dict
+) -> ActionSpec | SuperSpec:
     """Return the action or super action in the YAML *text* of *file*.
+
+    Args:
+        text: the text.
+        file: its name, for findings.
+        shared_options: returns the ``options`` of the connector; called only if an input uses them.
 
     Raises:
         SpecError: the text is invalid; the error has all mistakes, with line and column.
 
     """
     source = yaml.load(text, file)
-    if isinstance(source.value, dict) and "super" in source.value:
-        return parse(SuperSpec, source, super_findings)
+    if isinstance(source.value, dict):
+        source = replace(source, value=_insert_options(source.value, "inputs", shared_options))
+        if "super" in source.value:
+            return parse(SuperSpec, source, super_findings)
     return parse(ActionSpec, source, action_findings)
+
+
+def _insert_options(
+    parent: dict[str, Any], key: str, shared_options: Callable[[], Mapping[str, OptionList]]
+) -> dict[str, Any]:
+    """Return *parent* with the inputs under *key* as if each had the list that it names under ``options``.
+
+    What cannot be inserted is left as it is, for the rules to report.
+    """
+    if not isinstance(fields := parent.get(key), dict):
+        return parent
+    inserted: dict[str, Any] = {}
+    for name, field in fields.items():
+        inserted[name] = _insert_options(field, "children", shared_options) if isinstance(field, dict) else field
+        if isinstance(field, dict) and isinstance(field.get("options"), str) and not field.keys() & _OPTION_KEYS:
+            options = shared_options().get(field["options"])
+            if options is not None:
+                rest = {part: value for part, value in inserted[name].items() if part != "options"}
+                inserted[name] = rest | options.model_dump(exclude_none=True)
+    return parent | {key: inserted}
 
 
 def parse_action(text: str, file: str) -> ActionSpec:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.outcomes import Finding
     from locoia_pat.spec import yaml
-    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Input, Method, Output, SuperSpec
+    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Input, Method, OptionList, Output, SuperSpec
 
 # Words that a template does not read as names.
 _RESERVED_NAMES = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
@@ -87,12 +87,7 @@ def _count(inputs: Mapping[str, Input]) -> int:
 def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     """Yield the mistakes in ``connector.yaml``, without those in its templates."""
     at = spec.document.finding
-    parts = urlsplit(spec.base_url)
-    if not is_loopback(parts.hostname):
-        if parts.hostname not in spec.hosts:
-            yield at("foreign-host", ("base_url",), f'the host {parts.hostname} is not in "hosts"')
-        if parts.scheme != "https":
-            yield at("bad-value", ("base_url",), "use https: plain http is allowed for localhost only")
+    yield from _host_findings(spec)
     if spec.auth.header_key.lower() in _RESERVED_HEADERS - {"authorization", "cookie", "proxy-authorization"} | {
         "accept",
         "content-type",
@@ -105,6 +100,18 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
         if name is not None and not name.startswith(prefix):
             message = f"{name} does not begin with {prefix}: a connector can read only its own variables"
             yield at("foreign-variable", ("env", key), message)
+    for name, options in spec.options.items():
+        yield from _option_findings(spec.document, ("options", name), options)
+
+
+def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
+    at = spec.document.finding
+    parts = urlsplit(spec.base_url)
+    if not is_loopback(parts.hostname):
+        if parts.hostname not in spec.hosts:
+            yield at("foreign-host", ("base_url",), f'the host {parts.hostname} is not in "hosts"')
+        if parts.scheme != "https":
+            yield at("bad-value", ("base_url",), "use https: plain http is allowed for localhost only")
     if spec.connector == _OWN_NAME:
         for index, host in enumerate(spec.hosts):
             if host != _OWN_HOST:
@@ -263,7 +270,14 @@ def _shape_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, field: Input)
     if path[-1] in _RESERVED_NAMES:
         message = f'"{path[-1]}" has a meaning in templates; choose another name'
         yield at("bad-name", path, message, at_key=True)
-    if field.type == "select" and not field.enum:
+    if field.options is not None and field.type == "select":  # a list that exists has been inserted
+        if (*path, "enum") in spec.document.keys or field.includes or field.option_notes:
+            message = '"options" replaces "enum", "includes" and "option_notes"; remove either'
+            yield at("contradiction", (*path, "options"), message, at_key=True)
+        else:
+            message = f'"options" in connector.yaml has no list "{field.options}"'
+            yield at("unknown-reference", (*path, "options"), message)
+    elif field.type == "select" and not field.enum:
         yield at("missing-key", path, 'a select needs "enum", the list of its options')
     if field.type == "nested_object" and not field.children:
         yield at("missing-key", path, 'a nested_object needs "children"')
@@ -271,11 +285,17 @@ def _shape_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, field: Input)
         if (*path, key) in spec.document.keys and key not in INPUT_TYPES[field.type].keys:
             message = f'an input of type {field.type} cannot have "{key}"; only {" and ".join(types_with_key(key))} can'
             yield at("contradiction", (*path, key), message, at_key=True)
+    if field.options is None:
+        yield from _option_findings(spec.document, path, field)
+
+
+def _option_findings(document: yaml.Document, path: yaml.Path, options: Input | OptionList) -> Iterator[Finding]:
+    """Yield the keys of "includes" and "option_notes" that are not options."""
     for key in ("includes", "option_notes"):
-        for option in getattr(field, key) or {}:
-            if option not in (field.enum or ()):
-                message = f'"{option}" is not an option in "enum"{did_you_mean(option, field.enum or ())}'
-                yield at("unknown-reference", (*path, key, option), message, at_key=True)
+        for option in getattr(options, key) or {}:
+            if option not in (options.enum or ()):
+                message = f'"{option}" is not an option in "enum"{did_you_mean(option, options.enum or ())}'
+                yield document.finding("unknown-reference", (*path, key, option), message, at_key=True)
 
 
 def _limit_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, field: Input) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ from locoia_pat.spec.model import (
     ExampleRequest,
     ExampleResult,
     Input,
+    OptionList,
     Output,
     OutputType,
     PageKind,
@@ -166,6 +167,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`connector.yaml`": ConnectorSpec,
     "`env`": Env,
     "`auth`": Auth,
+    "`options`": OptionList,
 }
 
 

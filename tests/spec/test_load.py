@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import InvalidError, SpecError
 from locoia_pat.spec.load import SpecFolder
 
@@ -149,3 +150,33 @@ def test_a_mistake_names_the_file_it_stands_in(folder: Path) -> None:
     [finding] = caught.value.findings
     assert (finding.file, finding.line, finding.column) == (str(folder / "show_it.yaml"), 5, 9)
     assert finding.code == "bad-value"
+
+
+def test_an_input_has_the_options_that_it_names_in_the_connector(folder: Path) -> None:
+    options = "options: {colors: {enum: [red, pink], includes: {red: [pink]}, option_notes: {pink: is new}}}\n"
+    (folder / "connector.yaml").write_text(CONNECTOR + options, encoding="utf-8")
+    select = "{title: Color, type: select, options: colors}"
+    inputs = f"inputs:\n  a: {select}\n  b: {{title: B, type: nested_object, children: {{c: {select}}}}}\n"
+    text = _action("show_it").replace("effect: read\n", f"effect: update\n{inputs}").replace("GET", "PUT")
+    (folder / "show_it.yaml").write_text(text, encoding="utf-8")
+    spec = SpecFolder(folder).action("show_it")
+    expected = {"enum": ["red", "pink"], "includes": {"red": ["pink"]}, "option_notes": {"pink": "is new"}}
+    for field in (spec.inputs["a"], (spec.inputs["b"].children or {})["c"]):
+        assert field.model_dump(include=set(expected)) == expected
+        assert field.options is None
+    assert spec.document.value["inputs"]["a"] == {"title": "Color", "type": "select", **expected}
+
+
+def test_the_connector_is_not_read_for_an_action_without_shared_options(folder: Path) -> None:
+    (folder / "connector.yaml").write_text("not: a connector", encoding="utf-8")
+    assert SpecFolder(folder).action("show_it").title == "Show"
+
+
+def test_an_invalid_connector_is_reported_once_though_actions_need_it(folder: Path) -> None:
+    (folder / "connector.yaml").write_text(CONNECTOR + "options: {colors: {enum: []}}\n", encoding="utf-8")
+    inputs = "inputs: {a: {title: A, type: select, options: colors}}\n"
+    for name in ("show_it", "count_it"):
+        text = _action(name).replace("effect: read\n", f"effect: read\n{inputs}")
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    (finding,) = check_specs(SpecFolder(folder))
+    assert (finding.file, finding.line) == (str(folder / "connector.yaml"), 8)

@@ -841,7 +841,7 @@ def test_the_shipped_specs_load_without_findings(file: str) -> None:
     if file == "connector.yaml":
         assert parse_connector(text, file).connector == "locoia"
     else:
-        spec = parse_spec(text, file)
+        spec = parse_spec(text, file, lambda: SpecFolder().connector.options)
         assert spec.action == Path(file).stem
         assert isinstance(spec, SuperSpec) or CompiledAction(spec).spec is spec
 

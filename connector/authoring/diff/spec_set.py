@@ -68,11 +68,12 @@ def specs_of(folder: SpecFolder, files: Mapping[str, bytes]) -> SpecSet:
 
 def _load_file(path: Path) -> SpecSet:
     """Load one file, whatever its name: an old version may be stored under any name."""
-    source = SpecFolder(path.parent).text(path.name)
+    folder = SpecFolder(path.parent)
+    source = folder.text(path.name)
     value = yaml.load(*source).value
     if isinstance(value, dict) and "connector" in value:
         return SpecSet(parse_connector(*source), {}, is_file=True)
-    spec = parse_spec(*source)
+    spec = parse_spec(*source, lambda: folder.connector.options)
     return SpecSet(None, {spec.action: spec}, is_file=True)
 
 
