@@ -139,10 +139,17 @@ class AsyncConnector:
                 raise
             if on_cancel is not None:
                 on_cancel()
+            interrupt: KeyboardInterrupt | None = None
             with CancelScope(shield=True):
                 while not ended.is_set():
-                    with suppress(asyncio.CancelledError, KeyboardInterrupt):  # they may come again and again
+                    try:
                         await ended.wait()
+                    except asyncio.CancelledError:
+                        pass  # it may come again and again
+                    except KeyboardInterrupt as error:
+                        interrupt = error
+            if interrupt is not None:
+                raise interrupt from None
             raise
         return future.result()
 

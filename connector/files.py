@@ -17,6 +17,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
     The new file has its *mode* from birth, is flushed to the disk, and takes the place of the old one by one rename.
     It keeps the owner of the old file, and its mode where that is stricter. A symbolic link is replaced, not followed.
+    Writers of one file must hold a lock: they share a temporary file, so that the next one removes what a kill left.
 
     Raises:
         OSError: the file was not written; the old content is intact. ``PermissionError`` if the old owner would lose
@@ -24,7 +25,6 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
     """
     replaced = path.stat() if path.exists() else None
-    # One name for each file, so that what a killed process left behind is removed by the next write.
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     temporary = path.parent / f".locoia-pat-{name}.tmp"
     try:

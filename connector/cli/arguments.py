@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.spec.input_types import parse_json, parse_text
+from locoia_pat.spec.input_types import INPUT_TYPES, parse_json, parse_text
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> A
         return read(text.removeprefix(SECRET_PREFIX), name)
     if text.startswith("@"):
         text = _read_file(name, text[1:]).removesuffix("\n")
+        if not field.multiple:
+            return INPUT_TYPES[field.type].parse(text)  # the content of a file is never null by accident
     if field.multiple and text.startswith("["):
         return parse_json(text)
     return parse_text(text, field)

@@ -206,7 +206,7 @@ def save_login(connector: str, ref: str) -> None:
     Raises:
         InvalidError: the configuration folder is not writable.
     """
-    _write_logins({**_logins(), connector: ref})
+    _update_logins(lambda logins: {**logins, connector: ref})
 
 
 def remove_login(connector: str) -> None:
@@ -215,7 +215,7 @@ def remove_login(connector: str) -> None:
     Raises:
         InvalidError: the configuration folder is not writable.
     """
-    _write_logins({name: ref for name, ref in _logins().items() if name != connector})
+    _update_logins(lambda logins: {name: ref for name, ref in logins.items() if name != connector})
 
 
 def _logins_file() -> Path:
@@ -230,11 +230,14 @@ def _logins() -> dict[str, str]:
     return {name: ref for name, ref in logins.items() if isinstance(ref, str)} if isinstance(logins, dict) else {}
 
 
-def _write_logins(logins: dict[str, str]) -> None:
-    file = _logins_file()
+def _update_logins(change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    from locoia_pat.stores.lock import lock_folder
+
+    file = _logins_file().resolve()  # it may be a link to a file that is kept elsewhere
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomic(file, f"{json.dumps(logins, indent=2)}\n".encode())
+        with lock_folder(file.parent):
+            write_atomic(file, f"{json.dumps(change(_logins()), indent=2)}\n".encode())
     except OSError as error:
         raise invalid(
             f"{file} cannot be written: {error.strerror}",

@@ -20,6 +20,7 @@ from locoia_pat.cli import render
 from locoia_pat.cli.options import harmless_option, json_option, stored_login
 from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import InvalidError, invalid
+from locoia_pat.stores.lock import lock_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,7 +71,8 @@ def build_command(folder: Path, out: Path | None, harmless: tuple[str, ...], *, 
 def _write(file: Path, data: bytes) -> None:
     """Write *data* to *file* atomically."""
     try:
-        write_atomic(file, data, mode=0o644)
+        with lock_folder(file.parent):
+            write_atomic(file, data, mode=0o644)
     except OSError as error:
         raise invalid(f"{file} cannot be written: {error.strerror}", field="out") from None
 

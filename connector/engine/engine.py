@@ -76,7 +76,7 @@ class Engine:
 
     @property
     def storing(self) -> bool:
-        """Whether a minted token is being stored: a bad moment for an interrupt."""
+        """Whether a response that may hold a token is being read and stored: a bad moment for an interrupt."""
         return bool(self._storing)
 
     @cached_property
@@ -162,28 +162,31 @@ class Engine:
         action, inputs = run.action, run.inputs
         credential = self.auth.credential(self.specs.connector)
         _check_token_host(credential.api, self.base_url)
-        exchange = Exchange(action.spec, self._header(credential), self._timeout)
+        header = self._header(credential)
         _reject_credential_in_inputs(credential.token, inputs)
         replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
         stores = self._probe_stores(action, replaced_id, token_to, replace_current=replace_current)
 
-        response = sender.send(exchange, run.request)
-        if getattr(response, "status", None) == 401 and (fresh := self._read_rotated(credential)) is not None:
-            credential = fresh
-            exchange.header = self._header(credential)
-            response = sender.send(exchange, run.request)
-        parsed = action.classify(response, inputs, now())
-        if (paginator := action.paginator(run.request)) is not None:
-            while (request := paginator.advance(response, parsed)) is not None:
-                response = sender.send(exchange, request)
-                parsed = action.classify(response, inputs, now())
-            parsed = paginator.parsed()
-        result = _result(action, parsed, self.base_url, exchange.attempts, [credential.token, *iter_secrets(inputs)])
-        result = result.with_warnings(*action.input_warnings(inputs))
-        if result.outcome is not Outcome.DONE or not stores:
-            return result
-        self._storing.add(exchange)  # one for each thread
+        exchange = Exchange(action.spec, header, self._timeout)  # its time begins when the stores are probed
         try:
+            response = sender.send(exchange, run.request)
+            if stores:
+                self._storing.add(exchange)  # the response may hold a token
+            if getattr(response, "status", None) == 401 and (fresh := self._read_rotated(credential)) is not None:
+                credential = fresh
+                exchange.header = self._header(credential)
+                response = sender.send(exchange, run.request)
+            parsed = action.classify(response, inputs, now())
+            if (paginator := action.paginator(run.request)) is not None:
+                while (request := paginator.advance(response, parsed)) is not None:
+                    response = sender.send(exchange, request)
+                    parsed = action.classify(response, inputs, now())
+                parsed = paginator.parsed()
+            secrets = [credential.token, *iter_secrets(inputs)]
+            result = _result(action, parsed, self.base_url, exchange.attempts, secrets)
+            result = result.with_warnings(*action.input_warnings(inputs))
+            if result.outcome is not Outcome.DONE or not stores:
+                return result
             return self._store_token(
                 sender, action, result, stores=stores, replaced_id=replaced_id, header=exchange.header
             )

@@ -78,6 +78,8 @@ class Exchange:
         """
         attempts = 0
         while True:
+            if self._elapsed() >= self._timeout:
+                return TransportError("no time was left to send it", sent=False)
             if limiter is not None:
                 waited = limiter.acquire()
                 if waited is None:

@@ -61,7 +61,7 @@ class Lease:
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._lock = self._lock or _file_lock(self._path)
         try:
-            self._lock.acquire(timeout=wait)
+            self._lock.acquire(timeout=max(0.0, wait))  # a negative value would wait without end
         except TimeoutError:
             return False
         with suppress(OSError):

@@ -205,3 +205,13 @@ def test_the_content_of_a_file_is_typed_as_an_argument_is(tmp_path: Path) -> Non
     }
     pairs = [f"days=@{tmp_path}/days", f"body=@{tmp_path}/body", f"note=@{tmp_path}/days"]
     assert parse_inputs(pairs, None, known) == {"days": 30, "body": {"a": [1]}, "note": "30"}
+
+
+def test_a_file_that_says_null_is_not_null_by_accident(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("null\n")
+    known = {
+        name: Input.model_validate({"title": "X", "type": kind, "nullable": True})
+        for name, kind in (("note", "text"), ("days", "number"))
+    }
+    pairs = [f"{name}=@{tmp_path}/file" for name in known]
+    assert parse_inputs(pairs, None, known) == {"note": "null", "days": "null"}  # validation refuses the second

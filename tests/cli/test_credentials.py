@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from locoia_pat import InvalidError, Secret
+from locoia_pat.cli.options import save_login, stored_login
 from locoia_pat.stores import open_store, read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, serving
@@ -316,3 +318,21 @@ def test_a_revealed_token_is_masked_in_a_ci_log(tmp_path: Path) -> None:
 def test_actions_are_completed() -> None:
     variables = {"_LOCOIA_PAT_COMPLETE": "bash_complete", "COMP_WORDS": "locoia-pat run cre", "COMP_CWORD": "2"}
     assert command(**variables).out.split() == ["plain,create_connector_auth", "plain,create_pat"]
+
+
+def test_logins_at_the_same_time_are_all_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    refs = {f"connector{number}": f"file:/tokens/{number}#current" for number in range(30)}
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(save_login, refs, refs.values())) == [None] * 30
+    assert {name: stored_login(name) for name in refs} == refs
+
+
+def test_a_link_to_the_file_of_logins_stays_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config" / "locoia-pat").mkdir(parents=True)
+    link = tmp_path / "config" / "locoia-pat" / "logins.json"
+    link.symlink_to(tmp_path / "dotfiles.json")
+    save_login("acme", "keyring:acme/ci#current")
+    assert link.is_symlink()
+    assert stored_login("acme") == "keyring:acme/ci#current"

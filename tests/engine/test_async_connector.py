@@ -183,6 +183,41 @@ def test_an_interrupted_process_stores_the_token_before_it_ends(backend: str, pr
     assert CREDENTIAL.encode() not in errors
 
 
+AFTER_A_TIMEOUT = """
+import sys
+import anyio
+from locoia_pat import AsyncConnector
+
+async def main():
+    async with AsyncConnector() as connector:
+        with anyio.move_on_after(0.01):
+            await connector.run("list_pats")
+    await anyio.sleep(0)
+    print("still running", flush=True)
+
+anyio.run(main, backend=sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_interrupt_during_a_call_that_timed_out_ends_the_program(backend: str) -> None:
+    held = Held()
+    with serving(held) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-c", AFTER_A_TIMEOUT, backend],
+            env={**os.environ, "LOCOIA_TOKEN": CREDENTIAL, "LOCOIA_BASE_URL": server.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert held.received.wait(20)
+        time.sleep(0.2)  # longer than the time-out, so that the call is being waited for
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        held.release.set()
+        output, _ = process.communicate(timeout=20)
+    assert (process.returncode != 0, output) == (True, b"")
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_call_that_is_cancelled_while_it_waits_for_a_thread_is_not_begun(backend: str) -> None:
     held = Held()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -269,3 +270,29 @@ def test_scopes_of_another_shape_cost_no_token() -> None:
     assert minted.token == Secret(TOKEN)
     assert minted.scopes == ["embed"]
     assert minted.warnings
+
+
+class Slow(FakeStore):
+    """A store whose probe takes longer than the run may, as a keyring does that asks for a password."""
+
+    def probe(self) -> TokenEntry | None:
+        time.sleep(3.1)
+        return None
+
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:  # noqa: ARG002  # as it is called
+        return ()
+
+
+def test_the_probe_of_a_store_does_not_use_up_the_time_of_the_request() -> None:
+    with serving(answer(201, created())) as server:
+        auth = ConnectorAuth(Secret(CREDENTIAL))
+        with Connector(auth, base_url=server.url, timeout=3) as api:
+            assert api.run("create_pat", CREATE, token_to=[Slow()]).outcome is Outcome.DONE
+
+
+def test_a_run_without_any_time_sends_nothing_and_is_not_done() -> None:
+    with serving(answer(201, created())) as server:
+        auth = ConnectorAuth(Secret(CREDENTIAL))
+        with Connector(auth, base_url=server.url, timeout=1e-9) as api:
+            result = api.run("create_pat", CREATE)
+        assert (result.outcome, result.attempts, server.got) == (Outcome.NOT_DONE, 0, [])

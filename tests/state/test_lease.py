@@ -52,6 +52,14 @@ def test_a_lease_has_one_holder_until_it_is_released(tmp_path: Path) -> None:
     assert not first.acquire(0)
 
 
+def test_a_negative_wait_is_no_wait(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    holder_, other = state.lease(API, "ci"), state.lease(API, "ci")
+    assert holder_.acquire(0)
+    assert not other.acquire(-1)
+    holder_.release()
+
+
 def test_leases_of_other_names_and_other_apis_are_free(tmp_path: Path) -> None:
     state = State(tmp_path)
     assert state.lease(API, "ci").acquire(0)

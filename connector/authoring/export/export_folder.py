@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -70,12 +69,11 @@ def _write(texts: Mapping[str, str], folder: Path, *, replace: bool) -> None:
             for path, text in texts.items():
                 (staged / path).parent.mkdir(parents=True, exist_ok=True)
                 (staged / path).write_text(text, encoding="utf-8", newline="\n")
-            for entry in folder.iterdir() if replace else ():
-                if entry.is_dir() and entry != staged:
-                    shutil.rmtree(entry)
-                elif entry != staged:
-                    entry.unlink()
-            for entry in staged.iterdir():
+            replaced = staged / ".replaced"
+            replaced.mkdir()
+            for entry in [entry for entry in folder.iterdir() if entry != staged] if replace else []:
+                entry.rename(replaced / entry.name)
+            for entry in [entry for entry in staged.iterdir() if entry != replaced]:
                 entry.rename(folder / entry.name)
     except OSError as error:
         raise invalid(f"{folder} cannot be written: {error.strerror}", field="out") from None
