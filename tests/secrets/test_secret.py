@@ -1,4 +1,4 @@
-"""Secret, and redaction that follows its value."""
+"""Secret, and redaction by its value."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_secret_shows_neither_its_value_nor_its_length(show: Callable[[object]
     ],
     ids=["copy", "deepcopy", "pickle", "json", "hash", "iter", "len", "vars", "bytes", "state", "item", "add", "set"],
 )
-def test_a_secret_leaves_by_no_way_but_reveal(leave: Callable[[Any], object]) -> None:
+def test_only_reveal_returns_the_value(leave: Callable[[Any], object]) -> None:
     secret = Secret(TOKEN)
     with pytest.raises(TypeError) as caught:
         leave(secret)
@@ -61,19 +61,19 @@ def test_a_secret_leaves_by_no_way_but_reveal(leave: Callable[[Any], object]) ->
     assert secret.reveal() == TOKEN
 
 
-def test_secrets_are_equal_as_their_values_are() -> None:
+def test_secrets_are_equal_if_their_values_are() -> None:
     assert Secret(TOKEN) == Secret(TOKEN)
     assert Secret(TOKEN) != Secret(TOKEN + "x")
     assert Secret("ü") != Secret("u")
 
 
-def test_a_secret_is_not_equal_to_its_own_text() -> None:
+def test_a_secret_is_not_equal_to_its_value_as_a_string() -> None:
     as_object: object = TOKEN
     assert Secret(TOKEN) != as_object
 
 
 @pytest.mark.parametrize(
-    ("value", "is_usable"),
+    ("value", "plausible"),
     [
         ("x" * 15, False),
         ("x" * 16, True),
@@ -93,19 +93,19 @@ def test_a_secret_is_not_equal_to_its_own_text() -> None:
     ],
     ids=lambda value: f"{type(value).__name__}-{str(value)[:4].strip()!a}",
 )
-def test_a_usable_token_is_16_to_4096_visible_ascii_characters(value: object, is_usable: bool) -> None:
-    assert is_plausible_token(value) is is_usable
+def test_a_plausible_token_is_16_to_4096_visible_ascii_characters(value: object, plausible: bool) -> None:
+    assert is_plausible_token(value) is plausible
 
 
 @pytest.mark.parametrize(
-    ("given_text", "found"),
+    ("text", "expected"),
     [("x", "x"), ("x\n", "x"), ("x\r\n", "x"), (TOKEN, TOKEN), ("y" * 8192, "y" * 8192)],
     ids=["short", "line feed", "windows", "token", "longest"],
 )
-def test_a_credential_loses_the_line_break_at_its_end(given_text: str, found: str) -> None:
-    secret = credential(Secret(given_text))
+def test_a_credential_loses_the_line_break_at_its_end(text: str, expected: str) -> None:
+    secret = credential(Secret(text))
     assert secret is not None
-    assert secret.reveal() == found
+    assert secret.reveal() == expected
 
 
 @pytest.mark.parametrize(
@@ -113,30 +113,30 @@ def test_a_credential_loses_the_line_break_at_its_end(given_text: str, found: st
     ["", "\n", " x", "x ", "x y", "x\ny", "x\ty", "ü", "x\x00", "x\x7f", "\ufeffx", "\ud800", "x" * 8193],
     ids=ascii,
 )
-def test_what_no_header_can_carry_is_no_credential(text: str) -> None:
+def test_text_that_no_header_can_carry_is_not_a_credential(text: str) -> None:
     assert credential(Secret(text)) is None
 
 
-def test_sealed_keys_hold_secrets_at_any_depth() -> None:
+def test_strings_under_secret_keys_are_secrets_at_any_depth() -> None:
     body = {"token": TOKEN, "rows": [{"token": "inner", "id": "1"}], "data": {"deep": {"token": ""}}}
-    found = load_json(Secret(json.dumps(body)), ["token"])
-    assert found == {
+    loaded = load_json(Secret(json.dumps(body)), ["token"])
+    assert loaded == {
         "token": Secret(TOKEN),
         "rows": [{"token": Secret("inner"), "id": "1"}],
         "data": {"deep": {"token": Secret("")}},
     }
 
 
-def test_only_texts_become_secrets() -> None:
+def test_only_strings_become_secrets() -> None:
     body = {"token": 1, "a": {"token": None}, "b": {"token": [TOKEN]}, "Token": "x"}
     assert load_json(Secret(json.dumps(body)), ["token"]) == body
 
 
-def test_the_last_of_two_equal_keys_is_sealed_too() -> None:
+def test_the_last_of_two_equal_keys_is_secret_too() -> None:
     assert load_json(Secret('{"token": "a", "token": "b"}'), {"token"}) == {"token": Secret("b")}
 
 
-def test_without_sealed_keys_json_is_plain() -> None:
+def test_without_secret_keys_json_is_plain() -> None:
     assert load_json(Secret('{"token": "a"}'), ()) == {"token": "a"}
 
 
@@ -145,7 +145,7 @@ def test_without_sealed_keys_json_is_plain() -> None:
     ["", TOKEN, f'{{"token": "{TOKEN}"', f'"{TOKEN}" x', "[" * 100_000, "9" * 5000, "\ud800", "\ufeff{}"],
     ids=["empty", "plain", "cut", "more", "deep", "long number", "surrogate", "bom"],
 )
-def test_the_error_for_what_is_not_json_holds_no_part_of_it(text: str) -> None:
+def test_the_error_for_invalid_json_repeats_no_part_of_it(text: str) -> None:
     with pytest.raises(ValueError, match=r"\Anot JSON\Z") as caught:
         load_json(Secret(text), ["token"])
     assert type(caught.value) is ValueError
@@ -202,7 +202,7 @@ def test_the_error_for_what_is_not_json_holds_no_part_of_it(text: str) -> None:
         "surrogate in the text",
     ],
 )
-def test_redact_masks_what_is_secret_and_nothing_else(text: str, secrets: list[str], expected: str) -> None:
+def test_redact_masks_only_the_secrets(text: str, secrets: list[str], expected: str) -> None:
     assert redact(text, map(Secret, secrets)) == expected
 
 
@@ -211,7 +211,7 @@ def test_redact_masks_what_is_secret_and_nothing_else(text: str, secrets: list[s
     gap=st.sampled_from([" ", "\n", " \t"]),
     secrets=st.lists(visible, max_size=3),
 )
-def test_redact_never_changes_a_text_without_the_secrets(words: list[str], gap: str, secrets: list[str]) -> None:
+def test_redact_does_not_change_a_text_without_the_secrets(words: list[str], gap: str, secrets: list[str]) -> None:
     text = gap.join(words)  # words of seven: nothing in it is eight characters of a secret
     assert redact(text, map(Secret, secrets)) == text
 
@@ -241,11 +241,11 @@ def test_no_form_of_a_secret_survives_redact(secret: str, data: st.DataObject) -
     behind=st.binary(max_size=5),
     encode=st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]),
 )
-def test_base64_of_a_secret_does_not_survive_redact_wherever_it_starts(
+def test_base64_of_a_secret_does_not_survive_redact_at_any_alignment(
     secret: str, before: bytes, behind: bytes, encode: Callable[[bytes], bytes]
 ) -> None:
     text = encode(before + secret.encode() + behind).decode()
-    # The characters that hold bits of the secret alone.
+    # Only the characters whose bits are all of the secret.
     own = text[math.ceil(len(before) * 8 / 6) : (len(before) + len(secret)) * 8 // 6]
     redacted = redact(f"Basic {text} ok", [Secret(secret)])
     assert [own[at : at + 8] for at in range(len(own) - 7) if own[at : at + 8] in redacted] == []
@@ -264,7 +264,7 @@ def test_basic_credentials_do_not_survive_redact(secret: str, user: str) -> None
 
 
 @given(secrets=st.lists(visible, min_size=1, max_size=4))
-def test_secrets_side_by_side_are_all_masked(secrets: list[str]) -> None:
+def test_adjacent_secrets_are_all_masked(secrets: list[str]) -> None:
     redacted = redact("".join(secrets), map(Secret, secrets))
     assert set(redacted.split(MASK)) == {""}
 
@@ -279,12 +279,12 @@ def test_secrets_side_by_side_are_all_masked(secrets: list[str]) -> None:
         ("Zq8vK3xY7wR5nB2m-production", "it is in production"),
     ],
 )
-def test_words_with_which_a_secret_begins_or_ends_stay(secret: str, text: str) -> None:
+def test_public_words_at_the_ends_of_a_secret_are_not_masked(secret: str, text: str) -> None:
     assert redact(text, [Secret(secret)]) == text
     assert redact(f"<{secret}>", [Secret(secret)]) == f"<{MASK}>"
 
 
-def test_what_comes_behind_known_words_is_masked_with_them() -> None:
+def test_a_fragment_that_continues_a_public_prefix_is_masked() -> None:
     assert redact("sk_live_Zq8", [Secret("sk_live_Zq8vK3xY7wR5nB2m")]) == MASK
 
 
@@ -301,19 +301,19 @@ MORE_FORMS = {
 
 
 @pytest.mark.parametrize("form", MORE_FORMS.values(), ids=MORE_FORMS)
-def test_a_secret_is_followed_into_what_other_programs_write(form: str) -> None:
+def test_a_secret_is_masked_as_other_programs_write_it(form: str) -> None:
     end = [Secret(ODD + "x")] if len(form) == 8 else [Secret(ODD)]
     assert redact(f"<{form}>", end) == f"<{MASK}>" or set(redact(form, end)) & set("Zq8") == set()
 
 
 @pytest.mark.parametrize("secret", ["0000000000\\\\", 'abcdefgh1"\\', '"abcdefgh1'])
-def test_a_cut_of_one_form_that_holds_the_whole_of_another_is_masked_to_its_end(secret: str) -> None:
+def test_a_fragment_of_one_form_that_contains_another_form_is_masked_to_its_end(secret: str) -> None:
     for form in _plain_forms(secret).values():
         for size in range(8, len(form) + 1):
             assert redact(f"\n{form[:size]}\n", [Secret(secret)]).replace(MASK, "") == "\n\n"
             assert redact(f"\n{form[-size:]}\n", [Secret(secret)]).replace(MASK, "") == "\n\n"
 
 
-def test_many_whole_secrets_in_one_text_leave_the_rest() -> None:
+def test_many_complete_secrets_in_a_text_do_not_mask_the_rest() -> None:
     secret = "Zq8vK3xY7wR5nB2m"
     assert redact(f"a {secret} b " * 150, [Secret(secret)]) == f"a {MASK} b " * 150

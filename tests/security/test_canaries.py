@@ -1,4 +1,4 @@
-"""The look for canaries finds them in every form, and finds nothing where they are not."""
+"""The search for canaries finds them in every form, and finds nothing where there are none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMS: dict[str, Callable[[str], str | bytes]] = {
     "json in json": lambda text: json.dumps(json.dumps(text)),
     "repr": repr,
     "quoted": lambda text: quote(text, safe=""),
-    "quoted small": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
+    "quoted small": lambda text: re.sub("%..", lambda match: match[0].lower(), quote(text, safe="")),
     "form": quote_plus,
     "base64": lambda text: base64.b64encode(text.encode()),
     "base64, one on": lambda text: base64.b64encode(b"x" + text.encode() + b"yz"),
@@ -45,30 +45,30 @@ def test_each_form_of_a_canary_is_found(name: str) -> None:
     for form, write in FORMS.items():
         with cell(form):
             for kind, value in (("credential", PAIRS[name].credential), ("minted", PAIRS[name].minted)):
-                made = write(value)
-                text = made if isinstance(made, str) else made.decode("latin-1")
+                written = write(value)
+                text = written if isinstance(written, str) else written.decode("latin-1")
                 assert leaks(f"before {text} behind") == [f"{name} {kind}"]
 
 
-def test_where_no_canary_is_none_is_found() -> None:
+def test_nothing_is_found_where_there_is_no_canary() -> None:
     assert leaks("nothing to see, «secret» and fake-minted-token-0123456789abcdef") == []
     assert leaks(PLAIN.minted[:7] + " " + PLAIN.minted[-7:]) == []
     assert leaks("another-value-0123456789", "another-value-0123456789") == ["more"]
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_the_answers_here_hold_what_is_looked_for(pair: Canaries) -> None:
+def test_the_responses_hold_the_canaries(pair: Canaries) -> None:
     both = 2
     assert len(leaks(repeated(pair))) == both
     assert len(leaks(repr(headers(pair)))) == both
     assert len(leaks(json.dumps(minted(pair)))) == 1
 
 
-def test_the_canaries_do_not_show_themselves() -> None:
+def test_the_repr_of_canaries_shows_none() -> None:
     assert leaks(shown(PAIRS) + shown(ODD) + shown(CASES)) == []
 
 
-def test_a_case_ends_as_it_says_and_gives_its_token_to_who_asks() -> None:
+def test_a_case_has_its_outcome_and_reveals_its_token_on_request() -> None:
     result = run("done", ODD)
     assert result.token is not None
     assert result.token.reveal() == ODD.minted

@@ -1,4 +1,4 @@
-"""What the command prints: a token leaves it by ``token``, ``--reveal`` and ``exec``, and by nothing else."""
+"""The output of the command: only ``token``, ``--reveal`` and ``exec`` let a token out."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ LIST = (answer(200, [minted(ODD)], headers(ODD)),)
 REFUSED = (answer(401, {"message": repeated(ODD)}, headers(ODD)),)
 BUSY = (answer(429, {"message": repeated(ODD)}, headers(ODD) | {"Retry-After": "9999"}),)
 BROKEN = (answer(500, repeated(ODD), headers(ODD)),)
-PLACE = ("--token-to", "file:t")
+STORE = ("--token-to", "file:t")
 AUTH_INPUTS = ("connector_id=ft", "name=CRM", "auth_type=basic_auth", "password=@ref:env:CANARY")
 COMMANDS: dict[str, tuple[int, tuple[str, ...], tuple[Any, ...]]] = {
-    "run create": (0, ("run", "create_pat", *WORDS, *PLACE), GOOD),
-    "run create, verbose": (0, ("run", "create_pat", *WORDS, *PLACE, "--verbose"), GOOD),
-    "run create, table": (0, ("run", "create_pat", *WORDS, *PLACE, "--table"), GOOD),
-    "run create, quiet": (0, ("run", "create_pat", *WORDS, *PLACE, "--quiet"), GOOD),
-    "run rotate": (0, ("run", "regenerate_pat", "token_id=1", "expiration=1", *PLACE), GOOD),
+    "run create": (0, ("run", "create_pat", *WORDS, *STORE), GOOD),
+    "run create, verbose": (0, ("run", "create_pat", *WORDS, *STORE, "--verbose"), GOOD),
+    "run create, table": (0, ("run", "create_pat", *WORDS, *STORE, "--table"), GOOD),
+    "run create, quiet": (0, ("run", "create_pat", *WORDS, *STORE, "--quiet"), GOOD),
+    "run rotate": (0, ("run", "regenerate_pat", "token_id=1", "expiration=1", *STORE), GOOD),
     "run list": (0, ("run", "list_pats"), LIST),
     "run list, table": (0, ("run", "list_pats", "--table"), LIST),
     "run with a secret": (0, ("run", "create_connector_auth", *AUTH_INPUTS), (answer(201, {"id": "1"}),)),
     "run with a secret, refused": (3, ("run", "create_connector_auth", *AUTH_INPUTS), REFUSED),
-    "run refused": (3, ("run", "create_pat", *WORDS, *PLACE), REFUSED),
+    "run refused": (3, ("run", "create_pat", *WORDS, *STORE), REFUSED),
     "run refused, reveal": (3, ("run", "create_pat", *WORDS, "--reveal"), REFUSED),
-    "run unknown": (5, ("run", "create_pat", *WORDS, *PLACE, "--verbose"), BROKEN),
+    "run unknown": (5, ("run", "create_pat", *WORDS, *STORE, "--verbose"), BROKEN),
     "run unknown, reveal": (5, ("run", "create_pat", *WORDS, "--reveal"), BROKEN),
     "run not done": (4, ("run", "list_pats"), BUSY),
-    "run without a place": (2, ("run", "create_pat", *WORDS), ()),
-    "run a wrong place": (2, ("run", "create_pat", *WORDS, "--token-to", "file:nowhere/t"), ()),
-    "run a place that is taken": (2, ("run", "create_pat", *WORDS, "--token-to", "file:stored"), ()),
+    "run without a store": (2, ("run", "create_pat", *WORDS), ()),
+    "run with a wrong store": (2, ("run", "create_pat", *WORDS, "--token-to", "file:nowhere/t"), ()),
+    "run with a store that holds a token": (2, ("run", "create_pat", *WORDS, "--token-to", "file:stored"), ()),
     "run a typo": (2, ("run", "creat_pat", *WORDS), ()),
     "run a wrong option": (2, ("run", "create_pat", "--tokn"), ()),
     "plan": (0, ("plan", "create_pat", *WORDS), ()),
@@ -82,11 +82,11 @@ COMMANDS: dict[str, tuple[int, tuple[str, ...], tuple[Any, ...]]] = {
 
 @pytest.fixture(params=["in the variable", "stored"])
 def credential(request: pytest.FixtureRequest, call: Call, home: Path) -> str:
-    """The credential, in the environment or where ``login`` put it; another one stands in a file either way."""
-    place = home / "work" / "stored"
+    """The credential in the environment or stored by ``login``; a file holds another token either way."""
+    file = home / "work" / "stored"
     with serving(*LIST) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
-        done = call("login", "--with-token", "--to", f"file:{place}", stdin=f"{ODD.credential}\n")
+        done = call("login", "--with-token", "--to", f"file:{file}", stdin=f"{ODD.credential}\n")
     assert (done.code, leaks(done.out)) == (0, []), done.out
     os.environ["CANARY"] = ODD.minted
     if request.param == "in the variable":
@@ -110,7 +110,7 @@ def test_a_command_prints_no_token(name: str, call: Call, credential: str, home:
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_the_deliberate_exits_print_the_token_and_not_the_credential(pair: Canaries, call: Call, home: Path) -> None:
+def test_commands_that_let_a_token_out_print_it_and_not_the_credential(pair: Canaries, call: Call, home: Path) -> None:
     os.environ["LOCOIA_TOKEN"] = pair.credential
     with serving(answer(201, minted(pair))) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
@@ -136,7 +136,7 @@ def test_a_login_prints_no_token(name: str, call: Call, home: Path) -> None:
 @pytest.mark.parametrize(
     "stdin", ["{}x", "{} x", "Bearer {}", '{{"token": "{}"'], ids=["long", "two", "bearer", "json"]
 )
-def test_a_login_with_something_else_prints_nothing_of_it(stdin: str, call: Call, home: Path) -> None:
+def test_a_login_with_text_that_is_not_a_token_repeats_nothing_of_it(stdin: str, call: Call, home: Path) -> None:
     with serving(*REFUSED) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
         done = call("login", "--with-token", "--to", f"file:{home}/t", stdin=stdin.format(ODD.credential) + "\n")
@@ -158,7 +158,7 @@ MISPLACED: dict[str, Callable[[str], list[str]]] = {
     "a file": lambda value: ["run", "list_pats", "--auth", f"file:{value}"],
     "a variable": lambda value: ["run", "list_pats", "--auth", f"env:{value}"],
     "a scheme": lambda value: ["run", "list_pats", "--auth", f"{value}:x"],
-    "a place": lambda value: ["run", "create_pat", *WORDS, "--token-to", value],
+    "a store": lambda value: ["run", "create_pat", *WORDS, "--token-to", value],
     "a secret input": lambda value: ["run", "create_connector_auth", *AUTH_INPUTS[:3], f"password={value}"],
     "inputs": lambda value: ["run", "list_pats", "--inputs", value],
     "specs": lambda value: ["run", "list_pats", "--specs", value],
@@ -177,7 +177,7 @@ MISPLACED: dict[str, Callable[[str], list[str]]] = {
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("name", MISPLACED)
-def test_a_token_in_a_wrong_place_of_the_command_line_is_not_printed(name: str, pair: Canaries, call: Call) -> None:
+def test_a_token_in_a_wrong_argument_is_not_printed(name: str, pair: Canaries, call: Call) -> None:
     """Whoever typed it did so once; a job's log would keep it."""
     with serving(*LIST) as server:
         os.environ.update(LOCOIA_BASE_URL=server.url, LOCOIA_TOKEN=PAIRS["plain"].credential)
@@ -186,7 +186,7 @@ def test_a_token_in_a_wrong_place_of_the_command_line_is_not_printed(name: str, 
     assert leaks(done.out) == []
 
 
-def test_inputs_from_a_file_that_is_another_are_not_printed(call: Call, home: Path) -> None:
+def test_the_content_of_a_file_that_does_not_hold_inputs_is_not_printed(call: Call, home: Path) -> None:
     os.environ["LOCOIA_TOKEN"] = ODD.credential
     for text in (
         ODD.minted,
@@ -195,11 +195,11 @@ def test_inputs_from_a_file_that_is_another_are_not_printed(call: Call, home: Pa
         json.dumps({**CREATE, "scopes": ODD.minted}),
     ):
         (home / "work" / "inputs").write_text(text)
-        done = call("run", "create_pat", "--inputs", "inputs", *PLACE)
+        done = call("run", "create_pat", "--inputs", "inputs", *STORE)
         assert (done.code, leaks(done.out)) == (2, [])
 
 
-def test_examples_that_are_recorded_hold_no_token(call: Call, home: Path) -> None:
+def test_recorded_examples_hold_no_token(call: Call, home: Path) -> None:
     call("eject", "create_pat", "--out", "own")
     spec = home / "work" / "own" / "create_pat.yaml"
     text = re.sub(r"(?s)examples:.*", "", spec.read_text())
@@ -223,14 +223,14 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize("place", ["file:t", "keyring:acme/ci"])
-def test_each_place_takes_the_token_and_nothing_else_shows_it(place: str, home: Path) -> None:
-    """With every library as talkative as it can be made."""
+@pytest.mark.parametrize("store", ["file:t", "keyring:acme/ci"])
+def test_only_the_store_gets_the_token(store: str, home: Path) -> None:
+    """Run with the debug output of every library."""
     with serving(answer(201, minted(ODD), headers(ODD)), *LIST) as server:
         for words, code in (
-            (["run", "create_pat", *WORDS, "--token-to", place], 0),
-            (["run", "create_pat", *WORDS, "--token-to", place], 2),
-            (["run", "list_pats", "--auth", place], 0),
+            (["run", "create_pat", *WORDS, "--token-to", store], 0),
+            (["run", "create_pat", *WORDS, "--token-to", store], 2),
+            (["run", "list_pats", "--auth", store], 0),
         ):
             done = subprocess.run(
                 [sys.executable, "-X", "dev", "-c", DEBUG, *words],
@@ -241,11 +241,11 @@ def test_each_place_takes_the_token_and_nothing_else_shows_it(place: str, home: 
                 check=False,
             )
             assert (done.returncode, leaks(done.stdout + done.stderr)) == (code, [])
-    kept = "work/t" if place == "file:t" else "home/data/python_keyring/keyring_pass.cfg"
-    assert list(files_with_canaries(home)) == [kept]
+    token_file = "work/t" if store == "file:t" else "home/data/python_keyring/keyring_pass.cfg"
+    assert list(files_with_canaries(home)) == [token_file]
 
 
-def test_a_sandbox_shows_no_token_but_its_own(home: Path) -> None:
+def test_the_sandbox_shows_only_its_own_token(home: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "locoia_pat", "sandbox", "--port", "0"],
         env={**os.environ, "LOCOIA_TOKEN": ODD.credential, "TMPDIR": str(home / "tmp")},
@@ -264,7 +264,7 @@ def test_a_sandbox_shows_no_token_but_its_own(home: Path) -> None:
     assert leaks("".join(lines)) == []
 
 
-def test_a_demo_shows_no_token_of_the_user(call: Call, home: Path) -> None:
+def test_the_demo_shows_no_token_of_the_user(call: Call, home: Path) -> None:
     os.environ["LOCOIA_TOKEN"] = ODD.credential
     done = call("demo")
     assert (done.code, leaks(done.out), files_with_canaries(home)) == (0, [], {})

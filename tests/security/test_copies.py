@@ -1,4 +1,4 @@
-"""What a queue, a cache or a debugger makes of our objects holds no token: it is left out, or the copy is refused."""
+"""Copies of our objects, as queues, caches and debuggers make them, hold no token or are refused."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def walked(value: object, depth: int = 8, seen: set[int] | None = None) -> str:
+def walked(value: object, depth: int = 8, visited: set[int] | None = None) -> str:
     """All that a walk by ``vars``, items and slots finds, as debuggers and serializers go."""
-    seen = set() if seen is None else seen
-    if depth == 0 or id(value) in seen:
+    visited = set() if visited is None else visited
+    if depth == 0 or id(value) in visited:
         return ""
-    seen.add(id(value))
+    visited.add(id(value))
     if isinstance(value, dict):
         parts: list[Any] = [*value.keys(), *value.values()]
     elif isinstance(value, list | tuple | set | frozenset):
         parts = list(value)
     elif isinstance(value, Secret):
-        parts = []  # what it holds is got by asking for it alone, and that is searched for elsewhere
+        parts = []  # its items are reached only by asking for them, which other tests cover
     else:
         slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
         parts = [*getattr(value, "__dict__", {}).values()]
         parts += [getattr(value, slot) for slot in slots if isinstance(slot, str) and hasattr(value, slot)]
-    return "\n".join([repr(value), *(walked(part, depth - 1, seen) for part in parts)])
+    return "\n".join([repr(value), *(walked(part, depth - 1, visited) for part in parts)])
 
 
 WAYS: dict[str, Callable[[Any], object]] = {
@@ -61,13 +61,13 @@ WAYS: dict[str, Callable[[Any], object]] = {
 }
 
 
-def made(way: str, value: object) -> str:
+def copied(way: str, value: object) -> str:
     """What *way* makes of *value*, or says in refusing."""
     try:
-        found = WAYS[way](value)
+        copy = WAYS[way](value)
     except Exception as error:  # noqa: BLE001  # a refusal of any kind will do, if it shows nothing
         return shown(error)
-    return found.decode("latin-1") if isinstance(found, bytes) else f"{shown(found)}\n{walked(found)}"
+    return copy.decode("latin-1") if isinstance(copy, bytes) else f"{shown(copy)}\n{walked(copy)}"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -86,10 +86,10 @@ def test_a_copied_result_or_error_holds_no_token(way: str) -> None:
     ]:
         with cell(name):
             result = run(name, ODD)
-            assert leaks(made(way, result)) == []
-            assert leaks(made(way, error_of(result))) == []
-            assert leaks(made(way, result.problem)) == []
-            assert leaks(made(way, result.to_dict())) == []
+            assert leaks(copied(way, result)) == []
+            assert leaks(copied(way, error_of(result))) == []
+            assert leaks(copied(way, result.problem)) == []
+            assert leaks(copied(way, result.to_dict())) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -105,27 +105,27 @@ def test_a_copied_connector_auth_plan_or_model_holds_no_token(way: str, tmp_path
             with Connector(auth, base_url=server.url) as api:
                 model = create_pat(api, **CREATE)
                 for value in (auth, api, model, model.token, api.plan("create_pat", CREATE)):
-                    assert leaks(made(way, value)) == []
+                    assert leaks(copied(way, value)) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_copied_entry_of_a_place_holds_no_token(way: str, tmp_path: Path) -> None:
+def test_a_copied_entry_of_a_store_holds_no_token(way: str, tmp_path: Path) -> None:
     (tmp_path / "t").write_text(ODD.credential)
-    place = open_store(f"file:{tmp_path}/t")
-    for value in (place, place.read(), place.probe(), TokenEntry(Secret(ODD.minted), {"id": "1"})):
-        assert leaks(made(way, value)) == []
+    store = open_store(f"file:{tmp_path}/t")
+    for value in (store, store.read(), store.probe(), TokenEntry(Secret(ODD.minted), {"id": "1"})):
+        assert leaks(copied(way, value)) == []
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outcome is not Outcome.DONE])
-def test_an_error_without_a_token_travels_whole(name: str) -> None:
+def test_an_error_without_a_token_is_copied_completely(name: str) -> None:
     """Queues send errors as pickles: one that cannot be sent hides what went wrong."""
     error = error_of(run(name, ODD))
     back = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
     assert (type(back), str(back)) == (type(error), str(error))
 
 
-def test_a_token_in_a_secret_input_is_in_no_copy_of_a_plan() -> None:
+def test_no_copy_of_a_plan_holds_a_secret_input() -> None:
     inputs = {"connector_id": "ft", "name": "CRM", "auth_type": "basic_auth", "password": Secret(ODD.minted)}
     with connector("http://127.0.0.1:1/v1", ODD) as api:
         plan = api.plan("create_connector_auth", inputs)
-    assert leaks(json.dumps(plan.to_dict()) + "".join(made(way, plan) for way in WAYS)) == []
+    assert leaks(json.dumps(plan.to_dict()) + "".join(copied(way, plan) for way in WAYS)) == []

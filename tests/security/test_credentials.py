@@ -1,4 +1,4 @@
-"""A credential is sent to the hosts of its own connector and to no other, in no form."""
+"""A credential is sent only to the hosts of its own connector, in any form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKENS = {name: f"{name}/+{name}&secret=0123456789?%" for name in ("acme", "locoia", "other")}
-"""Characters that each encoding writes in its own way."""
+"""Characters that encodings change."""
 AUTHS: dict[str, dict[str, Any]] = {
     "acme": {},
     "locoia": {"header_key": "X-Locoia-Key", "token_prefix": "{{ token_format }}"},
@@ -53,7 +53,7 @@ def forms(token: str) -> set[str]:
     return found
 
 
-class Place(NamedTuple):
+class Api(NamedTuple):
     """A connector, its specs and its host."""
 
     name: str
@@ -62,10 +62,10 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Place]]:
-    """Three connectors, whose variables all stand in the environment."""
+def apis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Api]]:
+    """Yield three connectors; the variables of all are in the environment."""
     with ExitStack() as stack:
-        made: dict[str, Place] = {}
+        opened: dict[str, Api] = {}
         for name, token in TOKENS.items():
             monkeypatch.setenv(f"{name.upper()}_TOKEN", token)
             monkeypatch.setenv(f"{name.upper()}_USER", USER)
@@ -76,22 +76,22 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
             shared = connector(name, hosts=HOSTS[name], base_url=f"https://{HOSTS[name][0]}", env=env, auth=AUTHS[name])
             inputs = {"note": {"title": "Note", "type": "text", "default": "n"}}
             request = {"query": {"q": "{{ note }}"}, "headers": {"X-Note": "{{ note }}"}, "body": ["{{ note }}"]}
-            made[name] = Place(name, folder(tmp_path / name, shared, action(inputs, request)), server)
-        yield made
+            opened[name] = Api(name, folder(tmp_path / name, shared, action(inputs, request)), server)
+        yield opened
 
 
 def whole(got: Got) -> str:
-    """Everything that arrived, as text."""
+    """Return everything that arrived as one string."""
     head = "\n".join(f"{name}: {value}" for name, value in got.headers.items())
     return f"{got.method} {got.path}\n{head}\n\n{got.body.decode('latin-1')}"
 
 
-def sees_its_own_alone(places: dict[str, Place], times: int = 1) -> None:
-    """Each server has seen so many requests, with its own credential in its own header and no other in any form."""
-    for name, place in places.items():
-        assert len(place.server.got) == times
+def assert_each_got_its_own_credential(apis: dict[str, Api], times: int = 1) -> None:
+    """Check that each server got *times* requests, with its own credential in its header and no other in any form."""
+    for name, api in apis.items():
+        assert len(api.server.got) == times
         header, value = SENT[name]
-        for got in place.server.got:
+        for got in api.server.got:
             assert got.headers[header] == value
             text = whole(got)
             assert text.count(value) == 1
@@ -99,110 +99,112 @@ def sees_its_own_alone(places: dict[str, Place], times: int = 1) -> None:
                 assert [form for form in forms(TOKENS[other]) if form in text or form in text.lower()] == []
 
 
-def test_the_forms_of_a_token_are_found_where_it_was_sent(places: dict[str, Place]) -> None:
-    for name, place in places.items():
-        with Connector(specs=place.specs) as made:
-            assert made.run("act").outcome is Outcome.DONE
-        (got,) = place.server.got
+def test_the_search_finds_the_forms_of_a_token_that_was_sent(apis: dict[str, Api]) -> None:
+    for name, api in apis.items():
+        with Connector(specs=api.specs) as client:
+            assert client.run("act").outcome is Outcome.DONE
+        (got,) = api.server.got
         assert [form for form in forms(TOKENS[name]) if form in whole(got)] != []
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-def test_connectors_one_after_the_other_send_their_own(order: tuple[str, ...], places: dict[str, Place]) -> None:
+def test_connectors_used_in_turn_send_their_own_credential(order: tuple[str, ...], apis: dict[str, Api]) -> None:
     for name in order:
-        with Connector(specs=places[name].specs) as made:
-            assert made.run("act").outcome is Outcome.DONE
-    sees_its_own_alone(places)
+        with Connector(specs=apis[name].specs) as client:
+            assert client.run("act").outcome is Outcome.DONE
+    assert_each_got_its_own_credential(apis)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-def test_connectors_side_by_side_send_their_own(order: tuple[str, ...], places: dict[str, Place]) -> None:
+def test_open_connectors_send_their_own_credential(order: tuple[str, ...], apis: dict[str, Api]) -> None:
     with ExitStack() as stack:
-        made = {name: stack.enter_context(Connector(specs=places[name].specs)) for name in order}
+        client = {name: stack.enter_context(Connector(specs=apis[name].specs)) for name in order}
         for name in (*order, *reversed(order)):
-            assert made[name].run("act").outcome is Outcome.DONE
-    sees_its_own_alone(places, 2)
+            assert client[name].run("act").outcome is Outcome.DONE
+    assert_each_got_its_own_credential(apis, 2)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-def test_one_auth_for_all_connectors_gives_each_its_own(order: tuple[str, ...], places: dict[str, Place]) -> None:
+def test_one_auth_for_all_connectors_gives_each_its_own_credential(
+    order: tuple[str, ...], apis: dict[str, Api]
+) -> None:
     auth = ConnectorAuth.from_env()
     for name in order:
-        with Connector(auth, specs=places[name].specs) as made:
-            assert made.run("act").outcome is Outcome.DONE
-    sees_its_own_alone(places)
+        with Connector(auth, specs=apis[name].specs) as client:
+            assert client.run("act").outcome is Outcome.DONE
+    assert_each_got_its_own_credential(apis)
 
 
-def test_async_connectors_at_once_send_their_own(places: dict[str, Place]) -> None:
-    async def act(place: Place) -> list[Result]:
-        async with AsyncConnector(specs=place.specs) as made:
-            return [await made.run("act") for _ in range(5)]
+def test_concurrent_async_connectors_send_their_own_credential(apis: dict[str, Api]) -> None:
+    async def act(api: Api) -> list[Result]:
+        async with AsyncConnector(specs=api.specs) as client:
+            return [await client.run("act") for _ in range(5)]
 
     async def everything() -> list[list[Result]]:
-        return await asyncio.gather(*(act(place) for place in places.values()))
+        return await asyncio.gather(*(act(api) for api in apis.values()))
 
     results = asyncio.run(everything())
     assert {result.outcome for some in results for result in some} == {Outcome.DONE}
-    sees_its_own_alone(places, 5)
+    assert_each_got_its_own_credential(apis, 5)
 
 
-def test_connectors_in_threads_send_their_own(places: dict[str, Place]) -> None:
+def test_connectors_in_threads_send_their_own_credential(apis: dict[str, Api]) -> None:
     outcomes: list[Outcome] = []
 
-    def act(place: Place) -> None:
-        with Connector(specs=place.specs) as made:
-            outcomes.extend(made.run("act").outcome for _ in range(5))
+    def act(api: Api) -> None:
+        with Connector(specs=api.specs) as client:
+            outcomes.extend(client.run("act").outcome for _ in range(5))
 
-    threads = [threading.Thread(target=act, args=(place,)) for place in places.values()]
+    threads = [threading.Thread(target=act, args=(api,)) for api in apis.values()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert outcomes == [Outcome.DONE] * 15
-    sees_its_own_alone(places, 5)
+    assert_each_got_its_own_credential(apis, 5)
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.permutations(TOKENS, 2)), ids=str)
-def test_a_variable_that_is_missing_is_not_made_up_for_by_another(
-    one: str, other: str, places: dict[str, Place], monkeypatch: pytest.MonkeyPatch
+def test_a_missing_variable_is_not_replaced_by_that_of_another_connector(
+    one: str, other: str, apis: dict[str, Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(f"{one.upper()}_TOKEN")
-    with Connector(specs=places[one].specs) as made:
-        result = made.run("act")
+    with Connector(specs=apis[one].specs) as client:
+        result = client.run("act")
     assert result.outcome is Outcome.INVALID
-    assert [place.server.connections for place in places.values()] == [0, 0, 0]
-    with Connector(specs=places[other].specs) as made:
-        assert made.run("act").outcome is Outcome.DONE
-    assert places[one].server.connections == 0
+    assert [api.server.connections for api in apis.values()] == [0, 0, 0]
+    with Connector(specs=apis[other].specs) as client:
+        assert client.run("act").outcome is Outcome.DONE
+    assert apis[one].server.connections == 0
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.permutations(TOKENS, 2)), ids=str)
-def test_a_redirect_to_the_host_of_another_connector_brings_it_nothing(
-    one: str, other: str, places: dict[str, Place]
+def test_a_redirect_to_the_host_of_another_connector_sends_it_no_credential(
+    one: str, other: str, apis: dict[str, Api]
 ) -> None:
-    places[one].server.scripts[:] = [answer(307, {}, {"Location": f"{places[other].server.url}/act"})]
-    with Connector(specs=places[one].specs) as made:
-        assert made.run("act").outcome is Outcome.UNKNOWN
-    assert places[other].server.connections == 0
+    apis[one].server.scripts[:] = [answer(307, {}, {"Location": f"{apis[other].server.url}/act"})]
+    with Connector(specs=apis[one].specs) as client:
+        assert client.run("act").outcome is Outcome.UNKNOWN
+    assert apis[other].server.connections == 0
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.permutations(TOKENS, 2)), ids=str)
 def test_a_folder_that_names_the_variable_of_another_connector_sends_nothing(
-    one: str, other: str, places: dict[str, Place], tmp_path: Path
+    one: str, other: str, apis: dict[str, Api], tmp_path: Path
 ) -> None:
     env = {"token": f"{other.upper()}_TOKEN"}
     stolen = folder(tmp_path / "stolen", connector(one, hosts=HOSTS[one], env=env), action({}, {"body": {}}))
-    with Connector(specs=stolen, base_url=places[one].server.url) as made:
-        assert made.run("act").outcome is Outcome.INVALID
-    assert [place.server.connections for place in places.values()] == [0, 0, 0]
+    with Connector(specs=stolen, base_url=apis[one].server.url) as client:
+        assert client.run("act").outcome is Outcome.INVALID
+    assert [api.server.connections for api in apis.values()] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", TOKENS)
-def test_a_result_and_an_error_show_no_credential(name: str, places: dict[str, Place]) -> None:
+def test_a_result_and_an_error_show_no_credential(name: str, apis: dict[str, Api]) -> None:
     _, value = SENT[name]
     for status, body in ((200, {"echo": value}), (400, {"message": f"you sent {value}"}), (500, value)):
-        places[name].server.scripts[:] = [answer(status, body)]
-        with Connector(ConnectorAuth(Secret(TOKENS[name]), identifier=USER), specs=places[name].specs) as made:
-            result = made.run("act")
+        apis[name].server.scripts[:] = [answer(status, body)]
+        with Connector(ConnectorAuth(Secret(TOKENS[name]), identifier=USER), specs=apis[name].specs) as client:
+            result = client.run("act")
         output = json.dumps(result.to_dict()) + repr(result)
         assert [form for form in forms(TOKENS[name]) if form in output] == []

@@ -85,7 +85,7 @@ def in_a_thread(work: Callable[[], object]) -> object:
 
 
 def leaking(output: str) -> str:
-    """The names of the variables in which a canary stands, and their lines of code."""
+    """Return the variables that hold a canary, with their lines of code."""
     found: dict[str, None] = {}
     code = ""
     for line in output.splitlines():
@@ -96,11 +96,11 @@ def leaking(output: str) -> str:
     return "; ".join(found)
 
 
-def judged(came: object, folder: Path) -> str | None:
-    """Why *came* is wrong; None where it is not."""
-    parts = [shown(came)]
-    if isinstance(came, BaseException):
-        parts += [with_locals(error) for error in chained(came)]
+def why_wrong(ended_with: object, folder: Path) -> str | None:
+    """Return why *ended_with*, a result or an error, is wrong, or None."""
+    parts = [shown(ended_with)]
+    if isinstance(ended_with, BaseException):
+        parts += [with_locals(error) for error in chained(ended_with)]
     text = "\n".join(parts)
     if leaks(text):
         return leaking(text) or "outside of the local variables"
@@ -158,8 +158,8 @@ def test_a_run_that_ends_at_any_line_shows_no_token(
         for number in chosen(whole.lines)[chunk::step]:
             stopper = Stopper(number, error)
             folder = tmp_path / str(number)  # a lock that is not given back must not stop the next one
-            came = in_a_thread(lambda: work(auth, server.url, folder, stopper))  # noqa: B023  # it has ended by then
-            if why := judged(came, folder):
+            ended_with = in_a_thread(lambda: work(auth, server.url, folder, stopper))  # noqa: B023  # it has ended by then
+            if why := why_wrong(ended_with, folder):
                 code, line = stopper.lines[number - 1]
                 wrong[f"{Path(code.co_filename).name}:{line} in {code.co_name}"] = why
     assert wrong == {}

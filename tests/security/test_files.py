@@ -1,4 +1,4 @@
-"""However a run ends, a token stands in no file but the one that was asked for, and that one is its owner's alone."""
+"""However a run ends, only the token file holds the token, and only its owner can read it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_to_all() -> Iterator[None]:
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.action == "create_pat"])
-def test_a_run_writes_its_token_into_its_place_alone(name: str, pair: Canaries, home: Path) -> None:
+def test_a_run_writes_its_token_only_into_its_store(name: str, pair: Canaries, home: Path) -> None:
     case = CASES[name]
     with serving(*case.scripts(pair)) as server, Connector(auth_of(pair), base_url=server.url, timeout=10) as api:
         result = api.run("create_pat", CREATE, token_to=[f"file:{home}/t", *case.stores])
@@ -56,7 +56,7 @@ def test_a_run_writes_its_token_into_its_place_alone(name: str, pair: Canaries, 
     assert not any("locoia" in path.name for path in home.rglob("*"))
 
 
-def test_a_place_that_fails_leaves_the_token_in_no_file(home: Path) -> None:
+def test_a_failing_store_leaves_the_token_in_no_file(home: Path) -> None:
     with (
         serving(answer(201, minted(ODD)), answer(200, minted(ODD))) as server,
         Connector(auth_of(ODD), base_url=server.url) as api,
@@ -66,13 +66,13 @@ def test_a_place_that_fails_leaves_the_token_in_no_file(home: Path) -> None:
     assert files_with_canaries(home) == {}
 
 
-def test_a_rotated_token_takes_the_place_of_the_old_one(home: Path) -> None:
-    place = f"file:{home}/t"
+def test_a_rotated_token_replaces_the_old_one(home: Path) -> None:
+    ref = f"file:{home}/t"
     scripts = (answer(201, minted(ODD)), answer(200, minted(PLAIN)))
     with serving(*scripts) as server, Connector(auth_of(ODD), base_url=server.url) as api:
-        first = api.run("create_pat", CREATE, token_to=[place])
+        first = api.run("create_pat", CREATE, token_to=[ref])
         token_id = (first.data or {})["id"]
-        api.run("regenerate_pat", {"token_id": token_id, "expiration": 1}, token_to=[place])
+        api.run("regenerate_pat", {"token_id": token_id, "expiration": 1}, token_to=[ref])
     assert files_with_canaries(home) == {"t": 0o600}
     assert leaks((home / "t").read_bytes()) == ["plain minted"]
 
@@ -81,12 +81,12 @@ RUN = "from locoia_pat.cli import main\nmain(sys.argv[1:])\n"
 FULL = f"import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (MOST, resource.RLIM_INFINITY))\n{RUN}"
 KILLED = f"""import os, signal, sys
 calls = 0
-def beside():
+def temporary_files():
     return [entry for entry in os.scandir(".") if entry.name.endswith(".tmp")]
 moments = dict(
     begun=lambda: True,
-    born=beside,
-    written=lambda: [entry for entry in beside() if entry.stat().st_size],
+    born=temporary_files,
+    written=lambda: [entry for entry in temporary_files() if entry.stat().st_size],
     renamed=lambda: os.path.exists("t"),
 )
 def trace(frame, event, _):
@@ -102,11 +102,11 @@ sys.settrace(trace)
 """The first write is the probe, the second one has the token."""
 
 
-def ended(script: str, server: Server, place: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
+def ended(script: str, server: Server, file: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
     """A create by *script*, in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     return subprocess.run(
-        [sys.executable, "-c", script, "run", "create_pat", *WORDS, "--token-to", f"file:{place}"],
+        [sys.executable, "-c", script, "run", "create_pat", *WORDS, "--token-to", f"file:{file}"],
         env={**environment, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": ODD.credential, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -116,7 +116,7 @@ def ended(script: str, server: Server, place: Path, **variables: str) -> subproc
 
 
 @pytest.mark.parametrize("size", [150, 200, 260])
-def test_a_disk_that_is_full_keeps_no_part_of_the_token(size: int, home: Path) -> None:
+def test_a_full_disk_holds_no_part_of_the_token(size: int, home: Path) -> None:
     """The probe fits, and the token does not; the size says where its record is cut."""
     good = answer(201, minted(ODD))
     with serving(good, answer(200, minted(ODD))) as server:
@@ -131,24 +131,24 @@ MOMENTS = {"begun": {}, "born": {}, "written": {".tmp": 0o600}, "renamed": {"/t"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_process_that_is_killed_while_it_writes_leaves_what_its_owner_alone_can_read(moment: str, home: Path) -> None:
-    """At its worst a file beside the place; the next run takes that away."""
-    place = home / "work" / "t"
+def test_a_process_killed_while_it_writes_leaves_only_private_files(moment: str, home: Path) -> None:
+    """At worst a temporary file next to it remains, which the next run removes."""
+    file = home / "work" / "t"
     with serving(answer(201, minted(ODD))) as server:
-        done = ended(KILLED, server, place, MOMENT=moment)
+        done = ended(KILLED, server, file, MOMENT=moment)
         assert done.returncode == -signal.SIGKILL, done.stderr
         left = {
             name[-4:] if name.endswith(".tmp") else name[-2:]: mode for name, mode in files_with_canaries(home).items()
         }
         assert left == MOMENTS[moment]
         assert leaks(done.stdout + done.stderr) == []
-        again = ended(f"import sys\n{RUN}", server, place)
+        again = ended(f"import sys\n{RUN}", server, file)
     assert again.returncode == (2 if moment == "renamed" else 0)  # a token that was stored is not replaced
     assert files_with_canaries(home) == {"work/t": 0o600}
-    assert read_token(f"file:{place}") == Secret(ODD.minted)
+    assert read_token(f"file:{file}") == Secret(ODD.minted)
 
 
-def test_a_process_that_is_killed_while_it_waits_leaves_no_token(home: Path) -> None:
+def test_a_process_killed_while_it_waits_leaves_no_token(home: Path) -> None:
     arrived, over = threading.Event(), threading.Event()
 
     def hold(_: Any) -> bool:

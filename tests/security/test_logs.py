@@ -1,4 +1,4 @@
-"""Nothing of a token is logged, by us or by a library, at any level."""
+"""No part of a token is logged, by us or by a library, at any level."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_run_in_async_code_logs_no_token(name: str, log: Log) -> None:
     assert leaks(log.text) == []
 
 
-def test_words_behind_the_status_are_not_logged(log: Log) -> None:
+def test_the_reason_phrase_is_not_logged(log: Log) -> None:
     """HTTP lets a server say anything there, and httpx logs it at INFO, which many programs show."""
     script = send(f"HTTP/1.1 401 {ODD.credential}\r\nContent-Length: 0\r\n\r\n".encode())
     with serving(script) as server, connector(server.url, ODD) as api:
@@ -42,7 +42,7 @@ def test_words_behind_the_status_are_not_logged(log: Log) -> None:
     assert leaks(log.text) == []
 
 
-def test_a_place_logs_no_token(log: Log, tmp_path: Path) -> None:
+def test_a_store_logs_no_token(log: Log, tmp_path: Path) -> None:
     with serving(answer(201, minted(ODD))) as server, connector(server.url, ODD) as api:
         create_pat(api, **CREATE, token_to=[f"file:{tmp_path}/t"])
     assert leaks(log.text) == []

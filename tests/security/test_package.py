@@ -1,4 +1,4 @@
-"""What is installed brings no recorded answer along, and no token in an example that could be a real one."""
+"""The package contains no recorded response, and no token in an example that could be a real one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_only_code_and_specs_are_installed() -> None:
     assert recorded == []
 
 
-def test_nothing_beside_the_packages_is_taken_along() -> None:
+def test_nothing_but_the_packages_is_installed() -> None:
     """An sdist takes what MANIFEST.in names, a wheel what package-data names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert not (ROOT / "MANIFEST.in").exists()
@@ -38,6 +38,6 @@ def test_nothing_beside_the_packages_is_taken_along() -> None:
 @pytest.mark.parametrize(
     "path", [path for path in INSTALLED if path.suffix == ".yaml"], ids=lambda path: f"{path.parent.name}/{path.name}"
 )
-def test_a_secret_in_a_spec_is_a_fake_one(path: Path) -> None:
-    found = re.findall(r"(?:token|password|secret|auth_token): \"?((?=\S*[0-9])[\w/+=.-]{12,})", path.read_text())
-    assert [value for value in found if not value.startswith("fake-")] == []
+def test_secrets_in_specs_are_fakes(path: Path) -> None:
+    values = re.findall(r"(?:token|password|secret|auth_token): \"?((?=\S*[0-9])[\w/+=.-]{12,})", path.read_text())
+    assert [value for value in values if not value.startswith("fake-")] == []

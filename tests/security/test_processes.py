@@ -1,4 +1,4 @@
-"""What a system tells of our process, and what the processes that we start are given."""
+"""What the system shows of our process, and what the processes that it starts get."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Proc = Callable[[int, str], bytes]
 
 
-class Held:
+class HeldResponse:
     """Answers on request."""
 
     def __init__(self, script: Any) -> None:
@@ -41,13 +41,13 @@ class Held:
 
 
 @contextmanager
-def waiting(place: str, pair: Canaries, *auth: str, **variables: str) -> Iterator[int]:
-    """The command while the API works on its answer: its process."""
-    held = Held(answer(201, minted(pair)))
+def waiting(ref: str, pair: Canaries, *auth: str, **variables: str) -> Iterator[int]:
+    """Run the command, and yield its process id while the API has not responded."""
+    held = HeldResponse(answer(201, minted(pair)))
     with (
         serving(held) as server,
         subprocess.Popen(
-            [sys.executable, "-m", "locoia_pat", "run", "create_pat", *WORDS, *auth, "--token-to", place],
+            [sys.executable, "-m", "locoia_pat", "run", "create_pat", *WORDS, *auth, "--token-to", ref],
             env={**os.environ, "LOCOIA_BASE_URL": server.url, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -66,10 +66,10 @@ def waiting(place: str, pair: Canaries, *auth: str, **variables: str) -> Iterato
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 def test_the_arguments_of_the_process_hold_no_token(pair: Canaries, home: Path, proc: Proc) -> None:
-    place = f"file:{home}/t"
-    with waiting(place, pair, "--auth", "env:NAME", NAME=pair.credential) as pid:
+    ref = f"file:{home}/t"
+    with waiting(ref, pair, "--auth", "env:NAME", NAME=pair.credential) as pid:
         words = proc(pid, "cmdline")
-    assert place.encode() in words
+    assert ref.encode() in words
     assert leaks(words) == []
 
 
@@ -106,12 +106,12 @@ def git(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 AUTHS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "the connector's variable": ((), {"LOCOIA_TOKEN": ODD.credential}),
     "a variable by name": (("--auth", "env:NAME"), {"NAME": ODD.credential}),
-    "a file, and the variable beside it": (("--auth", "file:credential"), {"LOCOIA_TOKEN": ODD.credential}),
+    "a file, and the variable as well": (("--auth", "file:credential"), {"LOCOIA_TOKEN": ODD.credential}),
 }
 
 
 @pytest.mark.parametrize("name", AUTHS)
-def test_what_the_command_starts_gets_no_token(name: str, home: Path, git: Path) -> None:
+def test_programs_that_the_command_starts_get_no_token(name: str, home: Path, git: Path) -> None:
     (home / "work" / "credential").write_text(ODD.credential)
     auth, variables = AUTHS[name]
     with waiting(f"file:{home}/work/t", ODD, *auth, **variables):
@@ -121,7 +121,7 @@ def test_what_the_command_starts_gets_no_token(name: str, home: Path, git: Path)
     assert leaks(given) == []
 
 
-def test_what_a_program_starts_by_us_gets_no_token(home: Path, git: Path) -> None:
+def test_programs_that_the_library_starts_get_no_token(home: Path, git: Path) -> None:
     """A program keeps its variables; Git needs none of them, and runs what a checkout configures."""
     os.environ["LOCOIA_TOKEN"] = ODD.credential
     with serving(answer(201, minted(ODD))) as server, Connector(ConnectorAuth.from_env(), base_url=server.url) as api:

@@ -1,4 +1,4 @@
-"""A proxy of the machine gets no token: loopback never goes through it, and https passes it in a tunnel alone."""
+"""A proxy gets no token: loopback never uses it, and https passes it only in a tunnel."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_run_against_loopback_never_reaches_a_proxy(host: str, pair: Canaries,
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_a_tunnel_that_is_refused_ends_not_done_and_the_proxy_saw_no_token(pair: Canaries, log: Log) -> None:
+def test_a_refused_tunnel_ends_not_done_and_the_proxy_gets_no_token(pair: Canaries, log: Log) -> None:
     with proxy() as got, Connector(auth_of(pair), timeout=TIMEOUT) as api:
         result = api.run("create_pat", CREATE)
     assert result.outcome is Outcome.NOT_DONE
@@ -80,7 +80,7 @@ def test_a_tunnel_that_is_refused_ends_not_done_and_the_proxy_saw_no_token(pair:
     assert leaks(shown_with_error(result) + log.text) == []
 
 
-def test_the_address_of_a_proxy_with_a_password_is_not_shown(log: Log) -> None:
+def test_the_url_of_a_proxy_with_a_password_is_not_shown(log: Log) -> None:
     """Its password is a secret too, and httpx has it in its address."""
     with proxy() as got, Connector(auth_of(ODD), timeout=TIMEOUT) as api:
         os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = os.environ["HTTPS_PROXY"].replace(

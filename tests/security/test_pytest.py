@@ -1,4 +1,4 @@
-"""A test of somebody's flow that fails shows no token, with everything that pytest can show."""
+"""A user's failing test shows no token, with everything that pytest can show."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Stopped(BaseException):
 
 
 class BrokenStore:
-    ref = "stopped:place#current"
+    ref = "stopped:store#current"
 
     def probe(self):
         return None

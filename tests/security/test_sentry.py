@@ -34,7 +34,7 @@ class Kept(Transport):
 
 
 class Interrupted:
-    ref = "interrupted:place#current"
+    ref = "interrupted:store#current"
     readback = "record"
 
     def probe(self):
@@ -44,7 +44,7 @@ class Interrupted:
         raise KeyboardInterrupt
 
 
-def flow(url, place):
+def flow(url, store):
     auth = ConnectorAuth.from_ref("-")
     with Connector(auth, base_url=url) as connector:
         created = create_pat(connector, **CREATE)
@@ -54,7 +54,7 @@ def flow(url, place):
         logging.warning("so far: %s", held, extra={"held": held})
         sentry_sdk.add_breadcrumb(message="created", data={"created": created, "result": result})
         sentry_sdk.set_context("flow", {"created": created, "auth": auth})
-        create_pat(connector, **CREATE, token_to=[place])
+        create_pat(connector, **CREATE, token_to=[store])
 
 
 sentry_sdk.init(dsn="http://public@127.0.0.1:1/1", transport=Kept)

@@ -1,4 +1,4 @@
-"""What is returned or raised says nothing of a token, however an action ends."""
+"""Results and errors show no token, however an action ends."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def test_a_result_of_async_code_and_its_error_show_no_token(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outcome is not Outcome.DONE])
-def test_an_error_hangs_on_no_other_error(name: str) -> None:
-    """An error of the network or of JSON holds the request, the answer or both."""
+def test_an_error_has_no_cause_or_context(name: str) -> None:
+    """An error of httpx or of JSON would hold the request, the response or both."""
     error = error_of(run(name, ODD))
-    assert [type(found).__name__ for found in chained(error)] == [type(error).__name__]
+    assert [type(each).__name__ for each in chained(error)] == [type(error).__name__]
 
 
 TYPED: dict[str, Callable[[Connector], Any]] = {
@@ -67,7 +67,7 @@ TYPED: dict[str, Callable[[Connector], Any]] = {
 @both_pairs
 @pytest.mark.parametrize("status", [200, 401, 422, 500])
 @pytest.mark.parametrize("name", TYPED)
-def test_what_a_typed_function_gives_or_raises_shows_no_token(name: str, status: int, pair: Canaries) -> None:
+def test_results_and_errors_of_typed_functions_show_no_token(name: str, status: int, pair: Canaries) -> None:
     rows = [minted(pair)] if name == "list_pats" else minted(pair)
     body = rows if status == 200 else {"message": repeated(pair)}
     with serving(answer(status, body)) as server, connector(server.url, pair) as api:
@@ -81,9 +81,9 @@ def test_what_a_typed_function_gives_or_raises_shows_no_token(name: str, status:
 
 def test_a_dump_of_a_minted_token_shows_no_token() -> None:
     with serving(answer(201, minted(ODD))) as server, connector(server.url, ODD) as api:
-        made = create_pat(api, **CREATE)
-    parts = [repr(made.model_dump()), repr(dict(made)), repr(vars(made)), repr(made.model_copy(deep=False))]
-    for dump in (made.model_dump_json, lambda: made.model_dump(mode="json"), lambda: made.model_copy(deep=True)):
+        token = create_pat(api, **CREATE)
+    parts = [repr(token.model_dump()), repr(dict(token)), repr(vars(token)), repr(token.model_copy(deep=False))]
+    for dump in (token.model_dump_json, lambda: token.model_dump(mode="json"), lambda: token.model_copy(deep=True)):
         try:
             parts.append(repr(dump()))
         except Exception as error:  # noqa: BLE001  # a refusal of any kind will do, if it shows nothing
@@ -91,7 +91,7 @@ def test_a_dump_of_a_minted_token_shows_no_token() -> None:
     assert leaks("\n".join(parts)) == []
 
 
-def test_a_list_whose_rows_hold_tokens_shows_none() -> None:
+def test_a_list_with_tokens_in_its_rows_shows_none() -> None:
     """The API page says that a list gives none; what an API gives all the same must not pass through."""
     with (
         serving(answer(200, {"data": [minted(ODD)], "token": ODD.minted})) as server,
@@ -141,7 +141,7 @@ MISPLACED: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
 
 @both_pairs
 @pytest.mark.parametrize("name", MISPLACED)
-def test_a_token_in_the_place_of_something_else_is_not_repeated(name: str, pair: Canaries) -> None:
+def test_a_token_given_as_another_argument_is_not_repeated(name: str, pair: Canaries) -> None:
     action, inputs = MISPLACED[name](pair.minted)
     with connector("http://127.0.0.1:1/v1", pair) as api:
         result = api.run(action, inputs)
@@ -151,7 +151,7 @@ def test_a_token_in_the_place_of_something_else_is_not_repeated(name: str, pair:
 
 
 @both_pairs
-def test_an_api_that_is_not_reached_is_told_without_the_token(pair: Canaries) -> None:
+def test_the_error_of_an_unreachable_api_shows_no_token(pair: Canaries) -> None:
     with connector(f"http://127.0.0.1:{free_port()}/v1", pair) as api:
         result = api.run("create_pat", CREATE)
     assert result.outcome is Outcome.NOT_DONE
@@ -159,13 +159,13 @@ def test_an_api_that_is_not_reached_is_told_without_the_token(pair: Canaries) ->
 
 
 @both_pairs
-def test_what_holds_a_credential_does_not_show_it(pair: Canaries, tmp_path: Path) -> None:
-    place = tmp_path / "credential"
-    place.write_text(pair.credential)
+def test_objects_with_a_credential_do_not_show_it(pair: Canaries, tmp_path: Path) -> None:
+    file = tmp_path / "credential"
+    file.write_text(pair.credential)
     auths = [
         auth_of(pair),
         ConnectorAuth.from_env({"LOCOIA_TOKEN": pair.credential}),
-        ConnectorAuth.from_ref(f"file:{place}"),
+        ConnectorAuth.from_ref(f"file:{file}"),
     ]
     with serving(answer(200, [])) as server:
         for auth in auths:
@@ -175,7 +175,7 @@ def test_what_holds_a_credential_does_not_show_it(pair: Canaries, tmp_path: Path
                 assert leaks(shown(api.plan("create_pat", CREATE))) == []
 
 
-def test_a_credential_that_is_none_is_refused_without_a_word_of_it() -> None:
+def test_an_invalid_credential_is_refused_and_not_repeated() -> None:
     wrong = f"{ODD.credential} {ODD.minted}"
     with pytest.raises(InvalidError) as caught:
         ConnectorAuth(Secret(wrong))

@@ -85,7 +85,7 @@ TOOLS: dict[str, Callable[[BaseException], str]] = {
 
 
 def a_flow(url: str, auth: ConnectorAuth) -> BaseException:
-    """A step of somebody's flow, which holds all that we give in its variables; the second call is refused."""
+    """Run a flow that keeps all our objects in variables; its second call is refused."""
     try:
         with Connector(auth, base_url=url) as connector:
             created = create_pat(connector, **CREATE)
@@ -104,7 +104,7 @@ def a_flow(url: str, auth: ConnectorAuth) -> BaseException:
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("status", [401, 422, 500])
-def test_a_flow_that_fails_with_our_objects_in_hand_shows_no_token(tool: str, pair: Canaries, status: int) -> None:
+def test_a_failing_flow_that_holds_our_objects_shows_no_token(tool: str, pair: Canaries, status: int) -> None:
     good = answer(201, minted(pair))
     with serving(good, good, answer(status, {"message": repeated(pair)})) as server:
         output = TOOLS[tool](a_flow(server.url, auth_of(pair)))
@@ -124,14 +124,14 @@ def interrupted(work: Callable[[], object]) -> BaseException:
 def test_an_interrupt_while_a_token_is_stored_shows_no_token(tool: str) -> None:
     script = answer(201, minted(ODD), headers(ODD))
     with serving(script) as server, Connector(auth_of(ODD), base_url=server.url) as api:
-        place = InterruptedStore()
-        error = interrupted(lambda: api.run("create_pat", CREATE, token_to=[place]))
+        store = InterruptedStore()
+        error = interrupted(lambda: api.run("create_pat", CREATE, token_to=[store]))
     assert isinstance(error, KeyboardInterrupt)
     assert leaks(TOOLS[tool](error)) == []
 
 
 class Half:
-    """Sends half of an answer, and tells when."""
+    """Sends half of a response, and signals when."""
 
     def __init__(self, pair: Canaries, then: Callable[[], object]) -> None:
         self._data = raw(201, minted(pair))[:-9]
@@ -156,10 +156,10 @@ def ctrl_c() -> Iterator[Callable[[], None]]:
     signal.signal(signal.SIGINT, before)
 
 
-def answers(error: BaseException) -> str:
+def all_reports(error: BaseException) -> str:
     """All that an interrupt shows to any of the tools."""
     return "\n".join(
-        [shown(error), *(with_locals(found) for found in chained(error)), *(t(error) for t in TOOLS.values())]
+        [shown(error), *(with_locals(each) for each in chained(error)), *(t(error) for t in TOOLS.values())]
     )
 
 
@@ -176,7 +176,7 @@ def of_run(server: Server, half: Half, auth: ConnectorAuth, ref: str) -> BaseExc
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_ctrl_c_while_an_answer_is_read_shows_no_token(
+def test_ctrl_c_while_a_response_is_read_shows_no_token(
     pair: Canaries, tmp_path: Path, ctrl_c: Callable[[], None], log: Log
 ) -> None:
     half = Half(pair, ctrl_c)
@@ -184,7 +184,7 @@ def test_ctrl_c_while_an_answer_is_read_shows_no_token(
         error = of_run(server, half, auth_of(pair), f"file:{tmp_path}/t")
         half.over.set()
     assert isinstance(error, KeyboardInterrupt)
-    assert leaks(answers(error)) == []
+    assert leaks(all_reports(error)) == []
     assert leaks(log.text) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -203,7 +203,7 @@ async def of_task(url: str, auth: ConnectorAuth, ready: asyncio.Event, cancelled
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_a_task_that_is_cancelled_while_an_answer_is_read_shows_no_token(pair: Canaries, log: Log) -> None:
+def test_a_task_that_is_cancelled_while_a_response_is_read_shows_no_token(pair: Canaries, log: Log) -> None:
     async def main() -> BaseException:
         ready, loop = asyncio.Event(), asyncio.get_running_loop()
         half = Half(pair, lambda: loop.call_soon_threadsafe(ready.set))
@@ -215,7 +215,7 @@ def test_a_task_that_is_cancelled_while_an_answer_is_read_shows_no_token(pair: C
 
     error = asyncio.run(main())
     assert isinstance(error, asyncio.CancelledError)
-    assert leaks(answers(error)) == []
+    assert leaks(all_reports(error)) == []
     assert leaks(log.text) == []
 
 
@@ -240,11 +240,11 @@ def test_a_time_limit_around_async_code_shows_no_token() -> None:
         with serving(half) as server:
             return await of_limit(server.url, auth_of(ODD), limit)
 
-    assert leaks(answers(asyncio.run(main()))) == []
+    assert leaks(all_reports(asyncio.run(main()))) == []
 
 
 def spaced() -> Secret:
-    """Made in a function of its own: a tool shows the values of the line that is at fault."""
+    """Create it in a function of its own: tools show the values of the failing line."""
     return Secret(f"{ODD.credential} x")
 
 
@@ -272,7 +272,7 @@ WRONG: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_error_about_what_is_no_credential_shows_none_of_it(
+def test_the_error_for_an_invalid_credential_shows_no_part_of_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -283,10 +283,10 @@ def test_an_error_about_what_is_no_credential_shows_none_of_it(
     error = interrupted(WRONG[name])
     assert isinstance(error, InvalidError)
     assert leaks(shown(error)) == []
-    assert leaks(answers(error)) == []
+    assert leaks(all_reports(error)) == []
 
 
-def test_a_program_that_gives_a_token_as_text_is_refused_without_it() -> None:
+def test_a_token_given_as_a_plain_string_is_refused_and_not_shown() -> None:
     """The one who calls has it in a variable; our frames must not add to that."""
     values: list[Any] = [ODD.credential]
     error = interrupted(lambda: ConnectorAuth(values[0]))

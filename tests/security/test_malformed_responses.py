@@ -1,4 +1,4 @@
-"""An answer whose token is not usable ends ``unknown``, and what it held all the same is shown nowhere."""
+"""A response with an unusable token ends ``unknown``, and nothing shows the token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BROKEN: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_a_token_of_a_wrong_form_is_shown_nowhere(pair: Canaries, log: Log) -> None:
+def test_nothing_shows_a_malformed_token(pair: Canaries, log: Log) -> None:
     for name, broken in BROKEN.items():
         with cell(name):
             body = created(token=broken(pair.minted), note=base64_of(pair.minted))
@@ -51,9 +51,9 @@ def test_a_token_of_a_wrong_form_is_shown_nowhere(pair: Canaries, log: Log) -> N
 OTHER: dict[str, Callable[[str], Any]] = {
     "under another name": lambda value: {"id": "1", "secret": value, "pat": value},
     "a level deeper": lambda value: {"result": {"token": value}},
-    "the answer itself": lambda value: value,
+    "the response itself": lambda value: value,
     "in a list": lambda value: [value, {"token": value}],
-    "beside an error": lambda value: {"error": f"could not store {value}", "message": f"see {value}", "token": value},
+    "next to an error": lambda value: {"error": f"could not store {value}", "message": f"see {value}", "token": value},
     "as a key": lambda value: {value: {"token": None}},
     "twice": lambda value: json.dumps({"token": value})[:-1] + ', "token": null}',
     "and no JSON behind": lambda value: json.dumps({"token": value}) + " }",
@@ -65,7 +65,7 @@ OTHER: dict[str, Callable[[str], Any]] = {
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("status", [201, 400, 503])
-def test_a_token_in_a_wrong_place_is_shown_nowhere(status: int, pair: Canaries, log: Log) -> None:
+def test_nothing_shows_a_token_in_an_unexpected_field(status: int, pair: Canaries, log: Log) -> None:
     for name, other in OTHER.items():
         with cell(name):
             with serving(answer(status, other(pair.minted))) as server, connector(server.url, pair) as api:
@@ -75,7 +75,7 @@ def test_a_token_in_a_wrong_place_is_shown_nowhere(status: int, pair: Canaries, 
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_typed_function_raises_without_a_token_of_a_wrong_form(broken: Callable[[str], Any]) -> None:
+def test_the_error_of_a_typed_function_does_not_show_a_malformed_token(broken: Callable[[str], Any]) -> None:
     """A model that refused the value would repeat it in its error."""
     with (
         serving(answer(201, created(token=broken(ODD.minted)))) as server,
@@ -88,15 +88,15 @@ def test_a_typed_function_raises_without_a_token_of_a_wrong_form(broken: Callabl
 
 @pytest.mark.parametrize("output", ["id", "expiration", "note", "last_used", "scopes"])
 @pytest.mark.parametrize("wrong", ["a list", "nested", "a number"])
-def test_a_warning_about_an_output_of_a_wrong_form_does_not_repeat_it(output: str, wrong: str) -> None:
+def test_a_warning_about_a_malformed_output_does_not_repeat_it(output: str, wrong: str) -> None:
     value = BROKEN[wrong](ODD.minted)
     with serving(answer(200, created(token=ODD.minted) | {output: value})) as server, connector(server.url, ODD) as api:
-        made = regenerate_pat(api, "5a1f3c1e", expiration=1)
-    assert leaks(shown(made)) == []
-    assert leaks("".join(made.warnings), str(NUMBER)) == []
+        result = regenerate_pat(api, "5a1f3c1e", expiration=1)
+    assert leaks(shown(result)) == []
+    assert leaks("".join(result.warnings), str(NUMBER)) == []
 
 
-def test_a_model_that_refuses_an_answer_does_not_show_its_token() -> None:
+def test_a_model_that_rejects_a_response_does_not_show_its_token() -> None:
     """A token is no part of what a model checks, so a mistake in another output must not bring it along."""
     body = created(token=ODD.minted, id=["a", {"b": ODD.minted}], note={"n": ODD.minted}, scopes={"s": ODD.minted})
     with serving(answer(201, body)) as server, connector(server.url, ODD) as api:

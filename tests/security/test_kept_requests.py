@@ -1,4 +1,4 @@
-"""What a program that listens to httpx has kept, once a run is over."""
+"""Requests and responses that a program kept by instrumenting httpx hold no token after the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from locoia_pat import Connector, Outcome, Secret
-from locoia_pat.http import transport as executor_module
+from locoia_pat.http import transport as transport_module
 from locoia_pat.http.exchange_types import Request
 from locoia_pat.http.transport import HttpTransport
 from tests.support.canaries import CREATE, ODD, auth_of, leaks, minted
@@ -20,33 +20,33 @@ HEADER = ("authorization", Secret("Bearer fake"))
 ENDS = {"done": (answer(201, minted(ODD)), Outcome.DONE), "dropped": (drop, Outcome.UNKNOWN)}
 
 
-def kept(held: list[Any]) -> str:
-    """All that can be seen of requests and answers."""
-    return "".join(f"{one!r} {dict(one.headers)} {vars(one)} {pickle.dumps(one.headers)!r}" for one in held)
+def everything_in(exchanged: list[Any]) -> str:
+    """Return every text that requests and responses show."""
+    return "".join(f"{one!r} {dict(one.headers)} {vars(one)} {pickle.dumps(one.headers)!r}" for one in exchanged)
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_a_request_that_was_kept_holds_no_token_any_more(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_request_holds_no_token_after_the_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script, outcome = ENDS[name]
-    held: list[Any] = []
+    exchanged: list[Any] = []
     handle = httpx.HTTPTransport.handle_request
 
     def listening(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        held.append(request)
+        exchanged.append(request)
         response = handle(transport, request)
-        held.append(response)
+        exchanged.append(response)
         return response
 
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", listening)
     with serving(script) as server, Connector(auth_of(ODD), base_url=server.url) as api:
         assert api.run("create_pat", CREATE).outcome is outcome
     assert ODD.credential in server.got[0].headers["authorization"]
-    assert held != []
-    assert leaks(kept(held)) == []
+    assert exchanged != []
+    assert leaks(everything_in(exchanged)) == []
 
 
 def interrupting(*_: object, **__: object) -> object:
-    """A network library in which somebody presses Ctrl-C while it holds an answer."""
+    """Act as a network library during which the user presses Ctrl-C while it holds a response."""
     body = ODD.minted
     try:
         return int(body)  # its error repeats what it was given
@@ -58,12 +58,14 @@ def frames(error: BaseException) -> list[str]:
     return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
 
 
-def test_an_interrupt_leaves_the_executor_without_what_others_had_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_leaves_the_transport_without_frames_of_the_network_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", interrupting)
-    executor = HttpTransport("http://127.0.0.1:1/v1")
+    transport = HttpTransport("http://127.0.0.1:1/v1")
     with pytest.raises(KeyboardInterrupt) as caught:
-        executor.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
-    executor.close()
+        transport.send(Request("GET", "http://127.0.0.1:1/v1/x"), HEADER, 1)
+    transport.close()
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
-    assert {*frames(caught.value)} <= {__file__, executor_module.__file__}
+    assert {*frames(caught.value)} <= {__file__, transport_module.__file__}
     assert not any(frame.name == "interrupting" for frame in traceback.extract_tb(caught.value.__traceback__))
