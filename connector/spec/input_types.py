@@ -365,7 +365,7 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
         annotation=lambda _: _DATE,
         json_schema=lambda _: _DATE_SCHEMA,
         parse=str.strip,
-        also_accepted_by=frozenset(["text", "json"]),
+        also_accepted_by=frozenset(["text", "datetime", "json"]),
     ),
     "daterange": TypeInfo(
         python_type=list,

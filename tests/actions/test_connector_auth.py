@@ -143,8 +143,9 @@ auth: {{header_key: Authorization, token_format: "{{{{ token }}}}", token_prefix
         (Path(str(files("locoia_pat.specs"))) / "create_pat.yaml")
         .read_text()
         .replace("action: create_pat", "action: make")
-        .replace("look: list_pats\n", "")
-        .replace("mark: note", "#")
+        .replace("verify_with: list_pats\n", "")
+        .replace("tag_input: note", "#")
+        .replace("options: scopes", "enum: [embed]")
     )
     os.environ.update({"LOCOIA_TOKEN": sandbox.rotator.reveal(), "LOCOIA_BASE_URL": sandbox.url})
     with Connector(ConnectorAuth(sandbox.rotator), specs=specs) as connector:

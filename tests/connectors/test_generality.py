@@ -93,7 +93,7 @@ AUTHS = {
 
 
 @pytest.mark.parametrize(("auth", "header", "value"), AUTHS.values(), ids=AUTHS)
-def test_a_credential_goes_into_the_header_that_the_connector_names(
+def test_the_credential_is_in_the_header_that_the_connector_names(
     tmp_path: Path, auth: str, header: str, value: str
 ) -> None:
     spec = f"effect: read\nrequest: {{method: GET, path: /me}}\n{NOTHING}"
@@ -132,7 +132,7 @@ request:
 {NOTHING}"""
 
 
-def test_a_query_says_texts_numbers_switches_and_lists_and_leaves_out_null(tmp_path: Path) -> None:
+def test_a_query_has_all_types_of_values_and_leaves_out_null(tmp_path: Path) -> None:
     inputs = {
         "state": "on&off=1",
         "tags": ["a", "b c", "ü"],
@@ -180,7 +180,7 @@ request:
 {NOTHING}"""
 
 
-def test_a_json_body_keeps_types_and_leaves_out_null_at_its_top_alone(tmp_path: Path) -> None:
+def test_a_json_body_keeps_types_and_leaves_out_null_at_the_top_level_only(tmp_path: Path) -> None:
     inputs = {
         "id": "007",
         "count": None,
@@ -207,13 +207,13 @@ request: {{method: POST, path: /events, body: "{{{{ payload }}}}"}}
 
 
 @pytest.mark.parametrize("value", [{}, [], {"a": [1, None, {"b": "{{ c }}"}]}, "text", 7, 1.5, True, "null"], ids=repr)
-def test_a_json_input_may_be_the_whole_body(tmp_path: Path, value: object) -> None:
+def test_a_json_input_can_be_the_whole_body(tmp_path: Path, value: object) -> None:
     result, (got,) = run(tmp_path, ANY, {"payload": value})
     assert result.outcome is Outcome.DONE
     assert (got.json, type(got.json)) == (value, type(value))
 
 
-def test_a_json_input_is_typed_as_json_at_the_command(tmp_path: Path) -> None:
+def test_a_json_input_is_given_as_json_on_the_command_line(tmp_path: Path) -> None:
     specs = folder(tmp_path, ANY)
     with serving(answer(200, {})) as server:
         for text in ('{"a": [1, null, "2"]}', "no json"):
@@ -244,7 +244,7 @@ request:
 {NOTHING}"""
 
 
-def test_a_form_is_quoted_and_may_hold_a_secret(tmp_path: Path) -> None:
+def test_a_form_is_encoded_and_can_contain_a_secret(tmp_path: Path) -> None:
     inputs = {"tags": ["a&b", "c"], "secret": Secret("fake=secret&0123456789")}
     result, (got,) = run(tmp_path, FORM, inputs)
     assert result.outcome is Outcome.DONE
@@ -293,7 +293,7 @@ def test_headers_are_templates_and_never_more_than_one_line(tmp_path: Path) -> N
         ("delete", "POST", 1),
     ],
 )
-def test_each_method_is_sent_and_repeated_only_where_that_does_no_harm(
+def test_each_method_is_sent_and_retried_only_if_that_is_safe(
     tmp_path: Path, effect: str, method: str, tries: int
 ) -> None:
     body = "" if method in ("GET", "DELETE") else ", body: {a: 1}"
@@ -334,7 +334,7 @@ reply:
 """
 
 
-def test_outputs_are_found_by_their_paths_and_keep_their_types(tmp_path: Path) -> None:
+def test_outputs_are_read_from_their_paths_and_keep_their_types(tmp_path: Path) -> None:
     thing = {
         "meta": {"id": 7, "made_at": "2026-01-11T01:00:00+01:00", "items": [{"sku": "a", "no": 1}, {"sku": "b"}]},
         "owner": {"address": {"city": "Köln"}, "full_name": "Anna", "roles": ["x", "y"]},
@@ -382,7 +382,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize("status", HINTS)
-def test_a_spec_says_what_to_do_about_a_status_beside_the_words_of_the_api(tmp_path: Path, status: int) -> None:
+def test_the_hint_of_a_spec_for_a_status_is_added_to_the_message_of_the_api(tmp_path: Path, status: int) -> None:
     code, outcome, hint = HINTS[status]
     script = answer(status, {"error": {"message": "so it is"}}, {"Retry-After": "999"})
     read, _ = run(tmp_path, ERRORS % ("read", "GET"), {}, script)
@@ -398,7 +398,7 @@ def test_a_spec_says_what_to_do_about_a_status_beside_the_words_of_the_api(tmp_p
     assert change.outcome is (Outcome.UNKNOWN if status == 500 else outcome)
 
 
-def test_a_status_the_spec_says_nothing_about_has_a_hint_all_the_same(tmp_path: Path) -> None:
+def test_a_status_without_a_hint_in_the_spec_has_a_general_one(tmp_path: Path) -> None:
     result, _ = run(tmp_path, ERRORS % ("read", "GET"), {}, answer(403))
     assert result.problem is not None
     assert result.problem.hint == "The credential is valid, but lacks permission for this."
@@ -465,7 +465,7 @@ PAGES = pytest.mark.parametrize(("pages", "scripts", "queries"), KINDS.values(),
 
 
 @PAGES
-def test_the_same_rows_come_of_each_kind_of_pages(
+def test_each_kind_of_pages_returns_the_same_rows(
     tmp_path: Path, pages: str, scripts: list[Any], queries: list[str]
 ) -> None:
     result, got = run(tmp_path, LIST.format(pages=pages), {"kind": "x"}, *scripts)
@@ -497,7 +497,7 @@ def test_a_page_that_fails_fails_the_read(tmp_path: Path, pages: str, scripts: l
 
 
 @pytest.mark.parametrize("kind", ["page", "page from zero", "offset"])
-def test_an_api_that_gives_the_same_page_twice_is_asked_no_further(tmp_path: Path, kind: str) -> None:
+def test_paging_stops_if_the_same_page_is_returned_twice(tmp_path: Path, kind: str) -> None:
     result, got = run(tmp_path, LIST.format(pages=KINDS[kind][0]), {"kind": "x"}, answer(200, rows(1, 2)))
     assert (result.outcome, result.data, len(got)) == (Outcome.DONE, {"things": rows(1, 2)}, 2)
     assert result.warnings == ("the API returned the same page twice, so its rows are taken as the complete list",)
@@ -520,7 +520,7 @@ reply:
 """
 
 
-def test_a_secret_of_any_name_goes_into_its_place_and_is_a_credential(tmp_path: Path) -> None:
+def test_a_secret_of_any_name_is_stored_and_can_be_a_credential(tmp_path: Path) -> None:
     secret = "fake-value-0123456789abcdef"
     specs = folder(tmp_path, KEY)
     place = tmp_path / "key.json"

@@ -48,7 +48,7 @@ def entry(place: Path, key: str = "current") -> dict[str, Any]:
     return found
 
 
-def test_the_whole_life_of_a_token_by_the_command(gitlab: StandIn, tmp_path: Path) -> None:
+def test_a_token_is_created_rotated_and_revoked_by_the_command(gitlab: StandIn, tmp_path: Path) -> None:
     place = tmp_path / "ci.json"
     at = f"file:{place}"
 
@@ -153,7 +153,7 @@ def test_the_whole_life_of_a_token_by_the_command(gitlab: StandIn, tmp_path: Pat
     assert json.loads(gitlab.calls[6][2] or "") == {"expires_at": "2027-03-01"}
 
 
-def test_the_whole_life_of_a_token_in_python(gitlab: StandIn, tmp_path: Path) -> None:
+def test_a_token_is_created_rotated_and_revoked_in_python(gitlab: StandIn, tmp_path: Path) -> None:
     at = f"file:{tmp_path}/ci.json"
     with Connector(specs=GITLAB) as owner, Connector(ConnectorAuth.from_ref(at), specs=GITLAB) as ci:
         created = owner.run("create_token", {"name": "CI", "scopes": ["self_rotate"]}, token_to=[at])
@@ -185,7 +185,7 @@ def test_the_whole_life_of_a_token_in_python(gitlab: StandIn, tmp_path: Path) ->
     assert [number for number, row in gitlab.rows.items() if row.revoked] == [3, 5, 6]
 
 
-def test_an_administrator_creates_tokens_for_others_and_nobody_else_does(gitlab: StandIn, tmp_path: Path) -> None:
+def test_only_an_administrator_creates_tokens_for_others(gitlab: StandIn, tmp_path: Path) -> None:
     inputs = ("create_user_token", "user_id=9", "name=backup", "scopes=read_api", "--token-to", f"file:{tmp_path}/t")
     refused = run(*inputs)
     assert (refused.code, refused.envelope["error"]["code"]) == (3, "forbidden")
@@ -216,7 +216,7 @@ class Full(FakeStore):
         ("rotate_token", {"token_id": "3"}, "3"),
     ],
 )
-def test_a_token_that_no_place_takes_is_revoked(
+def test_a_token_that_no_store_takes_is_revoked(
     gitlab: StandIn, action: str, inputs: dict[str, Any], replaced: str | None
 ) -> None:
     gitlab.mint(7, "spare", ["api"])
@@ -230,7 +230,7 @@ def test_a_token_that_no_place_takes_is_revoked(
     assert [number for number, row in gitlab.rows.items() if row.revoked] == ([3, 4] if replaced else [4])
 
 
-def test_the_reuse_of_a_revoked_token_says_what_it_costs(gitlab: StandIn, tmp_path: Path) -> None:
+def test_the_error_for_a_reused_token_says_that_its_successors_are_revoked(gitlab: StandIn, tmp_path: Path) -> None:
     place = f"file:{tmp_path}/t"
     assert run("create_token", "name=CI", "scopes=self_rotate", "--token-to", place).code == 0
     assert run("rotate_token", "token_id=3", "--token-to", place).code == 0
@@ -241,7 +241,7 @@ def test_the_reuse_of_a_revoked_token_says_what_it_costs(gitlab: StandIn, tmp_pa
     assert "revokes all its successors" in command("show", "--specs", str(GITLAB), "rotate_token").out
 
 
-def test_a_place_that_holds_another_token_is_not_written_over(gitlab: StandIn, tmp_path: Path) -> None:
+def test_a_store_with_another_token_is_not_overwritten(gitlab: StandIn, tmp_path: Path) -> None:
     at = f"file:{tmp_path}/t"
     assert run("create_token", "name=CI", "scopes=self_rotate", "--token-to", at).code == 0
     gitlab.mint(7, "other", ["self_rotate"])
@@ -294,7 +294,7 @@ def test_without_a_credential_of_its_own_nothing_is_sent(api: StandIn, tmp_path:
     assert api.received == b""
 
 
-def test_a_login_at_locoia_is_no_login_at_gitlab(api: StandIn, tmp_path: Path) -> None:
+def test_a_login_at_locoia_is_not_used_for_gitlab(api: StandIn, tmp_path: Path) -> None:
     del os.environ["LOCOIA_TOKEN"]
     (tmp_path / "locoia.txt").write_text(CANARY)
     place = tmp_path / "config" / "locoia-pat"
@@ -332,7 +332,7 @@ def forged(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     return folder, code
 
 
-def test_a_copy_that_reaches_for_locoias_credential_is_refused(gitlab: StandIn, forged: tuple[Path, str]) -> None:
+def test_a_copy_that_reads_the_credential_of_locoia_is_refused(gitlab: StandIn, forged: tuple[Path, str]) -> None:
     folder, code = forged
     done = command("run", "get_self", "--specs", str(folder))
     assert (done.code, done.envelope["outcome"]) == (2, "invalid")
@@ -358,7 +358,7 @@ def test_a_token_that_was_minted_at_locoia_is_not_sent_to_gitlab(locoia: Server,
     assert locoia.got == []
 
 
-def test_the_trap_would_catch_each_form_of_the_credential() -> None:
+def test_the_test_server_detects_each_form_of_the_credential() -> None:
     basic = [base64.b64encode(f"{user}:{CANARY}".encode()).decode() for user in ("", "a", "ab")]
     sent = [
         {"PRIVATE-TOKEN": CANARY},

@@ -40,7 +40,7 @@ def test_check_finds_nothing_and_all_examples_pass(folder: Path) -> None:
     assert all(row["passed"] for row in tested.envelope["examples"])
 
 
-def test_the_connectors_have_the_actions_of_a_whole_life() -> None:
+def test_the_example_connectors_can_create_list_rotate_and_revoke() -> None:
     assert SpecFolder(GITLAB).names == (
         *("create_token", "create_user_token", "get_self", "get_token", "list_tokens"),
         *("revoke_self", "revoke_token", "rotate_self", "rotate_token"),
@@ -81,7 +81,7 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("folder", [GITLAB, TWILIO], ids=["gitlab", "twilio"])
-def test_an_editor_finds_the_schema_of_each_file_and_nothing_against_it(folder: Path) -> None:
+def test_each_file_names_its_schema_and_is_valid_against_it(folder: Path) -> None:
     specs = SpecFolder(folder)
     files = {"connector": specs.connector.document, **{name: specs.action(name).document for name in specs.names}}
     for name, document in files.items():

@@ -67,7 +67,7 @@ def run(action: str, *arguments: str, **variables: str) -> Done:
     return command("run", "--specs", str(TWILIO), action, f"account_sid={ACCOUNT}", *arguments, **variables)
 
 
-def test_the_credential_is_basic_authentication_of_the_sid_and_the_token() -> None:
+def test_the_credential_is_basic_authentication_with_the_sid_and_the_token() -> None:
     with twilio(answer(200, ROW)) as server:
         done = run("get_key", f"key_sid={KEY}")
     assert (done.code, done.envelope["data"], done.envelope["warnings"]) == (0, DATA, [])
@@ -77,7 +77,7 @@ def test_the_credential_is_basic_authentication_of_the_sid_and_the_token() -> No
     assert base64.b64decode(got.headers["authorization"].removeprefix("Basic ")).decode() == f"{ACCOUNT}:{TOKEN}"
 
 
-def test_a_key_is_created_by_a_form_and_its_secret_goes_into_its_place(tmp_path: Path) -> None:
+def test_a_key_is_created_by_a_form_and_its_secret_is_stored(tmp_path: Path) -> None:
     place = f"file:{tmp_path}/key.json"
     with twilio(answer(201, ROW | {"secret": SECRET})) as server:
         done = run("create_key", "friendly_name=CI & CD = 100 % ü+", "--token-to", place)
@@ -111,7 +111,7 @@ def test_a_key_is_renamed_and_deleted() -> None:
     ]
 
 
-def test_pages_are_followed_by_the_address_in_the_answer() -> None:
+def test_pages_are_followed_by_the_url_in_the_response() -> None:
     following = f"{KEYS}.json?PageSize=1000&Page=1&PageToken=PTSK{'a' * 32}"
     pages = [
         answer(200, {"keys": [ROW], "page": 0, "next_page_uri": following, "uri": f"{KEYS}.json?PageSize=1000&Page=0"}),
@@ -125,7 +125,7 @@ def test_pages_are_followed_by_the_address_in_the_answer() -> None:
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/x", "//127.0.0.1:{port}/x", "https://127.0.0.1:{own}/x"])
-def test_a_next_page_of_another_host_is_not_followed(address: str) -> None:
+def test_a_next_page_on_another_host_is_not_followed(address: str) -> None:
     with serving(answer(200, {"keys": []})) as other, serving(answer(500)) as blank:
         there = address.format(port=other.port, own=blank.port)
         with twilio(answer(200, {"keys": [ROW], "next_page_uri": there})) as server:
@@ -136,7 +136,7 @@ def test_a_next_page_of_another_host_is_not_followed(address: str) -> None:
     assert done.envelope["error"]["message"] == ("the next-page URL points to another host and was not followed")
 
 
-def test_a_refusal_is_told_in_the_words_of_twilio_and_of_the_spec() -> None:
+def test_an_error_has_the_message_of_twilio_and_the_hint_of_the_spec() -> None:
     body = {
         "code": 20003,
         "message": "Authenticate",
@@ -161,7 +161,7 @@ def test_without_both_parts_of_the_credential_nothing_is_sent(missing: str) -> N
     assert re.search(rf"\b{missing}\b", done.envelope["error"]["hint"])
 
 
-def test_in_python_the_sid_may_be_given_beside_the_token() -> None:
+def test_the_sid_can_be_given_with_the_token_in_python() -> None:
     with twilio(answer(200, {"keys": [ROW], "next_page_uri": None})):
         del os.environ["TWILIO_TOKEN"], os.environ["TWILIO_SID"]
         with Connector(ConnectorAuth(Secret(TOKEN), identifier=ACCOUNT), specs=TWILIO) as connector:
@@ -177,7 +177,7 @@ def test_in_python_the_sid_may_be_given_beside_the_token() -> None:
     ],
     ids=["an account", "a key", "a name"],
 )
-def test_what_is_no_sid_and_no_name_is_not_sent(arguments: list[str], field: str) -> None:
+def test_an_invalid_sid_or_name_is_not_sent(arguments: list[str], field: str) -> None:
     with twilio(answer(200, ROW)) as server:
         done = command("run", "--specs", str(TWILIO), *arguments)
     assert (done.code, done.envelope["error"]["field"], server.got) == (2, field, [])

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.http.exchange_types import Response, TransportError
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, SpecError
+from locoia_pat.request.template.compiler import structure
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.parse import parse_action, parse_connector
+from tests.support.compiled_actions import authorization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -495,3 +497,17 @@ def test_an_identifier_stands_beside_the_token_where_the_connector_has_one() -> 
             made.header(Secret(TOKEN), missing)
         problem = Problem("validation", "there is no identifier", field="auth", hint="Set ACME_USER.")
         assert caught.value.problem == problem
+
+
+def test_a_tilde_converts_values_as_a_string_does() -> None:
+    assert structure("{{ a ~ true ~ 1 }}", ["a"])({"a": "x"}) == "xtrue1"
+    made = authorization(token_format="{{ token ~ ':' }}", token_prefix="Basic {{ token_format }}")
+    assert made.header(Secret(TOKEN), None) == ("Authorization", Secret(f"Basic {TOKEN}:"))
+
+
+@pytest.mark.parametrize(
+    "prefix", ["Bearer {{ token_format }}\n", "Bearer\t{{ token_format }}", "Schlüssel {{ token_format }}"]
+)
+def test_the_constant_parts_of_the_credentials_header_must_be_printable_ascii(prefix: str) -> None:
+    with pytest.raises(SpecError, match="bad-value it cannot be used in a header: it must be one line"):
+        authorization(token_prefix=prefix)

@@ -105,3 +105,9 @@ def test_this_computer_is_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", [None, "", "0.0.0.0", "10.0.0.1", "::", "localhost.com", "128.0.0.1", "\ud800"])  # noqa: S104  # the address of no one
 def test_other_computers_are_not(host: str | None) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/\x00", "/../..", "/v1/.."])
+def test_a_base_url_has_a_plain_path(path: str) -> None:
+    with pytest.raises(InvalidError):
+        validate_base_url(f"https://api.example{path}", ["api.example"], source="x")

@@ -42,7 +42,7 @@ def _exact(value: object) -> str:
     return json.dumps(value)
 
 
-def test_a_text_that_looks_like_something_else_stays_that_text() -> None:
+def test_a_string_that_looks_like_another_type_stays_a_string() -> None:
     for value in TEMPTING:
         with cell(value):
             assert structure("{{ x }}", ["x"])({"x": value}) == value
@@ -142,7 +142,7 @@ def test_a_lone_expression_keeps_the_type_of_its_value() -> None:
 
 @pytest.mark.parametrize("operator", ["+", "-", "*", "/", "//", "%"])
 @given(left=st.integers(-1000, 1000), right=st.integers(1, 1000))
-def test_arithmetic_is_that_of_numbers(operator: str, left: int, right: int) -> None:
+def test_arithmetic_works_on_numbers_only(operator: str, left: int, right: int) -> None:
     expected = {
         "+": left + right,
         "-": left - right,
@@ -172,14 +172,14 @@ def test_arithmetic_is_that_of_numbers(operator: str, left: int, right: int) -> 
         ("token {{ x }}", Secret("s3cret"), "token s3cret"),
     ],
 )
-def test_an_expression_among_text_becomes_text(source: str, value: object, result: str) -> None:
+def test_an_expression_within_a_string_becomes_text(source: str, value: object, result: str) -> None:
     assert structure(source, ["x"])({"x": value}) == result
 
 
 @pytest.mark.parametrize(
     "brace", ["{", "}", "{}", "}}", "{ {", "a { b"], ids=["open", "close", "both", "two", "apart", "in words"]
 )
-def test_a_brace_alone_is_text(brace: str) -> None:
+def test_a_single_brace_is_text(brace: str) -> None:
     assert structure(brace, [])({}) == brace
 
 
@@ -189,7 +189,7 @@ def test_a_brace_alone_is_text(brace: str) -> None:
     ids=["null", "empty list", "list", "empty object", "object"],
 )
 @pytest.mark.parametrize("make", [structure, path, text], ids=["structure", "path", "text"])
-def test_what_has_no_one_text_cannot_stand_among_text(make: Any, value: object, what: str) -> None:
+def test_null_lists_and_objects_cannot_be_used_within_a_string(make: Any, value: object, what: str) -> None:
     with pytest.raises(InvalidError) as caught:
         make("/a{{ x }}", ["x"])({"x": value})
     assert caught.value.problem.message == f"{what} cannot be used within the string /a{{{{ x }}}}"
@@ -199,7 +199,7 @@ def test_what_has_no_one_text_cannot_stand_among_text(make: Any, value: object, 
 @pytest.mark.parametrize(
     "source", ["{{ x.b }}", "{{ x['b'] }}", "{{ x[3] }}", "{{ y.b }}", "{{ n.real }}", "{{ x.a.b }}"]
 )
-def test_an_item_that_is_not_there_is_named(source: str) -> None:
+def test_a_missing_item_is_named(source: str) -> None:
     with pytest.raises(InvalidError) as caught:
         structure([source], ["x", "y", "n"])({"x": {"a": {}}, "y": [], "n": 1})
     assert caught.value.problem.message == f"{source} has no value"
@@ -210,7 +210,7 @@ def test_an_item_that_is_not_there_is_named(source: str) -> None:
     "source",
     ["{{ x.__class__ }}", "{{ x.keys }}", "{{ s.upper }}", "{{ s.format }}", "{{ s['__len__'] }}", "{{ l.append }}"],
 )
-def test_attributes_of_python_objects_are_out_of_reach(source: str) -> None:
+def test_attributes_of_python_objects_cannot_be_reached(source: str) -> None:
     with pytest.raises(InvalidError, match="has no value"):
         structure(source, ["x", "s", "l"])({"x": {}, "s": "text", "l": []})
 
@@ -238,14 +238,14 @@ def test_attributes_of_python_objects_are_out_of_reach(source: str) -> None:
         "{{ [s]|join }}",
     ],
 )
-def test_a_template_gets_nothing_out_of_a_secret(source: str) -> None:
+def test_a_template_cannot_read_parts_of_a_secret(source: str) -> None:
     with pytest.raises(InvalidError) as caught:
         structure(source, ["s"])({"s": Secret("hunter2hunter2")})
     assert "hunter2" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_secret_passes_as_the_secret_it_is() -> None:
+def test_a_secret_stays_a_secret() -> None:
     secret = Secret("hunter2")
     assert structure({"a": ["{{ s }}"]}, ["s"])({"s": secret})["a"][0] is secret
 
@@ -289,7 +289,7 @@ FAILING: list[tuple[str, str]] = [
 ]
 
 
-def test_an_expression_that_fails_is_invalid_and_holds_no_values() -> None:
+def test_an_expression_that_fails_is_invalid_and_the_error_has_no_values() -> None:
     for source, error in FAILING:
         with cell(source, error):
             with pytest.raises(InvalidError) as caught:
@@ -314,7 +314,7 @@ def test_an_expression_that_fails_is_invalid_and_holds_no_values() -> None:
     ],
     ids=["sum", "tilde", "in string", "upper", "lower", "a letter of two", "jsonify", "join", "between", "list"],
 )
-def test_what_a_template_makes_is_bounded(source: str, just: Any, beyond: Any) -> None:
+def test_the_result_of_a_template_is_limited(source: str, just: Any, beyond: Any) -> None:
     render = structure(source, ["x"])
     assert len(render({"x": just})) <= (MAX_ITEMS if isinstance(just, list) else MAX_TEXT)
     with pytest.raises(InvalidError) as caught:
@@ -384,17 +384,17 @@ def test_a_wrong_template_is_found_before_it_runs(make: Any) -> None:
             assert error.all == (error,)
 
 
-def test_the_filters_are_those_that_are_told() -> None:
+def test_the_filters_are_the_documented_ones() -> None:
     assert set(FILTERS) == {"default", "first", "join", "jsonify", "last", "length", "lower", "trim", "upper"}
 
 
-def test_a_wrong_template_says_where_in_the_structure_it_stands() -> None:
+def test_the_error_of_a_template_has_its_path_in_the_structure() -> None:
     with pytest.raises(TemplateError) as caught:
         structure({"a": ["{{ x }}", {"b": "{{ y }}"}]}, ["x"])
     assert (caught.value.path, caught.value.offset) == (("a", 1, "b"), 3)
 
 
-def test_all_wrong_templates_of_a_structure_are_told_by_the_first() -> None:
+def test_the_first_error_of_a_structure_has_all_the_others() -> None:
     with pytest.raises(TemplateError) as caught:
         structure({"a": "{{ y }}", "b": ["{{ x }}", "<{{ z }}>", "{{"]}, ["x"])
     assert [(error.path, error.code, error.offset) for error in caught.value.all] == [
@@ -405,7 +405,7 @@ def test_all_wrong_templates_of_a_structure_are_told_by_the_first() -> None:
     assert caught.value is caught.value.all[0]
 
 
-def test_without_names_a_template_may_use_nothing() -> None:
+def test_a_template_without_names_can_use_none() -> None:
     with pytest.raises(TemplateError, match=r"\(known names: nothing\)"):
         structure("{{ x }}", [])
 
@@ -415,13 +415,13 @@ def test_an_input_can_never_add_a_key() -> None:
     assert whole({"x": '1, "admin": true'}) == {"{{ x }}": 1, "a": '1, "admin": true'}
 
 
-def test_a_template_gives_a_fresh_value_each_time() -> None:
+def test_a_template_returns_a_new_value_each_time() -> None:
     render = structure({"a": [1]}, [])
     render({})["a"].append(2)
     assert render({}) == {"a": [1]}
 
 
-def test_rendering_leaves_the_values_as_they_are() -> None:
+def test_rendering_does_not_change_the_values() -> None:
     values = {"x": [1]}
     assert structure("{{ x }}", ["x"])(values) is values["x"]
     assert values == {"x": [1]}
@@ -445,7 +445,7 @@ def test_rendering_leaves_the_values_as_they_are() -> None:
         ("", "", ""),
     ],
 )
-def test_a_value_is_quoted_into_its_own_segment(source: str, value: object, result: str) -> None:
+def test_a_value_is_percent_encoded_into_its_own_segment(source: str, value: object, result: str) -> None:
     assert path(source, ["x"])({"x": value}) == result
 
 
@@ -467,19 +467,19 @@ def test_a_segment_that_servers_resolve_is_refused(source: str, value: str) -> N
     assert caught.value.problem.field == "x"
 
 
-def test_a_secret_cannot_stand_in_a_path() -> None:
+def test_a_secret_cannot_be_used_in_a_path() -> None:
     with pytest.raises(InvalidError, match="a secret cannot be used in the path") as caught:
         path("/a/{{ x }}", ["x"])({"x": Secret("hunter2")})
     assert "hunter2" not in str(caught.value)
     assert caught.value.problem.field == "x"
 
 
-def test_a_text_that_no_address_can_say_is_invalid() -> None:
+def test_a_string_that_cannot_be_url_encoded_is_invalid() -> None:
     with pytest.raises(InvalidError, match="a template cannot be evaluated: UnicodeEncodeError"):
         path("/a/{{ x }}", ["x"])({"x": "\ud800"})
 
 
-def test_a_problem_without_one_input_names_none() -> None:
+def test_an_error_that_no_single_input_causes_has_no_field() -> None:
     with pytest.raises(InvalidError) as caught:
         path("/a/{{ '..' }}", [])({})
     assert caught.value.problem.field is None
@@ -489,7 +489,7 @@ def test_a_problem_without_one_input_names_none() -> None:
     ("source", "value", "result"),
     [("Bearer {{ x }}", Secret("s"), "Bearer s"), ("{{ x }}", 5, "5"), ("{{ x }}", True, "true"), ("", "", "")],
 )
-def test_a_text_template_always_gives_text(source: str, value: object, result: str) -> None:
+def test_a_text_template_always_returns_a_string(source: str, value: object, result: str) -> None:
     assert text(source, ["x"])({"x": value}) == result
 
 
@@ -524,20 +524,20 @@ def test_the_names_that_a_text_uses_are_known(make: Any) -> None:
     assert make("/no/template", []).uses == ()
 
 
-def test_a_structure_has_at_most_so_many_templates() -> None:
+def test_the_number_of_templates_in_a_structure_is_limited() -> None:
     assert len(structure(["{{ x }}"] * MAX_EXPRESSIONS, ["x"])({"x": 1})) == MAX_EXPRESSIONS
     with pytest.raises(TemplateError, match=f"at most {MAX_EXPRESSIONS} templates") as caught:
         structure(["{{ x }}"] * 300, ["x"])
     assert (caught.value.code, caught.value.path) == ("yaml-limit", (MAX_EXPRESSIONS,))
 
 
-def test_of_many_wrong_templates_the_first_are_told() -> None:
+def test_only_the_first_of_many_invalid_templates_are_reported() -> None:
     with pytest.raises(TemplateError) as caught:
         structure(["{{ y }}"] * 300, ["x"])
     assert [error.path for error in caught.value.all] == [(n,) for n in range(MAX_ERRORS)]
 
 
-def test_templates_have_at_most_so_many_parts() -> None:
+def test_the_number_of_parts_of_templates_is_limited() -> None:
     with pytest.raises(TemplateError, match=f"at most {MAX_NODES} names, values and operations"):
         structure(["{{ " + " ~ ".join("x" * 30) + " }}"] * 40, ["x"])
 
@@ -545,13 +545,13 @@ def test_templates_have_at_most_so_many_parts() -> None:
 @pytest.mark.parametrize(
     "source", ["{{ x" + ".a" * 30 + " }}", "{{ " + "not " * 30 + "x }}", "{{ x" + "|trim" * 30 + " }}"]
 )
-def test_an_expression_is_at_most_so_deep(source: str) -> None:
+def test_the_depth_of_an_expression_is_limited(source: str) -> None:
     with pytest.raises(TemplateError, match="nested too deeply") as caught:
         structure(source, ["x"])
     assert caught.value.code == "yaml-limit"
 
 
-def test_a_structure_that_python_cannot_compile_is_told() -> None:
+def test_a_structure_that_python_cannot_compile_is_an_error() -> None:
     deep: Any = "{{ x }}"
     for _ in range(250):
         deep = [deep]
@@ -560,7 +560,45 @@ def test_a_structure_that_python_cannot_compile_is_told() -> None:
 
 
 @pytest.mark.parametrize("value", [5, True, None], ids=str)
-def test_a_length_is_that_of_a_text_a_list_or_an_object(value: object) -> None:
+def test_length_works_on_strings_lists_and_objects(value: object) -> None:
     with pytest.raises(InvalidError, match="TypeError"):
         structure("{{ x|length }}", ["x"])({"x": value})
     assert structure(["{{ x|length }}"], ["x"])({"x": "abc"}) == [3]
+
+
+TEMPLATES = {
+    "undefined below undefined": ("{{ o.zz.y }}", {"o": {}}),
+    "undefined in a list": ("{{ [o.zz.y] }}", {"o": {}}),
+    "an object in text": ("{{ o ~ 'x' }}", {"o": {"b": 1}}),
+    "null in text": ("{{ o ~ 'x' }}", {"o": None}),
+}
+
+
+@pytest.mark.parametrize(("source", "values"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_value_that_cannot_be_rendered_is_invalid(source: str, values: Any) -> None:
+    with pytest.raises(InvalidError):
+        structure(source, ["o"])(values)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "part"),
+    [
+        ("{{ " + "a." * 250 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a." * 900 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a and " * 300 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ " + "a and " * 900 + "a }}", "yaml-limit", f"at most {MAX_SOURCE} characters"),
+        ("{{ " + "not " * 200 + "a }}", "yaml-limit", "nested too deeply"),
+        ("{{ 1e400 }}", "template-language", "finite"),
+        ("{{ a|default(*a) }}", "template-language", "* and ** are not allowed"),
+        ("{{ a|default(**a) }}", "template-language", "* and ** are not allowed"),
+        ("{# gone #}x", "template-language", "comments {# #}"),
+        ("{#", "template-language", "comments {# #}"),
+        ("{{ a }}\r\n", "template-language", "carriage returns are not allowed"),
+    ],
+    ids=lambda value: value[:14],
+)
+def test_a_template_that_would_crash_jinja_or_change_the_text_is_refused(source: str, code: str, part: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        structure(source, ["a"])
+    assert caught.value.code == code
+    assert part in caught.value.message

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, Problem
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.input_types import describe_allowed
 from locoia_pat.spec.model import Input
 from tests.support.cells import cell
+from tests.support.compiled_actions import compiled_action
 
 TODAY = dt.date(2026, 1, 1)
 TOKEN = "pat_0123456789abcdef"
@@ -83,7 +85,7 @@ ALLOWED: list[tuple[dict[str, Any], object]] = [
 ]
 
 
-def test_an_allowed_value_comes_back_as_it_is() -> None:
+def test_an_allowed_value_is_returned_unchanged() -> None:
     for keys, value in ALLOWED:
         with cell(keys, value):
             found = _check(keys, value)
@@ -166,57 +168,57 @@ def test_a_secret_is_given_as_a_secret() -> None:
     assert _check({"type": "password"}, secret) is secret
 
 
-def test_an_object_comes_back_as_an_object_with_its_defaults() -> None:
+def test_an_object_is_returned_with_its_defaults() -> None:
     found = _check(PERSON, {"name": "Anna"})
     assert found == {"name": "Anna", "age": 18}
     assert type(found) is dict
     assert _check({**PERSON, "multiple": True}, [{"name": "A", "age": 1}]) == [{"name": "A", "age": 1}]
 
 
-def test_what_is_left_out_is_its_default() -> None:
+def test_an_input_that_is_not_given_has_its_default() -> None:
     inputs = _inputs(a={}, b={"default": "x"}, c={"type": "switch", "default": False}, d={"required": True})
     assert inputs.check({"d": "y"}) == {"a": None, "b": "x", "c": False, "d": "y"}
 
 
-def test_null_is_the_default_of_an_input_that_is_not_nullable_for_a_form_sends_it() -> None:
+def test_null_means_the_default_of_an_input_that_is_not_nullable() -> None:
     inputs = _inputs(a={"multiple": True, "default": ["x"]}, b={"default": "x", "nullable": True}, c={})
     assert inputs.check({"a": None, "b": None, "c": None}) == {"a": ["x"], "b": None, "c": None}
     inputs.check({"a": None})["a"].append("y")
     assert inputs.check({"a": None})["a"] == ["x"]
 
 
-def test_a_default_is_fresh_each_time() -> None:
+def test_a_default_is_copied_each_time() -> None:
     inputs = _inputs(a={"multiple": True, "default": ["x"]})
     inputs.check({})["a"].append("y")
     assert inputs.check({}) == {"a": ["x"]}
 
 
-def test_null_must_be_said_where_it_means_something() -> None:
+def test_null_of_a_required_nullable_input_must_be_given() -> None:
     problem = _problem(_inputs(expiration=DAYS), {})
     assert problem.message == "is missing"
     assert problem.field == "expiration"
     assert problem.hint == "Allowed: a whole number of days, at least 1, or null."
 
 
-def test_an_unknown_input_is_told_before_the_one_it_leaves_missing() -> None:
+def test_an_unknown_input_is_reported_before_a_missing_one() -> None:
     problem = _problem(_inputs(note={"required": True}, scopes={"required": True}), {"scope": [], "note": 5})
     assert problem.message == "unknown input; did you mean scopes?"
     assert problem.field == "scope"
     assert problem.hint == "Inputs: note, scopes."
 
 
-def test_an_action_without_inputs_takes_none() -> None:
+def test_an_action_without_inputs_accepts_none() -> None:
     assert _inputs().check({}) == {}
     assert _problem(_inputs(), {"x": 1}).hint == "Inputs: none."
 
 
-def test_a_near_miss_of_an_option_is_told_with_all_options() -> None:
+def test_a_misspelt_option_is_reported_with_all_options() -> None:
     problem = _problem(_inputs(x={**SELECT, "multiple": True}), {"x": ["view", "mange"]})
     assert problem.message == '"mange" is not an option; did you mean manage?'
     assert problem.hint == "Allowed: view, manage."
 
 
-def test_options_the_spec_does_not_know_are_taken_where_the_caller_says_so() -> None:
+def test_unknown_options_are_accepted_if_the_caller_allows_them() -> None:
     inputs = _inputs(x=SELECT, y=SELECT, any_option=("x",))
     assert inputs.check({"x": "new", "y": "view"}) == {"x": "new", "y": "view"}
     assert _problem(inputs, {"x": "new", "y": "new"}).field == "y"
@@ -250,7 +252,7 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
         ({**WHOLE, "unit": "hours"}, "24h", "Give the number of hours without a unit, for example 24."),
     ],
 )
-def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value: str, advice: str) -> None:
+def test_an_error_suggests_what_was_probably_meant(keys: dict[str, Any], value: str, advice: str) -> None:
     hint = _problem(_inputs(x=keys), {"x": value}).hint
     assert hint == f"{advice} Allowed: {describe_allowed(_input(**keys))}."
 
@@ -269,11 +271,11 @@ def test_an_error_says_what_the_user_probably_meant(keys: dict[str, Any], value:
         ({**SELECT, "multiple": True}, 5),
     ],
 )
-def test_an_error_does_not_guess(keys: dict[str, Any], value: object) -> None:
+def test_an_error_without_a_likely_fix_suggests_none(keys: dict[str, Any], value: object) -> None:
     assert _problem(_inputs(x=keys), {"x": value}).hint == f"Allowed: {describe_allowed(_input(**keys))}."
 
 
-def test_without_a_today_a_date_is_only_refused() -> None:
+def test_without_a_date_of_today_no_days_are_suggested() -> None:
     problem = _problem(_inputs(x=DAYS), {"x": "2026-12-31"}, today=None)
     assert problem.hint == "Allowed: a whole number of days, at least 1, or null."
     assert problem.message == '"2026-12-31" is not allowed'
@@ -305,7 +307,7 @@ def test_without_a_today_a_date_is_only_refused() -> None:
         ({"type": "email"}, "an email address"),
     ],
 )
-def test_what_is_allowed_is_said_in_words(keys: dict[str, Any], words: str) -> None:
+def test_allowed_values_are_described(keys: dict[str, Any], words: str) -> None:
     assert describe_allowed(_input(**keys)) == words
 
 
@@ -319,10 +321,83 @@ def test_a_whole_number_is_allowed_exactly_within_its_bounds(number: int) -> Non
 
 
 @given(st.text())
-def test_any_text_is_taken_as_it_is(value: str) -> None:
+def test_any_string_is_accepted_unchanged(value: str) -> None:
     assert _check({}, value) == value
 
 
 @given(st.lists(st.sampled_from(["view", "manage"]), min_size=1))
-def test_a_list_of_options_keeps_its_order_and_its_doubles(options: list[str]) -> None:
+def test_a_list_of_options_keeps_its_order_and_duplicates(options: list[str]) -> None:
     assert _check({**SELECT, "multiple": True, "required": True}, options) == options
+
+
+@pytest.mark.parametrize("inputs", [{1: 2}, {"n\ud800": 1}, {"n": 1, 1: 2}], ids=str)
+def test_an_input_whose_name_is_not_an_identifier_is_unknown(inputs: Any) -> None:
+    number = {"n": {"title": "Count", "type": "number"}}
+    with pytest.raises(InvalidError, match="unknown input"):
+        compiled_action(number, body="{{ n }}").check(inputs)
+
+
+def test_a_huge_number_is_refused_without_converting_it_to_text() -> None:
+    number = {"n": {"title": "Count", "type": "number", "step": 1}}
+    with pytest.raises(InvalidError, match="a very long number"):
+        compiled_action(number, body="{{ n }}").check({"n": 10**5000})
+    assert describe_value(10**5000) == "a very long number"
+
+
+def problem_of(inputs: Any, values: Any) -> Any:
+    with pytest.raises(InvalidError) as caught:
+        compiled_action(inputs).check(values)
+    return caught.value.problem
+
+
+CHILDREN = {"role": {"title": "Role", "type": "select", "enum": ["admin"], "required": True}}
+
+
+NESTED = {"o": {"title": "O", "type": "nested_object", "children": CHILDREN}}
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "message", "hint"),
+    [
+        ({"o": {}}, "o.role", "is missing", "one of the options (admin)"),
+        ({"o": {"role": "admni"}}, "o.role", '"admni" is not an option; did you mean admin?', "Allowed: admin."),
+        ({"o": {"role": "admin", "rle": 1}}, "o.rle", "unknown input; did you mean role?", "Inputs: role."),
+    ],
+)
+def test_an_error_in_an_object_has_its_dotted_name(values: Any, field: str, message: str, hint: str) -> None:
+    problem = problem_of(NESTED, values)
+    assert (problem.field, problem.message) == (field, message)
+    assert hint in problem.hint
+
+
+def test_a_secret_given_as_a_string_is_not_repeated() -> None:
+    problem = problem_of({"key": {"title": "Key", "type": "password"}}, {"key": "plain"})
+    assert "plain" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ({"type": "daterange"}, ["2026-02-01", "20260101"]),
+        ({"type": "daterange"}, ["2026-02-01", "2026-01-01"]),
+        ({"type": "date"}, "20260101"),
+        ({"type": "date"}, "2026-W01-1"),
+        ({"type": "number", "step": 5}, 3),
+        ({"type": "number", "min": 1, "step": 2}, 2),
+        ({"type": "number", "step": 0.5}, 0.7),
+        ({"type": "text", "multiple": True, "required": True}, []),
+    ],
+    ids=str,
+)
+def test_a_value_just_outside_of_what_is_allowed_is_invalid(field: Any, value: Any) -> None:
+    assert problem_of({"x": {"title": "Field", **field}}, {"x": value}).field == "x"
+
+
+def test_a_default_is_used_if_nothing_is_given() -> None:
+    made = compiled_action({"x": {"title": "Field", "type": "number", "default": 3}}, body="{{ x }}")
+    assert made.check({}) == {"x": 3}
+
+
+def test_a_list_is_described_as_a_list() -> None:
+    spec = compiled_action({"x": {"title": "Field", "type": "text", "multiple": True}}).spec
+    assert describe_allowed(spec.inputs["x"]) == "a list, each a string"

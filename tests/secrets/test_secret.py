@@ -7,6 +7,7 @@ import copy
 import json
 import math
 import pickle
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -317,3 +318,40 @@ def test_a_fragment_of_one_form_that_contains_another_form_is_masked_to_its_end(
 def test_many_complete_secrets_in_a_text_do_not_mask_the_rest() -> None:
     secret = "Zq8vK3xY7wR5nB2m"
     assert redact(f"a {secret} b " * 150, [Secret(secret)]) == f"a {MASK} b " * 150
+
+
+def test_secrets_with_unpaired_surrogates_are_compared_and_redacted() -> None:
+    secret = Secret("\ud800" * 20)
+    assert secret == Secret("\ud800" * 20)
+    assert redact("x" + "\ud800" * 20, [secret]) == "x«secret»"
+
+
+FORMS = {
+    "quoted as a path": quote("F#C/h>TVabcdefgh1234"),
+    "lower-case percents": quote("F#C/h>TVabcdefgh1234", safe="").replace("%2F", "%2f").replace("%3E", "%3e"),
+    "escaped slash": json.dumps("F#C/h>TVabcdefgh1234")[1:-1].replace("/", "\\/"),
+    "escaped for HTML": json.dumps("F#C/h>TVabcdefgh1234")[1:-1].replace(">", "\\u003e"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_secrets_in_unusual_encodings_are_redacted(form: str) -> None:
+    assert "abcdefgh" not in redact(f"it is {form}, is it not", [Secret("F#C/h>TVabcdefgh1234")])
+
+
+def test_a_short_secret_is_redacted_in_base64() -> None:
+    encoded = base64.b64encode(b"anna:pass").decode()
+    assert redact(f"Basic {encoded}", [Secret("pass")]) != f"Basic {encoded}"
+
+
+def test_redaction_of_repetitive_text_takes_linear_time() -> None:
+    began = time.monotonic()
+    assert set(redact("aB1" * 3_500, [Secret("aB1" * 1365)])) == set("«secret»")
+    assert len(redact("a" * 10_000, [Secret("a" * 4096)])) < 2_000  # what is left is too little of one word
+    assert time.monotonic() - began < 30  # seconds, where a careless pattern takes hours
+
+
+def test_the_error_for_nan_in_json_repeats_no_part_of_it() -> None:
+    with pytest.raises(ValueError, match=r"^not JSON$") as caught:
+        load_json(Secret(f'{{"token": "{TOKEN}", "x": NaN}}'), ["token"])
+    assert caught.value.__context__ is None

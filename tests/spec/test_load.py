@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_knows_its_actions_by_their_files(folder: Path) -> None:
+def test_the_actions_of_a_folder_are_named_by_its_files(folder: Path) -> None:
     (folder / "notes.txt").write_text("not a spec", encoding="utf-8")
     found = SpecFolder(folder)
     assert found.names == ("count_it", "show_it")
@@ -54,7 +54,7 @@ def test_a_folder_knows_its_actions_by_their_files(folder: Path) -> None:
     assert found.connector.hosts == ["api.acme.example"]
 
 
-def test_a_folder_may_be_named_by_text_or_be_a_resource(folder: Path) -> None:
+def test_a_folder_can_be_a_path_or_a_resource(folder: Path) -> None:
     assert SpecFolder(str(folder)).names == SpecFolder(folder).names
     assert SpecFolder(files("locoia_pat.specs")).names == SpecFolder().names
     assert {"create_pat", "list_pats", "regenerate_pat"} <= set(SpecFolder().names)
@@ -65,7 +65,7 @@ def test_the_home_folder_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPat
     assert SpecFolder(f"~/{folder.name}").folder == folder
 
 
-def test_nothing_is_read_before_it_is_asked_for(folder: Path) -> None:
+def test_no_file_is_read_before_it_is_needed(folder: Path) -> None:
     (folder / "broken.yaml").write_text("a: [", encoding="utf-8")
     (folder / "connector.yaml").write_text("a: [", encoding="utf-8")
     found = SpecFolder(folder)
@@ -84,7 +84,7 @@ def test_an_action_is_read_once(folder: Path) -> None:
     assert found.action("show_it") is first
 
 
-def test_the_action_is_called_as_its_file_is(folder: Path) -> None:
+def test_an_action_must_be_named_like_its_file(folder: Path) -> None:
     (folder / "show_it.yaml").write_text(_action("count_it"), encoding="utf-8")
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
@@ -105,7 +105,7 @@ def test_the_action_is_called_as_its_file_is(folder: Path) -> None:
         ("show_it.yaml", "; did you mean show_it?"),
     ],
 )
-def test_an_unknown_action_is_told_with_those_there_are(folder: Path, name: str, hint: str) -> None:
+def test_an_unknown_action_is_reported_with_the_existing_ones(folder: Path, name: str, hint: str) -> None:
     with pytest.raises(InvalidError) as caught:
         SpecFolder(folder).action(name)
     problem = caught.value.problem
@@ -116,34 +116,34 @@ def test_an_unknown_action_is_told_with_those_there_are(folder: Path, name: str,
 
 
 @pytest.mark.parametrize("place", ["", "absent", "count_it.yaml"], ids=["no connector", "no folder", "a file"])
-def test_a_place_without_a_connector_is_no_folder_of_specs(folder: Path, place: str) -> None:
+def test_a_folder_without_a_connector_is_not_a_folder_of_specs(folder: Path, place: str) -> None:
     (folder / "connector.yaml").unlink()
     with pytest.raises(InvalidError, match=r"is not a folder of specs: it has no connector\.yaml") as caught:
         SpecFolder(folder / place).action("show_it")
     assert caught.value.problem.field == "specs"
 
 
-def test_a_connector_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_connector_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=r"connector\.yaml cannot be read: No such file") as caught:
         _ = SpecFolder(tmp_path).connector
     assert caught.value.problem.field == "specs"
 
 
-def test_a_spec_that_is_no_file_is_told(folder: Path) -> None:
+def test_a_spec_that_cannot_be_read_is_reported(folder: Path) -> None:
     (folder / "dir.yaml").mkdir()
     with pytest.raises(InvalidError, match=r"dir\.yaml cannot be read: Is a directory"):
         SpecFolder(folder).action("dir")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"title: \xe9", "title: x".encode("utf-16")])
-def test_a_spec_is_utf_8_text(folder: Path, content: bytes) -> None:
+def test_a_spec_that_is_not_utf_8_is_a_finding(folder: Path, content: bytes) -> None:
     (folder / "show_it.yaml").write_bytes(content)
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
     assert str(caught.value) == f"{folder / 'show_it.yaml'}:1:1: yaml the file is not UTF-8 text"
 
 
-def test_a_mistake_names_the_file_it_stands_in(folder: Path) -> None:
+def test_a_finding_names_its_file(folder: Path) -> None:
     (folder / "show_it.yaml").write_text(_action("show_it").replace("read", "reed"), encoding="utf-8")
     with pytest.raises(SpecError) as caught:
         SpecFolder(folder).action("show_it")
@@ -180,3 +180,23 @@ def test_an_invalid_connector_is_reported_once_though_actions_need_it(folder: Pa
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     (finding,) = check_specs(SpecFolder(folder))
     assert (finding.file, finding.line) == (str(folder / "connector.yaml"), 8)
+
+
+def test_a_super_action_has_no_request_of_its_own() -> None:
+    specs = SpecFolder()
+    assert specs.spec("ensure_pat").title == "Ensure personal access token"
+    with pytest.raises(InvalidError, match="ensure_pat is a super action: it has no request of its own") as caught:
+        specs.action("ensure_pat")
+    assert caught.value.problem.next == "locoia-pat show ensure_pat"
+
+
+@pytest.mark.parametrize("folder", ["\0", "~no-such-user"])
+def test_a_path_that_cannot_exist_is_not_a_folder_of_specs(folder: str) -> None:
+    with pytest.raises(InvalidError, match="is not a folder of specs"):
+        _ = SpecFolder(folder).names
+
+
+def test_a_file_that_is_only_an_extension_is_not_an_action(tmp_path: Any) -> None:
+    (tmp_path / "connector.yaml").touch()
+    (tmp_path / ".yaml").touch()
+    assert SpecFolder(tmp_path).names == ()

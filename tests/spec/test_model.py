@@ -64,7 +64,7 @@ def _findings(error: SpecError, file: str) -> list[tuple[int, int, str]]:
     return [(finding.line, finding.column, finding.code) for finding in error.findings]
 
 
-def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
+def test_the_spec_that_the_broken_ones_are_made_from_is_valid() -> None:
     assert CompiledAction(parse_action(ACTION, "make_key.yaml")).spec.secrets == ("key",)
     assert parse_connector(CONNECTOR, "connector.yaml").auth.header_key == "Authorization"
 
@@ -610,7 +610,7 @@ def test_the_spec_that_the_broken_ones_are_made_from_is_sound() -> None:
         ]
     ],
 )
-def test_a_mistake_in_an_action_is_found_where_it_stands(
+def test_a_mistake_in_an_action_is_found_at_its_position(
     *, old: str, new: str, line: int, column: int, code: str, part: str
 ) -> None:
     with pytest.raises(SpecError) as caught:
@@ -619,7 +619,7 @@ def test_a_mistake_in_an_action_is_found_where_it_stands(
     assert _findings(caught.value, "make_key.yaml") == [(line, column, code)]
 
 
-def test_what_revokes_needs_a_secret_that_can_be_revoked() -> None:
+def test_revoke_needs_a_secret_output() -> None:
     text = _with(ACTION, (", secret: once", ""), ("inputs:\n", "revoke: {action: drop_key, inputs: {}}\ninputs:\n"))
     with pytest.raises(SpecError) as caught:
         parse_action(text, "a.yaml")
@@ -652,7 +652,7 @@ def test_a_method_that_cannot_have_the_effect_is_found(effect: str, method: str)
     assert f"an action with effect: {effect} cannot use {method}; use " in str(caught.value)
 
 
-def test_locoias_own_name_is_for_its_own_host() -> None:
+def test_the_name_locoia_is_for_the_host_of_locoia_only() -> None:
     text = _with(
         CONNECTOR,
         ("connector: acme", "connector: locoia"),
@@ -729,7 +729,7 @@ def test_locoias_own_name_is_for_its_own_host() -> None:
         ]
     ],
 )
-def test_a_mistake_in_a_connector_is_found_where_it_stands(
+def test_a_mistake_in_a_connector_is_found_at_its_position(
     *, old: str, new: str, line: int, column: int, code: str, part: str
 ) -> None:
     with pytest.raises(SpecError) as caught:
@@ -757,7 +757,7 @@ WITHIN = {
 
 
 @pytest.mark.parametrize("changes", WITHIN.values(), ids=WITHIN)
-def test_what_is_just_within_the_language_loads(changes: list[tuple[str, str]]) -> None:
+def test_a_value_at_its_limit_loads(changes: list[tuple[str, str]]) -> None:
     assert CompiledAction(parse_action(_with(ACTION, *changes), "a.yaml")).spec.effect == "create"
 
 
@@ -772,13 +772,13 @@ def test_what_is_just_within_the_language_loads(changes: list[tuple[str, str]]) 
     ],
     ids=["title", "below", "above", "action name", "place"],
 )
-def test_what_is_just_outside_the_language_does_not(old: str, new: str) -> None:
+def test_a_value_beyond_its_limit_does_not_load(old: str, new: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse_action(_with(ACTION, (old, new)), "a.yaml")
     assert len(caught.value.findings) == 1
 
 
-def test_a_misspelt_key_is_told_beside_the_one_it_leaves_missing() -> None:
+def test_a_misspelt_key_is_reported_with_the_key_that_is_missing() -> None:
     with pytest.raises(SpecError) as caught:
         parse_action(_with(ACTION, ("title: Make key", "titel: Make key")), "a.yaml")
     missing, unknown = caught.value.findings
@@ -807,7 +807,7 @@ def test_all_wrong_templates_of_a_file_are_found_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "just text", "7"], ids=["nothing", "a list", "text", "a number"])
-def test_a_file_that_is_no_object_is_one_finding_at_its_start(text: str) -> None:
+def test_a_file_that_is_not_an_object_is_one_finding_at_its_start(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse_action(text, "a.yaml")
     [finding] = caught.value.findings
@@ -815,7 +815,7 @@ def test_a_file_that_is_no_object_is_one_finding_at_its_start(text: str) -> None
     assert finding.message.startswith("the file: ")
 
 
-def test_names_of_items_are_not_taken_for_keys_of_the_language() -> None:
+def test_names_of_inputs_are_not_mistaken_for_keys() -> None:
     text = _with(
         ACTION, ("  days:\n", "  request:\n"), ('"{{ days }}"', "1"), ("type: number\n", "type: number\n    stepp: 1\n")
     )
@@ -826,7 +826,7 @@ def test_names_of_items_are_not_taken_for_keys_of_the_language() -> None:
     assert finding.message.startswith('unknown key "stepp"; did you mean step?')
 
 
-def test_children_speak_the_language_of_inputs() -> None:
+def test_children_are_validated_like_inputs() -> None:
     child = "type: nested_object\n    children:\n      street: {title: Street, type: text, stepp: 1}\n"
     with pytest.raises(SpecError) as caught:
         parse_action(_with(ACTION, ("type: number\n", child)), "a.yaml")
@@ -846,7 +846,7 @@ def test_the_shipped_specs_load_without_findings(file: str) -> None:
         assert isinstance(spec, SuperSpec) or CompiledAction(spec).spec is spec
 
 
-def test_the_shipped_specs_say_what_each_does() -> None:
+def test_the_shipped_specs_have_the_right_effects() -> None:
     folder = SpecFolder()
     assert {name: folder.spec(name).effect for name in folder.names} == {
         "audit_pats": "read",
@@ -878,7 +878,7 @@ def test_loading_is_repeatable() -> None:
     assert seen[0] == seen[1]
 
 
-def test_a_spec_remembers_where_its_parts_stood() -> None:
+def test_a_spec_knows_the_position_of_its_parts() -> None:
     action = parse_action(ACTION, "a.yaml").document
     assert str(action.finding("yaml", ("request", "body", "days"), "x")) == "a.yaml:15:11: yaml x"
     assert str(action.finding("yaml", ("request", "body", "days"), "x", offset=3)) == "a.yaml:15:11: yaml x"  # quoted
@@ -895,7 +895,7 @@ def test_a_rotate_that_names_its_row_loads() -> None:
     assert spec.replaces == "owner"
 
 
-def test_what_a_spec_leaves_out_has_the_documented_defaults() -> None:
+def test_optional_keys_have_the_documented_defaults() -> None:
     spec = parse_action(ACTION, "a.yaml")
     assert spec.reply.at == ["$"]
     assert (spec.verify_with, spec.revoke, spec.docs) == (None, None, None)
@@ -909,7 +909,7 @@ def test_what_a_spec_leaves_out_has_the_documented_defaults() -> None:
     assert connector.env.base_url is None
 
 
-def test_the_form_speaks_the_platforms_words_alone() -> None:
+def test_the_ui_form_schema_has_no_keys_of_ours() -> None:
     assert ui_form_schema(SpecFolder().action("regenerate_pat").inputs) == {
         "token_id": {
             "title": "Token ID",
@@ -930,7 +930,7 @@ def test_the_form_speaks_the_platforms_words_alone() -> None:
     }
 
 
-def test_the_form_nests_as_the_inputs_do() -> None:
+def test_the_ui_form_schema_has_the_children_of_objects() -> None:
     child = (
         "type: nested_object\n    children:\n"
         "      street: {title: Street, type: select, enum: [a], nullable: true, allowCreate: true}\n"

@@ -125,7 +125,7 @@ def broken(file: str, old: str, new: str) -> str:
     return FILES[file].replace(old, new)
 
 
-def test_the_specs_that_the_broken_ones_are_made_from_are_sound(tmp_path: Path) -> None:
+def test_the_specs_that_the_broken_ones_are_made_from_are_valid(tmp_path: Path) -> None:
     assert check_specs(folder(tmp_path)) == []
 
 
@@ -247,7 +247,7 @@ def place(text: str, part: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-def test_a_mistake_is_found_where_it_stands(tmp_path: Path) -> None:
+def test_a_mistake_is_found_at_its_position(tmp_path: Path) -> None:
     for row in ROWS:
         with cell(row[0]):
             _, file, (old, new), at, code, part = row
@@ -261,13 +261,13 @@ def test_a_mistake_is_found_where_it_stands(tmp_path: Path) -> None:
             assert str(found[0]).startswith(f"{found[0].file}:{found[0].line}:{found[0].column}: {code} ")
 
 
-def test_an_input_that_is_used_nowhere_is_found(tmp_path: Path) -> None:
+def test_an_unused_input_is_found(tmp_path: Path) -> None:
     wrong = broken("list_keys", '    state: "{{ state }}"\n', "").replace("  omit_null: true\n", "")
     (found,) = check_specs(folder(tmp_path, list_keys=wrong))
     assert ((found.line, found.column), found.code) == (place(wrong, "state: {title"), "unused-input")
 
 
-def test_an_input_is_not_called_as_a_word_of_templates(tmp_path: Path) -> None:
+def test_an_input_cannot_have_a_reserved_name(tmp_path: Path) -> None:
     wrong = (
         LIST.replace("  owner: {", "  not: {")
         .replace("/{{ owner }}", "")
@@ -278,7 +278,7 @@ def test_an_input_is_not_called_as_a_word_of_templates(tmp_path: Path) -> None:
     assert ((found[0].line, found[0].column), found[0].code) == (place(wrong, "not: {title"), "bad-name")
 
 
-def test_no_action_sends_a_header_that_is_the_credentials(tmp_path: Path) -> None:
+def test_no_action_can_set_the_header_of_the_credential(tmp_path: Path) -> None:
     wrong = broken("rotate_key", "X-Note", "x-api-key")
     keyed = broken("connector", "auth:\n", "auth:\n  header_key: X-Api-Key\n")
     (found,) = check_specs(folder(tmp_path, rotate_key=wrong, connector=keyed))
@@ -322,12 +322,12 @@ def test_check_also_finds_the_template_mistakes_of_a_file_that_cannot_be_loaded(
     assert [finding.code for finding in check_specs(specs)] == ["missing-key", "unknown-key", "unknown-name"]
 
 
-def test_a_folder_that_is_none_is_invalid(tmp_path: Path) -> None:
+def test_checking_a_folder_without_a_connector_is_invalid(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="not a folder of specs"):
         check_specs(SpecFolder(tmp_path))
 
 
-def test_a_connector_called_locoia_has_locoias_host_alone(tmp_path: Path) -> None:
+def test_a_connector_named_locoia_can_only_have_the_host_of_locoia(tmp_path: Path) -> None:
     own = CONNECTOR.replace("connector: acme", "connector: locoia").replace("ACME_", "LOCOIA_")
     (found,) = check_specs(folder(tmp_path, connector=own))
     assert (found.line, found.column, found.code) == (6, 9, "foreign-host")
@@ -335,17 +335,17 @@ def test_a_connector_called_locoia_has_locoias_host_alone(tmp_path: Path) -> Non
     assert check_specs(folder(tmp_path, connector=right)) == []
 
 
-def test_templates_are_left_alone_where_their_inputs_are_not_known(tmp_path: Path) -> None:
+def test_templates_are_not_checked_if_the_inputs_are_invalid(tmp_path: Path) -> None:
     (found,) = check_specs(folder(tmp_path, list_all=LIST_ALL + "inputs: [owner]\n"))
     assert (found.line, found.code) == (8, "bad-value")
 
 
-def test_a_connector_of_this_computer_may_use_plain_http(tmp_path: Path) -> None:
+def test_a_connector_on_localhost_can_use_plain_http(tmp_path: Path) -> None:
     local = CONNECTOR.replace("https://api.acme.example/v1", "http://127.0.0.1:8000/v1")
     assert check_specs(folder(tmp_path, connector=local)) == []
 
 
-def test_an_example_tells_headers_and_a_form_as_well(tmp_path: Path) -> None:
+def test_an_example_states_headers_and_a_form(tmp_path: Path) -> None:
     sent = ROTATE[: ROTATE.index("  body:")] + '  form: {old: "{{ key }}", n: "{{ tags }}"}\n'
     kept = sent.replace("  size: {title: Size, type: number, min: 1, max: 9}\n", "")
     for name in ("code", "meta", "who"):
@@ -367,12 +367,12 @@ examples:
     assert (found.code, "headers" in found.message) == ("bad-example", True)
 
 
-def test_a_title_holds_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+def test_a_title_cannot_contain_control_characters(tmp_path: Path) -> None:
     (found,) = check_specs(folder(tmp_path, list_all=LIST_ALL.replace("title: List all", 'title: "List\\e[31mall"')))
     assert (found.line, found.code) == (3, "bad-value")
 
 
-def test_an_action_has_at_most_so_many_inputs(tmp_path: Path) -> None:
+def test_the_number_of_inputs_is_limited(tmp_path: Path) -> None:
     many = "".join(f"  x{n}: {{title: X, type: text, required: true}}\n" for n in range(101))
     body = "".join(f'    x{n}: "{{{{ x{n} }}}}"\n' for n in range(99))
     text = LIST_ALL.replace("effect: read", "effect: update").replace(
@@ -385,6 +385,10 @@ def test_an_action_has_at_most_so_many_inputs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["Host", "content-length", "Accept"])
-def test_a_credential_is_no_header_of_the_connection(tmp_path: Path, header: str) -> None:
+def test_a_credential_cannot_be_in_a_header_of_the_connection(tmp_path: Path, header: str) -> None:
     (found,) = check_specs(folder(tmp_path, connector=CONNECTOR.replace("auth:\n", f"auth:\n  header_key: {header}\n")))
     assert (found.line, found.code) == (10, "contradiction")
+
+
+def test_the_built_in_specs_have_no_findings() -> None:
+    assert check_specs(SpecFolder(), whole=True) == []

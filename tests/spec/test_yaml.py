@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from locoia_pat.outcomes import Finding, SpecError
-from locoia_pat.spec.yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, dump, load
+from locoia_pat.spec.yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, dump, iter_scalars, load
 
 
 def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -30,12 +30,12 @@ def _findings(text: str) -> list[tuple[int, int, str, str]]:
 
 
 @given(_json(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=40)))
-def test_json_reads_as_json_says(value: Any) -> None:
+def test_json_is_read_as_json(value: Any) -> None:
     assert json.dumps(load(json.dumps(value), "a.yaml").value) == json.dumps(value)
 
 
 @given(_json(st.text(st.characters(categories=["L", "P", "S"]), max_size=40)))
-def test_json_with_characters_of_all_planes_reads_as_json_says(value: Any) -> None:
+def test_json_with_any_characters_is_read_as_json(value: Any) -> None:
     assert json.dumps(load(json.dumps(value, ensure_ascii=False), "a.yaml").value) == json.dumps(value)
 
 
@@ -64,7 +64,7 @@ def test_json_with_characters_of_all_planes_reads_as_json_says(value: Any) -> No
         ("٣", "٣"),
     ],
 )
-def test_a_plain_scalar_is_what_json_would_make_of_it_else_text(plain: str, value: object) -> None:
+def test_an_unquoted_scalar_is_its_json_value_or_a_string(plain: str, value: object) -> None:
     found = load(f"a: {plain}", "a.yaml").value["a"]
     assert (type(found), found) == (type(value), value)
 
@@ -93,7 +93,7 @@ def test_a_plain_scalar_is_what_json_would_make_of_it_else_text(plain: str, valu
         *("2026-01-01", "2026-1-1", "2026-01-01T10:00:00Z"),
     ],
 )
-def test_a_plain_scalar_that_readers_disagree_about_is_a_finding(plain: str) -> None:
+def test_an_ambiguous_unquoted_scalar_is_a_finding(plain: str) -> None:
     [(line, column, code, message)] = _findings(f"b: 1\na:   {plain}\n")
     assert (line, column, code) == (2, 6, "ambiguous-scalar")
     assert f"unquoted value: {plain};" in message
@@ -102,7 +102,7 @@ def test_a_plain_scalar_that_readers_disagree_about_is_a_finding(plain: str) -> 
 @pytest.mark.parametrize(
     "quoted", ["'no'", '"no"', "|-\n  no", ">-\n  no"], ids=["single", "double", "block", "folded"]
 )
-def test_quotes_and_blocks_make_any_text_a_text(quoted: str) -> None:
+def test_quoted_and_block_scalars_are_strings(quoted: str) -> None:
     assert load(f"a: {quoted}", "a.yaml").value == {"a": "no"}
 
 
@@ -132,7 +132,7 @@ def test_quotes_and_blocks_make_any_text_a_text(quoted: str) -> None:
         ("%YAML 3.0\n---\na: 1", 1, 1, "yaml", "invalid YAML"),
     ],
 )
-def test_what_is_no_yaml_of_ours_is_found_where_it_stands(
+def test_yaml_that_is_not_allowed_is_found_at_its_position(
     text: str, line: int, column: int, code: str, part: str
 ) -> None:
     [(found_line, found_column, found_code, message)] = _findings(text)
@@ -140,7 +140,7 @@ def test_what_is_no_yaml_of_ours_is_found_where_it_stands(
     assert (found_line, found_column, found_code) == (line, column, code)
 
 
-def test_all_findings_of_a_file_are_told_in_its_order() -> None:
+def test_all_findings_of_a_file_are_reported_in_order() -> None:
     found = _findings("z: no\na: &x [yes]\nb: *x\nz: 1.10\n")
     assert [(line, column, code) for line, column, code, _ in found] == [
         (1, 4, "ambiguous-scalar"),
@@ -153,7 +153,7 @@ def test_all_findings_of_a_file_are_told_in_its_order() -> None:
 
 
 @pytest.mark.parametrize("shape", ["[{}]", "{{a: {}}}", "[{{a: {}}}]"], ids=["lists", "objects", "both"])
-def test_a_document_is_at_most_so_many_levels_deep(shape: str) -> None:
+def test_the_depth_of_a_document_is_limited(shape: str) -> None:
     levels = 2 if shape == "[{{a: {}}}]" else 1
     text = "x"
     for _ in range(MAX_DEPTH // levels):
@@ -164,12 +164,12 @@ def test_a_document_is_at_most_so_many_levels_deep(shape: str) -> None:
     assert f"more than {MAX_DEPTH} levels" in message
 
 
-def test_a_bomb_of_brackets_is_refused_at_the_first_level_too_deep() -> None:
+def test_nested_brackets_are_refused_at_the_first_level_beyond_the_limit() -> None:
     [(line, column, code, _)] = _findings("[" * 900)
     assert (line, column, code) == (1, MAX_DEPTH + 2, "yaml-limit")
 
 
-def test_a_bomb_of_more_brackets_than_a_reader_of_yaml_takes_is_one_finding() -> None:
+def test_more_nested_brackets_than_the_parser_accepts_are_one_finding() -> None:
     text = "[" * 60_000
     assert len(text) < MAX_CHARACTERS  # so the brackets are what is refused
     [_] = _findings(text)
@@ -177,7 +177,7 @@ def test_a_bomb_of_more_brackets_than_a_reader_of_yaml_takes_is_one_finding() ->
     assert (line, column, code) == (1, 1, "yaml-limit")
 
 
-def test_a_document_has_at_most_so_many_characters() -> None:
+def test_the_length_of_a_document_is_limited() -> None:
     longest = "a: " + "x" * (MAX_CHARACTERS - 3)
     assert load(longest, "a.yaml").value == {"a": "x" * (MAX_CHARACTERS - 3)}
     [(line, column, code, message)] = _findings(longest + "x")
@@ -224,7 +224,7 @@ inputs:
         (("nowhere",), True, 1, 1),
     ],
 )
-def test_a_finding_stands_at_its_part_or_at_the_nearest_above(
+def test_a_finding_is_at_its_part_or_its_nearest_parent(
     path: tuple[str | int, ...], at_key: bool, line: int, column: int
 ) -> None:
     finding = load(TEXT, "a.yaml").finding("bad-value", path, "wrong", at_key=at_key)
@@ -235,16 +235,16 @@ def test_columns_count_characters_and_not_bytes() -> None:
     assert load('{"🔑é": x, b: z}', "a.yaml").keys["b",] == (1, 11)
 
 
-def test_of_many_mistakes_the_first_are_told() -> None:
+def test_only_the_first_of_many_mistakes_are_reported() -> None:
     assert len(_findings("".join(f"k{n}: no\n" for n in range(MAX_FINDINGS + 9)))) == MAX_FINDINGS
 
 
-def test_a_document_has_at_most_so_many_parts() -> None:
+def test_the_number_of_parts_of_a_document_is_limited() -> None:
     [(line, _, code, message)] = _findings("- a\n" * (MAX_PARTS + 9))
     assert (line, code, message) == (MAX_PARTS, "yaml-limit", f"the file has more than {MAX_PARTS} keys and values")
 
 
-def test_only_a_plain_text_on_one_line_stands_as_it_is() -> None:
+def test_offsets_are_used_only_in_unquoted_strings_on_one_line() -> None:
     document = load("a: one two\nb: one\n  two\nc: 'x'\nd: |\n  x\n", "a.yaml")
     assert document.plain == {("a",)}
     found = [document.finding("yaml", (key,), "x", offset=4) for key in "abcd"]
@@ -262,7 +262,7 @@ def test_only_a_plain_text_on_one_line_stands_as_it_is() -> None:
         max_leaves=10,
     )
 )
-def test_what_is_written_is_read_as_it_was(value: Any) -> None:
+def test_a_dumped_value_is_loaded_as_the_same_value(value: Any) -> None:
     try:
         text = dump(value)
     except ValueError:
@@ -271,6 +271,46 @@ def test_what_is_written_is_read_as_it_was(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [10**30, {"a": [10**17]}, "x" * (MAX_CHARACTERS + 1)], ids=["long", "deep", "large"])
-def test_what_a_spec_cannot_say_is_not_written(value: Any) -> None:
+def test_a_value_that_cannot_be_represented_is_not_dumped(value: Any) -> None:
     with pytest.raises(ValueError, match="cannot represent"):
         dump(value)
+
+
+def test_every_scalar_of_a_file_has_its_path_and_position() -> None:
+    text = "a: [x, {b: 1}]\nc: &anchor y\nd: *anchor\ne: !!binary aGk=\n"
+    assert list(iter_scalars(text)) == [
+        ((), "a", (1, 1)),
+        (("a", 0), "x", (1, 5)),
+        ((), "b", (1, 9)),
+        (("a", 1, "b"), "1", (1, 12)),
+        ((), "c", (2, 1)),
+        (("c",), "y", (2, 4)),
+        ((), "d", (3, 1)),
+        ((), "e", (4, 1)),
+        (("e",), None, (4, 4)),
+    ]
+    assert list(iter_scalars("x")) == [((), "x", (1, 1))]
+    with pytest.raises(ValueError, match="not YAML"):
+        list(iter_scalars("a: ]"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: .5", "a: -.5", "a: =", "<<: {}", "no: 1", "true: 1", "&a k: 1", "!!str k: 1"),
+        *("007: 1", "1.5: 1", "1_0: 1", "0x1: 1", "12345678901234567: 1", "2026-01-01: 1"),
+    ],
+)
+def test_what_yaml_parsers_disagree_about_is_a_finding(text: str) -> None:
+    with pytest.raises(SpecError, match=r"x\.yaml:1:"):
+        load(text, "x.yaml")
+
+
+@pytest.mark.parametrize("key", ["1", "0", "-7", "404", "1234567890123456"])
+def test_an_unquoted_integer_key_is_a_string(key: str) -> None:
+    assert load(f"{key}: 1", "x.yaml").value == {key: 1}
+
+
+def test_an_unpaired_surrogate_is_a_finding() -> None:
+    with pytest.raises(SpecError, match="surrogates"):
+        load("a: \ud800", "x.yaml")
