@@ -143,10 +143,6 @@ class ApiFacts:
     """``value``, ``at`` and ``how`` of each fact that was measured or tried, by name."""
     runs: tuple[MeasurementRun, ...] = ()
 
-    def value(self, name: str) -> Any:
-        """Return the value of a fact; ``unknown`` if it was not measured."""
-        return self.facts.get(name, {}).get("value", UNKNOWN)
-
     def all_facts(self) -> dict[str, Any]:
         """Return every fact, measured or not."""
         never = {"value": UNKNOWN, "at": None, "how": "not measured"}

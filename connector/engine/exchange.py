@@ -87,14 +87,7 @@ class Exchange:
                 self._started += waited  # waiting for a turn does not use up the run's time
             attempts += 1
             self.attempts += 1
-            try:
-                response = send(request, self.header, self._timeout - self._elapsed())
-            except BaseException:
-                if limiter is not None:
-                    limiter.release(None)
-                raise
-            if limiter is not None:
-                limiter.release(response)
+            response = self._attempt(request, send, limiter)
             if _log.isEnabledFor(logging.DEBUG):
                 status = getattr(response, "status", None) or "no complete response"
                 _log.debug("%s %s: %s, attempt %d", request.method, request.url, status, attempts)
@@ -111,6 +104,20 @@ class Exchange:
             if seconds is None:
                 return response
             (limiter.sleep if limiter is not None else time.sleep)(seconds)
+
+    def _attempt(
+        self,
+        request: Request,
+        send: Callable[[Request, tuple[str, Secret], float], ResponseOrError],
+        limiter: RateLimiter | None,
+    ) -> ResponseOrError:
+        response: ResponseOrError | None = None
+        try:
+            response = send(request, self.header, self._timeout - self._elapsed())
+            return response
+        finally:
+            if limiter is not None:
+                limiter.release(response)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started

@@ -439,3 +439,18 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path) -> None:
     os.environ["HOME"] = str(tmp_path)
     open_store("file:~/t.json").store(entry(1), api=API)
     assert read_token(f"file:{tmp_path}/t.json") == entry(1).token
+
+
+class WithoutModes(FileStore):
+    """A file on a file system that keeps no modes."""
+
+    def _save(self, text: Secret) -> None:
+        super()._save(text)
+        self.path.chmod(0o644)
+
+
+def test_a_file_system_without_modes_is_a_warning(tmp_path: Path) -> None:
+    store = WithoutModes(str(tmp_path / "t"))
+    store.probe()
+    (warning,) = store.store(entry(1), api=API)
+    assert "can be read by others (mode 0644): its file system has no modes" in warning
