@@ -101,7 +101,8 @@ def test_a_token_is_created_rotated_and_revoked_by_the_command(gitlab: StandIn, 
     assert itself.envelope["data"]["last_used_at"] == "2026-01-01T09:00:00Z"
     refused = run("list_tokens", "--auth", at)
     assert (refused.code, refused.envelope["error"]["code"]) == (3, "forbidden")
-    assert refused.envelope["error"]["hint"] == "The credential's scopes do not cover this, such as k8s_proxy alone."
+    hint = "The scopes of the credential do not allow this, for example if it has only k8s_proxy."
+    assert refused.envelope["error"]["hint"] == hint
 
     rotated = run("rotate_token", "token_id=3", "expires_at=2027-03-01", "--token-to", at)
     assert (rotated.code, rotated.envelope["data"]["id"]) == (0, "6")
@@ -237,7 +238,7 @@ def test_the_error_for_a_reused_token_says_that_its_successors_are_revoked(gitla
     assert not gitlab.rows[4].revoked
     again = run("rotate_token", "token_id=3", "--token-to", f"file:{tmp_path}/other")
     assert (again.code, gitlab.rows[4].revoked) == (3, True)
-    assert "that revokes its successors" in again.envelope["error"]["hint"]
+    assert "because that revokes its successors" in again.envelope["error"]["hint"]
     assert "revokes all its successors" in command("show", "--specs", str(GITLAB), "rotate_token").out
 
 

@@ -147,7 +147,7 @@ def test_an_error_has_the_message_of_twilio_and_the_hint_of_the_spec() -> None:
         done = run("list_keys")
     assert (done.code, done.envelope["error"]["code"]) == (3, "unauthorized")
     assert done.envelope["error"]["message"] == "the API answered 401: Authenticate"
-    assert done.envelope["error"]["hint"].startswith("Give the account's own credential or a main key's;")
+    assert done.envelope["error"]["hint"].startswith("Use the account's own credential or a main key;")
 
 
 @pytest.mark.parametrize("missing", ["TWILIO_TOKEN", "TWILIO_SID"])

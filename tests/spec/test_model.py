@@ -914,7 +914,7 @@ def test_the_ui_form_schema_has_no_keys_of_ours() -> None:
         "token_id": {
             "title": "Token ID",
             "type": "text",
-            "info": "The id that create_pat gave and list_pats shows; not the token itself.",
+            "info": "The id that create_pat returned and list_pats shows; not the token itself.",
             "required": True,
             "minLength": 1,
             "maxLength": 255,
@@ -922,7 +922,7 @@ def test_the_ui_form_schema_has_no_keys_of_ours() -> None:
         "expiration": {
             "title": "Expires after (days)",
             "type": "number",
-            "info": "Whole days until the new token expires; null for a token that never does.",
+            "info": "Whole days until the new token expires; null for a token that never expires.",
             "required": True,
             "min": 1,
             "step": 1,
