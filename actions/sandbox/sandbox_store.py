@@ -195,7 +195,7 @@ class SandboxStore:
 
         """
         names: tuple[str, ...] = ("id", *CONNECTOR_FIELDS)
-        connectors = [dict(zip(names, values, strict=True)) for values in _CONNECTORS]
+        connectors: list[dict[str, str]] = [dict(zip(names, values, strict=True)) for values in _CONNECTORS]
         if matching is None:
             return connectors
         field, pattern = matching

@@ -141,6 +141,12 @@ def test_without_secret_keys_json_is_plain() -> None:
     assert load_json(Secret('{"token": "a"}'), ()) == {"token": "a"}
 
 
+def test_a_constant_that_json_does_not_have_is_refused() -> None:
+    for text in ("NaN", '{"a": Infinity}', "[-Infinity]"):
+        with pytest.raises(ValueError, match="not JSON"):
+            load_json(Secret(text), [])
+
+
 @pytest.mark.parametrize(
     "text",
     ["", TOKEN, f'{{"token": "{TOKEN}"', f'"{TOKEN}" x', "[" * 100_000, "9" * 5000, "\ud800", "\ufeff{}"],

@@ -43,7 +43,7 @@ class TestEnvFile(TokenStoreTests):
 class Memory(keyring.backend.KeyringBackend):
     """A keyring of this process."""
 
-    priority = 0
+    priority = 0  # pyright: ignore[reportAssignmentType]  # as its documentation says it is set
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the library has no types for it

@@ -441,16 +441,24 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path) -> None:
     assert read_token(f"file:{tmp_path}/t.json") == entry(1).token
 
 
-class WithoutModes(FileStore):
-    """A file on a file system that keeps no modes."""
-
-    def _save(self, text: Secret) -> None:
-        super()._save(text)
-        self.path.chmod(0o644)
+# Other writers
 
 
-def test_a_file_system_without_modes_is_a_warning(tmp_path: Path) -> None:
-    store = WithoutModes(str(tmp_path / "t"))
+def test_a_newer_token_of_the_replaced_row_is_overwritten_because_it_no_longer_works(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    store = token_file(path)
     store.probe()
-    (warning,) = store.store(entry(1), api=API)
-    assert "can be read by others (mode 0644): its file system has no modes" in warning
+    token_file(path).store(entry(1), api=API)
+    store.store(entry(2), api=API, replaced_id="1")
+    assert read_token(f"file:{path}") == entry(2).token
+    assert entry(1).token.reveal() not in path.read_text()
+
+
+def test_a_newer_token_of_another_row_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    store = token_file(path)
+    store.probe()
+    token_file(path).store(entry(1), api=API)
+    with pytest.raises(OSError, match="another process has stored a different token"):
+        store.store(entry(2), api=API, replaced_id="another row")
+    assert read_token(f"file:{path}") == entry(1).token

@@ -238,3 +238,22 @@ def test_a_token_that_another_program_overwrites_at_once_is_not_reported_as_stor
         finally:
             stop.set()
             overwriting.result()
+
+
+def test_a_file_that_stays_readable_by_others_is_warned_about(tmp_path: Path) -> None:
+    store = FileStore(str(tmp_path / "t.json"))
+    store.store(entry(0), api=API)
+    stop = threading.Event()
+
+    def open_up() -> None:  # as a file system without modes does
+        while not stop.is_set():
+            store.path.chmod(0o644)
+
+    with ThreadPoolExecutor(1) as other:
+        opening = other.submit(open_up)
+        warnings = (warning for number in range(1, 1000) for warning in store.store(entry(number), api=API))
+        try:
+            assert next(warning for warning in warnings if "can be read by others (mode 0644)" in warning)
+        finally:
+            stop.set()
+            opening.result()

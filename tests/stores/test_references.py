@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import EnvSecrets, Secret
-from locoia_pat.stores import open_store, read_token
+from locoia_pat.stores import canonical_location, open_store, read_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +117,21 @@ def test_text_that_is_not_a_credential_is_refused_and_not_repeated(text: str) ->
         assert caught.value.problem.field == "auth"
         assert caught.value.problem.hint
         assert TOKEN[:8] not in str(caught.value)
+
+
+def test_a_store_of_the_platform_can_only_be_opened_with_a_connector_to_write_it() -> None:
+    with pytest.raises(InvalidError) as caught:
+        open_store("connector-auth:7")
+    assert caught.value.problem.message == "connector-auth: can only be written, by an action"
+
+
+def test_references_that_write_to_the_same_location_have_one_canonical_location(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for refs in (
+        (f"file:{tmp_path}/t#current", f"text:{tmp_path}/t", f"text:{tmp_path}/link/t"),
+        (f"env-file:{tmp_path}/.env#A", f"env-file:{tmp_path}/link/.env#A"),
+        ("connector-auth:7", "connector-auth:7#bearer"),
+    ):
+        assert len({canonical_location(ref) for ref in refs}) == 1, refs
+    assert canonical_location(f"env-file:{tmp_path}/.env#A") != canonical_location(f"env-file:{tmp_path}/.env#B")
+    assert canonical_location("keyring:a/b#current") == "keyring:a/b#current"
