@@ -197,7 +197,7 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("missing-key", (), message)
     if spec.replaces is not None:
         if spec.replaces not in spec.inputs:
-            message = f'there is no input "{spec.replaces}"{did_you_mean(spec.replaces, spec.inputs)}'
+            message = f'unknown input "{spec.replaces}"{did_you_mean(spec.replaces, spec.inputs)}'
             yield at("unknown-reference", ("replaces",), message)
         elif spec.effect != "rotate":
             yield at("contradiction", ("replaces",), '"replaces" is allowed with effect: rotate only', at_key=True)
@@ -213,7 +213,7 @@ def _tag_findings(spec: ActionSpec) -> Iterator[Finding]:
     if spec.tag_input is None:
         return
     if spec.tag_input not in spec.inputs:
-        message = f'there is no input "{spec.tag_input}"{did_you_mean(spec.tag_input, spec.inputs)}'
+        message = f'unknown input "{spec.tag_input}"{did_you_mean(spec.tag_input, spec.inputs)}'
         yield at("unknown-reference", ("tag_input",), message)
     elif spec.inputs[spec.tag_input].type != "text" or spec.inputs[spec.tag_input].multiple:
         yield at(
@@ -319,7 +319,7 @@ def _output_findings(
     for name, output in outputs.items():
         path = (*outputs_path, name)
         if output.fallback_input is not None and output.fallback_input not in spec.inputs:
-            message = f'there is no input "{output.fallback_input}"{did_you_mean(output.fallback_input, spec.inputs)}'
+            message = f'unknown input "{output.fallback_input}"{did_you_mean(output.fallback_input, spec.inputs)}'
             yield at("unknown-reference", (*path, "fallback_input"), message)
         if output.days_until is not None and (output.days_until not in times or output.type != "number"):
             message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
