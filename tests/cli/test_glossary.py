@@ -72,9 +72,10 @@ def prose_of(source: str) -> Iterator[tuple[int, str]]:
 
 def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
     """The help of a command and of those below it."""
-    yield name, command.get_help(click.Context(command, info_name=name))
+    # A command keeps the help option of its first context, so this one has the names that the program gives it.
+    context = click.Context(command, info_name=name, **group.context_settings)
+    yield name, command.get_help(context)
     if isinstance(command, click.Group):
-        context = click.Context(command)
         for child in command.list_commands(context):
             below: Any = command.get_command(context, child)
             yield from helps(below, f"{name} {child}")
