@@ -215,3 +215,9 @@ def test_a_file_that_says_null_is_not_null_by_accident(tmp_path: Path) -> None:
     }
     pairs = [f"{name}=@{tmp_path}/file" for name in known]
     assert parse_inputs(pairs, None, known) == {"note": "null", "days": "null"}  # validation refuses the second
+
+
+def test_a_list_in_a_file_is_read_as_one_in_an_argument(tmp_path: Path) -> None:
+    (tmp_path / "tags").write_text('["a", "b"]\n')
+    field = Input.model_validate({"title": "X", "type": "text", "multiple": True})
+    assert parse_inputs([f"tags=@{tmp_path}/tags"], None, {"tags": field}) == {"tags": ["a", "b"]}
