@@ -71,7 +71,7 @@ def _write(texts: Mapping[str, str], folder: Path, *, replace: bool) -> None:
                 (staged / path).write_text(text, encoding="utf-8", newline="\n")
             replaced = staged / ".replaced"
             replaced.mkdir()
-            for entry in [entry for entry in folder.iterdir() if entry != staged] if replace else []:
+            for entry in [entry for entry in folder.iterdir() if entry.name != staged.name] if replace else []:
                 entry.rename(replaced / entry.name)
             for entry in [entry for entry in staged.iterdir() if entry != replaced]:
                 entry.rename(folder / entry.name)
