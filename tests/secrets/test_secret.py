@@ -236,7 +236,8 @@ def _plain_forms(secret: str) -> dict[str, str]:
 def test_no_form_of_a_secret_survives_redact(secret: str, data: st.DataObject) -> None:
     for name, form in _plain_forms(secret).items():
         cut = data.draw(st.integers(8, len(form)), label=name)
-        for part in (form, form[:cut], form[-cut:]):
+        cuts = (form[:cut], form[-cut:]) if public_affixes(form) == (0, 0) else ()  # else a cut may be a public word
+        for part in (form, *cuts):
             redacted = redact(f"\n{part}\n", [Secret(secret)])
             assert redacted.replace(MASK, "") == "\n\n", name
             assert MASK in redacted, name
