@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
-CODE = sorted({path for package in (locoia_pat, actions) for path in Path(package.__file__).parent.rglob("*.py")})
+CODE = sorted({path for package in (locoia_pat, actions) for path in Path(package.__path__[0]).rglob("*.py")})
 PAGES = sorted(
     [
         *(ROOT / "docs").rglob("*.md"),
