@@ -61,6 +61,8 @@ class Input(Model):
     required: bool = False
     nullable: bool = False
     """Ours: ``null`` is a value with a meaning, and must be given explicitly."""
+    null_title: Line | None = None
+    """Ours: what ``null`` means, such as ``Never expires``; the title of the switch for it in an exported form."""
     unit: Literal["days", "hours"] | None = None
     """Ours: the unit of a number; a date given instead gets an error with the number it corresponds to."""
     default: Any = None
@@ -330,7 +332,7 @@ def ui_form_schema(inputs: Mapping[str, Input]) -> dict[str, Any]:
             by_alias=True,
             exclude_none=True,
             exclude_defaults=True,
-            exclude={"nullable", "unit", "includes", "option_notes", "children"},
+            exclude={"nullable", "null_title", "unit", "includes", "option_notes", "children"},
         )
         | ({"children": ui_form_schema(field.children)} if field.children else {})
         for name, field in inputs.items()

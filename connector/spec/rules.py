@@ -285,6 +285,9 @@ def _shape_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, field: Input)
         if (*path, key) in spec.document.keys and key not in INPUT_TYPES[field.type].keys:
             message = f'an input of type {field.type} cannot have "{key}"; only {" and ".join(types_with_key(key))} can'
             yield at("contradiction", (*path, key), message, at_key=True)
+    if field.null_title is not None and not (field.required and field.nullable):
+        message = '"null_title" is for an input that is required and nullable'
+        yield at("contradiction", (*path, "null_title"), message, at_key=True)
     if field.options is None:
         yield from _option_findings(spec.document, path, field)
 

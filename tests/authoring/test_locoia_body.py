@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoia_pat.authoring.locoia.body_writer import BodyWriter
+from locoia_pat.authoring.locoia.ui_form import to_form
 from locoia_pat.request.template.compiler import structure
 from tests.security.test_coercion import CONSTANTS, JSON, same
 from tests.support.locoia_export import one, rendered, request, sent
@@ -57,8 +58,9 @@ GIVEN: dict[str, Any] = {
 
 
 def of_locoia(inputs: dict[str, Any]) -> dict[str, Any]:
-    """*Inputs* as a form gives them: JSON is typed as text."""
-    return {name: json.dumps(v) if FIELDS[name]["type"] == "json" else v for name, v in inputs.items()}
+    """*Inputs* as a form gives them: JSON is typed as text, and null is a switch."""
+    form = {name: json.dumps(v) if FIELDS[name]["type"] == "json" else v for name, v in inputs.items()}
+    return form | {"no_number": inputs["number"] is None}
 
 
 def test_every_string_of_the_table_of_coercions_renders_to_the_json_that_we_send(tmp_path: Path) -> None:
@@ -111,12 +113,29 @@ def test_every_kind_of_template_renders_to_the_json_that_we_send(whole: Any, cha
 def test_an_empty_field_is_an_input_that_is_not_given(whole: Any, empty: str | None) -> None:
     optional = ("maybe", "word", "half", "switch", "jsons", "kinds")
     inputs = {name: value for name, value in GIVEN.items() if name not in optional} | {"number": None}
-    shown = of_locoia({name: value for name, value in inputs.items() if name != "number"})
+    shown = of_locoia(inputs)
     shown |= {} if empty == "missing" else dict.fromkeys((*optional, "number"), empty)
     ours = sent(whole, **inputs)[1]
     if empty != "missing":  # a field with a default that the user emptied is null, as null is here
         ours |= dict.fromkeys(("word", "half", "switch"))
     assert same(json.loads(rendered(request(whole)["body"], **shown)), ours)
+
+
+def test_the_switch_for_null_has_a_name_and_a_title_of_its_own(tmp_path: Path) -> None:
+    fields = {"v": {"title": "V", "type": "number", "required": True, "nullable": True}, "no_v": TEXT}
+    specs = one(tmp_path, fields, {"body": {"v": "{{ v }}", "t": "{{ no_v }}"}})
+    assert to_form(fields)["no_no_v"]["title"] == "No value for: V"
+    body = request(specs)["body"]
+    assert json.loads(rendered(body, v="", no_v="x", no_no_v=True)) == {"v": None, "t": "x"}
+    assert json.loads(rendered(body, v=1, no_v="x", no_no_v=False)) == {"v": 1, "t": "x"}
+
+
+def test_a_null_that_a_switch_says_is_left_out_where_nulls_are(tmp_path: Path) -> None:
+    specs = one(tmp_path, {"v": FIELDS["number"]}, {"body": {"v": "{{ v }}", "a": 1}, "omit_null": True})
+    body = request(specs)["body"]
+    assert json.loads(rendered(body, v="", no_v=True)) == {"a": 1}
+    assert json.loads(rendered(body, v="", no_v=False)) == {"v": "v is empty: fill it in, or switch no_v on", "a": 1}
+    assert json.loads(rendered(body, v=2, no_v=False)) == {"v": 2, "a": 1} == sent(specs, v=2)[1]
 
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

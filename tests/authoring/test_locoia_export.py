@@ -117,13 +117,41 @@ def test_undocumented_fields_are_separate_and_marked(export: dict[str, Any]) -> 
         assert f"**{label}**" not in re.sub(rf"\*\*{label}\*\* \*\(unverified\)\*", "", guide)
 
 
-def test_an_input_that_may_be_null_is_not_required_in_a_form(own: dict[str, Any]) -> None:
-    create = own["actions/create_pat.json"]
-    assert "required" not in create["ui_form_schema"]["expiration"]
-    body = create["unverified"]["body"]
-    assert json.loads(rendered(body, scopes=["embed"], note="n")) == {
-        "expiration": None, "scopes": ["embed"], "note": "n",
-    }  # fmt: skip
+def test_null_has_a_switch_of_its_own_in_a_form(own: dict[str, Any]) -> None:
+    for name in ("create_pat", "regenerate_pat"):
+        form = own[f"actions/{name}.json"]["ui_form_schema"]
+        assert form["expiration"]["required"] is True
+        assert form["no_expiration"] == {
+            "title": "Never expires",
+            "type": "switch",
+            "info": "Replaces the value of expiration, which is then not used.",
+            "default": False,
+        }
+        assert "only the switch `no_expiration` sends `null`" in own["GUIDE.md"]
+    body = own["actions/create_pat.json"]["unverified"]["body"]
+    rest = {"scopes": ["embed"], "note": "n"}
+    for on in (True, "true"):
+        for typed in ({}, {"expiration": ""}, {"expiration": 7}):
+            assert json.loads(rendered(body, no_expiration=on, **typed, **rest)) == {"expiration": None, **rest}
+    for off in ({}, {"no_expiration": False}, {"no_expiration": "false"}, {"no_expiration": ""}):
+        assert json.loads(rendered(body, expiration=7, **off, **rest)) == {"expiration": 7, **rest}
+
+
+@pytest.mark.parametrize("empty", ["missing", None, ""])
+def test_a_field_that_is_left_empty_never_means_null_where_null_must_be_said(
+    export: dict[str, Any], own: dict[str, Any], empty: str | None
+) -> None:
+    """A token that never expires is asked for by a switch; a field that was forgotten makes the request fail."""
+    for file, value in actions(export).items():
+        inputs = export["specs"].action(value["action_name"]).inputs
+        form = dict.fromkeys(value["ui_form_schema"], "x")
+        for name in (name for name, field in inputs.items() if field.required and field.nullable):
+            fields = {**form, f"no_{name}": False, name: empty}
+            if empty == "missing":
+                del fields[name]
+            body = json.loads(rendered(value["unverified"]["body"], **fields))
+            assert body[name] == f"{name} is empty: fill it in, or switch no_{name} on", file
+    assert "no_expiration" in own["rest-helper/create_pat.md"]
 
 
 def test_a_list_of_strings_is_a_select_whose_options_the_user_types(own: dict[str, Any]) -> None:
@@ -261,7 +289,7 @@ def test_the_page_for_a_rest_helper_renders_over_a_form_helper_s_step(own: dict[
     form = {"token_id": "a/b", "expiration": 30}
     assert rendered(url, form=form).strip() == "https://api.locoia.com/v1/personal-access-tokens/a%2Fb/regenerate"
     assert json.loads(rendered(body, form=form)) == {"expiration": 30}
-    assert json.loads(rendered(body, form={"token_id": "a"})) == {"expiration": None}
+    assert json.loads(rendered(body, form={"token_id": "a", "no_expiration": True})) == {"expiration": None}
     assert "Copy `form` into the step's **reference**" in page
     assert "`Bearer TOKEN`, with the prefix" in page
     assert "Set **Error Handling** to `false`" in page

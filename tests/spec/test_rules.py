@@ -163,6 +163,7 @@ ROWS: list[Row] = [
     ("an unknown kind of pages", "list_keys", ("by: page", "by: pages"), "pages,", "bad-value", "pages.by"),
     ("no page at most", "list_keys", ("by: page", "by: page, max_pages: 0"), "0, query", "bad-value", "pages.max_pages"),
     # Inputs.
+    ("a title for a null that is not allowed", "rotate_key", ("type: json}", "type: json, null_title: None}"), "null_title", "contradiction", "is for an input that is required and nullable"),
     ("a limit of another type", "rotate_key", ("type: json}", "type: json, maxLength: 3}"), "maxLength", "contradiction", "an input of type json cannot have"),
     ("options of a text", "rotate_key", ("default: none", "default: none, enum: [a]"), "enum", "contradiction", "only select can"),
     ("a select without options", "list_keys", (', enum: ["on", "off"]', ""), "{title: State", "missing-key", 'needs "enum"'),

@@ -127,7 +127,9 @@ _INPUT_RULES: dict[str, Rule] = {
     "unit": ("changed-text", "changed-text", "breaking-input"),
     "pattern": ("breaking-input", "relaxed-input", "breaking-input"),
     "allow_create": ("relaxed-input", "breaking-input", "breaking-input"),
-    **dict.fromkeys(("title", "info", "placeholder", "rows", "regex_error_message", "includes", "option_notes"), _TEXT),
+    **dict.fromkeys(
+        ("title", "info", "null_title", "placeholder", "rows", "regex_error_message", "includes", "option_notes"), _TEXT
+    ),
 }
 _OUTPUT_RULES: dict[str, Rule] = {
     "type": _WEAKENED_OUTPUT,

@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from locoia_pat.authoring.locoia.ui_form import may_be_empty
+from locoia_pat.authoring.locoia.ui_form import may_be_empty, null_switch
 from locoia_pat.request.template.source import jinja
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class BodyWriter:
             return None
         name = pieces[0].source
         field = self._fields.get(name)
+        if field is not None and (switch := null_switch(name, self._fields)) is not None:
+            return _Condition(f"not {self._is_on(switch)}")
         if field is None or field.get("default") is not None:
             return _Condition(f"{self._value(name)} is not none")
         if not may_be_empty(field):
@@ -124,6 +126,10 @@ class BodyWriter:
             return f"{{{{ {self._prefix}{name}{fallback} }}}}"
         return f"{{{{ {self._value(name)} | jsonify }}}}"
 
+    def _is_on(self, switch: str) -> str:
+        """Return the test whether the form's *switch* is on."""
+        return f'{self._prefix}{switch} | default(false) in [true, "true"]'
+
     def _embedded(self, expression: str) -> str:
         """Return *expression* as part of a longer text, in which booleans are written as in JSON."""
         if self._fields.get(expression, {}).get("type") == "switch":
@@ -132,15 +138,26 @@ class BodyWriter:
 
     def _value(self, expression: str) -> str:
         """Return *expression* with its type; a field that is empty or missing is none."""
-        if expression not in self._fields or not may_be_empty(self._fields[expression]):
+        if expression not in self._fields:
             return self._expression(expression)
         reference = self._prefix + expression
+        if not may_be_empty(self._fields[expression]):
+            return self._reference(expression)
         default = _literal(self._fields[expression].get("default"))
         return f'({reference} | default({default}) if {reference} != "" else none)'
 
     def _expression(self, expression: str) -> str:
-        renamed = _with_prefix(expression, self._fields, self._prefix) if self._prefix else expression
+        renamed = _replace_names(expression, {name: self._reference(name) for name in self._fields})
         return renamed if expression in self._fields else f"({renamed})"
+
+    def _reference(self, name: str) -> str:
+        """Return the input *name* as the form has it: null if its switch says so, and never because it is empty."""
+        reference = self._prefix + name
+        if (switch := null_switch(name, self._fields)) is None:
+            return reference
+        message = f"{name} is empty: fill it in, or switch {switch} on"
+        given = f'{reference} if {reference} | default("") not in [none, ""] else {_quoted(message)}'
+        return f"(none if {self._is_on(switch)} else {given})"
 
 
 def _pieces(source: str) -> Iterator[_Piece]:
@@ -159,15 +176,15 @@ def _pieces(source: str) -> Iterator[_Piece]:
                 inside.append(value)
 
 
-def _with_prefix(expression: str, names: Mapping[str, Any], prefix: str) -> str:
-    """Return *expression* with *prefix* before each of *names*; attributes and filters are not changed."""
+def _replace_names(expression: str, replacements: Mapping[str, str]) -> str:
+    """Return *expression* with each name of *replacements* replaced; attributes and filters are not changed."""
     parts: list[str] = []
     previous = ""
     for _, token, value in jinja.lex("{{" + expression + "}}"):
         if token in ("variable_begin", "variable_end"):
             continue
-        is_input = token == "name" and value in names and previous not in (".", "|")  # noqa: S105  # Jinja's word
-        parts.append(prefix + value if is_input else value)
+        is_input = token == "name" and value in replacements and previous not in (".", "|")  # noqa: S105  # Jinja's word
+        parts.append(replacements[value] if is_input else value)
         previous = previous if token == "whitespace" else value  # noqa: S105  # as above
     return "".join(parts)
 

@@ -121,8 +121,11 @@ def _input_notes(inputs: Mapping[str, Any]) -> Iterator[str]:
                 f"- Note: forms have no field for JSON. The text in `{name}` is copied into the request unchanged, so "
                 "enter JSON only, or a reference with `| jsonify`."
             )
-        elif ui_form.may_be_empty(field) and field.get("nullable"):
-            yield f"- Note: an empty `{name}` is sent as `null`. {field.get('info', '')}".rstrip()
+        elif (switch := ui_form.null_switch(name, inputs)) is not None:
+            yield (
+                f"- Note: only the switch `{switch}` sends `null` for `{name}`. A field that is empty sends a message "
+                "instead of a value, so that the API refuses the request."
+            )
 
 
 def _pagination_lines(base: Mapping[str, Any], specs: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Convert the inputs of a spec to a UI Form Schema, and back.
 
-A form cannot say that ``null`` is a value: such an input is not required there, and its field is left empty.
+A form cannot say that ``null`` is a value.  An input that must be given and may be null has a switch of its own for it,
+so that a field which was left empty by mistake never means ``null``, such as a token that never expires.
 """
 
 from __future__ import annotations
@@ -22,20 +23,36 @@ _TEXT_KEYS = ("minLength", "maxLength", "rows", "pattern", "regexErrorMessage")
 
 def to_form(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the UI Form Schema of the *inputs* of a spec; it has documented keys only."""
-    return {name: _to_descriptor(field) for name, field in inputs.items()}
+    form: dict[str, Any] = {}
+    for name, field in inputs.items():
+        form[name] = _to_descriptor(field)
+        if (switch := null_switch(name, inputs)) is not None:
+            title = field.get("null_title", f"No value for: {field['title']}")
+            info = f"Replaces the value of {name}, which is then not used."
+            form[switch] = {"title": title, "type": "switch", "info": info, "default": False}
+    return form
+
+
+def null_switch(name: str, inputs: Mapping[str, Any]) -> str | None:
+    """Return the name of the switch that says ``null`` for the input *name*, or None if it needs none."""
+    field = inputs[name]
+    if not (field.get("required") and field.get("nullable")):
+        return None
+    switch = f"no_{name}"
+    while switch in inputs:
+        switch = f"no_{switch}"
+    return switch
 
 
 def _to_descriptor(field: Mapping[str, Any]) -> dict[str, Any]:
     descriptor = {key: field[key] for key in DESCRIPTOR if key in field}
-    if field.get("nullable"):
-        descriptor.pop("required", None)
     if (form_type := INPUT_TYPES[field["type"]].form_type) is not None:
         descriptor |= {"type": form_type, "rows": field.get("rows", _JSON_ROWS)}
         descriptor.pop("default", None)
     if field.get("multiple") and field["type"] in ("text", "email"):
         descriptor = {key: value for key, value in descriptor.items() if key not in _TEXT_KEYS} | _FREE_LIST
     if "children" in descriptor:
-        descriptor["children"] = to_form(descriptor["children"])
+        descriptor["children"] = {key: _to_descriptor(child) for key, child in field["children"].items()}
     return descriptor
 
 
@@ -58,7 +75,7 @@ def _to_input(descriptor: Mapping[str, Any]) -> dict[str, Any]:
 
 def may_be_empty(field: Mapping[str, Any]) -> bool:
     """Return whether *field* may be left empty in a form."""
-    return not field.get("required") or bool(field.get("nullable"))
+    return not field.get("required")
 
 
 def undocumented_uses(form: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
