@@ -12,7 +12,7 @@ from locoia_pat import Outcome, Result
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locoia_pat import Connector
     from locoia_pat.actions.models import MintedToken, PersonalAccessToken
@@ -157,8 +157,10 @@ def _revocation_warnings(connector: Connector, id_: str) -> Iterator[str]:
 def audit_pats(
     connector: Connector,
     *,
-    expiring_within: float = 14,
-    unused_for: float = 90,
+    only: Sequence[str] | None = None,
+    expiring_within: float | None = 14,
+    never_expires: bool = True,
+    unused_for: float | None = 90,
     needs: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Find tokens that expire soon or never, are not used, or may do more than is needed.
@@ -167,8 +169,12 @@ def audit_pats(
 
     Args:
         connector: calls the API.
-        expiring_within: days left at which a token is reported.
-        unused_for: days since its last use after which a token is reported; the API may record a use late.
+        only: the kinds of findings to report, of ``expiring``, ``never-expires``, ``unused`` and ``too-wide``; by
+            default all.
+        expiring_within: days left at which a token is reported; None for no such findings.
+        never_expires: whether a token that never expires is reported.
+        unused_for: days without a use after which a token is reported; None for no such findings.  The API may record a
+            use late, and the days of a token that was never used count from the first audit that listed it.
         needs: the scopes that are enough; a token that may do more is reported.
 
     Returns:
@@ -178,8 +184,14 @@ def audit_pats(
         ConnectorError: the list could not be read.
 
     """
-    inputs = {"expiring_within": expiring_within, "unused_for": unused_for, "needs": needs}
-    data = run_audit_pats(connector, inputs).raise_for_outcome().data or {}
+    inputs = {
+        "only": only,
+        "expiring_within": expiring_within,
+        "never_expires": never_expires,
+        "unused_for": unused_for,
+        "needs": needs,
+    }
+    data = connector.run("audit_pats", inputs).raise_for_outcome().data or {}
     findings: list[dict[str, Any]] = data["findings"]
     return findings
 
@@ -192,37 +204,66 @@ def run_audit_pats(
 
     if token_to:
         raise invalid("audit_pats returns no token to store", field="token_to")
+    if "too-wide" in (inputs["only"] or ()) and not inputs["needs"]:
+        raise invalid(
+            "is missing", field="needs", hint='Name the scopes that are enough; "too-wide" is what exceeds them.'
+        )
     listed = connector.run("list_pats")
     if listed.data is None:
         return Result("audit_pats", listed.outcome, listed.api, listed.attempts, listed.warnings, None, listed.problem)
     revoked = load_known_rows(connector.base_url).revoked
     rows = [row for row in listed.data["tokens"] if row["id"] not in revoked]
     now = dt.datetime.now(dt.UTC)
+    unused, warnings = _find_unused(connector.base_url, rows, inputs, now)
     findings = [
         {"id": row["id"], "note": row["note"], "finding": finding, "message": message}
         for row in rows
-        for finding, message in _audit_row(row, inputs, now)
+        for finding, message in _audit_row(row, inputs, unused)
+        if not inputs["only"] or finding in inputs["only"]
     ]
-    data = {"findings": findings, "checked": len(rows)}
-    return Result("audit_pats", Outcome.DONE, listed.api, listed.attempts, listed.warnings, data)
+    data = {"findings": findings, "criteria": dict(inputs), "checked": len(rows)}
+    return Result("audit_pats", Outcome.DONE, listed.api, listed.attempts, (*listed.warnings, *warnings), data)
 
 
-def _audit_row(row: Mapping[str, Any], inputs: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, str]]:
+def _find_unused(
+    api: str, rows: Iterable[Mapping[str, Any]], inputs: Mapping[str, Any], now: dt.datetime
+) -> tuple[dict[str, str], list[str]]:
+    """Return a message for each row that is not used, by its id, and warnings."""
     from locoia_pat.actions.lifecycle.marker import find_marker  # noqa: PLC0415  # for this action only
+    from locoia_pat.actions.lifecycle.never_used import days_listed  # noqa: PLC0415  # for this action only
 
+    limit = inputs["unused_for"]
+    if limit is None or "unused" not in (inputs["only"] or ("unused",)):
+        return {}, []
+    messages: dict[str, str] = {}
+    never_used: list[str] = []
+    for row in rows:
+        if row["last_used"]:
+            if (days := (now - dt.datetime.fromisoformat(row["last_used"])).days) >= limit:
+                messages[row["id"]] = f"it was last used {days} days ago"
+        elif find_marker(row["note"]) is None:  # one of the two rows of a managed name is never used
+            never_used.append(row["id"])
+    listed, warning = days_listed(api, never_used, now)
+    for id_, days in listed.items():
+        if days >= limit:
+            messages[id_] = f"it was never used in the {days} days since an audit first listed it"
+    return messages, [warning] if warning else []
+
+
+def _audit_row(
+    row: Mapping[str, Any], inputs: Mapping[str, Any], unused: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
     left, within = row["expires_in_days"], inputs["expiring_within"]
     if row["expiration"] is None and not row.get("expiration_raw"):
-        yield "never-expires", "it never expires"
+        if inputs["never_expires"]:
+            yield "never-expires", "it never expires"
     elif left is not None and left < 0:
         return  # it has expired, so nothing else matters
-    elif left is not None and left <= within:
+    elif left is not None and within is not None and left <= within:
         yield "expiring", f"it expires in {left} days"
-    used = dt.datetime.fromisoformat(row["last_used"]) if row["last_used"] else None
-    if used is None and find_marker(row["note"]) is None:
-        yield "unused", "it was never used, as far as the API shows, or it is new (the API shows no creation time)"
-    elif used is not None and (days := (now - used).days) >= inputs["unused_for"]:
-        yield "unused", f"it was last used {days} days ago"
-    needs = inputs.get("needs")
+    if row["id"] in unused:
+        yield "unused", unused[row["id"]]
+    needs = inputs["needs"]
     if needs and row["scopes"] and (excess := _excess_scopes(row["scopes"], needs)):
         yield "too-wide", f"it has {', '.join(excess)} beyond what is needed"
 

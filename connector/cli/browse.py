@@ -85,9 +85,10 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     click.echo()
     if spec.inputs:
         rows = [
-            (name, "yes" if field.required else "no", describe_allowed(field)) for name, field in spec.inputs.items()
+            (name, "yes" if field.required else "no", field.default, describe_allowed(field))
+            for name, field in spec.inputs.items()
         ]
-        render.print_table(("input", "required", "allowed"), rows)
+        render.print_table(("input", "required", "default", "allowed"), rows)
         click.echo()
     render.print_table(("output", "type", "meaning"), [_output_row(name, out) for name, out in _outputs(spec).items()])
 
@@ -120,7 +121,12 @@ def _to_json(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
         "method": request and request.method,
         "path": request and request.path,
         "inputs": {
-            name: {"required": field.required, "nullable": field.nullable, "takes": describe_allowed(field)}
+            name: {
+                "required": field.required,
+                "nullable": field.nullable,
+                "default": field.default,
+                "takes": describe_allowed(field),
+            }
             for name, field in spec.inputs.items()
         },
         "outputs": {

@@ -183,8 +183,10 @@ def _cell(value: Any) -> str:
     match value:
         case None:
             return "-"
+        case bool():
+            return "true" if value else "false"
         case list():
-            return " ".join(map(str, value))
+            return " ".join(map(_cell, value))
         case dict():
             return " ".join(f"{name}={_cell(part)}" for name, part in value.items())
         case _:

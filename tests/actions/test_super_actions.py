@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from locoia_pat.actions import audit_pats, revoke_pat
 from locoia_pat.actions.lifecycle.marker import find_marker
 from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.actions.scopes import NAMES as SCOPES
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
@@ -187,12 +189,73 @@ def test_an_audit_with_findings_exits_with_1(run: Call, sandbox: ManagedSandbox)
     sandbox.ensure()
     done = run("run", "audit_pats", "needs=embed")
     found = {(row["note"], row["finding"]) for row in done.envelope["data"]["findings"]}
-    assert {("never", "never-expires"), ("soon", "expiring"), ("wide", "too-wide"), ("never", "unused")} <= found
-    assert not [note for note, finding in found if find_marker(note) and finding == "unused"]
+    assert {("never", "never-expires"), ("soon", "expiring"), ("wide", "too-wide")} <= found
+    assert "unused" not in {finding for _, finding in found}  # all are new
+    assert done.envelope["data"]["criteria"] == {
+        "only": None, "expiring_within": 14, "never_expires": True, "unused_for": 90, "needs": ["embed"],
+    }  # fmt: skip
     assert done.code == 1
     assert run("run", "audit_pats", "--exit-zero").code == 0
     with sandbox.connector() as connector:
-        assert {row["finding"] for row in audit_pats(connector, expiring_within=1)} == {"never-expires", "unused"}
+        assert {row["finding"] for row in audit_pats(connector, expiring_within=1)} == {"never-expires"}
+
+
+def test_an_audit_fails_only_on_what_was_asked_for(run: Call, sandbox: ManagedSandbox) -> None:
+    for days, note in ((None, "never"), (3, "soon")):
+        sandbox.store.create(owner="sandbox", days=days, scopes=["embed"], note=note)
+
+    def found(*inputs: str) -> tuple[int, list[str]]:
+        done = run("run", "audit_pats", *inputs)
+        return done.code, sorted({row["finding"] for row in done.envelope["data"]["findings"]})
+
+    for inputs, expected in (
+        (["only=expiring"], ["expiring"]),
+        (["only=expiring", "only=never-expires"], ["expiring", "never-expires"]),
+        (["only=expiring", "expiring_within=2"], []),
+        (["only=unused"], []),
+        (["only=unused", "unused_for=0"], ["unused"]),
+        (["only=too-wide", f"needs={json.dumps(SCOPES)}"], []),
+        (["only=too-wide", "needs=embed:view"], ["too-wide"]),
+        (["expiring_within=null"], ["never-expires"]),
+        (["never_expires=false"], ["expiring"]),
+        (["never_expires=false", "expiring_within=null", "unused_for=null"], []),
+        (["unused_for=0"], ["expiring", "never-expires", "unused"]),
+    ):
+        assert found(*inputs) == (1 if expected else 0, expected), inputs
+    done = run("run", "audit_pats", "only=too-wide")
+    assert (done.code, done.envelope["error"]["field"]) == (2, "needs")
+    assert done.envelope["error"]["hint"] == 'Name the scopes that are enough; "too-wide" is what exceeds them.'
+
+
+def test_the_days_of_a_token_that_was_never_used_count_from_the_first_audit(run: Call, sandbox: ManagedSandbox) -> None:
+    row, token = sandbox.store.create(owner="sandbox", days=300, scopes=["embed"], note="new")
+    sandbox.ensure()  # a managed name has a row whose secret is never used
+
+    def unused() -> dict[str, str]:
+        found = run("run", "audit_pats", "only=unused", "unused_for=90").envelope["data"]["findings"]
+        return {one["id"]: one["message"] for one in found}
+
+    assert unused() == {}
+    file = sandbox.folder / "state" / "never_used.json"
+    (first,) = {at for apis in json.loads(file.read_text())["apis"].values() for at in apis.values()}
+    earlier = (dt.datetime.fromisoformat(first) - dt.timedelta(days=100)).isoformat()
+    file.write_text(file.read_text().replace(first, earlier))
+    found = unused()
+    assert found[row.id] == "it was never used in the 100 days since an audit first listed it"
+    assert sandbox.store.authenticate(token) is not None
+    assert row.id not in unused()
+    assert row.id not in file.read_text()
+
+    for damaged, reason in (("{", "as locoia-pat writes it"), ('{"v": 2}', "as locoia-pat writes it")):
+        file.write_text(damaged)
+        done = run("run", "audit_pats", "only=unused")
+        assert (done.code, done.envelope["data"]["findings"]) == (0, [])
+        assert reason in done.envelope["warnings"][0]
+        assert str(file) in done.envelope["warnings"][0]
+        assert file.read_text() == damaged
+    file.unlink()
+    file.mkdir()
+    assert "Is a directory" in run("run", "audit_pats", "only=unused").envelope["warnings"][0]
 
 
 def test_an_audit_counts_the_days_since_the_last_use(sandbox: ManagedSandbox) -> None:
@@ -330,7 +393,7 @@ def test_tables_show_whose_a_row_is_and_what_an_audit_found(run: Call, call: Cal
     assert (found.out.split()[:3], "checked: 2" in found.err) == (["id", "note", "finding"], True)
     with serving(answer(200, [])) as server:
         os.environ |= {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": "fake-token-0123456789abcdef"}
-        assert call("run", "audit_pats", "--table").out.split() == ["output", "value", "findings", "checked", "0"]
+        assert call("run", "audit_pats", "--table").out.split()[-2:] == ["checked", "0"]
 
 
 def test_what_was_done_is_journalled_with_a_fingerprint_and_without_a_secret(

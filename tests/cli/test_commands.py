@@ -54,7 +54,7 @@ def test_actions_of_another_folder(call: Call, tmp_path: Path) -> None:
 
 def test_show_lists_inputs_and_outputs_of_an_action(call: Call) -> None:
     out = call("show", "create_pat").out
-    assert re.search(r"expiration +yes +a whole number of days, at least 1, or null", out)
+    assert re.search(r"expiration +yes +- +a whole number of days, at least 1, or null", out)
     assert re.search(r"token +text +Token \(shown only once; stored with --token-to\)", out)
     assert "input" not in call("show", "list_pats").out
     shown = call("show", "create_pat", "--json").envelope
