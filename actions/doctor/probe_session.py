@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import ConnectorAuth, Outcome, Result
 from locoia_pat.http.exchange_types import Response
+from locoia_pat.http.json_document import parse_document
 from locoia_pat.http.retry import server_time
 from locoia_pat.response.outputs import get_path
-from locoia_pat.secrets.secret import load_json
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -82,7 +82,7 @@ class ProbeCall:
     @cached_property
     def body(self) -> Any:
         """The JSON body of a call that was done, with its token as a secret."""
-        return load_json(self.response.text, ("token",)) if self.response else None
+        return parse_document(self.response.text, ("token",)).value if self.response else None
 
     @property
     def returns_id(self) -> bool:

@@ -89,9 +89,11 @@ class CompiledAction:
         except InvalidError:
             return None
 
-    def classify(self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
-        """Classify *response*; *now* is used if the server sent no time."""
-        return self._classifier.classify(response, inputs, now)
+    def classify(
+        self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None = None
+    ) -> ParsedResponse:
+        """Classify *response* to a call with *credential*; *now* is used if the server sent no time."""
+        return self._classifier.classify(response, inputs, now, credential)
 
     def paginator(self, request: Request) -> Paginator | None:
         """Return what gathers the pages that begin with *request*, or None if the action has no pages."""

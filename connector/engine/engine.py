@@ -176,7 +176,7 @@ class Engine:
                 credential = fresh
                 exchange.header = self._header(credential)
                 response = sender.send(exchange, run.request)
-            parsed = action.classify(response, inputs, now())
+            parsed = action.classify(response, inputs, now(), credential.token)
             if (paginator := action.paginator(run.request)) is not None:
                 while (request := paginator.advance(response, parsed)) is not None:
                     response = sender.send(exchange, request)

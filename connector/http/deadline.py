@@ -31,6 +31,12 @@ def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
     return seconds if timeout is None else min(seconds, timeout)
 
 
+def is_over() -> bool:
+    """Return whether the time of the current exchange is over."""
+    end = deadline.get()
+    return end is not None and time.monotonic() >= end
+
+
 class DeadlineBackend(httpcore.SyncBackend):
     """Opens streams that keep the deadline."""
 

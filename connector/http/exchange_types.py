@@ -31,6 +31,8 @@ class Response:
     """By lower-case name; any of them may hold a secret."""
     text: Secret
     """The body, which may hold a fresh token: it is a secret until it is parsed."""
+    warnings: tuple[str, ...] = ()
+    """What was assumed to read the body."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from urllib.request import getproxies, proxy_bypass  # noqa: TID251  # asked for
 import httpx
 import truststore
 
-from locoia_pat.http.body import CONTENT_ENCODINGS, BodyReader
-from locoia_pat.http.deadline import DeadlineBackend, deadline
+from locoia_pat.http.body import BodyReader
+from locoia_pat.http.content_encoding import CONTENT_ENCODINGS
+from locoia_pat.http.deadline import DeadlineBackend, deadline, is_over
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
 from locoia_pat.http.url import is_loopback
 from locoia_pat.secrets.secret import revealed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from locoia_pat.secrets.secret import Secret
 
 _CONNECT_SECONDS = 10.0
+_TOO_LONG = "it took too long"
 _HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(CONTENT_ENCODINGS)}
 _BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
 """Where an error message of h11 begins to quote the bytes that were sent or received."""
@@ -87,17 +89,28 @@ class HttpTransport:
         with _httpx_request(request, header, seconds) as sent:
             response = self._pool.for_url(sent.url).handle_request(sent)
             try:
-                body = BodyReader(response.status_code, response.headers.raw)
-                for chunk in response.iter_raw():
-                    if not body.feed(chunk):
-                        break
-                return body.result()
+                return _read(request.method, response)
             finally:
                 response.close()
 
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+def _read(method: str, response: httpx.Response) -> ResponseOrError:
+    body = BodyReader(method, response.status_code, response.headers.raw)
+    reason: str | None = None
+    try:
+        for chunk in response.iter_raw():
+            if not body.feed(chunk):
+                break
+            if is_over():  # small chunks that have all arrived take time, too
+                reason = _TOO_LONG
+                break
+    except _FAILURES as error:
+        reason = _transport_error(error).reason
+    return body.result(reason)
 
 
 class _TransportPool:
@@ -176,7 +189,7 @@ def _httpx_request(request: Request, header: tuple[str, Secret], seconds: float)
 def _transport_error(error: Exception) -> TransportError:
     kind = type(error).__name__
     timed_out = isinstance(error, httpx.TimeoutException)
-    message = "it took too long" if timed_out else " ".join(_BYTES.split(str(error))[0].split())[:300]
+    message = _TOO_LONG if timed_out else " ".join(_BYTES.split(str(error))[0].split())[:300]
     return TransportError(f"{kind}: {message}" if message else kind, sent=not isinstance(error, _NOT_SENT))
 
 

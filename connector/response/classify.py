@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
+from locoia_pat.http.json_document import DocumentError, JsonDocument, parse_document
 from locoia_pat.http.retry import retry_after, server_time
 from locoia_pat.outcomes import Code, Outcome, Problem
 from locoia_pat.response.error_message import find_error_message
 from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.detect import find_secrets
-from locoia_pat.secrets.secret import Secret, iter_secrets, load_json, masked, redact
+from locoia_pat.secrets.secret import Secret, iter_secrets, masked, redact
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,6 +35,8 @@ class ParsedResponse:
     warnings: tuple[str, ...] = ()
     at: dt.datetime | None = None
     """When a complete response was received, by the server's clock if it sent its time."""
+    body: object = field(default=None, repr=False)
+    """The JSON of a success, in which the next page is looked for."""
 
 
 class ResponseClassifier:
@@ -44,15 +47,25 @@ class ResponseClassifier:
         self._spec = spec
         self._input_of = input_of
 
-    def classify(self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
-        """Classify *response* to a request with *inputs*; *now* is used if the server sent no time."""
+    def classify(
+        self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None = None
+    ) -> ParsedResponse:
+        """Classify a response.
+
+        Args:
+            response: the response.
+            inputs: the inputs of the request.
+            now: the time, used if the server sent none.
+            credential: what the request was authorized with; it is not believed to be a new token.
+
+        """
         if isinstance(response, TransportError):
             return self._transport_error(response)
         if 200 <= response.status < 300:
-            return self._success(response, inputs, now)
+            return self._success(response, inputs, now, credential)
         try:
-            body: object = load_json(response.text, self._spec.secret_keys)
-        except ValueError:
+            body: object = parse_document(response.text, self._spec.secret_keys).value
+        except DocumentError:
             body = response.text
         message, field = _error_message(body)
         return self._failure(response, message, self._input_name(field), now)
@@ -63,14 +76,17 @@ class ResponseClassifier:
         what = "incomplete response" if error.sent else "the API was not reached"
         return _problem(Outcome.NOT_DONE, "unavailable", f"{what}: {error.reason}", hint="It is safe to retry.")
 
-    def _success(self, response: Response, inputs: Mapping[str, Any], now: dt.datetime) -> ParsedResponse:
+    def _success(
+        self, response: Response, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None
+    ) -> ParsedResponse:
         try:
-            body = load_json(response.text, self._spec.secret_keys)
-        except ValueError:
+            document = parse_document(response.text, self._spec.secret_keys)
+        except DocumentError as error:
             # If no output is read, any text is accepted; but an HTML page does not come from the API.
             if self._spec.reply.output or response.text.reveal().lstrip().startswith("<"):
-                return self._unusable(response, "the response is not JSON")
-            body = {}
+                return self._unusable(response, str(error))
+            document = JsonDocument({})
+        body = document.value
         if (status := _error_status(body)) is not None:
             message, field = _error_message(body)
             message = message or "an error inside a successful response"
@@ -82,12 +98,14 @@ class ResponseClassifier:
         time = server_time(response.headers, now)
         outputs = extract_outputs(self._spec, body, inputs, time)
         if not isinstance(outputs, Outputs):
-            return self._unusable(response, outputs)
-        warnings = outputs.warnings
+            return self._unusable(response, "; ".join([outputs, *document.warnings]))
+        if credential is not None and credential in outputs.secrets.values():
+            return self._unusable(response, f"its {self._spec.secrets[0]} is the credential of this call")
+        warnings = (*response.warnings, *document.warnings, *outputs.warnings)
         if response.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
-        return ParsedResponse(Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time)
+        return ParsedResponse(Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=body)
 
     def _unusable(self, response: Response, reason: str) -> ParsedResponse:
         message = f"the API answered {response.status}, but {reason}"

@@ -53,13 +53,19 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
     objects = [payload for payload in payloads if isinstance(payload, dict)]
     if not objects:
         return "the response has no object"
+    found: list[tuple[dict[str, Any], dict[str, Secret]]] = []
     for payload in objects:
         values = {name: get_path(payload, reply.output[name].source or name) for name in spec.secrets}
         secrets = {name: value for name, value in values.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
-            data = redacted(reader.outputs(reply.output, payload), secrets.values())  # an API may repeat it elsewhere
-            return Outputs(data, secrets, tuple(reader.warnings))
-    return f"the response has no usable {spec.secrets[0]}"
+            found.append((payload, secrets))
+    if not found:
+        return f"the response has no usable {spec.secrets[0]}"
+    payload, secrets = found[0]
+    if any(others != secrets for _, others in found):
+        return f"the response has two different usable values of {spec.secrets[0]}"
+    data = redacted(reader.outputs(reply.output, payload), secrets.values())  # an API may repeat it elsewhere
+    return Outputs(data, secrets, tuple(reader.warnings))
 
 
 def _is_usable(value: Secret) -> bool:
@@ -132,7 +138,7 @@ class _Reader:
                 return value
             case "number", int() | float() if math.isfinite(value) and not isinstance(value, bool):
                 return value
-            case "text", int() | float() if not isinstance(value, bool):
+            case "text", int() | float() if math.isfinite(value) and not isinstance(value, bool):
                 return str(value)
             case "json", _:
                 return _masked(value)

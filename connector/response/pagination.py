@@ -15,7 +15,7 @@ from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.outcomes import Outcome, Problem
 from locoia_pat.response.classify import ParsedResponse
 from locoia_pat.response.outputs import get_path
-from locoia_pat.secrets.secret import Secret, load_json
+from locoia_pat.secrets.secret import Secret
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -61,7 +61,7 @@ class Paginator:
         self._last_page = rows
         self._rows += rows
         try:
-            next_request = None if is_counted and not rows else self._next_request(response)
+            next_request = None if is_counted and not rows else self._next_request(response, parsed.body)
         except ValueError as error:
             problem = Problem("unavailable", str(error), response.status)
             self._failed = ParsedResponse(Outcome.NOT_DONE, problem=problem)
@@ -82,7 +82,7 @@ class Paginator:
             return self._failed
         return replace(self._failed, problem=replace(problem, message=f"page {self._count}: {problem.message}"))
 
-    def _next_request(self, response: Response) -> Request | None:
+    def _next_request(self, response: Response, body: object) -> Request | None:
         pages = self._pages
         match pages.by:
             case "page":
@@ -90,16 +90,16 @@ class Paginator:
             case "offset":
                 return self._with_param(len(self._rows))
             case "cursor":
-                cursor = self._cursor(response)
+                cursor = self._cursor(body)
                 return None if cursor is None else self._with_param(cursor)
             case _:
-                url = self._cursor(response) if pages.at else _next_link(response.headers.get("link", ""))
+                url = self._cursor(body) if pages.at else _next_link(response.headers.get("link", ""))
                 return None if not url else replace(self._first, url=self._same_host(url))
 
-    def _cursor(self, response: Response) -> str | None:
-        """Return the cursor or URL of the next page that the body holds, or None."""
+    def _cursor(self, body: object) -> str | None:
+        """Return the cursor or URL of the next page that *body* holds, or None."""
         path = self._pages.at or "$"
-        value = get_path(load_json(response.text, self._spec.secret_keys), path)
+        value = get_path(body, path)
         if value is None or value == "":
             return None
         if isinstance(value, bool | dict | list | Secret | float):

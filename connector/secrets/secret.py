@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 MASK = "«secret»"
 
 _PLAUSIBLE_TOKEN = re.compile(r"[\x21-\x7e]{16,4096}")
+_MASKED = re.compile(
+    r"(?i).*(?:\*{3}|\.{3}).*|[\W_]*+(?:(?:redacted|masked|hidden|filtered|removed|secret|token)[\W_]*+)++"
+)
+"""What an API shows instead of a token."""
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
@@ -122,8 +126,8 @@ def revealed(value: str | Secret) -> str:
 
 
 def is_plausible_token(value: object) -> bool:
-    """Return whether *value* can be a token: 16 to 4096 printable ASCII characters without spaces."""
-    return isinstance(value, str) and _PLAUSIBLE_TOKEN.fullmatch(value) is not None
+    """Return whether *value* can be a token: 16 to 4096 printable ASCII characters without spaces, and no mask."""
+    return isinstance(value, str) and _PLAUSIBLE_TOKEN.fullmatch(value) is not None and _MASKED.fullmatch(value) is None
 
 
 def credential(text: Secret) -> Secret | None:

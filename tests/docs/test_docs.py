@@ -24,6 +24,7 @@ from locoia_pat.authoring import spec_schema as schema
 from locoia_pat.cli import group
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.http.body import MAX_RESPONSE_BYTES
+from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.outcomes import Code, FindingCode, Outcome
 from locoia_pat.request.builder import MAX_BODY
 from locoia_pat.request.template.compiler import MAX_EXPRESSIONS, MAX_NODES
@@ -226,7 +227,7 @@ def test_the_limits_of_the_spec_language_are_documented() -> None:
         "a list that a template evaluates to": (MAX_ITEMS,),
         "a pattern": (200, MAX_COMPLEXITY),
         "a request body": (MAX_BODY,),
-        "a response": (MAX_RESPONSE_BYTES,),
+        "a response": (MAX_RESPONSE_BYTES, MAX_VALUES),
     }
     for what, numbers in limits.items():
         (row,) = re.findall(rf"^\| {what} \| (.*) \|$", section("Limits"), re.MULTILINE)
