@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Literal
 
+_TEMPORARY = re.compile(r"\.locoia-pat-[0-9a-f]{16}\.tmp")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -40,6 +42,14 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed writers left in *folder*; its writers must be locked out."""
+    with contextlib.suppress(OSError):  # a folder that may be written but not listed, or that does not exist
+        for file in folder.iterdir():
+            if _TEMPORARY.fullmatch(file.name):
+                file.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -158,7 +158,7 @@ class FleetPlan:
         try:
             stores = [connector.open_store(ref) for ref in token.to]
             replicas = TokenReplicas(stores, self.state, connector.base_url, token.name)
-            current = replicas.read_latest(journal, take_over=token.take_over).current
+            record = replicas.read_latest(journal, take_over=token.take_over)
             abandoned = replicas.find_abandoned(saved["stores"] if saved else (), connector.open_store)
         except (ConnectorError, OSError, ValueError) as error:
             reason = error.problem.message if isinstance(error, ConnectorError) else str(error)
@@ -166,11 +166,14 @@ class FleetPlan:
         if abandoned is not None:
             reason = f"it is stored at {abandoned}, which is not in the file"
             return TokenPlan(token.name, credential.name, "blocked", reason)
+        current = record.current
         id_ = current.id if current else None
         row = credential.rows.get(id_ or "", {})
         due = min((row.due for row in journal.retirements), default=None)
         step, reason = self._next_step(token, credential, journal, current)
-        if step == "none" and not row:
+        if step == "none" and (outdated := replicas.find_outdated(record)):
+            step, reason = "finish", f"{' and '.join(outdated)} does not hold its token"
+        elif step == "none" and not row:
             reason = "its row is not listed"
         return TokenPlan(token.name, credential.name, step, reason, id_, row.get("expires_in_days"), due)
 

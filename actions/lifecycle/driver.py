@@ -31,6 +31,7 @@ from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.outcomes import invalid
 from locoia_pat.state.journal import State
+from locoia_pat.stores import reject_same_location
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -136,6 +137,8 @@ class Driver:
         self._state = state or State()
         self._api = connector.base_url
         opened = [connector.open_store(ref) if isinstance(ref, str) else ref for ref in stores]
+        for number, store in enumerate(opened):
+            reject_same_location(opened[:number], store)
         self.replicas = TokenReplicas(opened, self._state, self._api, name)
         self._lease = self._state.lease(self._api, name)
         self._wait = wait
@@ -236,7 +239,7 @@ class Driver:
                 hint="Name all its stores. Empty or remove one that is no longer needed.",
             )
         self._check_self_rotation(record)
-        self.replicas.synchronize(record, journal)
+        self.replicas.synchronize(record, journal, () if self._ending else known_refs)
         self._reject_superseded_credential(record)
         return Snapshot(record, journal, dt.datetime.now(dt.UTC), _new_operation_id(), self._capabilities())
 

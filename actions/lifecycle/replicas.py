@@ -106,10 +106,17 @@ class TokenReplicas:
             return max(holding.values(), key=lambda record: (*rank(record), record.current is not None))
         return min((record for record in self._records.values() if record.current), key=rank, default=Record())
 
-    def synchronize(self, record: Record, journal: JournalEntry) -> None:
+    def find_outdated(self, record: Record) -> tuple[str, ...]:
+        """Return the references of the stores that do not hold all of *record* that they can hold."""
+        if record.current is not None and record.current.token is UNREADABLE:
+            return ()
+        return tuple(store.ref for store in self._stores if not self._is_up_to_date(store, record))
+
+    def synchronize(self, record: Record, journal: JournalEntry, former: Sequence[str] = ()) -> None:
         """Bring every store to *record*: a run that was killed may have written only the first ones.
 
-        A token that *journal* does not know is not copied to other stores before it is taken over.
+        A token that *journal* does not know is not copied to other stores before it is taken over.  If no operation is
+        in progress, a store among the *former* ones that holds no token was emptied by someone else: a warning says so.
 
         Raises:
             InvalidError: a store cannot be written.
@@ -117,8 +124,12 @@ class TokenReplicas:
         """
         if record.current is not None and not journal.owns(record.current):
             return
+        emptied = {*self.readable_refs} - {*self.current_refs} if journal.operation is None else ()
         if error := self.write(record):
             raise invalid(f"the token stores differ, and one cannot be written: {error}", field="token_to")
+        for ref in former if record.current is not None else ():
+            if ref in emptied:
+                self._warn(f"{ref} no longer held the token of this name; it was written to it again")
 
     def write(self, record: Record) -> Exception | None:
         """Write *record* to each store that does not hold it yet; return the error of the first one that fails."""

@@ -1,8 +1,9 @@
 """What earlier runs of a bulk run did, and how it is resumed.
 
 An item that was begun and whose end is unknown may simply run again if running it twice does no harm. A create may not:
-its row is looked up by the mark that was sent in its note. If one of the item's stores holds the token of that row, the
-item is done. Otherwise the row's secret is lost: the row is revoked, and the item runs again.
+its row is looked up by the mark that was sent in its note. If one of the item's stores holds the token of that row, it
+is written to the stores that do not hold it yet, and the item is done. Otherwise the row's secret is lost: the row is
+revoked, and the item runs again. While a store cannot be read, neither is decided.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from locoia_pat.bulk.bulk_journal import BulkJournal
+from locoia_pat.bulk.item_stores import ItemStore, find_token
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result
+from locoia_pat.outcomes import Outcome, Problem, Result
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -78,40 +80,6 @@ def find_mark(text: object) -> str | None:
     return match[1] if match else None
 
 
-class _StoredTokens:
-    """Reads the stores of items; a store that cannot be opened or read counts as empty."""
-
-    def __init__(self, open_store: Callable[[str], TokenStore]) -> None:
-        self._open_store = open_store
-
-    def ref_if_holding(self, ref: str, row_id: object, *, assume_ours: bool) -> str | None:
-        """Return the absolute reference of the store if it holds the token of that row, else None.
-
-        *assume_ours* decides for a store that keeps no row ids.
-        """
-        store, current = self._read(ref)
-        if store is None or current is None:
-            return None
-        return store.ref if (current.id == row_id if store.readback == "record" else assume_ours) else None
-
-    def still_holds(self, ref: str, row_id: object, is_same: Callable[[Secret], bool]) -> bool:
-        """Return whether the store still holds the token of that row; *is_same* compares where no ids are kept.
-
-        A write-only store was given the token once and is assumed to keep it.
-        """
-        store, current = self._read(ref)
-        if store is None or current is None:
-            return store is not None and store.readback == "nothing"
-        return current.id == row_id if store.readback == "record" else is_same(current.token)
-
-    def _read(self, ref: str) -> tuple[TokenStore | None, TokenEntry | None]:
-        try:
-            store = self._open_store(ref)
-            return store, store.record().current
-        except (ConnectorError, OSError, ValueError):
-            return None, None
-
-
 @dataclass(frozen=True, slots=True)
 class MayRun:
     """The item may run again."""
@@ -129,7 +97,6 @@ class Recovery:
         self._engine = engine
         self._spec = spec
         self._replace = replace
-        self._stored = _StoredTokens(engine.open_store)
         self._retry_unknown = retry_unknown
         self._rows: dict[str, Row] | Result | None = None
         self._listing = threading.Lock()
@@ -165,21 +132,22 @@ class Recovery:
     def settle_row(
         self, runner: Runnable, row: Row | None, stores: Sequence[str], *, was_retried: bool = False
     ) -> MayRun | Result:
-        """Revoke the *row* of an item, unless one of its *stores* holds the token.
+        """Revoke the *row* of an item, unless one of its *stores* holds the token, which then goes to all of them.
 
         A store without row ids was empty when the item was sent, so the token in it is the item's own, unless the item
         replaces tokens or was retried since.
         """
         if row is None:
             return MayRun(may_appear_late=True)
+        opened = [ItemStore.read(ref, self._engine.open_store) for ref in stores]
+        outputs = self._spec.reply.output
+        metadata = {name: row.get(name) for name, output in outputs.items() if output.store_with_token}
         assume_ours = not (was_retried or self._replace)
-        refs = tuple(
-            ref
-            for store in stores
-            if (ref := self._stored.ref_if_holding(store, row.get("id"), assume_ours=assume_ours))
-        )
-        if refs:
-            return self._done_before(row, refs)
+        entry = find_token(opened, row.get("id"), metadata, assume_ours=assume_ours)
+        if entry is not None:
+            return self._finish(row, entry, opened)
+        if unreadable := [f"{store.ref} cannot be read: {store.problem}" for store in opened if store.problem]:
+            return self._undecided(row, unreadable)
         inputs = self._engine.action(self._spec.action).revoke_inputs(row)
         if inputs is None or self._spec.revoke is None:
             return self._unknown()
@@ -192,11 +160,37 @@ class Recovery:
         """Return whether running it twice has the effect of running it once: PUT, DELETE, or a new secret for a row."""
         return self._spec.effect == "rotate" or self._spec.request.method in ("PUT", "DELETE")
 
-    def _done_before(self, row: Row, refs: tuple[str, ...]) -> Result:
+    def _finish(self, row: Row, entry: TokenEntry, stores: Sequence[ItemStore]) -> Result:
+        """Write the token of *row* to those of its *stores* that do not hold it yet."""
         outputs = self._spec.reply.output
         data = {name: row.get(name) for name, output in outputs.items() if not output.secret}
-        warning = "an earlier run did it but was interrupted before reporting it; the data is from its row"
-        return Result(self._spec.action, Outcome.DONE, self._engine.base_url, 0, (warning,), data, token_refs=refs)
+        warnings = ["an earlier run did it but was interrupted before reporting it; the data is from its row"]
+        failures: list[str] = []
+        refs: list[str] = []
+        for store in stores:
+            if store.current is None or store.current.token != entry.token:
+                problem = store.fill(entry, api=self._engine.base_url, may_replace=self._replace)
+                if problem:
+                    failures.append(f"{store.ref} did not store the token: {problem}")
+                    continue
+                again = "; it may have been given it before" if store.is_write_only else ""
+                warnings.append(f"{store.ref} did not hold the token yet, and was given it now{again}")
+            refs += [] if store.is_write_only else [store.ref]
+        result = Result(
+            self._spec.action, Outcome.DONE, self._engine.base_url, 0, tuple(warnings), data, token_refs=tuple(refs)
+        )
+        if not failures:
+            return result
+        hint = f"It is in {' and '.join(refs)}: correct the other stores and run the same command again."
+        return replace(
+            result, outcome=Outcome.NOT_STORED, problem=Problem("not_stored", "; ".join(failures), hint=hint)
+        )
+
+    def _undecided(self, row: Row, unreadable: Sequence[str]) -> Result:
+        message = f"whether the token of row {row.get('id')} is stored is unknown: {'; '.join(unreadable)}"
+        hint = "Make every store readable and run the same command again; nothing was sent."
+        problem = Problem("unavailable", message, hint=hint)
+        return Result(self._spec.action, Outcome.NOT_DONE, self._engine.base_url, problem=problem)
 
     def _unknown(self) -> Result:
         problem = Problem(
@@ -222,7 +216,7 @@ class RunJournal:
 
         """
         self._spec = spec
-        self._stored = _StoredTokens(open_store)
+        self._open_store = open_store
         self._state = options.state or State()
         self._journal = BulkJournal(self._state, f"{spec.action}\n{api}\n{options.name}", restart=options.restart)
         self._unfinished = False
@@ -249,8 +243,15 @@ class RunJournal:
             def is_same(token: Secret) -> bool:
                 return self._state.fingerprint(token) == fingerprint
 
-            if not task.stores or any(self._stored.still_holds(ref, row_id, is_same) for ref in task.stores):
-                task.result, task.earlier = _result_of(before.envelope), True
+            stores = [ItemStore.read(ref, self._open_store) for ref in task.stores]
+            lacking = [store for store in stores if not store.still_holds(row_id, is_same)]
+            if not stores or len(lacking) < len(stores):
+                warnings = [f"{store.ref} no longer holds the token{_reason(store)}" for store in lacking]
+                task.result, task.earlier = _result_of(before.envelope).with_warnings(*warnings), True
+            elif self._spec.effect == "create":
+                task.warnings = (
+                    f"no store of this item holds the token of row {row_id} now; that row was not revoked",
+                )
         elif before.outcome in (None, Outcome.UNKNOWN, Outcome.NOT_STORED):
             task.before = before
 
@@ -307,6 +308,10 @@ class RunJournal:
     def close(self, *, complete: bool) -> None:
         """Close the journal; delete it if the run is *complete* and every item ended for good."""
         self._journal.close(delete=complete and not self._unfinished)
+
+
+def _reason(store: ItemStore) -> str:
+    return f": it cannot be read: {store.problem}" if store.problem else "; copy it from another one"
 
 
 def _result_of(envelope: Mapping[str, Any]) -> Result:

@@ -22,7 +22,7 @@ from locoia_pat.secrets.secret import iter_secrets, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.spec.rules import header_findings
-from locoia_pat.stores import TokenEntry
+from locoia_pat.stores import TokenEntry, reject_same_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -247,8 +247,7 @@ class Engine:
         stores: list[TokenStore] = []
         for ref in [refs] if isinstance(refs, str) else refs:
             store = self.open_store(ref) if isinstance(ref, str) else ref
-            if any(store.ref == other.ref for other in stores):
-                raise invalid(f"{store.ref} is named twice", field="token_to")
+            reject_same_location(stores, store)
             stores.append(store)
             current = store.probe()
             if current is not None and (replaced_id is None or current.id != replaced_id) and not replace_current:

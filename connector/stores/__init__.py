@@ -8,7 +8,14 @@ it for stores that hold text, and ``file``, ``keyring`` and ``command`` are the 
 from __future__ import annotations
 
 from locoia_pat.stores.record import Credential, TokenEntry
-from locoia_pat.stores.references import canonical_location, is_readable, open_store, read_credential, read_token
+from locoia_pat.stores.references import (
+    canonical_location,
+    is_readable,
+    open_store,
+    read_credential,
+    read_token,
+    reject_same_location,
+)
 from locoia_pat.stores.store import Readback, TokenStore
 
 __all__ = [
@@ -21,4 +28,5 @@ __all__ = [
     "open_store",
     "read_credential",
     "read_token",
+    "reject_same_location",
 ]

@@ -171,10 +171,14 @@ class EnvFileStore(FileStore):
         Raises:
             InvalidError: the file cannot be read or written.
         """
-        holds_token = self._translate_errors(self.record, "cannot be read").current is not None
+        holds_token = self._translate_errors(self._holds_token, "cannot be read")
         if holds_token:
             self._translate_errors(lambda: self.write_record(Record()), "cannot be written")
         return holds_token
+
+    def _holds_token(self) -> bool:
+        with self._lock():
+            return self.record().current is not None
 
 
 _GIT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP")

@@ -5,6 +5,7 @@ lock file for ever, and cannot lock a folder. Where a folder has no such lock, a
 systems, it is filelock's ``SoftFileLock``: a file with the process that holds it, which is removed at the end.
 A process locks a folder once for all of its threads that write there, so that their files reach the disk together, and
 releases it after a second at the latest, because other processes wait.
+Who locks a folder that someone else has changed also removes the temporary files that a killed writer left in it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
+
+from locoia_pat.files import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +43,12 @@ def lock_folder(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if not _lock(folder, stack):
             raise OSError(f"another process has been writing in {folder} for {_TIMEOUT:.0f} s")
-        yield
+        if _changed_at.get(folder) != _modified_at(folder):
+            remove_leftovers(folder)
+        try:
+            yield
+        finally:
+            _changed_at[folder] = _modified_at(folder)
 
 
 @contextlib.contextmanager
@@ -84,6 +92,8 @@ class _SharedFolderLock:
                 self._changed.notify_all()
 
 
+_changed_at: dict[Path, int | None] = {}
+"""When each folder that this process has locked was last changed, as far as it saw; to list a large folder is slow."""
 _registry = threading.Lock()
 _files: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 _folders: WeakValueDictionary[Path, _SharedFolderLock] = WeakValueDictionary()
@@ -145,6 +155,13 @@ def _lock_by_file(folder: Path, stack: contextlib.ExitStack) -> bool:
         return False
     lock.break_lock()
     return acquire()
+
+
+def _modified_at(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

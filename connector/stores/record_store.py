@@ -154,7 +154,11 @@ class RecordStore(ABC):
         Raises:
             InvalidError: it cannot be removed.
         """
-        return self._translate_errors(self._delete, "cannot be removed")
+        return self._translate_errors(self._remove, "cannot be removed")
+
+    def _remove(self) -> bool:
+        with self._lock():
+            return self._delete()
 
     def _load_record(self) -> Record | None:
         text = self._load()

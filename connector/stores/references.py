@@ -17,7 +17,7 @@ from locoia_pat.secrets.secret import EnvSecrets, Secret, credential
 from locoia_pat.stores.record import Credential, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from locoia_pat.stores.store import TokenStore
 
@@ -142,6 +142,19 @@ def canonical_location(ref: str) -> str:
         case _ if scheme in PLATFORM_STORES:
             return ref.partition("#")[0]
     return ref
+
+
+def reject_same_location(stores: Iterable[TokenStore], added: TokenStore) -> None:
+    """Refuse *added* if it writes to the same location as one of *stores*: one would overwrite the other.
+
+    Raises:
+        InvalidError: it does.
+
+    """
+    same = next((s for s in stores if canonical_location(s.ref) == canonical_location(added.ref)), None)
+    if same is not None:
+        which = "is named twice" if same.ref == added.ref else f"and {same.ref} are the same location"
+        raise invalid(f"{added.ref} {which}", field="token_to")
 
 
 def _resolve_folder(path: str) -> str:

@@ -469,8 +469,19 @@ def test_stores_that_differ_are_synchronized(sandbox: ManagedSandbox) -> None:
     refs = [sandbox.ref("one"), sandbox.ref("two")]
     sandbox.ensure(token_to=refs)
     (sandbox.folder / "two.json").unlink()
-    assert sandbox.ensure(token_to=refs).change == "none"
+    ensured = sandbox.ensure(token_to=refs)
+    assert ensured.change == "none"
+    assert ensured.warnings == (f"{refs[1]}#current no longer held the token of this name; it was written to it again",)
     assert sandbox.works("two")
+    assert sandbox.ensure(token_to=[*refs, sandbox.ref("three")]).warnings == ()  # a store that is new was not emptied
+    (sandbox.folder / "one.json").unlink()
+    assert sandbox.retire(token_to=[*refs, sandbox.ref("three")]).warnings == ()
+
+
+def test_two_stores_at_one_location_are_refused(sandbox: ManagedSandbox) -> None:
+    with pytest.raises(InvalidError, match="are the same location"):
+        sandbox.ensure(token_to=[sandbox.ref(), f"text:{sandbox.folder}/ci.json"])
+    assert sandbox.rows() == []
 
 
 def test_a_missing_row_is_created_again(sandbox: ManagedSandbox) -> None:

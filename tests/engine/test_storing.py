@@ -71,6 +71,8 @@ WRONG_PLACES = {
     "a folder that is missing": ["file:{}/missing/t.json"],
     "a folder": ["file:{}"],
     "named twice": ["file:{}/t.json", "file:{}/./t.json"],
+    "a record and a bare token in one file": ["file:{}/t", "text:{}/t"],
+    "a variable twice": ["env-file:{}/.env#A", "env-file:{}/x/../.env#A"],
     "unknown scheme": ["fil:{}/t.json"],
     "no scheme": ["{}/t.json"],
     "reading only": ["env:TOKEN"],

@@ -214,6 +214,18 @@ def test_an_unfinished_operation_is_finished(yard: Yard) -> None:
     assert yard.works("one")
 
 
+def test_a_store_that_lacks_the_token_is_to_be_finished(yard: Yard) -> None:
+    file = yard.fleet({"name": "one", "to": [f"file:{yard.folder}/one.json", f"text:{yard.folder}/one.txt"]})
+    yard.apply(file)
+    assert yard.plans(file)["one"].step == "none"
+    (yard.folder / "one.txt").unlink()
+    plan = yard.plans(file)["one"]
+    assert (plan.step, plan.reason) == ("finish", f"text:{yard.folder}/one.txt does not hold its token")
+    yard.apply(file)
+    assert yard.plans(file)["one"].step == "none"
+    assert read_token(f"text:{yard.folder}/one.txt") == read_token(f"file:{yard.folder}/one.json")
+
+
 def test_a_refused_credential_stops_only_its_tokens(yard: Yard) -> None:
     anna, bert = yard.owner("anna"), yard.owner("bert")
     Path(bert.removeprefix("file:")).write_text("fake-dead-credential-0123456789")
