@@ -52,6 +52,17 @@ class AsyncConnector:
     ) -> None:
         """Create a connector as :class:`Connector` does; at most *max_threads* calls run at a time."""
         self._connector = Connector(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
+        self._start(max_threads)
+
+    @classmethod
+    def of(cls, connector: Connector, *, max_threads: int = MAX_THREADS) -> Self:
+        """Run the calls of *connector*, which is closed with this one."""
+        self = cls.__new__(cls)
+        self._connector = connector
+        self._start(max_threads)
+        return self
+
+    def _start(self, max_threads: int) -> None:
         self._max_threads = max_threads
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()

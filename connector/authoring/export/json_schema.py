@@ -40,13 +40,13 @@ def files(folder: SpecFolder) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name in folder.names:
         spec = folder.spec(name)
-        for kind, schema in (("inputs", inputs_schema(spec.inputs)), ("outputs", _data_schema(spec))):
+        for kind, schema in (("inputs", inputs_schema(spec.inputs)), ("outputs", data_schema(spec))):
             head = {"$schema": _DIALECT, "title": f"{spec.title}: {kind}", "description": spec.summary}
             texts[f"{name}.{kind}.json"] = json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
     return texts
 
 
-def _data_schema(spec: ActionSpec | SuperSpec) -> Schema:
+def data_schema(spec: ActionSpec | SuperSpec) -> Schema:
     """Return the schema of ``data`` in the envelope of the outcome ``done``."""
     if not isinstance(spec, ActionSpec):
         return outputs_schema(spec.output)
