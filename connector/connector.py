@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from locoia_pat.bulk import BulkRun, Item, JournalOptions
+    from locoia_pat.bulk.recovery import MayRun
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.engine.engine import PreparedRun
     from locoia_pat.engine.exchange import Exchange, RateLimiter
@@ -126,6 +127,7 @@ class Connector:
         token_to: Sequence[str | TokenStore] = (),
         replace: bool = False,
         wait: float = WAIT,
+        operation_id: str | None = None,
     ) -> Result:
         """Run an action.
 
@@ -135,13 +137,23 @@ class Connector:
             token_to: REFs of the stores for the token that it mints; each is probed before anything is sent.
             replace: whether a store may hold another token, which becomes its previous one.
             wait: seconds to wait, in a super action, for another process that works on the same name.
+            operation_id: the id of this call, if it may be retried: a rotation with the id of one that was completed
+                rotates nothing. 16 characters of base32, of at least 80 random bits.
 
         Returns:
             A result for every outcome; :meth:`Result.raise_for_outcome` turns it into an error.
 
         """
         with _frames_cleared():
-            return self._engine.run(self, action, inputs or {}, token_to=token_to, replace_current=replace, wait=wait)
+            return self._engine.run(
+                self,
+                action,
+                inputs or {},
+                token_to=token_to,
+                replace_current=replace,
+                wait=wait,
+                operation_id=operation_id,
+            )
 
     def prepare(self, action: str, inputs: Mapping[str, Any] | None = None) -> PreparedRun:
         """Check the inputs of an action and compose its request, to be sent by :meth:`execute`.
@@ -207,6 +219,24 @@ class Connector:
 
         options = BulkOptions(token_to, replace, wait, concurrency, ordered, max_failures, rate, journal)
         return BulkRun(self._engine, self._clone, action, items, options)
+
+    def settle(self, action: str, marks: Sequence[str], stores: Sequence[str]) -> MayRun | Result:
+        """Find out what became of a create whose process was killed, and revoke rows whose token was not stored.
+
+        Args:
+            action: an action with a ``tag_input``.
+            marks: the marks that its attempts have sent, oldest first.
+            stores: the REFs of its token stores.
+
+        Returns:
+            The result if a store holds the token of a row; else whether it may run again.
+
+        """
+        from locoia_pat.bulk.recovery import Recovery  # noqa: PLC0415  # a single action needs none of it
+
+        recovery = Recovery(self._engine, self._engine.specs.action(action), replace=False, retry_unknown=False)
+        with _frames_cleared():
+            return recovery.settle_marks(self, marks, stores)
 
     def _clone(self, limiter: RateLimiter) -> Self:
         """Return the same connector with connections of its own, for one thread of a bulk run."""

@@ -82,7 +82,7 @@ def run_protocol(
         connector: the rotator.
         desired: the desired token.
         stores: the token stores of the name.
-        options: ``state``, ``wait``, ``settle`` and ``ending`` of :class:`Driver`.
+        options: ``state``, ``wait``, ``settle``, ``ending`` and ``operation_id`` of :class:`Driver`.
 
     """
     try:
@@ -109,6 +109,7 @@ class Driver:
         settle: float = SETTLE,
         take_over: bool = False,
         ending: bool = False,
+        operation_id: str | None = None,
     ) -> None:
         """Work on *name* with the credential of *connector* and the tokens in *stores*.
 
@@ -121,6 +122,7 @@ class Driver:
             settle: seconds to wait for a request whose response was lost.
             take_over: whether a store may hold a token that is not known to be of this name.
             ending: whether the name is to end, so that stores are only emptied.
+            operation_id: the id of this call, if it may be retried: 16 characters of base32; by default a new one.
 
         Raises:
             InvalidError: a store or the state folder cannot be used.
@@ -144,6 +146,7 @@ class Driver:
         self._wait = wait
         self._settle = settle
         self._take_over, self._ending = take_over, ending
+        self._operation_id = operation_id or _new_operation_id()
         self._other_connectors: list[Connector] = []
         self._attempts = 0
         self._warnings: list[str] = []
@@ -241,7 +244,7 @@ class Driver:
         self._check_self_rotation(record)
         self.replicas.synchronize(record, journal, () if self._ending else known_refs)
         self._reject_superseded_credential(record)
-        return Snapshot(record, journal, dt.datetime.now(dt.UTC), _new_operation_id(), self._capabilities())
+        return Snapshot(record, journal, dt.datetime.now(dt.UTC), self._operation_id, self._capabilities())
 
     def _capabilities(self) -> Capabilities:
         """Return what was measured of the API; nothing if the file cannot be read."""

@@ -63,6 +63,11 @@ class NameState:
         current = self.record.current
         return current is not None and self.journal.operation is None and not self.journal.owns(current)
 
+    def is_rotated_by_this_call(self) -> bool:
+        """Whether an earlier attempt of this call, with the same operation id, has minted the current token."""
+        current = self.record.current
+        return current is not None and current.metadata.get("op") == self.new_operation_id
+
     def is_promoted(self) -> bool:
         """Whether the operation in progress has made its token the current one."""
         current, operation_id = self.record.current, self.journal.operation_id

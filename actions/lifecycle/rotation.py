@@ -113,7 +113,7 @@ def rotate_in_place(state: NameState) -> Steps[Change]:
 
 
 def _rotate(state: NameState, slot: Callable[[], str]) -> Steps[Change]:
-    if (yield from resume(state)) == "rotated":
+    if (yield from resume(state)) == "rotated" or state.is_rotated_by_this_call():
         return "rotated"
     if state.record.current is None:
         raise stop("not_found", f"there is no token of the name {state.desired.name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,9 +13,11 @@ from locoia_pat.actions.sandbox.fault_middleware import CONNECTION
 from locoia_pat.actions.sandbox.sandbox_app import create_app
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.scopes import NAMES
+from locoia_pat.http.listener import listen, url_of
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
     from collections.abc import Callable, Generator
 
     from starlette.applications import Starlette
@@ -28,32 +29,6 @@ if TYPE_CHECKING:
 
 OWNER = "sandbox"
 _STOP_SECONDS = 10.0
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket, so that a port in use is noticed before anything is printed.
-
-    Raises:
-        OSError: the host or port cannot be used.
-
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named, asyncio sends small responses at once (TCP_NODELAY).
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def url_of(listener: socket.socket, path: str = "/v1") -> str:
-    """Return the base URL under which *listener* serves the API at *path*."""
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
 
 
 def first_token(store: SandboxStore, *, force: bool = False) -> Secret | None:

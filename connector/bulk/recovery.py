@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.item_stores import ItemStore, find_token
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.outcomes import Outcome, Problem, Result
+from locoia_pat.outcomes import Outcome, Problem, Result, invalid
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locoia_pat.bulk.items import JournalOptions, Task
     from locoia_pat.engine.engine import Engine
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.model import ActionSpec, SuperSpec
     from locoia_pat.stores import TokenEntry, TokenStore
 
 _MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
@@ -72,6 +72,30 @@ def new_mark() -> str:
 def add_mark(text: str, mark: str) -> str:
     """Return *text* with *mark* at its end."""
     return f"{text} ~lpb/{mark}".strip()
+
+
+def mark_inputs(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any], mark: str, hint: str) -> Mapping[str, Any]:
+    """Return *inputs* with *mark* at the end of the input that the spec names.
+
+    Args:
+        spec: an action with a ``tag_input``.
+        inputs: its inputs.
+        mark: the mark.
+        hint: what to do if the input has no room for it.
+
+    Raises:
+        InvalidError: it has none.
+
+    """
+    name: str = getattr(spec, "tag_input", "")
+    text, limit = inputs.get(name), spec.inputs[name].max_length
+    if not isinstance(text, str):
+        return inputs  # validation will refuse it
+    if limit is not None and limit - MARK_LENGTH < len(text) <= limit:
+        longest = limit - MARK_LENGTH
+        message = f"is longer than {longest} characters, which leaves no room for the mark by which its row is found"
+        raise invalid(message, field=name, hint=hint)
+    return {**inputs, name: add_mark(text, mark)}
 
 
 def find_mark(text: object) -> str | None:
@@ -128,6 +152,19 @@ class Recovery:
             return replace(result, action=spec.action, problem=replace(result.problem, message=message))
         rows: list[Row] = next(iter((result.data or {}).values()))
         return {mark: row for row in rows if (mark := find_mark(row.get(spec.tag_input or "")))}
+
+    def settle_marks(self, runner: Runnable, marks: Sequence[str], stores: Sequence[str]) -> MayRun | Result:
+        """Settle the rows of all attempts of one item, whose *marks* are given oldest first."""
+        rows = self.list_marked_rows(runner)
+        if isinstance(rows, Result):
+            return rows
+        settled = [self.settle_row(runner, rows.get(mark), stores, was_retried=mark != marks[-1]) for mark in marks]
+        results = sorted((one for one in settled if isinstance(one, Result)), key=lambda result: result.exit_code)
+        may_run = [one for one in settled if isinstance(one, MayRun)]
+        warnings = tuple(warning for one in may_run for warning in one.warnings)
+        if results:
+            return results[0].with_warnings(*warnings)
+        return MayRun(warnings, may_appear_late=any(one.may_appear_late for one in may_run))
 
     def settle_row(
         self, runner: Runnable, row: Row | None, stores: Sequence[str], *, was_retried: bool = False

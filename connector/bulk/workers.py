@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.bulk.items import STORE_FIELD
 from locoia_pat.bulk.rate_limit import MAX_RETRY_AFTER, RateLimiter
-from locoia_pat.bulk.recovery import MARK_LENGTH, MayRun, add_mark
-from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result, invalid
+from locoia_pat.bulk.recovery import MayRun, mark_inputs
+from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,17 +164,8 @@ class WorkerPool:
         inputs = item.parse(fields) if item.parse else fields
         if task.mark is None:
             return inputs
-        name: str = getattr(self._spec, "tag_input", "")
-        text, limit = inputs.get(name), declared[name].max_length
-        if not isinstance(text, str):
-            return inputs  # validation will refuse it
-        if limit is not None and limit - MARK_LENGTH < len(text) <= limit:
-            raise invalid(
-                f"is longer than {limit - MARK_LENGTH} characters, which leaves no room for the mark of a bulk run",
-                field=name,
-                hint="An interrupted run finds the rows it created by their marks; --no-journal sends none.",
-            )
-        return {**inputs, name: add_mark(text, task.mark)}
+        hint = "An interrupted run finds the rows it created by their marks; --no-journal sends none."
+        return mark_inputs(self._spec, inputs, task.mark, hint)
 
     def _count_failure(self, result: Result) -> None:
         """Stop if the result says that continuing is pointless, or if there were too many failures."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
+from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.input_types import INPUT_TYPES, parse_json, parse_text
 from locoia_pat.stores import read_token
@@ -27,12 +28,13 @@ SecretReader = Callable[[str, str], Secret]
 """Read the secret at a REF, for the input of a name."""
 
 
-def _read_secret(ref: str, name: str) -> Secret:
+def read_secret(ref: str, name: str) -> Secret:
+    """Return the secret at *ref*, for the input *name*."""
     return read_token(ref, field=name)
 
 
 def parse_inputs(
-    pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str, Input], *, read: SecretReader = _read_secret
+    pairs: Iterable[str], inputs_file: str | None, fields: Mapping[str, Input], *, read: SecretReader = read_secret
 ) -> dict[str, Any]:
     """Return the inputs of a command.
 
@@ -105,7 +107,7 @@ def parse_cell(name: str, text: str, field: Input | None) -> Any:
         if not text.startswith(SECRET_PREFIX):
             hint = f"Write {SECRET_PREFIX}file:PATH."
             raise invalid("expected a reference to the secret, not the secret itself", field=name, hint=hint)
-        return _read_secret(text.removeprefix(SECRET_PREFIX), name)
+        return read_secret(text.removeprefix(SECRET_PREFIX), name)
     if field.multiple and not (text == "null" and field.nullable):
         if text.startswith("["):
             return parse_json(text)
@@ -114,26 +116,6 @@ def parse_cell(name: str, text: str, field: Input | None) -> Any:
         parts = [part.strip() for part in re.split(f"[{separators}]", text)]
         return [parse_text(part, field) for part in parts if part]
     return parse_text(text, field)
-
-
-def resolve_secret(name: str, value: Any, field: Input | None, *, read: SecretReader = _read_secret) -> Any:
-    """Return *value* of the input *name*, with a secret in place of its ``{"$ref": REF}``.
-
-    Raises:
-        InvalidError: it is a secret input, and *value* is not a reference, or the secret cannot be read.
-
-    """
-    if field is None or field.type != "password":
-        return value
-    match value:
-        case {"$ref": str(ref), **rest} if not rest:
-            return read(ref, name)
-        case _:
-            raise invalid(
-                "expected a reference to the secret, not the secret itself",
-                field=name,
-                hint='Write {"$ref": "file:PATH"}.',
-            )
 
 
 def _read_inputs_file(file: str, fields: Mapping[str, Input], read: SecretReader) -> dict[str, Any]:

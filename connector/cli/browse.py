@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locoia_pat.authoring.packs.registry import PackSpecs
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.spec.model import ActionSpec, Output, SuperSpec
+    from locoia_pat.spec.model import Output
 
 
 @click.command("actions")
@@ -69,6 +69,7 @@ def _pack_summaries(pack: PackSpecs) -> list[dict[str, Any]]:
 @specs_option
 def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show the inputs and outputs of ACTION; --json adds its form as Locoia's UI Form Schema."""
+    from locoia_pat.spec.description import describe_action, outputs_of
     from locoia_pat.spec.input_types import describe_allowed
 
     name, folder = resolve_action(action, specs)
@@ -76,7 +77,7 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     full = f"{folder.pack}.{spec.action}" if folder.pack else spec.action
     request = getattr(spec, "request", None)
     if as_json:
-        render.print_json(_to_json(spec) | {"action": full})
+        render.print_json(describe_action(spec) | {"action": full})
         return
     click.echo(f"{click.style(full, bold=True)}  {spec.summary}")
     click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
@@ -90,7 +91,9 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
         ]
         render.print_table(("input", "required", "default", "allowed"), rows)
         click.echo()
-    render.print_table(("output", "type", "meaning"), [_output_row(name, out) for name, out in _outputs(spec).items()])
+    render.print_table(
+        ("output", "type", "meaning"), [_output_row(name, out) for name, out in outputs_of(spec).items()]
+    )
 
 
 def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
@@ -99,43 +102,6 @@ def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
     if output_.secret:
         meaning += " (shown only once; stored with --token-to)"
     return name, f"{kind} or null" if output_.nullable else kind, meaning
-
-
-def _outputs(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
-    from locoia_pat.spec.model import SuperSpec
-
-    return spec.output if isinstance(spec, SuperSpec) else spec.reply.output
-
-
-def _to_json(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
-    from locoia_pat.spec.input_types import describe_allowed
-    from locoia_pat.spec.model import SuperSpec, ui_form_schema
-
-    request = None if isinstance(spec, SuperSpec) else spec.request
-    return {
-        "action": spec.action,
-        "title": spec.title,
-        "summary": spec.summary,
-        "docs": spec.docs,
-        "effect": spec.effect,
-        "method": request and request.method,
-        "path": request and request.path,
-        "inputs": {
-            name: {
-                "required": field.required,
-                "nullable": field.nullable,
-                "default": field.default,
-                "takes": describe_allowed(field),
-            }
-            for name, field in spec.inputs.items()
-        },
-        "outputs": {
-            name: output_.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
-            for name, output_ in _outputs(spec).items()
-        },
-        "rows": None if isinstance(spec, SuperSpec) else spec.reply.rows,
-        "ui_form_schema": ui_form_schema(spec.inputs),
-    }
 
 
 @click.command("plan")

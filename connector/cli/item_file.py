@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from locoia_pat.bulk import Item
-from locoia_pat.cli.arguments import parse_cell, resolve_secret
+from locoia_pat.cli.arguments import parse_cell, read_secret
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem, invalid
+from locoia_pat.request.secret_inputs import resolve_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,7 +128,10 @@ class ItemFile:
         return io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
     def _parse_json(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: resolve_secret(name, value, self._fields.get(name)) for name, value in fields.items()}
+        return {
+            name: resolve_secret(name, value, self._fields.get(name), read=read_secret)
+            for name, value in fields.items()
+        }
 
     def _parse_csv(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -40,6 +40,7 @@ _COMMANDS = {
     "token": _Command("credentials", "Print a stored token."),
     "sandbox": _Command("sandbox", "Serve the token API, or the examples of specs, on localhost."),
     "mcp": _Command("mcp_command", "Serve actions as tools to an MCP client."),
+    "serve": _Command("serve", "Serve the actions over HTTP, for flow engines, behind keys."),
     "new": _Command("authoring", "Create a folder of specs for a new connector."),
     "check": _Command("authoring", "Find errors in specs."),
     "test": _Command("authoring", "Run the examples of specs without a network."),

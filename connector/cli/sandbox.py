@@ -16,6 +16,7 @@ from locoia_pat.cli.options import resolve_specs
 from locoia_pat.cli.process import BUG
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.extras import import_extra
+from locoia_pat.http.listener import open_listener, url_of
 from locoia_pat.http.url import is_loopback
 from locoia_pat.outcomes import InvalidError, Outcome, invalid
 from locoia_pat.secrets.secret import Secret
@@ -129,9 +130,9 @@ def _serve_api(
     except OSError as error:
         raise invalid(str(error), field="data") from None
     try:
-        listener = _listener(server, host, port)
+        listener = _listener(host, port)
         token = server.first_token(store, force=new_token)
-        url = server.url_of(listener)
+        url = url_of(listener)
         click.echo(f"# A stand-in for Locoia's token API, at {url}; Ctrl-C stops it.")
         _print_lines({"LOCOIA_BASE_URL": url, **({"LOCOIA_TOKEN": token} if token is not None else {})})
         if token is None:
@@ -144,20 +145,15 @@ def _serve_api(
 def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int) -> None:
     examples = import_extra("locoia_pat.authoring.example_server", "sandbox")
     app = examples.create_app(folder)
-    listener = _listener(server, host, port)
-    url = server.url_of(listener, examples.base_path(folder))
+    listener = _listener(host, port)
+    url = url_of(listener, examples.base_path(folder))
     click.echo(f"# The examples of {folder.connector.title}, at {url}; Ctrl-C stops it.")
     _print_lines(examples.environment(folder, url))
     server.serve(app, listener, _ready)
 
 
-def _listener(server: ModuleType, host: str, port: int) -> socket:
-    try:
-        listener: socket = server.listen(host, port)
-    except OSError as error:
-        raise invalid(
-            f"cannot listen on {host}:{port}: {error.strerror}", field="port", hint="--port 0 chooses a free port."
-        ) from None
+def _listener(host: str, port: int) -> socket:
+    listener = open_listener(host, port)
     if not is_loopback(host):
         render.say("warning: other computers can reach this sandbox and read the requests")
     return listener

@@ -139,11 +139,13 @@ class Engine:
         token_to: Sequence[str | TokenStore],
         replace_current: bool,
         wait: float,
+        operation_id: str | None = None,
     ) -> Result:
         """Run the action or super action *name*, and return a result for every outcome."""
         try:
             if name not in self._actions and isinstance(spec := self.specs.spec(name), SuperSpec):
-                return self._run_super_action(connector, spec, inputs, token_to=token_to, wait=wait)
+                options = {"token_to": token_to, "wait": wait, "operation_id": operation_id}
+                return self._run_super_action(connector, spec, inputs, **options)
             return self.execute(
                 connector, self.prepare(name, inputs), token_to=token_to, replace_current=replace_current
             )

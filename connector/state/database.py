@@ -32,12 +32,19 @@ CREATE TABLE deliveries (api TEXT NOT NULL, name TEXT NOT NULL, store TEXT NOT N
 CREATE TABLE receipts (at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ')), api TEXT NOT NULL, name TEXT NOT NULL,
                        receipt TEXT NOT NULL) STRICT;
 """
+_SERVE_SCHEMA = """
+CREATE TABLE access_keys (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, permissions TEXT NOT NULL,
+                          created TEXT NOT NULL, expires TEXT, revoked TEXT) STRICT;
+CREATE TABLE served_calls (caller TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL, fingerprint TEXT NOT NULL,
+                           marks TEXT NOT NULL, stores TEXT NOT NULL, response TEXT, PRIMARY KEY (caller, key)) STRICT;
+CREATE INDEX served_calls_at ON served_calls (at);
+"""
 
 
 class StateFile:
     """The SQLite file of one state folder; only its owner can read it."""
 
-    schemas: tuple[str, ...] = (_SCHEMA,)
+    schemas: tuple[str, ...] = (_SCHEMA, _SERVE_SCHEMA)
     """The statements that each version adds; an older file is upgraded, and a copy of it is kept."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, *, timeout: float = 30.0) -> None:

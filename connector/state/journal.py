@@ -30,7 +30,11 @@ class State(StateFile):
 
     def fingerprint(self, secret: Secret) -> str:
         """Return a fingerprint of *secret*, which says nothing without the key of this state folder."""
-        return hmac.new(self._key, secret.reveal().encode(), hashlib.sha256).hexdigest()[:12]
+        return self.keyed_hash(secret)[:12]
+
+    def keyed_hash(self, secret: Secret) -> str:
+        """Return the whole hash of *secret* under the key of this state folder."""
+        return hmac.new(self._key, secret.reveal().encode(), hashlib.sha256).hexdigest()
 
     @cached_property
     def _key(self) -> bytes:

@@ -13,6 +13,7 @@ from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import first_token
+from locoia_pat.http.listener import listen
 from locoia_pat.testing import Cassettes
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def credential(request: pytest.FixtureRequest, recording: bool, tmp_path: Path) 
     assert token is not None
     mark = request.node.get_closest_marker("behaviour")
     behaviour = Behaviour(**mark.kwargs) if mark else None
-    with server.running(store=store, listener=server.listen("127.0.0.1", PORT), behaviour=behaviour):
+    with server.running(store=store, listener=listen("127.0.0.1", PORT), behaviour=behaviour):
         yield token
 
 

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
-from locoia_pat.actions.sandbox.server import OWNER, first_token, listen, running, url_of
+from locoia_pat.actions.sandbox.server import OWNER, first_token, running
 from locoia_pat.actions.scopes import NAMES
+from locoia_pat.http.listener import listen, url_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,8 @@ FOREGROUND = """
 import sys
 from pathlib import Path
 from locoia_pat.actions.sandbox.sandbox_app import create_app
-from locoia_pat.actions.sandbox.server import listen, serve, url_of
+from locoia_pat.actions.sandbox.server import serve
+from locoia_pat.http.listener import listen, url_of
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
 listener = listen("127.0.0.1", 0)

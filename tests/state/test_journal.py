@@ -88,7 +88,8 @@ def test_an_older_file_is_upgraded_and_a_copy_is_kept(tmp_path: Path) -> None:
     before.save(API, "ci", {"a": 1})
     later = NextVersion(tmp_path)
     assert (later.load(API, "ci"), later.owner) == ({"a": 1}, before.owner)
-    with closing(sqlite3.connect(tmp_path / "state.sqlite3.v1", isolation_level=None)) as copy:
+    copy_path = tmp_path / f"state.sqlite3.v{len(State.schemas)}"
+    with closing(sqlite3.connect(copy_path, isolation_level=None)) as copy:
         assert copy.execute("SELECT name FROM names").fetchall() == [("ci",)]
     with pytest.raises(InvalidError, match="newer than this program"):
         State(tmp_path)

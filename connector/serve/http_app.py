@@ -1,0 +1,290 @@
+"""The service over HTTP, as an ASGI app."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, RefusedError, Result
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.serve import request_log
+from locoia_pat.serve.answer import Answer
+from locoia_pat.serve.idempotency import HEADER, parse_key
+from locoia_pat.serve.json_body import MAX_BYTES, parse_object
+from locoia_pat.serve.permissions import allows_action, check_action
+from locoia_pat.spec.description import describe_action
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from locoia_pat.outcomes import Code, ConnectorError
+    from locoia_pat.serve.service import Service
+    from locoia_pat.state.access_keys import AccessKey, AccessKeys
+
+    _Handler = Callable[[Request, dict[str, Any]], Awaitable[Response]]
+
+BODY_SECONDS = 10.0
+"""How long the body of a request may take to arrive."""
+QUEUE = 4
+"""Calls that wait for a thread, for each call that runs; more are refused."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the server."""
+
+    concurrency: int = 40
+    """Calls that run at a time."""
+    body_seconds: float = BODY_SECONDS
+    peers: frozenset[str] | None = None
+    """The addresses that may connect; None for any."""
+
+
+class HttpError(Exception):
+    """A request that is answered with an error of HTTP."""
+
+    def __init__(self, status: int, error: ConnectorError, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.error = error
+        self.headers = headers or {}
+
+
+class HttpApp:
+    """Answers requests; calls run in threads, so that none of them holds up another."""
+
+    def __init__(self, service: Service, keys: AccessKeys, limits: Limits | None = None) -> None:
+        """Create the app; its threads end with :meth:`stop`."""
+        self._service = service
+        self._keys = keys
+        self._limits = limits or Limits()
+        self._calls = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="call")
+        self._lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
+        self._pending = 0
+        self._stopping = False
+
+    def asgi(self) -> Starlette:
+        """Return the ASGI app."""
+        app = Starlette(
+            routes=[
+                self._route("/v1/actions", {"GET": self._list_actions}),
+                self._route("/v1/actions/{name}", {"GET": self._show_action, "POST": self._call}),
+                self._route("/healthz", {"GET": self._healthz}),
+                self._route("/readyz", {"GET": self._readyz}),
+            ],
+            exception_handlers={404: self._no_route, 405: self._no_route},
+            lifespan=self._lifespan,
+        )
+        app.router.redirect_slashes = False
+        return app
+
+    def stop(self) -> None:
+        """Wait until all calls have ended and their tokens are stored, then close the connections."""
+        self._stopping = True
+        self._calls.shutdown()
+        self._lookups.shutdown()
+        self._service.close()
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        self._stopping = True
+        await asyncio.to_thread(self.stop)
+
+    def _route(self, path: str, handlers: dict[str, _Handler]) -> Route:
+        """Return a route whose requests are checked, answered for every error, and logged."""
+
+        async def endpoint(request: Request) -> Response:
+            started = time.perf_counter()
+            trace = request_log.next_traceparent(request.headers.get("traceparent"))
+            fields: dict[str, Any] = {
+                "request_id": request_log.request_id(request.headers.get("x-request-id")),
+                "traceparent": trace,
+                "method": request.method,
+                "path": path,
+            }
+            handler = handlers.get(request.method) or handlers["GET"]  # for HEAD
+            try:
+                self._check_peer(request)
+                response = await handler(request, fields)
+            except HttpError as error:
+                response = self._respond(Answer.of(self._failed(request, error.error), status=error.status), fields)
+                response.headers.update(error.headers)
+            except ClientDisconnect:
+                fields["gone"] = True
+                response = Response(status_code=400)
+            except Exception:  # noqa: BLE001  # whatever arrives here is a bug of this package
+                hint = "Check what happened before you retry it."
+                problem = Problem("unknown", "a bug in locoia-pat ended the call", hint=hint)
+                result = Result(fields.get("action"), Outcome.UNKNOWN, problem=problem)
+                request_log.LOGGER.exception("bug", extra={"fields": fields})
+                response = self._respond(Answer.of(result, status=500), fields)
+            response.headers["x-request-id"] = fields["request_id"]
+            response.headers["traceparent"] = trace
+            response.headers["cache-control"] = "no-store"
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            if path.startswith("/v1"):
+                request_log.log("request", **fields, status=response.status_code, ms=milliseconds)
+            return response
+
+        return Route(path, endpoint, methods=list(handlers))
+
+    # Endpoints
+
+    async def _healthz(self, _: Request, __: dict[str, Any]) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _readyz(self, _: Request, __: dict[str, Any]) -> Response:
+        """Answer whether calls can be performed: the state can be read, and the server is not stopping."""
+        if self._stopping:
+            return PlainTextResponse("stopping\n", status_code=503)
+        try:
+            await asyncio.wait_for(self._in_thread(self._lookups, self._keys.all), timeout=5)
+        except (OSError, TimeoutError):
+            return PlainTextResponse("the state cannot be read\n", status_code=503)
+        return PlainTextResponse("ok\n")
+
+    async def _list_actions(self, request: Request, fields: dict[str, Any]) -> Response:
+        key = await self._authenticate(request, fields)
+        specs = [self._service.specs.spec(name) for name in self._service.specs.names if allows_action(key, name)]
+        actions = [{"action": spec.action, "effect": spec.effect, "summary": spec.summary} for spec in specs]
+        return _json({"actions": actions})
+
+    async def _show_action(self, request: Request, fields: dict[str, Any]) -> Response:
+        key = await self._authenticate(request, fields)
+        name = self._action(request, key, fields)
+        return _json(describe_action(self._service.specs.spec(name)))
+
+    async def _call(self, request: Request, fields: dict[str, Any]) -> Response:
+        key = await self._authenticate(request, fields)
+        name = self._action(request, key, fields)
+        given = request.headers.getlist(HEADER)
+        try:
+            idempotency_key = parse_key(given)
+            body = await self._read_body(request)
+            inputs = parse_object(body)
+        except InvalidError as error:
+            raise HttpError(400 if error.problem.field == "body" else 422, error) from None
+        limit = self._limits.concurrency * (1 + QUEUE)
+        if self._stopping or self._pending >= limit:
+            reason = "the server is stopping" if self._stopping else f"{limit} calls are under way"
+            raise HttpError(503, _not_done("unavailable", reason), {"retry-after": "5"})
+        self._pending += 1
+        try:
+            answer = await self._in_thread(self._calls, lambda: self._service.call(key, name, inputs, idempotency_key))
+        finally:
+            self._pending -= 1
+        fields |= {"outcome": answer.envelope["outcome"], "attempts": answer.envelope["attempts"]}
+        if answer.replayed:
+            fields["replayed"] = True
+        return self._respond(answer, fields)
+
+    def _action(self, request: Request, key: AccessKey, fields: dict[str, Any]) -> str:
+        """Return the name of the action in the path, if it exists and *key* allows it."""
+        name: str = request.path_params["name"]
+        if name not in self._service.specs.names:
+            raise HttpError(404, _refused("not_found", "there is no such action", "GET /v1/actions lists them."))
+        fields["action"] = name
+        try:
+            check_action(key, name)
+        except RefusedError as error:
+            raise HttpError(403, error) from None
+        return name
+
+    async def _authenticate(self, request: Request, fields: dict[str, Any]) -> AccessKey:
+        """Return the active key of the request."""
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not value.strip():
+            raise _unauthorized("there is no key", "Send it as Authorization: Bearer KEY.")
+        try:
+            key = await self._in_thread(self._lookups, lambda: self._keys.find(Secret(value.strip())))
+        except OSError as error:
+            raise HttpError(503, _not_done("unavailable", str(error)), {"retry-after": "10"}) from None
+        if key is None:
+            raise _unauthorized("the key is not known", "locoia-pat serve key new creates one.")
+        fields["key"] = key.name
+        if (status := key.status(dt.datetime.now(dt.UTC))) != "active":
+            raise _unauthorized(f"the key {key.name} is {status}", "locoia-pat serve key new creates another one.")
+        return key
+
+    async def _read_body(self, request: Request) -> bytes:
+        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise HttpError(415, _invalid("body", "is not application/json", "Set Content-Type: application/json."))
+        too_large = HttpError(413, _invalid("body", f"is larger than {MAX_BYTES} bytes", None))
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length[:12]) > MAX_BYTES:
+            raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > MAX_BYTES:
+                        raise too_large
+        except TimeoutError:
+            message = f"the body did not arrive within {self._limits.body_seconds:g} s"
+            raise HttpError(408, _not_done("unavailable", message), {"connection": "close"}) from None
+        return bytes(body)
+
+    # Helpers
+
+    async def _in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
+        """Return what *work* returns; it runs to its end even if the caller is gone."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(pool, copy_context().run, work))
+
+    def _check_peer(self, request: Request) -> None:
+        peers = self._limits.peers
+        if peers is not None and (request.client is None or request.client.host not in peers):
+            message = "this server is called through its proxy only"
+            raise HttpError(403, _refused("forbidden", message, "Call the URL of the proxy."))
+
+    def _failed(self, request: Request, error: ConnectorError) -> Result:
+        return self._service.failed(request.path_params.get("name"), error)
+
+    def _respond(self, answer: Answer, fields: dict[str, Any]) -> Response:
+        fields.setdefault("outcome", answer.envelope["outcome"])
+        headers = {"retry-after": str(answer.retry_after)} if answer.retry_after is not None else {}
+        if answer.replayed:
+            headers["idempotency-replayed"] = "true"
+        return _json(answer.envelope, answer.status, headers)
+
+    async def _no_route(self, request: Request, error: Exception) -> Response:
+        status: int = getattr(error, "status_code", 404)
+        message = "there is no such path" if status == 404 else "this path does not take that method"
+        result = self._failed(request, _refused("not_found", message, "GET /openapi.json describes the paths."))
+        return _json(result.to_dict(), status, getattr(error, "headers", None))
+
+
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(value, status, headers)
+
+
+def _refused(code: Code, message: str, hint: str) -> RefusedError:
+    return RefusedError(Problem(code, message, hint=hint))
+
+
+def _invalid(field: str, message: str, hint: str | None) -> InvalidError:
+    return InvalidError(Problem("validation", message, field=field, hint=hint))
+
+
+def _not_done(code: Code, message: str) -> NotDoneError:
+    return NotDoneError(Problem(code, message, hint="Nothing was sent; it is safe to retry."))
+
+
+def _unauthorized(message: str, hint: str) -> HttpError:
+    return HttpError(401, _refused("unauthorized", message, hint), {"www-authenticate": "Bearer"})

@@ -1,0 +1,171 @@
+"""A call with an idempotency key is performed once: its retries get the first response.
+
+The IETF draft on the ``Idempotency-Key`` header says what is answered.  The call is journalled before anything is sent.
+If the server is killed during the call, the next call with the same key finishes it: a super action resumes by its own
+journal, a create finds its row again by the mark in the row's note, and what may not run twice stays unknown.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from locoia_pat.bulk.recovery import MayRun, mark_inputs, new_mark
+from locoia_pat.outcomes import NotDoneError, Outcome, Problem, Result, invalid
+from locoia_pat.serve.answer import Answer
+from locoia_pat.spec.model import ActionSpec
+from locoia_pat.state.served_calls import ServedCall, ServedCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from locoia_pat.connector import Connector
+    from locoia_pat.spec.model import SuperSpec
+    from locoia_pat.state.journal import State
+    from locoia_pat.stores import TokenStore
+
+HEADER = "Idempotency-Key"
+MAX_LENGTH = 255
+_FINAL = (Outcome.DONE, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_STORED)
+"""Outcomes that a retry is answered with; after the others nothing was sent, or nothing happened."""
+_NO_ROOM = f"With an {HEADER} a mark is added to it, by which an interrupted create is found again."
+
+
+def parse_key(values: Sequence[str]) -> str | None:
+    """Return the key in the *values* of the header, or None if there are none.
+
+    It may be a string in quotation marks, as the draft has it, or without them.
+
+    Raises:
+        InvalidError: it is empty, too long, or has other characters than printable ASCII; or there are several.
+
+    """
+    if not values:
+        return None
+    if len(values) > 1:
+        raise invalid("is given more than once", field=HEADER)
+    key = values[0].strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if key and len(key) <= MAX_LENGTH and key.isascii() and key.isprintable():
+        return key
+    hint = f"Use 1 to {MAX_LENGTH} printable ASCII characters, such as the ID of the flow's run and step."
+    raise invalid("is not a valid idempotency key", field=HEADER, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that is allowed."""
+
+    caller: str
+    """The ID of the caller's key."""
+    key: str
+    """The idempotency key."""
+    fingerprint: str
+    """Of the action and of everything that the caller has sent."""
+    spec: ActionSpec | SuperSpec
+    inputs: Mapping[str, Any]
+    stores: tuple[TokenStore, ...]
+    wait: float
+    """Seconds to wait for another call that works on the same managed name."""
+
+
+class IdempotentCalls:
+    """Performs calls that have an idempotency key.  Safe to share between threads."""
+
+    def __init__(self, state: State) -> None:
+        self._calls = ServedCalls(state)
+        self._lock = Lock()
+        self._active: set[tuple[str, str]] = set()
+
+    def perform(self, connector: Connector, call: Call) -> Answer:
+        """Return the answer of the first call with this key, or perform it.
+
+        Raises:
+            InvalidError: the key was used for another call.
+            NotDoneError: the state cannot be used; nothing was sent.
+
+        """
+        slot = (call.caller, call.key)
+        with self._lock:
+            is_first = slot not in self._active
+            self._active.add(slot)
+        if not is_first:
+            hint = "Retry it a little later with the same key, to get its response."
+            problem = Problem("busy", "a call with this key is under way", field=HEADER, hint=hint)
+            return Answer.of(Result(call.spec.action, Outcome.NOT_DONE, problem=problem), status=409)
+        try:
+            return self._perform(connector, call)
+        except OSError as error:
+            reason = str(error)
+        finally:
+            with self._lock:
+                self._active.discard(slot)
+        raise NotDoneError(Problem("unavailable", reason, hint="Nothing was sent; it is safe to retry."))
+
+    def _perform(self, connector: Connector, call: Call) -> Answer:
+        earlier = self._calls.find(call.caller, call.key, now=time.time())
+        if earlier is not None and earlier.fingerprint != call.fingerprint:
+            raise invalid(
+                "was used for a call with another action or other inputs",
+                field=HEADER,
+                hint="Use a key of its own for each call; only a retry has the same key.",
+            )
+        if earlier is not None and earlier.response is not None:
+            return replace(Answer(**earlier.response), replayed=True)
+        creates = isinstance(call.spec, ActionSpec) and call.spec.effect == "create"
+        result = self._create(connector, call, earlier) if creates else self._run_again(connector, call, earlier)
+        answer = Answer.of(result)
+        try:
+            if result.outcome in _FINAL:
+                self._calls.finish(call.caller, call.key, {"status": answer.status, "envelope": answer.envelope})
+            elif earlier is None:  # otherwise an earlier attempt may have left a row
+                self._calls.finish(call.caller, call.key, None)
+        except OSError as error:
+            return Answer.of(result.with_warnings(f"a retry will not get this response: {error}"))
+        return answer
+
+    def _run_again(self, connector: Connector, call: Call, earlier: ServedCall | None) -> Result:
+        """Run an action that may run twice; a rotation that was completed is recognized by its operation ID."""
+        operation_id = earlier.marks[-1] if earlier is not None else new_mark()
+        self._begin(call, [operation_id])
+        return connector.run(
+            call.spec.action, call.inputs, token_to=call.stores, wait=call.wait,
+            operation_id=operation_id if call.spec.effect == "rotate" else None,
+        )  # fmt: skip
+
+    def _create(self, connector: Connector, call: Call, earlier: ServedCall | None) -> Result:
+        """Run a create, unless an earlier attempt may have done it."""
+        marks = earlier.marks if earlier is not None else ()
+        warnings: tuple[str, ...] = ()
+        may_appear_late = False
+        if earlier is not None:
+            settled = self._settle(connector, call, earlier)
+            if isinstance(settled, Result):
+                return settled
+            warnings, may_appear_late = settled.warnings, settled.may_appear_late
+        mark = new_mark()
+        tagged = isinstance(call.spec, ActionSpec) and call.spec.tag_input is not None
+        inputs = mark_inputs(call.spec, call.inputs, mark, _NO_ROOM) if tagged else call.inputs
+        self._begin(call, [*marks, mark])
+        result = connector.run(call.spec.action, inputs, token_to=call.stores).with_warnings(*warnings)
+        if may_appear_late:  # the request of the earlier attempt may have arrived in the meantime
+            connector.settle(call.spec.action, [*marks, mark], [store.ref for store in call.stores])
+        return result
+
+    def _settle(self, connector: Connector, call: Call, earlier: ServedCall) -> MayRun | Result:
+        if not isinstance(call.spec, ActionSpec) or call.spec.tag_input is None:
+            look = call.spec.verify_with if isinstance(call.spec, ActionSpec) else None
+            hint = f"Look for it{f' with {look}' if look else ''}. If it is not there, call again with another key."
+            problem = Problem("unknown", "the server ended during the first call with this key", hint=hint)
+            return Result(call.spec.action, Outcome.UNKNOWN, connector.base_url, problem=problem)
+        return connector.settle(call.spec.action, earlier.marks, earlier.stores)
+
+    def _begin(self, call: Call, marks: list[str]) -> None:
+        refs = [store.ref for store in call.stores]
+        self._calls.begin(
+            call.caller, call.key, fingerprint=call.fingerprint, marks=marks, stores=refs, now=time.time()
+        )

@@ -1,0 +1,66 @@
+"""The body of a call: one JSON object, read strictly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import InvalidError, invalid
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20
+_OPENING, _CLOSING = "[{", "]}"
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return the object in *body*; an empty body is an empty object.
+
+    Raises:
+        InvalidError: it is not a JSON object, a key is repeated, or it is nested too deeply.
+
+    """
+    if not body.strip():
+        return {}
+    try:
+        text = body.decode()
+        _check_depth(text)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not a character
+    except InvalidError:
+        raise
+    except (ValueError, RecursionError):
+        raise invalid("is not valid JSON", field="body", hint="Send one JSON object with the inputs.") from None
+    if not isinstance(value, dict):
+        raise invalid(f"expected a JSON object of inputs, got {describe_value(value)}", field="body")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        field = repeated if repeated.isidentifier() and len(repeated) <= 64 else "body"
+        raise invalid("is given more than once", field=field)
+    return values
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _check_depth(text: str) -> None:
+    depth, inside_string, escaped = 0, False, False
+    for character in text:
+        if inside_string:
+            inside_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            inside_string = True
+        elif character in _OPENING:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise invalid(f"is nested more than {MAX_DEPTH} levels deep", field="body")
+        elif character in _CLOSING:
+            depth -= 1

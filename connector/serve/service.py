@@ -1,0 +1,96 @@
+"""``Service``: performs the calls of callers.  It knows keys and idempotency, and nothing of HTTP."""
+
+from __future__ import annotations
+
+import json
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.outcomes import ConnectorError, InvalidError, Result
+from locoia_pat.secrets.secret import Secret
+from locoia_pat.serve.answer import Answer
+from locoia_pat.serve.idempotency import Call, IdempotentCalls
+from locoia_pat.serve.permissions import check_call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locoia_pat.connector import Connector
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.state.access_keys import AccessKey
+    from locoia_pat.state.journal import State
+
+
+class Service:
+    """Performs calls with the connector of their key.  Safe to share between threads."""
+
+    def __init__(self, connector: Connector, specs: SpecFolder, state: State, *, wait: float) -> None:
+        """Create the service.
+
+        Args:
+            connector: for keys that name no credential of their own; it is closed with the service.
+            specs: the actions.
+            state: keeps the calls that have an idempotency key.
+            wait: seconds to wait for another call that works on the same managed name.
+
+        """
+        self.specs = specs
+        self._default = connector
+        self._connectors: dict[str, Connector] = {}
+        self._state = state
+        self._calls = IdempotentCalls(state)
+        self._wait = wait
+        self._lock = Lock()
+
+    def connector(self, key: AccessKey) -> Connector:
+        """Return the connector that performs the calls of *key*.
+
+        Raises:
+            InvalidError: the credential of the key cannot be read.
+
+        """
+        ref = key.permissions.auth
+        if ref is None:
+            return self._default
+        with self._lock:
+            if ref not in self._connectors:
+                self._connectors[ref] = self._default.with_auth(ConnectorAuth.from_ref(ref))
+            return self._connectors[ref]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connector in (self._default, *self._connectors.values()):
+            connector.close()
+
+    def call(
+        self, key: AccessKey, action: str, fields: Mapping[str, Any], idempotency_key: str | None = None
+    ) -> Answer:
+        """Perform one call, and return its answer whatever its outcome is.
+
+        Args:
+            key: the caller's key, which is active.
+            action: the name of the action.
+            fields: the inputs, and ``token_to`` next to them.
+            idempotency_key: the caller's name for this call; a retry with it gets the answer of the first.
+
+        """
+        try:
+            spec = self.specs.spec(action)
+            connector = self.connector(key)
+            checked = check_call(key, spec, fields, connector)
+            if idempotency_key is None:
+                return Answer.of(connector.run(action, checked.inputs, token_to=checked.stores, wait=self._wait))
+            fingerprint = self._state.keyed_hash(Secret(json.dumps([action, fields], sort_keys=True)))
+            call = Call(key.id, idempotency_key, fingerprint, spec, checked.inputs, checked.stores, self._wait)
+            return self._calls.perform(connector, call)
+        except ConnectorError as error:
+            return Answer.of(self.failed(action, error))
+
+    def failed(self, action: str | None, error: ConnectorError) -> Result:
+        """Return the result of a call that *error* ended before anything was sent."""
+        try:
+            api = self._default.base_url
+        except InvalidError:
+            api = None
+        return Result.from_error(action if action in self.specs.names else None, error, api=api)

@@ -1,0 +1,45 @@
+"""An action described for people and flow engines, as JSON values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat.spec.input_types import describe_allowed
+from locoia_pat.spec.model import SuperSpec, ui_form_schema
+
+if TYPE_CHECKING:
+    from locoia_pat.spec.model import ActionSpec, Output
+
+
+def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
+    """Return *spec* with its inputs, its outputs, and its form as Locoia's UI Form Schema."""
+    request = None if isinstance(spec, SuperSpec) else spec.request
+    return {
+        "action": spec.action,
+        "title": spec.title,
+        "summary": spec.summary,
+        "docs": spec.docs,
+        "effect": spec.effect,
+        "method": request and request.method,
+        "path": request and request.path,
+        "inputs": {
+            name: {
+                "required": field.required,
+                "nullable": field.nullable,
+                "default": field.default,
+                "takes": describe_allowed(field),
+            }
+            for name, field in spec.inputs.items()
+        },
+        "outputs": {
+            name: output.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
+            for name, output in outputs_of(spec).items()
+        },
+        "rows": None if isinstance(spec, SuperSpec) else spec.reply.rows,
+        "ui_form_schema": ui_form_schema(spec.inputs),
+    }
+
+
+def outputs_of(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
+    """Return the outputs of *spec*."""
+    return spec.output if isinstance(spec, SuperSpec) else spec.reply.output
