@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def _names(text: str) -> frozenset[str]:
@@ -60,7 +60,7 @@ def is_secret_name(name: str, inside: Sequence[str] = ()) -> bool:
     words = split_name(name)
     if "_".join(words) in _SECRET_IDS:
         return True
-    if not words or words[-1] in _HARMLESS_WORDS or words[0] in ("has", "is", "num", "max", "min"):
+    if not words or is_property_name(name):
         return False
     if _SECRET_WORDS & {*words, "".join(words)} or words[-1].endswith(_SECRET_ENDS):
         return True
@@ -69,6 +69,12 @@ def is_secret_name(name: str, inside: Sequence[str] = ()) -> bool:
     if inside and _SECRET_HOLDERS & {*split_name(inside[-1])}:
         return True
     return "_".join(words) in _VALUES and any(is_secret_name(parent) for parent in inside)
+
+
+def is_property_name(name: str) -> bool:
+    """Return whether *name* is that of a property of something, such as its id or the time it expires."""
+    words = split_name(name)
+    return bool(words) and (words[-1] in _HARMLESS_WORDS or words[0] in ("has", "is", "num", "max", "min"))
 
 
 def is_ambiguous_name(name: str) -> bool:
@@ -98,7 +104,7 @@ _SHAPES: dict[re.Pattern[str], tuple[str, ...]] = {_PREFIXED: (), _PEM: ("privat
 _AFTER_SCHEME = re.compile(r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{8,})")
 # The value is a look-ahead, because another pair may begin in it: a name, a colon, a URL with a query.
 _IN_PAIR = re.compile(
-    r"""(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z0-9_.-]*)["']?\s*([=:])(?=\s*["']?([^\s&"',;<>()\[\]{}`]{6,}))"""
+    r"""(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z0-9_.-]*)\\*["']?\s*([=:])(?=\s*\\*["']?([^\s&"',;<>()\[\]{}`\\]{6,}))"""
 )
 _IN_ELEMENT = re.compile(r"<([A-Za-z][\w.-]*)[^<>]*>([^<>\s]{6,})<")
 _IN_FIELD = re.compile(r"""name=["']?([\w.-]+)["']?(?:[^<>\r\n]*?\svalue=["']|\r?\n\r?\n)([^"'\r\n]{6,})""")
@@ -123,8 +129,8 @@ def find_secrets(text: str) -> list[tuple[int, int]]:
     return sorted([*find_known_formats(text), *find_random_runs(text)])
 
 
-def find_known_formats(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans in *text* that have a known format of secrets."""
+def find_known_formats(text: str, is_secret: Callable[[str], bool] = is_secret_name) -> Iterator[tuple[int, int]]:
+    """Yield the spans in *text* that have a known format of secrets, or follow a name for which *is_secret* is true."""
     small = text.lower()
     for pattern, signs in _SHAPES.items():
         if not signs or any(sign in small for sign in signs):
@@ -132,11 +138,11 @@ def find_known_formats(text: str) -> Iterator[tuple[int, int]]:
     if "bearer" in small or "basic" in small:
         yield from (found.span(1) for found in _AFTER_SCHEME.finditer(text) if any(map(str.isdigit, found[1])))
     for found in _IN_PAIR.finditer(text):
-        if (found[2] == "=" or any(map(str.isdigit, found[3]))) and is_secret_name(found[1]):
+        if (found[2] == "=" or any(map(str.isdigit, found[3]))) and is_secret(found[1]):
             yield found.span(3)
     for pattern, sign in ((_IN_ELEMENT, "</"), (_IN_FIELD, "name=")):
         if sign in small:
-            yield from (found.span(2) for found in pattern.finditer(text) if is_secret_name(found[1]))
+            yield from (found.span(2) for found in pattern.finditer(text) if is_secret(found[1]))
     if "://" in small:
         yield from (found.span(1) for found in _IN_ADDRESS.finditer(text))
 

@@ -27,6 +27,7 @@ MAX_FINDINGS = 50
 """The most findings that are reported; a file with more is probably not a spec."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LITERAL = re.compile(r"(?i)~|null|true|false|[-+]?[0-9]{1,19}(?:\.[0-9]*)?(?:e[-+]?[0-9]{1,3})?")
 _BINARY = "tag:yaml.org,2002:binary"
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
@@ -105,29 +106,30 @@ def load(text: str, name: str, *, size_factor: int = 1) -> Document:
 
 
 def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
-    """Yield the path, text and position of every scalar of the YAML or JSON *text*; a key has an empty path.
+    """Yield the path, text and position of every key and string of the YAML or JSON *text*; a key has an empty path.
 
-    Any YAML is read, since the files of others may use all of it.  Bytes (``!!binary``) have None as text.  Aliases are
-    not followed: the value that they repeat has been yielded before.
+    Any YAML is read, since the files of others may use all of it.  Bytes (``!!binary``) have None as text.  An alias
+    repeats a string; the parts of a list or object that it repeats have been yielded before.
 
     Raises:
         ValueError: *text* is not YAML.
 
     """
+    anchors: dict[str, str] = {}
     holders: list[list[Any]] = []  # for each open container: its current key or index, and whether a key is next
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             match event:
                 case yaml.ScalarEvent() | yaml.AliasEvent():
-                    value = getattr(event, "value", None)
+                    value, is_string = _scalar(event, anchors)
                     path: Path = ()
                     if holders and holders[-1][1]:
                         holders[-1][:] = [str(value), False]
                     else:
                         path = tuple(holder[0] for holder in holders)
                         _advance(holders)
-                    if isinstance(event, yaml.ScalarEvent):
-                        yield path, None if event.tag == _BINARY else value, _mark(event)
+                    if is_string or (not path and value is not None):
+                        yield path, value, _mark(event)
                 case yaml.MappingStartEvent():
                     holders.append(["", True])
                 case yaml.SequenceStartEvent():
@@ -137,6 +139,17 @@ def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
                     _advance(holders)
     except yaml.YAMLError:
         raise ValueError("not YAML") from None
+
+
+def _scalar(event: yaml.ScalarEvent | yaml.AliasEvent, anchors: dict[str, str]) -> tuple[str | None, bool]:
+    """Return the text of a scalar, None for bytes; and whether it is a string or bytes: not null, a bool, a number."""
+    if isinstance(event, yaml.AliasEvent):
+        return anchors.get(event.anchor), event.anchor in anchors
+    if event.tag == _BINARY:
+        return None, True
+    if event.anchor:
+        anchors[event.anchor] = event.value
+    return event.value, not (event.implicit[0] and _LITERAL.fullmatch(event.value))
 
 
 def _advance(holders: list[list[Any]]) -> None:

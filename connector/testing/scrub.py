@@ -12,7 +12,7 @@ import binascii
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote_plus, unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from locoia_pat.secrets.detect import find_known_formats, is_secret_name
 from locoia_pat.secrets.secret import MASK, Secret
@@ -23,11 +23,11 @@ from locoia_pat.testing.secret_names import (
     as_json,
     cookie_values,
     is_cookie,
-    is_fake,
     is_form,
-    is_placeholder,
+    is_masked,
     iter_strings,
-    query_pairs,
+    json_spans,
+    named_parts,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def scrub(
     secrets: list[Secret] = []
     for interaction in interactions:
         for secret in _find_secrets(interaction, rules):
-            if not is_fake(secret.reveal()) and secret not in secrets:
+            if not is_masked(secret.reveal()) and secret not in secrets:
                 secrets.append(secret)
     fakes = _Fakes(secrets)
     return [
@@ -78,14 +78,14 @@ def _response(
 def comparable_body(body: Any, rules: SecretNames) -> str:
     """Return a request's *body* for comparison: JSON by value and type, and every secret as the same mask."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
-    faked = FAKE.sub(MASK, _body(text, _Fakes(list(_in_body(text, rules)), mask=MASK)))
+    faked = FAKE.sub(MASK, _body(text, _Fakes(list(_in_text((), text, rules)), mask=MASK)))
     value = as_json(faked)
     return unquote_plus(faked) if value is None else json.dumps(value, sort_keys=True)
 
 
 def comparable_url(url: str, rules: SecretNames) -> str:
     """Return a request's *url* for comparison, with every secret as the same mask."""
-    return FAKE.sub(MASK, unquote_plus(_scrub_url(url, _Fakes(list(_in_url(url, rules)), mask=MASK))))
+    return FAKE.sub(MASK, unquote_plus(_scrub_url(url, _Fakes(list(_in_text((), url, rules)), mask=MASK))))
 
 
 class _Fakes:
@@ -129,9 +129,8 @@ def _find_secrets(interaction: Mapping[str, Any], rules: SecretNames) -> Iterato
     for name, values in [*request["headers"].items(), *response["headers"].items()]:
         for value in values if isinstance(values, list) else [values]:
             yield from _in_header(name, str(value), rules)
-    yield from _in_url(request["uri"], rules)
-    for body in (request["body"], response["body"].get("string")):
-        yield from _in_body(body, rules)
+    for text in (request["uri"], request["body"], response["body"].get("string")):
+        yield from _in_text((), text, rules) if isinstance(text, str) else ()
 
 
 def _is_credential(header: str, rules: SecretNames) -> bool:
@@ -140,15 +139,15 @@ def _is_credential(header: str, rules: SecretNames) -> bool:
 
 def _in_header(name: str, value: str, rules: SecretNames) -> Iterator[Secret]:
     if is_cookie(name):
-        yield from (Secret(cookie) for cookie in cookie_values(value) if not is_placeholder(cookie))
+        yield from map(Secret, cookie_values(value))
     elif _is_credential(name, rules):
         scheme, credential = _split(value)
         if scheme.lower() == "basic":
             yield from _in_basic(credential)
         yield Secret(credential)
     elif name.lower() in ("location", "link"):
-        yield from _in_url(value, rules)
-    yield from _by_format(value)
+        yield from _in_text((), value, rules)
+    yield from _by_format(value, rules)
 
 
 def _split(header: str) -> tuple[str, str]:
@@ -162,37 +161,22 @@ def _in_basic(encoded: str) -> Iterator[Secret]:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return
-    yield from (
-        Secret(part) for part in (password, user) if len(part) >= MIN_SEARCHED_LENGTH and not is_placeholder(part)
-    )
+    yield from (Secret(part) for part in (password, user) if len(part) >= MIN_SEARCHED_LENGTH)
 
 
-def _in_url(url: str, rules: SecretNames) -> Iterator[Secret]:
-    for name, value in query_pairs(url):
-        if rules.is_secret(name, (), value):
-            yield Secret(value)
-    yield from _by_format(url)
+def _in_text(names: tuple[str, ...], text: str, rules: SecretNames, depth: int = 8) -> Iterator[Secret]:
+    """Yield the secrets in *text*: in its JSON, its form or queries, and by their format."""
+    for leaf in iter_strings(text, names):
+        if leaf.names and rules.is_secret(leaf.names[-1], leaf.names[:-1], leaf.text):
+            yield Secret(leaf.text)
+        elif not leaf.names or leaf.names[-1] not in rules.harmless:
+            for name, part in named_parts(leaf.rest)[0] if depth else ():
+                yield from _in_text((*leaf.names, name), part, rules, depth - 1)
+            yield from _by_format(leaf.rest, rules)
 
 
-def _in_body(body: Any, rules: SecretNames) -> Iterator[Secret]:
-    if not isinstance(body, str):
-        return
-    value = as_json(body)
-    if value is None:
-        yield from (Secret(text) for name, text in parse_qsl(body) if is_form(body) and rules.is_secret(name, (), text))
-        yield from _in_url(body, rules)
-        return
-    for names, text in iter_strings(value):
-        if names and rules.is_secret(names[-1], names[:-1], text):
-            yield Secret(text)
-        elif not names or names[-1] not in rules.harmless:
-            yield from _in_url(text, rules)
-
-
-def _by_format(text: str) -> Iterator[Secret]:
-    for start, end in find_known_formats(text):
-        if not is_placeholder(text[start:end]):
-            yield Secret(text[start:end])
+def _by_format(text: str, rules: SecretNames) -> Iterator[Secret]:
+    yield from (Secret(text[start:end]) for start, end in find_known_formats(text, rules.is_secret_name))
 
 
 # Inserting fakes
@@ -227,15 +211,22 @@ def _body(body: Any, fakes: _Fakes) -> Any:
     """Return *body* with fakes; unchanged, byte by byte, if it holds no secret."""
     if not isinstance(body, str):
         return body
-    if as_json(body) is not None:
-        return _LITERAL.sub(lambda match: _literal(match, fakes), body)
-    return "&".join(_pair(pair, fakes) for pair in body.split("&")) if is_form(body) else _scrub_url(body, fakes)
+    parts: list[str] = []
+    end = 0
+    for start, stop, _ in json_spans(body):
+        parts += [_text(body[end:start], fakes), _LITERAL.sub(lambda match: _literal(match, fakes), body[start:stop])]
+        end = stop
+    return "".join([*parts, _text(body[end:], fakes)])
+
+
+def _text(text: str, fakes: _Fakes) -> str:
+    return "&".join(_pair(pair, fakes) for pair in text.split("&")) if is_form(text) else _scrub_url(text, fakes)
 
 
 def _literal(match: re.Match[str], fakes: _Fakes) -> str:
     """Return a string of JSON with fakes; its spelling is kept if nothing in it is secret."""
     colon = match[1] or ""
-    text = json.loads(match[0].removesuffix(colon))
+    text = json.loads(match[0].removesuffix(colon), strict=False)
     faked = fakes.key(text) if colon else fakes.text(text)
     return match[0] if faked == text else json.dumps(faked) + colon
 

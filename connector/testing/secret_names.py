@@ -8,11 +8,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import unquote_plus
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import parse_qsl, unquote_plus
 
 from locoia_pat.engine.action import CompiledAction
-from locoia_pat.secrets.detect import find_random_runs, find_secrets, is_ambiguous_name, is_secret_name
+from locoia_pat.secrets.detect import (
+    find_random_runs,
+    find_secrets,
+    is_ambiguous_name,
+    is_property_name,
+    is_secret_name,
+)
 from locoia_pat.secrets.secret import MASK
 from locoia_pat.spec.model import ActionSpec
 
@@ -23,7 +29,12 @@ if TYPE_CHECKING:
 
 MIN_SEARCHED_LENGTH = 8
 """Minimum length of a secret to be searched for inside other strings; a shorter one must be the whole string."""
-FAKE = re.compile(r"fake-secret-\d{4}")
+FAKE = re.compile(r"fake-secret-\d{4,}")
+_MASK = re.compile(
+    r"(?i)(?:(?:bearer|basic|token)\s+)?(?:fake(?:-[a-z]+)+(?:-\d{1,10}(?:abcdef)?)?|x{3,}|\*{3,}|\.{3,}"
+    r"|\[?(?:redacted|filtered|masked|hidden|removed)\]?|" + MASK + r"|)"
+)
+"""Our own fakes, and masks: no secret looks like that."""
 _MAX_PLACEHOLDER_LENGTH = 64
 _PLACEHOLDER = re.compile(
     r"(?i)(?:(?:bearer|basic|token)\s+)?(?:"
@@ -31,12 +42,26 @@ _PLACEHOLDER = re.compile(
     r"|(?:dummy|example|sample|test|redacted|filtered|masked|hidden|scrubbed|placeholder|your|my|the)"
     r"(?:[-_ ]?(?:api|access|auth|client|bearer|personal))*"
     r"(?:[-_ ]?(?:token|secret|key|value|credential|password|pat))?"
-    r"|x{3,}|\*{3,}|\.{3,}|<[^<>]{0,60}>|\[(?:redacted|filtered|masked|hidden|removed)\]|\{\{?[^{}]{0,60}\}\}?"
+    r"|x{3,}|\*{3,}|\.{3,}|<[\w .:-]{0,60}>|\[(?:redacted|filtered|masked|hidden|removed)\]|\{\{?[\w .-]{0,60}\}\}?"
     r"|\$\{?[A-Z_]+\}?|" + MASK + r"|)"
 )
 """What people write in place of a secret."""
 
 _COOKIE = re.compile(r"(?i)(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})")
+
+LABELS = ("name", "key", "header", "field", "parameter", "param", "variable")
+"""Keys of the name of a value beside them."""
+_FLAT = re.compile(r"(?i)headers|trailers|param|query|cookies|env|fields")
+"""Names of lists that may hold names and values in turn."""
+_QUERY = re.compile(r"[?&#;]([\w.\[\]%~-]+)=([^&#\s<>\"']*)")
+_FORM = re.compile(r"[^\s<>=?#/:]*=[^\s<>]*")
+_JSON_START = re.compile(r"[{\[]")
+_GUARD = re.compile(r"\A(?:\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\)|throw\s+1)\s*;)")
+"""What servers write before JSON, so that a page of another site cannot run it as a script."""
+_BLANK = " \t\r\n\f\v\0\x1e\xa0\ufeff,"
+"""What may be around and between JSON documents."""
+_MAX_FAILED = 100
+"""The most brackets in a text at which no JSON begins, to bound the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +101,25 @@ class SecretNames:
         """Return whether *text* is a secret, judged by its *name* and the names of its *parents*."""
         if name in self.harmless:
             return False
-        if name in self.names or is_secret_name(name, parents):
+        if self.is_secret_name(name, parents):
             return True
         return is_ambiguous_name(name) and bool(find_secrets(text))
 
+    def is_secret_name(self, name: str, parents: Sequence[str] = ()) -> bool:
+        """Return whether *name* is that of a secret, or of a part of one: a ``value`` inside a marked object."""
+        if name in self.names or is_secret_name(name, parents):
+            return True
+        return not self.names.isdisjoint(parents) and not is_property_name(name)
 
-def is_fake(text: str) -> bool:
-    """Return whether *text* is one of our own fakes, with or without an auth scheme before it."""
-    return FAKE.fullmatch(text.rpartition(" ")[2]) is not None or text.lower().startswith("fake-") or text in ("", MASK)
+
+def is_masked(text: str) -> bool:
+    """Return whether *text* is one of our own fakes or a mask, with or without an auth scheme before it."""
+    return _MASK.fullmatch(text) is not None
 
 
 def is_placeholder(text: str) -> bool:
     """Return whether *text* is a placeholder for a secret, whoever wrote it."""
-    if is_fake(text):
+    if is_masked(text):
         return True
     return (
         len(text) <= _MAX_PLACEHOLDER_LENGTH
@@ -107,53 +138,129 @@ def cookie_values(value: str) -> list[str]:
     return _COOKIE.findall(value)
 
 
-def query_pairs(text: str) -> list[tuple[str, str]]:
-    """Return the names and values in the queries and fragments of the URLs in *text*."""
-    return [(match[1], unquote_plus(match[2])) for match in re.finditer(r"[?&#]([\w.\[\]-]+)=([^&#\s<>\"']*)", text)]
-
-
-def iter_strings(value: object, names: tuple[str, ...] = (), depth: int = 64) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield each string of a JSON *value* with the names it is under, and each key without names.
-
-    JSON inside a string is read as well, and ``{"name": "API_TOKEN", "value": …}`` is read as a name and its value.
-    """
-    match value:
-        case str():
-            inner = as_json(value) if depth else None
-            yield names, value
-            if inner is not None:
-                yield from iter_strings(inner, names, depth - 1)
-        case list() if depth:
-            for item in value:
-                yield from iter_strings(item, names, depth - 1)
-        case dict() if depth:
-            label = next((value[key] for key in ("name", "key") if isinstance(value.get(key), str)), None)
-            for key, item in value.items():
-                yield (), key
-                name = label if key == "value" and label else key
-                yield from iter_strings(item, (*names, name), depth - 1)
-        case _:
-            return
+def named_parts(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Return the names and values of a form, or of the queries in *text*, and the text without the values."""
+    if is_form(text):
+        pairs = parse_qsl(text, keep_blank_values=True)
+        return pairs, "\n".join(name for name, _ in pairs)
+    pairs = [(unquote_plus(found[1]), unquote_plus(found[2])) for found in _QUERY.finditer(text)]
+    return pairs, _QUERY.sub(lambda found: found[0].removesuffix(found[2]), text)
 
 
 def is_form(text: str) -> bool:
     """Return whether *text* may be URL-encoded form data."""
-    return "=" in text and re.search(r"[\s<>]", text) is None
+    return _FORM.fullmatch(text) is not None
 
 
-def as_json(text: Any) -> Any:
-    """Return the list or object that *text* is as JSON; None if it is not, or has a key twice."""
+class Leaf(NamedTuple):
+    """A string in a structure, with the names it is under; a key is under none."""
+
+    names: tuple[str, ...]
+    text: str
+    rest: str
+    """The text without the JSON in it, which is read as well."""
+
+
+def iter_strings(value: object, names: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Yield each string of a JSON *value*, keys included, and of the JSON inside its strings.
+
+    ``{"name": "API_TOKEN", "value": …}`` is read as a name and its value, and so are the items of a list of two in a
+    list, and those of a list of headers.
+    """
+    waiting: list[tuple[tuple[str, ...], object]] = [(names, value)]
+    while waiting:
+        names, value = waiting.pop()
+        if isinstance(value, str):
+            documents, rest = split_json(value)
+            yield Leaf(names, value, rest)
+            waiting += [(names, document) for document in reversed(documents)]
+        else:
+            waiting += [*_children(names, value)][::-1]
+
+
+def _children(names: tuple[str, ...], value: object) -> Iterator[tuple[tuple[str, ...], object]]:
+    match value:
+        case dict() | Pairs():
+            pairs: list[tuple[str, object]] = [*value.items()] if isinstance(value, dict) else value
+            label = next((item for key, item in pairs if key.lower() in LABELS and isinstance(item, str)), None)
+            for key, item in pairs:
+                yield (), key
+                yield (*names, label if label and key.lower() == "value" else key), item
+        case list():
+            for index, item in enumerate(value):
+                label = value[index - 1] if index % 2 and is_label(value[index - 1], names) else None
+                match item:
+                    case [str(name), content]:
+                        item = {name: content}  # noqa: PLW2901  # a list of pairs
+                yield (*names, label) if label else names, item
+        case _:
+            return
+
+
+def is_label(item: object, names: Sequence[str]) -> bool:
+    """Return whether *item*, in a list under *names*, names the item after it, as in a flat list of headers."""
+    return isinstance(item, str) and bool(names) and _FLAT.search(names[-1]) is not None
+
+
+def split_json(text: str) -> tuple[list[Any], str]:
+    """Return the JSON objects and lists in *text*, and the text around them: a guard prefix, the ends of lines."""
+    documents: list[Any] = []
+    rest: list[str] = []
+    end = 0
+    for start, stop, value in json_spans(text):
+        documents.append(value)
+        rest.append(text[end:start])
+        end = stop
+    return documents, "".join([*rest, text[end:]])
+
+
+def json_spans(text: str) -> Iterator[tuple[int, int, Any]]:
+    """Yield the JSON objects and lists in *text* that have strings, with their spans."""
+    end = failed = 0
+    while failed < _MAX_FAILED and (begin := _JSON_START.search(text, end)):
+        try:
+            value, stop = _JSON.raw_decode(text, begin.start())
+        except (ValueError, RecursionError):
+            failed += 1
+            end = begin.end()
+            continue
+        if '"' in text[begin.start() : stop]:
+            yield begin.start(), stop, value
+        end = stop
+
+
+def is_broken_json(text: str) -> bool:
+    """Return whether *text* begins like JSON, and is not JSON as a whole or line by line."""
+    text = _GUARD.sub("", text.strip(_BLANK)).lstrip(_BLANK)
+    return text[:1] in ("{", "[") and bool(_without_json(text).strip(_BLANK))
+
+
+def _without_json(text: str) -> str:
+    """Return *text* without the JSON objects and lists at its start."""
+    while (text := text.lstrip(_BLANK)) and text[0] in "{[":
+        try:
+            text = text[_JSON.raw_decode(text)[1] :]
+        except (ValueError, RecursionError):
+            break
+    return text
+
+
+def as_json(text: str) -> Any:
+    """Return the list or object that *text* is as JSON, or None."""
     try:
-        value = (
-            json.loads(text, object_pairs_hook=_unique_keys) if text[:1] in ("{", "[") or text[:1].isspace() else None
-        )
-    except (TypeError, ValueError, RecursionError):
+        value = _JSON.decode(text) if text.lstrip()[:1] in ("{", "[") else None
+    except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, list | dict) else None
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("an object has the same key twice")
     return value
+
+
+class Pairs(list[Any]):
+    """A JSON object that has a key twice: its names and values."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Pairs:
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else Pairs(pairs)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, strict=False)

@@ -276,20 +276,23 @@ def test_a_value_that_cannot_be_represented_is_not_dumped(value: Any) -> None:
         dump(value)
 
 
-def test_every_scalar_of_a_file_has_its_path_and_position() -> None:
+def test_every_key_and_string_of_a_file_has_its_path_and_position() -> None:
     text = "a: [x, {b: 1}]\nc: &anchor y\nd: *anchor\ne: !!binary aGk=\n"
     assert list(iter_scalars(text)) == [
         ((), "a", (1, 1)),
         (("a", 0), "x", (1, 5)),
         ((), "b", (1, 9)),
-        (("a", 1, "b"), "1", (1, 12)),
         ((), "c", (2, 1)),
         (("c",), "y", (2, 4)),
         ((), "d", (3, 1)),
+        (("d",), "y", (3, 4)),
         ((), "e", (4, 1)),
         (("e",), None, (4, 4)),
     ]
     assert list(iter_scalars("x")) == [((), "x", (1, 1))]
+    for literal in ("null", "~", "true", "False", "12345678", "-1.5", "1e5"):
+        assert list(iter_scalars(f"a: {literal}")) == [((), "a", (1, 1))], literal
+        assert list(iter_scalars(f"a: '{literal}'"))[1:] == [(("a",), literal, (1, 4))], literal
     with pytest.raises(ValueError, match="not YAML"):
         list(iter_scalars("a: ]"))
 

@@ -351,3 +351,108 @@ def test_odd_bodies_and_addresses_are_read_without_harm(text: str) -> None:
 
 def test_bodies_of_other_types_are_other_bodies() -> None:
     assert len({comparable_body(f'{{"a":{value}}}', OURS) for value in ("1", "true", "1.0", '"1"', "null")}) == 5
+
+
+MARKED = SecretNames(frozenset({"handle"}))
+HANDLE = "correct-horse-9"
+_DOCUMENT = json.dumps({"handle": HANDLE})
+WRITTEN = {
+    "a key twice": f'{{"handle": "{HANDLE}", "handle": null}}',
+    "JSON lines": f'{{"a": 1}}\n{_DOCUMENT}\n',
+    "a byte order mark": f"\ufeff{_DOCUMENT}",
+    "a guard prefix": f")]}}',\n{_DOCUMENT}",
+    "a loop before it": f"while(1);{_DOCUMENT}",
+    "a call around it": f"callback({_DOCUMENT});",
+    "server-sent events": f"data: {_DOCUMENT}\n\n",
+    "a nested object": f'{{"handle": {{"v": "{HANDLE}", "id": "1"}}}}',
+    "a list": f'{{"handle": ["{HANDLE}"]}}',
+    "200 levels": '{"a":' * 200 + _DOCUMENT + "}" * 200,
+    "escapes of every character": _DOCUMENT.replace(HANDLE, "".join(f"\\u{ord(sign):04x}" for sign in HANDLE)),
+    "an escaped key": _DOCUMENT.replace("handle", "\\u0068andle"),
+    "a line break in a string": f'{{"handle": "{HANDLE}\n"}}',
+    "JSON in JSON in JSON": json.dumps({"x": json.dumps({"y": _DOCUMENT})}),
+    "a string of JSON": json.dumps(_DOCUMENT),
+    "an element": f"<handle>{HANDLE}</handle>",
+    "a form": f"a=1&handle={HANDLE}",
+    "percent signs for every character": "a=1&handle=" + "".join(f"%{ord(sign):02X}" for sign in HANDLE),
+    "JSON in a form": "payload=" + quote(_DOCUMENT),
+    "a part of a multipart body": f'--x\r\nX: form-data; name="handle"\r\n\r\n{HANDLE}\r\n--x--',
+    "pairs": json.dumps({"x": [["handle", HANDLE], ["a", "b"]]}),
+    "a name and a value": json.dumps({"x": [{"Key": "handle", "Value": HANDLE}]}),
+    "names and values in turn": json.dumps({"rawHeaders": ["date", "x", "handle", HANDLE]}),
+    "a line of text": f"handle: {HANDLE}",
+    "a script": f"var x = {{handle: '{HANDLE}'}}",
+}
+REFUSED = {
+    "JSON that was cut": _DOCUMENT[:-1],
+    "a comma too many": _DOCUMENT[:-1] + ",}",
+    "JSON with more behind it": _DOCUMENT + " and more",
+    "a log line": f"[info] handle {HANDLE}",
+    "a NUL at the end": _DOCUMENT + "\0",
+    "UTF-16 taken for UTF-8": _DOCUMENT.encode("utf-16-le").decode(),
+    "base64": base64.b64encode(_DOCUMENT.encode()).decode(),
+    "base64 for addresses, without its end": base64.urlsafe_b64encode(_DOCUMENT.encode()).decode().rstrip("="),
+    "base32": base64.b32encode(_DOCUMENT.encode()).decode(),
+    "base85": base64.b85encode(_DOCUMENT.encode()).decode(),
+    "Ascii85": base64.a85encode(_DOCUMENT.encode()).decode(),
+    "hexadecimal digits": _DOCUMENT.encode().hex(),
+    "a bare token in base64": "q7Zt2mXw9Lk4Pv8Rb3Nc6Yh1Zx==",
+    "a bare token with a sign of equality": "q7Zt2mXw9Lk4Pv8R=b3Nc6Yh1Zx",
+    "a token before a query": "mine=q7Zt2mXw9Lk4Pv8Rb3Nc6Yh1Zx see https://x.example/?a=1",
+}
+
+
+def test_a_marked_name_counts_in_whatever_the_engine_would_read() -> None:
+    for name, text in WRITTEN.items():
+        scrubbed, secrets = scrub([exchange(text, text)], MARKED)
+        file = dump({"interactions": scrubbed})
+        assert HANDLE not in file, name
+        assert "fake-secret-" in file, name
+        assert lint(file, "x.yaml", MARKED, live=secrets) == [], name
+        assert lint(file, "x.yaml", MARKED) == [], name
+        assert lint(json.dumps([exchange(text)]), "x.json", MARKED) != [], name
+
+
+def test_what_cannot_be_scrubbed_is_a_finding() -> None:
+    for name, text in REFUSED.items():
+        scrubbed, secrets = scrub([exchange(None, text)], MARKED)
+        assert lint(json.dumps(scrubbed), "x.json", MARKED, live=secrets) != [], name
+
+
+def test_each_of_many_tokens_that_begin_alike_has_its_own_fake() -> None:
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
+    same = base64.urlsafe_b64encode(b'{"iss":"https://api.example","sub":"robot"}').decode().rstrip("=")
+    tokens = [f"{head}.{same}.Zq8vK3xY7wR5nB2mC4dF6gH{number}" for number in range(12)]
+    (one,), secrets = scrub([exchange(None, {"tokens": tokens})], OURS)
+    fakes = json.loads(one["response"]["body"]["string"])["tokens"]
+    assert fakes == [f"fake-secret-{number:04}" for number in range(1, 13)]
+    assert lint(json.dumps(one), "x.json", OURS, live=secrets) == []
+
+
+def test_the_recorder_and_the_lint_agree_about_fakes_and_masks() -> None:
+    for text in (
+        "fake-secret-0001",
+        "fake-secret-12345",
+        "fake-credential",
+        "xxxx",
+        "****",
+        "«secret»",
+        "[REDACTED]",
+    ):
+        made = [exchange({"token": text}, {"message": f"Bearer {text}"}, headers=bearer(text))]
+        assert scrub(made, OURS) == (made, []), text
+        assert lint(json.dumps(made), "x.json", OURS, live=[]) == [], text
+    for text in (
+        "fake-Zq8vK3xY7wR5",
+        "FAKE",
+        "test-admin",
+        "my-password",
+        "<hunter2>",
+        "{hunter2}",
+        "dummy",
+        "$SECRET",
+    ):
+        made = [exchange({"token": text})]
+        scrubbed, secrets = scrub(made, OURS)
+        assert lint(json.dumps(made), "x.json", OURS, live=[]) != [], text
+        assert lint(json.dumps(scrubbed), "x.json", OURS, live=secrets) == [], text
