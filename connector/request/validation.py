@@ -9,12 +9,12 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.secrets.detect import looks_like_token
-from locoia_pat.spec.input_types import describe_allowed, input_model, values_of
+from locoia_pat.spec.input_types import describe_allowed, input_validator
 from locoia_pat.spec.pattern import MAX_COMPLEXITY, complexity, pattern_error
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class InputValidator:
     """Validates the inputs of one action."""
 
     def __init__(self, fields: Mapping[str, Input], *, any_option: Collection[str] = ()) -> None:
-        """Build the model of *fields*, which must have no :func:`definition_errors`.
+        """Build what validates *fields*, which must have no :func:`definition_errors`.
 
         Args:
             fields: the inputs that the spec declares.
@@ -37,7 +37,7 @@ class InputValidator:
 
         """
         self._fields = fields
-        self._model = input_model(
+        self._validator = input_validator(
             {
                 name: field.model_copy(update={"allow_create": True}) if name in any_option else field
                 for name, field in fields.items()
@@ -63,9 +63,11 @@ class InputValidator:
                 hint = f"Inputs: {', '.join(self._fields) or 'none'}."
                 raise invalid(f"unknown input{did_you_mean(str(name), self._fields)}", field=field, hint=hint)
         try:
-            return values_of(self._fields, self._model.model_validate(dict(values)))
+            checked: dict[str, Any] = self._validator.validate_python(dict(values))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
+        else:
+            return checked
         # Outside the handler: pydantic's error holds the value that was given, a misplaced token included.
         raise InvalidError(self._problem(first["loc"], first["type"], first["msg"], first["input"], today))
 

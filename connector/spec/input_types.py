@@ -14,21 +14,9 @@ import warnings
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    create_model,
-)
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, SchemaValidator
 
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.secrets.secret import Secret
@@ -37,11 +25,15 @@ from locoia_pat.spec.pattern import split_pattern, to_regex
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pydantic_core import CoreConfig
+
     from locoia_pat.spec.model import Input
 
 InputType = Literal[
     "text", "email", "password", "number", "date", "daterange", "datetime", "select", "switch", "nested_object", "json"
 ]
+CoreSchema = dict[str, Any]
+"""How pydantic-core validates a value (https://docs.pydantic.dev/latest/api/pydantic_core_schema/)."""
 JsonSchema = dict[str, Any]
 
 MAX_NUMBER = 10**18
@@ -62,8 +54,8 @@ class TypeInfo:
     """The type of a checked value."""
     describe: Callable[[Input], str]
     """Describe the values it accepts, for a person."""
-    annotation: Callable[[Input], Any]
-    """Return the pydantic type that checks one value."""
+    core_schema: Callable[[Input], CoreSchema]
+    """Return how pydantic-core validates one value."""
     json_schema: Callable[[Input], JsonSchema]
     """Return the JSON Schema of one value; an object's properties and a reference to a secret are added elsewhere."""
     parse: Callable[[str], Any] = str
@@ -76,34 +68,42 @@ class TypeInfo:
     """Its type in Locoia's UI Form Schema, if it is another."""
 
 
-def input_model(fields: Mapping[str, Input]) -> type[BaseModel]:
-    """Return a pydantic model whose aliases are the names of *fields*: an input may be named like a method of pydantic.
-
-    :func:`values_of` returns the values of its instances.
-    """
-    definitions: dict[str, Any] = {}
-    for number, (name, field) in enumerate(fields.items()):
-        kind: Any = _annotation(field)
-        if field.nullable or not field.required:  # a form sends null for a field that is left empty
-            kind = kind | None
-        if field.default is not None and not field.nullable:
-            kind = Annotated[kind, AfterValidator(partial(_or_default, field.default))]
-        default: Any = ... if field.required else field.default
-        definitions[f"input_{number}"] = (kind, Field(default, alias=name))
-    config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-    return create_model("Inputs", __config__=config, **definitions)
+_CONFIG: CoreConfig = {"allow_inf_nan": False, "hide_input_in_errors": True}
 
 
-def values_of(fields: Mapping[str, Input], instance: BaseModel) -> dict[str, Any]:
-    """Return the values of an *instance* of the model of *fields*, by their names."""
-    return dict(zip(fields, (value for _, value in instance), strict=True))
+def input_validator(fields: Mapping[str, Input]) -> SchemaValidator:
+    """Return what validates a dict of inputs, and returns a complete one in the order of *fields*."""
+    return SchemaValidator(_object_schema(fields), _CONFIG)
 
 
-def _annotation(field: Input) -> Any:
-    kind: Any = INPUT_TYPES[field.type].annotation(field)
-    if not field.multiple:
-        return kind
-    return Annotated[list[kind], Field(min_length=1 if field.required else 0), BeforeValidator(_check_list)]
+def _object_schema(fields: Mapping[str, Input]) -> CoreSchema:
+    declared = {name: {"type": "typed-dict-field", **_field_schema(field)} for name, field in fields.items()}
+    return {"type": "typed-dict", "fields": declared, "extra_behavior": "forbid"}
+
+
+def _field_schema(field: Input) -> CoreSchema:
+    schema = INPUT_TYPES[field.type].core_schema(field)
+    if field.multiple:
+        items = {"type": "list", "items_schema": schema, "min_length": 1 if field.required else 0}
+        schema = _before(_check_list, items)
+    if field.nullable or not field.required:  # a form sends null for a field that is left empty
+        schema = {"type": "nullable", "schema": schema}
+    if field.default is not None and not field.nullable:
+        schema = _after(schema, partial(_or_default, field.default))
+    if field.required:
+        return {"schema": schema, "required": True}
+    schema = {"type": "default", "schema": schema, "default": field.default, "copy_default": True}
+    return {"schema": schema, "required": False}
+
+
+def _before(function: Callable[[Any], Any], schema: CoreSchema) -> CoreSchema:
+    return {"type": "function-before", "function": {"type": "no-info", "function": function}, "schema": schema}
+
+
+def _after(schema: CoreSchema, *functions: Callable[[Any], Any]) -> CoreSchema:
+    for function in functions:
+        schema = {"type": "function-after", "function": {"type": "no-info", "function": function}, "schema": schema}
+    return schema
 
 
 def _check_list(value: object) -> object:
@@ -173,11 +173,12 @@ def _describe_text(field: Input) -> str:
     return f"{words} ({field.regex_error_message or f'matching {field.pattern}'})" if field.pattern else words
 
 
-def _text(field: Input) -> Any:
-    kind: Any = Annotated[StrictStr, Field(min_length=field.min_length, max_length=field.max_length)]
-    if field.type == "email":
-        kind = Annotated[kind, Field(pattern=_EMAIL)]
-    return Annotated[kind, Field(pattern=to_regex(field.pattern))] if field.pattern else kind
+def _text(field: Input) -> CoreSchema:
+    limits = {"min_length": field.min_length, "max_length": field.max_length}
+    schema: CoreSchema = _STRING | {key: value for key, value in limits.items() if value is not None}
+    patterns = [_EMAIL] if field.type == "email" else []
+    patterns += [to_regex(field.pattern)] if field.pattern else []
+    return {"type": "chain", "steps": [schema, *(_STRING | {"pattern": pattern} for pattern in patterns)]}
 
 
 def _text_schema(field: Input) -> JsonSchema:
@@ -216,27 +217,27 @@ def _describe_number(field: Input) -> str:
             return f"{words} from {field.min} to {field.max}"
 
 
-def _number(field: Input) -> Any:
-    kind = StrictInt if is_whole_number(field) else StrictInt | StrictFloat
+def _number(field: Input) -> CoreSchema:
+    whole = {"type": "int", "strict": True}
+    schema = (
+        whole if is_whole_number(field) else {"type": "union", "choices": [whole, {"type": "float", "strict": True}]}
+    )
+    return _after(schema, partial(_check_range, field), partial(_check_step, field))
+
+
+def _check_range(field: Input, value: float) -> float:
     low = -MAX_NUMBER if field.min is None else field.min
     high = MAX_NUMBER if field.max is None else field.max
-    return Annotated[kind, BeforeValidator(_refuse_bool), Field(ge=low, le=high), AfterValidator(_check_step(field))]
-
-
-def _refuse_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise PydanticCustomError("bool", "true and false are not numbers")
+    if not low <= value <= high:
+        raise PydanticCustomError("range", "not within the limits")
     return value
 
 
-def _check_step(field: Input) -> Callable[[float], float]:
-    def check(value: float) -> float:
-        steps = (value - (field.min or 0)) / field.step if field.step else 0
-        if abs(steps - round(steps)) > 1e-9:
-            raise PydanticCustomError("step", "not a multiple of the step")
-        return value
-
-    return check
+def _check_step(field: Input, value: float) -> float:
+    steps = (value - (field.min or 0)) / field.step if field.step else 0
+    if abs(steps - round(steps)) > 1e-9:
+        raise PydanticCustomError("step", "not a multiple of the step")
+    return value
 
 
 def _number_schema(field: Input) -> JsonSchema:
@@ -254,9 +255,9 @@ def _describe_select(field: Input) -> str:
     return f"{words} ({', '.join(field.enum or ())})"
 
 
-def _select(field: Input) -> Any:
+def _select(field: Input) -> CoreSchema:
     if field.allow_create:
-        return StrictStr
+        return _STRING
     options = frozenset(field.enum or ())
 
     def check(value: str) -> str:
@@ -265,7 +266,7 @@ def _select(field: Input) -> Any:
             raise PydanticCustomError("unknown_option", "{message}", {"message": message})
         return value
 
-    return Annotated[StrictStr, AfterValidator(check)]
+    return _after(_STRING, check)
 
 
 def _select_schema(field: Input) -> JsonSchema:
@@ -297,11 +298,6 @@ def _check_order(days: list[str]) -> list[str]:
     return days
 
 
-def _object(field: Input) -> Any:
-    children = field.children or {}
-    return Annotated[input_model(children), AfterValidator(partial(values_of, children))]
-
-
 def _check_json(value: object) -> object:
     if not _is_json(value, _MAX_DEPTH):
         raise PydanticCustomError("json", "not a JSON value")
@@ -325,21 +321,24 @@ def _is_json(value: object, depth: int) -> bool:
 
 
 _TEXT_KEYS = frozenset(["minLength", "maxLength", "pattern", "regexErrorMessage"])
-_DATE = Annotated[StrictStr, AfterValidator(_check_date)]
+_ANY: CoreSchema = {"type": "any"}
+_STRING: CoreSchema = {"type": "str", "strict": True}
+_DATE = _after(_STRING, _check_date)
+_DATES: CoreSchema = {"type": "list", "items_schema": _DATE, "min_length": 2, "max_length": 2}
 _DATE_SCHEMA: JsonSchema = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 
 INPUT_TYPES: dict[InputType, TypeInfo] = {
     "text": TypeInfo(
         python_type=str,
         describe=_describe_text,
-        annotation=_text,
+        core_schema=_text,
         json_schema=_text_schema,
         keys=_TEXT_KEYS | {"rows"},
     ),
     "email": TypeInfo(
         python_type=str,
         describe=_describe_text,
-        annotation=_text,
+        core_schema=_text,
         json_schema=_text_schema,
         keys=_TEXT_KEYS,
         also_accepted_by=frozenset(["text", "json"]),
@@ -347,14 +346,14 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
     "password": TypeInfo(
         python_type=Secret,
         describe=lambda _: "a secret of printable ASCII characters, given as a Secret or a reference to its store",
-        annotation=lambda _: Annotated[Any, AfterValidator(_check_secret)],
+        core_schema=lambda _: _after(_ANY, _check_secret),
         json_schema=lambda _: {"type": "string", "format": "password", "writeOnly": True},
         also_accepted_by=frozenset(),
     ),
     "number": TypeInfo(
         python_type=float,
         describe=_describe_number,
-        annotation=_number,
+        core_schema=_number,
         json_schema=_number_schema,
         parse=_parse_number,
         keys=frozenset(["min", "max", "step", "unit"]),
@@ -362,7 +361,7 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
     "date": TypeInfo(
         python_type=str,
         describe=lambda _: "a date such as 2026-12-31",
-        annotation=lambda _: _DATE,
+        core_schema=lambda _: _DATE,
         json_schema=lambda _: _DATE_SCHEMA,
         parse=str.strip,
         also_accepted_by=frozenset(["text", "datetime", "json"]),
@@ -370,14 +369,14 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
     "daterange": TypeInfo(
         python_type=list,
         describe=lambda _: "a list of two dates, the first not after the second",
-        annotation=lambda _: Annotated[list[_DATE], Field(min_length=2, max_length=2), AfterValidator(_check_order)],
+        core_schema=lambda _: _after(_DATES, _check_order),
         json_schema=lambda _: {"type": "array", "items": _DATE_SCHEMA, "minItems": 2, "maxItems": 2},
         parse=parse_json,
     ),
     "datetime": TypeInfo(
         python_type=str,
         describe=lambda _: "a time such as 2026-12-31T23:59:00Z",
-        annotation=lambda _: Annotated[StrictStr, AfterValidator(_check_datetime)],
+        core_schema=lambda _: _after(_STRING, _check_datetime),
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         parse=str.strip,
         also_accepted_by=frozenset(["text", "json"]),
@@ -385,7 +384,7 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
     "select": TypeInfo(
         python_type=str,
         describe=_describe_select,
-        annotation=_select,
+        core_schema=_select,
         json_schema=_select_schema,
         keys=frozenset(["options", "enum", "allowCreate", "includes", "option_notes"]),
         also_accepted_by=frozenset(["text", "json"]),
@@ -393,14 +392,14 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
     "switch": TypeInfo(
         python_type=bool,
         describe=lambda _: "true or false",
-        annotation=lambda _: StrictBool,
+        core_schema=lambda _: {"type": "bool", "strict": True},
         json_schema=lambda _: {"type": "boolean"},
         parse=_parse_switch,
     ),
     "nested_object": TypeInfo(
         python_type=dict,
         describe=lambda field: f"an object with {', '.join(field.children or {})}",
-        annotation=_object,
+        core_schema=lambda field: _object_schema(field.children or {}),
         json_schema=lambda _: {"type": "object"},
         parse=parse_json,
         keys=frozenset(["children"]),
@@ -408,7 +407,7 @@ INPUT_TYPES: dict[InputType, TypeInfo] = {
     "json": TypeInfo(
         python_type=object,
         describe=lambda _: "any JSON value",
-        annotation=lambda _: Annotated[Any, AfterValidator(_check_json)],
+        core_schema=lambda _: _after(_ANY, _check_json),
         json_schema=lambda _: {},
         parse=parse_json,
         keys=frozenset(["rows"]),

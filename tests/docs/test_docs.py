@@ -28,7 +28,8 @@ from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.outcomes import Code, FindingCode, Outcome
 from locoia_pat.request.builder import MAX_BODY
 from locoia_pat.request.template.compiler import MAX_EXPRESSIONS, MAX_NODES
-from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
+from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS
+from locoia_pat.request.template.evaluate import MAX_TEXT
 from locoia_pat.request.template.source import MAX_SOURCE
 from locoia_pat.spec import yaml as spec_yaml
 from locoia_pat.spec.input_types import InputType

@@ -21,7 +21,8 @@ from locoia_pat.request.template.compiler import (
     structure,
     text,
 )
-from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS, MAX_TEXT
+from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS
+from locoia_pat.request.template.evaluate import MAX_TEXT, Template
 from locoia_pat.request.template.source import MAX_SOURCE
 from locoia_pat.secrets.secret import Secret
 from tests.support.cells import cell
@@ -551,9 +552,9 @@ def test_the_depth_of_an_expression_is_limited(source: str) -> None:
     assert caught.value.code == "yaml-limit"
 
 
-def test_a_structure_that_python_cannot_compile_is_an_error() -> None:
+def test_a_structure_that_is_nested_too_deeply_is_an_error() -> None:
     deep: Any = "{{ x }}"
-    for _ in range(250):
+    for _ in range(2000):
         deep = [deep]
     with pytest.raises(TemplateError, match="nested too deeply"):
         structure(deep, ["x"])
@@ -602,3 +603,12 @@ def test_a_template_that_would_crash_jinja_or_change_the_text_is_refused(source:
         structure(source, ["a"])
     assert caught.value.code == code
     assert part in caught.value.message
+
+
+def test_a_compiled_template_is_data_and_what_is_not_one_is_refused() -> None:
+    compiled = structure({"a": ["{{ x }}", "<{{ x }}>", "{{ x|upper }}", 1]}, ["x"])
+    node = json.loads(json.dumps(compiled.node))
+    assert Template(node, ())({"x": "v"}) == compiled({"x": "v"}) == {"a": ["v", "<v>", "V", 1]}
+    for other in (["call", "x"], [], ["name"], ["string", "text", "{{ x }}"]):
+        with pytest.raises(ValueError, match="not a compiled template"):
+            Template(other, ())

@@ -13,15 +13,11 @@ from jinja2 import TemplateSyntaxError, Undefined, nodes
 from jinja2.lexer import Lexer
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.secret import Secret
+from locoia_pat.request.template.evaluate import MAX_TEXT, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_TEXT = 256 * 1024
-"""The most characters of a string that a template evaluates to."""
 MAX_ITEMS = 10_000
 """The most items of a list that a template evaluates to."""
 _MAX_NUMBER = 10**18
@@ -51,37 +47,6 @@ EXPRESSIONS: tuple[type[nodes.Node], ...] = (
     nodes.Sub,
 )
 """The kinds of expression that are part of the language."""
-
-
-def text(value: Any, template: str, field: str | None) -> str:
-    """Return *value* as part of a string.
-
-    Raises:
-        InvalidError: it is null, a list or an object.
-
-    """
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case Secret():
-            return value.reveal()
-    raise invalid(f"{describe_value(value)} cannot be used within the string {template}", field=field)
-
-
-def joined(parts: list[str]) -> str:
-    """Return *parts* as one string.
-
-    Raises:
-        ValueError: it is too long.
-
-    """
-    if sum(map(len, parts)) > MAX_TEXT:
-        raise ValueError("too long")
-    return "".join(parts)
 
 
 def _small(value: str) -> str:

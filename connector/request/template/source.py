@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from jinja2 import TemplateSyntaxError, nodes
 
 from locoia_pat.messages import did_you_mean, join_names
 from locoia_pat.request.template.dialect import EXPRESSIONS, FILTERS, Environment
+from locoia_pat.request.template.evaluate import Use
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from locoia_pat.outcomes import FindingCode
+    from locoia_pat.request.template.evaluate import Path
 
 MAX_SOURCE = 2 * 1024
 """The most characters of one string with templates."""
 _MAX_DEPTH = 24
-
-Path = tuple[str | int, ...]
-Position = Literal["alone", "in string", "in expression"]
 
 jinja = Environment()
 
@@ -41,17 +39,6 @@ class TemplateError(Exception):
         self.offset = offset
         self.all: tuple[TemplateError, ...] = (self,)
         """This error, and the others in the same structure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """The use of a name in a template."""
-
-    name: str
-    path: Path
-    offset: int
-    position: Position
-    """``alone`` keeps its type, ``in string`` becomes text, ``in expression`` is part of a larger expression."""
 
 
 def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.Expr], list[Use]]:
