@@ -23,6 +23,7 @@ from locoia_pat.http.body import BodyReader
 from locoia_pat.http.content_encoding import CONTENT_ENCODINGS
 from locoia_pat.http.deadline import DeadlineBackend, deadline, is_over
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
+from locoia_pat.http.trace import trace_headers
 from locoia_pat.http.url import is_loopback
 from locoia_pat.secrets.secret import revealed
 from locoia_pat.version import VERSION
@@ -172,7 +173,7 @@ def _httpx_request(request: Request, header: tuple[str, Secret], seconds: float)
     built = httpx.Request(
         request.method,
         _url(request.url),
-        headers={**_HEADERS, **{name: revealed(value) for name, value in request.headers}},
+        headers={**_HEADERS, **trace_headers(), **{name: revealed(value) for name, value in request.headers}},
         content=request.content.reveal().encode() if request.content is not None else None,
         extensions={
             "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}

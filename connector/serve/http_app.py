@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -16,13 +17,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from locoia_pat.http.trace import TRACEPARENT, continue_trace, current_trace, new_trace
 from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, RefusedError, Result
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve import request_log
 from locoia_pat.serve.answer import Answer
+from locoia_pat.serve.call_metrics import CONTENT_TYPE, CallMetrics
 from locoia_pat.serve.idempotency import HEADER, parse_key
 from locoia_pat.serve.json_body import MAX_BYTES, parse_object
 from locoia_pat.serve.permissions import allows_action, check_action
+from locoia_pat.serve.served_openapi import document
 from locoia_pat.spec.description import describe_action
 
 if TYPE_CHECKING:
@@ -76,6 +80,8 @@ class HttpApp:
         self._lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
         self._pending = 0
         self._stopping = False
+        self._metrics = CallMetrics(service.due_tokens, service.held_leases, lambda: self._pending)
+        self._document = functools.cache(lambda: document(service.specs))
 
     def asgi(self) -> Starlette:
         """Return the ASGI app."""
@@ -85,6 +91,8 @@ class HttpApp:
                 self._route("/v1/actions/{name}", {"GET": self._show_action, "POST": self._call}),
                 self._route("/healthz", {"GET": self._healthz}),
                 self._route("/readyz", {"GET": self._readyz}),
+                self._route("/metrics", {"GET": self._show_metrics}),
+                self._route("/openapi.json", {"GET": self._openapi}),
             ],
             exception_handlers={404: self._no_route, 405: self._no_route},
             lifespan=self._lifespan,
@@ -110,7 +118,9 @@ class HttpApp:
 
         async def endpoint(request: Request) -> Response:
             started = time.perf_counter()
-            trace = request_log.next_traceparent(request.headers.get("traceparent"))
+            continued = continue_trace(request.headers.get(TRACEPARENT))
+            current_trace.set(continued)  # the requests to the API carry it on
+            trace = continued or new_trace()
             fields: dict[str, Any] = {
                 "request_id": request_log.request_id(request.headers.get("x-request-id")),
                 "traceparent": trace,
@@ -134,8 +144,9 @@ class HttpApp:
                 request_log.LOGGER.exception("bug", extra={"fields": fields})
                 response = self._respond(Answer.of(result, status=500), fields)
             response.headers["x-request-id"] = fields["request_id"]
-            response.headers["traceparent"] = trace
+            response.headers[TRACEPARENT] = trace
             response.headers["cache-control"] = "no-store"
+            self._metrics.count_response(response.status_code)
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             if path.startswith("/v1"):
                 request_log.log("request", **fields, status=response.status_code, ms=milliseconds)
@@ -157,6 +168,13 @@ class HttpApp:
         except (OSError, TimeoutError):
             return PlainTextResponse("the state cannot be read\n", status_code=503)
         return PlainTextResponse("ok\n")
+
+    async def _show_metrics(self, _: Request, __: dict[str, Any]) -> Response:
+        text = await self._in_thread(self._lookups, self._metrics.text)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    async def _openapi(self, _: Request, __: dict[str, Any]) -> Response:
+        return _json(await self._in_thread(self._lookups, self._document))
 
     async def _list_actions(self, request: Request, fields: dict[str, Any]) -> Response:
         key = await self._authenticate(request, fields)
@@ -184,10 +202,12 @@ class HttpApp:
             reason = "the server is stopping" if self._stopping else f"{limit} calls are under way"
             raise HttpError(503, _not_done("unavailable", reason), {"retry-after": "5"})
         self._pending += 1
+        started = time.perf_counter()
         try:
             answer = await self._in_thread(self._calls, lambda: self._service.call(key, name, inputs, idempotency_key))
         finally:
             self._pending -= 1
+        self._metrics.observe(name, answer, time.perf_counter() - started)
         fields |= {"outcome": answer.envelope["outcome"], "attempts": answer.envelope["attempts"]}
         if answer.replayed:
             fields["replayed"] = True

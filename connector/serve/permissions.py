@@ -45,6 +45,11 @@ def allows_action(key: AccessKey, action: str) -> bool:
     return any(fnmatchcase(action, pattern) for pattern in key.permissions.allow)
 
 
+def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
+    """Return whether a call of *spec* names token stores: it mints a token, or works on a managed name."""
+    return bool(spec.secrets) if isinstance(spec, ActionSpec) else MANAGED_NAME in spec.inputs
+
+
 def check_action(key: AccessKey, action: str) -> None:
     """Check that *key* allows *action*.
 

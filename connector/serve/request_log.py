@@ -13,9 +13,6 @@ from typing import Any
 
 LOGGER = logging.getLogger("locoia_pat.serve")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
-_TRACEPARENT_00 = 55
-"""Characters of a traceparent of version 00; a later version may be longer."""
 
 
 class JsonLines(logging.Formatter):
@@ -58,14 +55,3 @@ def log(message: str, *, level: int = logging.INFO, **fields: Any) -> None:
 def request_id(given: str | None) -> str:
     """Return the caller's request id if it is a plain one, else a new one."""
     return given if given is not None and _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-
-
-def next_traceparent(given: str | None) -> str:
-    """Return the ``traceparent`` of this server's part of a trace, which *given* continues if it is valid.
-
-    Source: https://www.w3.org/TR/trace-context/
-    """
-    match = _TRACEPARENT.match(given or "")
-    valid = match is not None and given is not None and (len(given) == _TRACEPARENT_00 or given[_TRACEPARENT_00] == "-")
-    trace_id, flags = match.groups() if match is not None and valid else (secrets.token_hex(16), "00")
-    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve.answer import Answer
 from locoia_pat.serve.idempotency import Call, IdempotentCalls
 from locoia_pat.serve.permissions import check_call
+from locoia_pat.state.lease import held_leases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +88,28 @@ class Service:
             return self._calls.perform(connector, call)
         except ConnectorError as error:
             return Answer.of(self.failed(action, error))
+
+    def due_tokens(self) -> dict[str, int]:
+        """Return how many managed names wait for what, by the journal: ``renew`` and ``retire``.
+
+        A token counts as to be renewed when a third of its lifetime is left.
+
+        Raises:
+            OSError: the journal cannot be read.
+
+        """
+        now = dt.datetime.now(dt.UTC)
+        due = {"renew": 0, "retire": 0}
+        for entry, minted_at in self._state.minted_at(self._default.base_url):
+            if minted_at is not None and not entry["ended"]:
+                age = (now - dt.datetime.fromisoformat(minted_at)) / dt.timedelta(days=1)
+                due["renew"] += age > entry["days"] * 2 / 3
+            due["retire"] += any(dt.datetime.fromisoformat(at) <= now for _, at in entry["retirements"])
+        return due
+
+    def held_leases(self) -> int:
+        """Return how many managed names a process or thread is working on."""
+        return sum(lease.api == self._default.base_url for lease in held_leases(self._state.folder))
 
     def failed(self, action: str | None, error: ConnectorError) -> Result:
         """Return the result of a call that *error* ended before anything was sent."""

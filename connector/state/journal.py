@@ -121,6 +121,15 @@ class State(StateFile):
             rows = database.execute(select, (api, name)).fetchall()
         return [{"at": at, **json.loads(receipt)} for at, receipt in rows]
 
+    def minted_at(self, api: str) -> list[tuple[dict[str, Any], str | None]]:
+        """Return the entry of each journalled name, and when its token was last minted or adopted, if that is known."""
+        select = """SELECT entry, (SELECT max(at) FROM receipts
+                    WHERE receipts.api = names.api AND receipts.name = names.name
+                    AND json_extract(receipt, '$.change') IN ('created', 'rotated', 'adopted'))
+                    FROM names WHERE api = ?"""
+        with self.connected() as database:
+            return [(json.loads(entry), at) for entry, at in database.execute(select, (api,))]
+
     def name_of_token(self, api: str, token: Secret) -> str | None:
         """Return the name that *token* was minted for, by its receipt, or None."""
         like = f'%"fingerprint": "{self.fingerprint(token)}"%'

@@ -93,12 +93,17 @@ class Served:
 
 @contextmanager
 def serving(
-    sandbox: ManagedSandbox, *, limits: Limits | None = None, wait: float = 10, timeout: float = 60
+    sandbox: ManagedSandbox,
+    *,
+    limits: Limits | None = None,
+    wait: float = 10,
+    timeout: float = 60,
+    api: str | None = None,
 ) -> Iterator[Served]:
-    """Serve the actions in front of *sandbox*."""
+    """Serve the actions in front of *sandbox*, or of another *api*."""
     os.environ["LOCOIA_PAT_STATE"] = str(sandbox.folder / "state")  # as the command finds it; super actions use it too
     state, specs = State(), SpecFolder()
-    connector = Connector(ConnectorAuth(sandbox.rotator), base_url=sandbox.url, timeout=timeout)
+    connector = Connector(ConnectorAuth(sandbox.rotator), base_url=api or sandbox.url, timeout=timeout)
     app = HttpApp(Service(connector, specs, state, wait=wait), AccessKeys(state), limits)
     listener = listen("127.0.0.1", 0)
     server = new_server(app)
