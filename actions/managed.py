@@ -14,6 +14,7 @@ from locoia_pat.actions.lifecycle.desired import DesiredToken, parse_desired
 from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.marker import find_marker, strip_marker
+from locoia_pat.actions.tokens import as_list
 from locoia_pat.messages import describe_value
 from locoia_pat.state.journal import State
 
@@ -71,7 +72,7 @@ def ensure_pat(
     """
     inputs = {
         "name": name,
-        "scopes": scopes if isinstance(scopes, str) else list(scopes),
+        "scopes": as_list(scopes),
         "expiration": expiration,
         "note": note,
         "renew_within": renew_within,

@@ -54,8 +54,13 @@ def create_pat(
     """
     from locoia_pat.actions.models import MintedToken  # noqa: PLC0415  # pydantic is only needed from here on
 
-    inputs = {"expiration": expiration, "scopes": scopes if isinstance(scopes, str) else list(scopes), "note": note}
+    inputs = {"expiration": expiration, "scopes": as_list(scopes), "note": note}
     return MintedToken.of(connector.run("create_pat", inputs, token_to=token_to, replace=replace).raise_for_outcome())
+
+
+def as_list(value: object) -> object:
+    """Return a tuple or a set as a list; anything else stays as it is, for validation."""
+    return list(value) if isinstance(value, tuple | set | frozenset) else value
 
 
 def regenerate_pat(

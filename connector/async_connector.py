@@ -15,6 +15,7 @@ from anyio.lowlevel import current_token
 
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
+from locoia_pat.limits import THREADS
 
 if TYPE_CHECKING:
     import os
@@ -51,6 +52,7 @@ class AsyncConnector:
         max_threads: int = MAX_THREADS,
     ) -> None:
         """Create a connector as :class:`Connector` does; at most *max_threads* calls run at a time."""
+        THREADS.check("max_threads", max_threads)
         self._connector = Connector(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
         self._start(max_threads)
 

@@ -61,6 +61,9 @@ class Connector:
             timeout: seconds that one action may take, all its attempts included.
             any_option: inputs that accept options their spec does not list.
 
+        Raises:
+            InvalidError: *timeout* is not within 0.001 and 86,400 seconds.
+
         """
         self._engine = Engine(
             auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option, open_store=self.open_store

@@ -83,10 +83,12 @@ class Problem:
     """What to do about it."""
     next: str | None = None
     """The command to run next, literally."""
+    reason: Literal["unknown_option"] | None = None
+    """Why a value is invalid, for code that adds what it knows to the hint; not in the envelope."""
 
     def to_dict(self) -> dict[str, str | int | None]:
         """Return the ``error`` object of the envelope."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "reason"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from locoia_pat.actions.doctor.cleanup import revoke_rows, rfc3339
 from locoia_pat.actions.doctor.probe_session import ProbeSession, StoppedError
 from locoia_pat.actions.doctor.probes import PROBES, max_rows, measure_expired, start
 from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile, MeasurementRun
+from locoia_pat.limits import PATIENCE, WAIT
 from locoia_pat.outcomes import invalid
 from locoia_pat.state.journal import State
 
@@ -62,6 +63,9 @@ class Measurement:
             InvalidError: the state folder, the base URL or the capability file cannot be used.
 
         """
+        PATIENCE.check("patience", patience)
+        WAIT.check("wait", wait)
+        WAIT.check("settle", settle)
         self.revoking = False
         """Whether rows are being revoked, which must not be interrupted."""
         self._connector = connector

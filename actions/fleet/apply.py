@@ -11,6 +11,7 @@ from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions.fleet.waves import FailureBudget, waves
 from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.rotation import ensure
+from locoia_pat.limits import FLEET_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,8 @@ def apply(plan: FleetPlan, *, max_failures: int | None = None, **options: Any) -
         options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
 
     """
+    if max_failures is not None:
+        FLEET_FAILURES.check("max_failures", max_failures)
     tokens = {token.name: token for token in plan.tokens}
     members = [plan.member(token) for token in plan.tokens]
     budget, lock = FailureBudget(members, max_failures), Lock()

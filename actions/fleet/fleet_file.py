@@ -12,6 +12,7 @@ from pydantic import Field
 from locoia_pat.actions.fleet.waves import spread_lifetime
 from locoia_pat.actions.lifecycle.desired import parse_desired
 from locoia_pat.actions.scopes import ALL
+from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.spec import yaml
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 SIZE_FACTOR = 64
 """A fleet file may be this many times as large as a spec: about ten thousand tokens."""
 
-Days = Annotated[int, Field(ge=1, le=36_500)]
-Hours = Annotated[float, Field(ge=0, le=24 * 366)]
+Days = Annotated[int, Field(ge=DAYS.least, le=DAYS.most)]
+Hours = Annotated[float | int, Field(ge=HOURS.least, le=HOURS.most)]
+DaysLeft = Annotated[float | int, Field(ge=RENEW_WITHIN.least, le=RENEW_WITHIN.most)]
 StoreRefs = Annotated[list[Line], Field(min_length=1, max_length=20)]
 
 
@@ -36,9 +38,9 @@ class Defaults(Model):
 
     expiration: Days = 30
     """Longest lifetime of a token in days; the days are spread, so that not all tokens expire at once."""
-    overlap: Hours | int = 24
+    overlap: Hours = 24
     """Hours for which the previous token keeps working."""
-    renew_within: float | int | None = None
+    renew_within: DaysLeft | None = None
     """Days left at which a token is renewed; a third of its lifetime by default."""
     auth: Line | None = None
     """Reference of the credential that authorises it; by default the command's credential."""
@@ -54,8 +56,8 @@ class FleetToken(Model):
     """The stores that keep it."""
     auth: Line | None = None
     expiration: Days | None = None
-    overlap: Hours | int | None = None
-    renew_within: float | int | None = None
+    overlap: Hours | None = None
+    renew_within: DaysLeft | None = None
     change_scopes: bool = False
     take_over: bool = False
     canary: bool = False

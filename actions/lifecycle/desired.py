@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.actions.lifecycle.marker import NAME, max_text_length
+from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def parse_desired(**inputs: Any) -> DesiredToken:
             hint="Use up to 64 lowercase letters, digits, dots, hyphens and underscores; begin and end with a letter "
             "or a digit.",
         )
+    _check_types(inputs)
     if "expiration" in inputs and inputs["expiration"] is None:
         raise invalid(
             "a managed token must expire: its expiry shows whether a renewal with a lost response took effect",
@@ -61,6 +63,9 @@ def parse_desired(**inputs: Any) -> DesiredToken:
             field="note",
             hint="A marker with name, slot, operation and owner is appended to it.",
         )
+    for field, limit in (("expiration", DAYS), ("overlap", HOURS), ("renew_within", RENEW_WITHIN)):
+        if inputs.get(field) is not None:
+            limit.check(field, inputs[field])
     within = inputs.get("renew_within")
     if within is not None and within >= inputs["expiration"]:
         raise invalid(
@@ -69,3 +74,21 @@ def parse_desired(**inputs: Any) -> DesiredToken:
             hint="Give fewer days than its lifetime, or leave it out: the default is a third of it.",
         )
     return DesiredToken(**{key: value for key, value in inputs.items() if value is not None})
+
+
+def _check_types(inputs: Mapping[str, Any]) -> None:
+    """Refuse values of another type: in Python no form has checked them."""
+    types: dict[str, tuple[type, str]] = {
+        "note": (str, "a string"),
+        "replaces": (str, "the id of a row"),
+        "change_scopes": (bool, "true or false"),
+        "take_over": (bool, "true or false"),
+    }
+    for field, (type_, allowed) in types.items():
+        value = inputs.get(field)
+        if value is not None and not isinstance(value, type_):
+            raise invalid(f"{describe_value(value)} is not allowed", field=field, hint=f"Allowed: {allowed}.")
+    scopes = inputs.get("scopes", [])
+    if not isinstance(scopes, list | tuple) or not all(isinstance(scope, str) for scope in scopes):
+        hint = 'Allowed: a list of scopes, such as ["automation:view"].'
+        raise invalid(f"{describe_value(scopes)} is not allowed", field="scopes", hint=hint)

@@ -29,9 +29,10 @@ from locoia_pat.actions.lifecycle.effects import (
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
+from locoia_pat.limits import WAIT
 from locoia_pat.outcomes import invalid
 from locoia_pat.state.journal import State
-from locoia_pat.stores import reject_same_location
+from locoia_pat.stores import check_refs, reject_same_location
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -128,6 +129,9 @@ class Driver:
             InvalidError: a store or the state folder cannot be used.
 
         """
+        WAIT.check("wait", wait)
+        WAIT.check("settle", settle)
+        stores = check_refs(stores)
         if not stores:
             raise invalid(
                 "no token store is given for this name",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat import limits
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import MASK
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 STORE_FIELD = "token_to"
 """The field of an item that names the stores for its token."""
-MAX_CONCURRENCY = 100
 _MAX_PART_BYTES = 200
 """Bytes that one field may add to a store reference: file systems allow 255 in a name."""
 
@@ -121,14 +121,12 @@ class BulkOptions:
             InvalidError: a number is too small or too large.
 
         """
-        for name, value, least, most in (
-            ("concurrency", self.concurrency, 1, MAX_CONCURRENCY),
-            ("max_failures", self.max_failures, 1, None),
-            ("rate", self.rate, 0.001, None),
-        ):
-            if value is not None and (value < least or (most is not None and value > most)):
-                allowed = f"{least} to {most}" if most else f"{least} or more"
-                raise invalid(f"{describe_value(value)} is not allowed", field=name, hint=f"Allowed: {allowed}.")
+        limits.CONCURRENCY.check("concurrency", self.concurrency)
+        limits.WAIT.check("wait", self.wait)
+        if self.max_failures is not None:
+            limits.MAX_FAILURES.check("max_failures", self.max_failures)
+        if self.rate is not None:
+            limits.RATE.check("rate", self.rate)
 
 
 class StoreTemplate:
@@ -138,9 +136,16 @@ class StoreTemplate:
         """Parse *text*; ``{{`` and ``}}`` are literal braces.
 
         Raises:
-            InvalidError: a brace is unbalanced, or something other than a field name is between two of them.
+            InvalidError: it is not a string, a brace is unbalanced, or something other than a field name is between
+                two of them.
 
         """
+        if not isinstance(text, str) or not text:
+            raise invalid(
+                f"{describe_value(text)} is not a reference of a token store",
+                field=STORE_FIELD,
+                hint="Give one reference for all items, such as file:out/{name}.json, or leave it out.",
+            )
         try:
             parts = [(literal, name, form or conversion) for literal, name, form, conversion in Formatter().parse(text)]
         except ValueError:

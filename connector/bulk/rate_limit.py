@@ -1,7 +1,7 @@
 """The rate limit of one bulk run, shared by all its threads.
 
-After a 429 no worker sends until the time the API asked for, and half as many requests may be in flight. Each response
-without one raises that number again, up to the concurrency of the run.
+After a rate limit (429, or a 403 with its signs) no worker sends until the time the API asked for, and half as many
+requests may be in flight. Each response without one raises that number again, up to the concurrency of the run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locoia_pat.engine.exchange import now
 from locoia_pat.http.exchange_types import Response
-from locoia_pat.http.retry import retry_after
+from locoia_pat.http.retry import is_rate_limited, requested_wait, retry_after
 
 if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import ResponseOrError
@@ -77,12 +77,11 @@ class RateLimiter:
         return earliest - time.monotonic() if earliest else 0.0
 
     def release(self, response: ResponseOrError | None) -> None:
-        """Count a request as finished; a 429 pauses all threads."""
+        """Count a request as finished; a rate limit pauses all threads."""
         with self._changed:
             self._in_flight -= 1
-            limited = isinstance(response, Response) and response.status in (429, 503)
-            seconds = retry_after(response.headers, now()) if limited and isinstance(response, Response) else None
-            if isinstance(response, Response) and (response.status == 429 or seconds is not None):
+            limited, seconds = _pause_of(response)
+            if limited:
                 self._pause_all(seconds)
             else:
                 self._consecutive = 0
@@ -99,3 +98,13 @@ class RateLimiter:
             self._consecutive += 1
         pause = seconds if seconds is not None else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._consecutive - 1))
         self._paused_until = max(self._paused_until, time.monotonic() + pause)
+
+
+def _pause_of(response: ResponseOrError | None) -> tuple[bool, float | None]:
+    """Return whether *response* asks all workers to pause, and for how many seconds if it says so."""
+    if not isinstance(response, Response):
+        return False, None
+    if response.status == 503:
+        seconds = retry_after(response.headers, now())
+        return seconds is not None, seconds
+    return is_rate_limited(response), requested_wait(response.headers, now())

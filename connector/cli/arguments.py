@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
 import sys
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import invalid
+from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.spec.input_types import INPUT_TYPES, parse_json, parse_text
+from locoia_pat.spec.input_types import INPUT_TYPES, parse_list, parse_text
+from locoia_pat.spec.json_text import load_json
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from locoia_pat.spec.model import Input
 
@@ -67,13 +69,14 @@ def _parse_arguments(name: str, texts: list[str], field: Input | None, read: Sec
         if len(values) > 1:
             raise invalid("given more than once; this input takes one value", field=name)
         return values[0]
-    if len(texts) == 1 and isinstance(values[0], str) and (texts[0].startswith("[") or _is_joined(values[0], field)):
+    if len(values) == 1 and isinstance(values[0], str):
         return values[0]  # validation explains how a list is given
     return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
-def _is_joined(value: str, field: Input) -> bool:
-    return "," in value and value not in (field.enum or [])
+def _is_joined(text: str, field: Input) -> bool:
+    """Return whether the text of an argument has a comma, and may be several values; a name can be repeated instead."""
+    return "," in text and not text.startswith("[") and text not in (field.enum or ())
 
 
 def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> Any:
@@ -88,10 +91,25 @@ def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> A
     if text.startswith("@"):
         text = _read_file(name, text[1:]).removesuffix("\n")
         if not field.multiple:
-            return INPUT_TYPES[field.type].parse(text)  # the content of a file is never null by accident
-    if field.multiple and text.startswith("["):
-        return parse_json(text)
-    return parse_text(text, field)
+            with _naming(name):
+                return INPUT_TYPES[field.type].parse(text)  # the content of a file is never null by accident
+    return text if field.multiple and _is_joined(text, field) else _parse_value(name, text, field)
+
+
+def _parse_value(name: str, text: str, field: Input) -> Any:
+    """Return the *text* of an argument or of a CSV cell as a value of *field*: both mean the same."""
+    is_list = field.multiple and not (text == "null" and field.nullable)
+    with _naming(name):
+        return parse_list(text, field) if is_list else parse_text(text, field)
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """Name *field* in an error that names no input."""
+    try:
+        yield
+    except InvalidError as error:
+        raise InvalidError(dataclasses.replace(error.problem, field=error.problem.field or field)) from None
 
 
 def parse_cell(name: str, text: str, field: Input | None) -> Any:
@@ -108,21 +126,17 @@ def parse_cell(name: str, text: str, field: Input | None) -> Any:
             hint = f"Write {SECRET_PREFIX}file:PATH."
             raise invalid("expected a reference to the secret, not the secret itself", field=name, hint=hint)
         return read_secret(text.removeprefix(SECRET_PREFIX), name)
-    if field.multiple and not (text == "null" and field.nullable):
-        if text.startswith("["):
-            return parse_json(text)
-        # Commas separate values only where an enum shows that none of them contains a comma.
-        separators = ";," if field.enum and text not in field.enum else ";"
-        parts = [part.strip() for part in re.split(f"[{separators}]", text)]
-        return [parse_text(part, field) for part in parts if part]
-    return parse_text(text, field)
+    return _parse_value(name, text, field)
 
 
 def _read_inputs_file(file: str, fields: Mapping[str, Input], read: SecretReader) -> dict[str, Any]:
     text = sys.stdin.read() if file == "-" else _read_file("inputs", file)
     try:
-        inputs = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        inputs = load_json(text)
+    except InvalidError as error:
+        message = f"{describe_value(file)}: {error.problem.message}"
+        raise invalid(message, field="inputs", hint=error.problem.hint) from None
+    except ValueError as error:
         line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise invalid(
             f"{describe_value(file)} is not valid JSON{line}",

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from locoia_pat import limits
 from locoia_pat.actions.scopes import ALL, NAMES
 from locoia_pat.cli import render
 from locoia_pat.cli.options import (
+    Number,
     ResolvedAuth,
     auth_option,
     exit_zero_option,
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
 @click.option("--finish", is_flag=True, help="With --measure, two days later: try to renew an expired row.")
 @click.option("--scope", "scopes", type=click.Choice(ALL), multiple=True, metavar="SCOPE",
               help="With --measure: scope to probe, by default the six basic ones; may repeat.")  # fmt: skip
-@click.option("--patience", type=click.FloatRange(min=0, max=3600), default=30, show_default=True, metavar="SECONDS",
+@click.option("--patience", type=Number(limits.PATIENCE), default=30, show_default=True, metavar="SECONDS",
               help="With --measure: time to wait until a row is in the list.")  # fmt: skip
-@click.option("--wait", type=click.FloatRange(min=0), default=60, show_default=True, metavar="SECONDS",
+@click.option("--wait", type=Number(limits.WAIT), default=60, show_default=True, metavar="SECONDS",
               help="With --measure: time to wait for another measurement to end.")  # fmt: skip
 @auth_option
 @yes_option

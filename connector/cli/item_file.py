@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import shutil
 import stat
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from locoia_pat.bulk import Item
 from locoia_pat.cli.arguments import parse_cell, read_secret
 from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import Problem, invalid
+from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
+from locoia_pat.spec.json_text import load_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -217,8 +218,10 @@ def _digest(file: IO[bytes]) -> str:
 
 def _parse_object(line: str) -> dict[str, Any] | Problem:
     try:
-        inputs = json.loads(line)
-    except (ValueError, RecursionError):
+        inputs = load_json(line)
+    except InvalidError as error:
+        return replace(error.problem, message=f"this line: {error.problem.message}")
+    except ValueError:
         return _line_problem("is not valid JSON; expected one JSON object of inputs")
     if not isinstance(inputs, dict):
         return _line_problem(f"is {describe_value(inputs)}; expected a JSON object of inputs")

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from locoia_pat import limits
 from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.managed import reconcile, take_over
 from locoia_pat.cli import render
 from locoia_pat.cli.options import (
+    Number,
     auth_option,
     implied_json_option,
     json_option,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--plan", is_flag=True, help="Show what would be done; send only reads.")
 @click.option("--take-over", "name", metavar="NAME", help="Manage this name from now on, using what its rows say.")
 @token_to_option
-@click.option("--expiration", type=click.IntRange(min=1), default=30, show_default=True, metavar="DAYS",
+@click.option("--expiration", type=Number(limits.DAYS), default=30, show_default=True, metavar="DAYS",
               help="With --take-over, lifetime of the token.")  # fmt: skip
 @auth_option
 @wait_option(WAIT)
@@ -138,7 +140,7 @@ def _status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool
 
 @fleet_command.command("apply")
 @_fleet_options
-@click.option("--max-failures", type=click.IntRange(min=0), metavar="N",
+@click.option("--max-failures", type=Number(limits.FLEET_FAILURES), metavar="N",
               help="Start no more tokens after more than N failures; by default, per credential, after more than one "
               "failure and more than 5 % of its tokens.")  # fmt: skip
 @wait_option(WAIT)

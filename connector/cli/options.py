@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from locoia_pat.files import user_folder, write_atomic
+from locoia_pat.limits import WAIT as WAIT_LIMIT
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.secrets.secret import EnvSecrets
 from locoia_pat.spec.load import SpecFolder
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.authoring.packs.registry import PackSpecs
     from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.limits import Limit
     from locoia_pat.spec.model import ConnectorSpec
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -63,10 +65,28 @@ harmless_option = click.option(
 )  # fmt: skip
 
 
+class Number(click.ParamType):
+    """A number within a limit; Python's own spellings, such as inf and 1_000, are not numbers."""
+
+    name = "number"
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002  # click's
+        """Return the number in *value*; a default is a number already.
+
+        Raises:
+            InvalidError: it is not a number within the limit.
+
+        """
+        return self._limit.parse(str(param and param.name), value) if isinstance(value, str) else value
+
+
 def wait_option(default: float) -> Callable[[_Command], _Command]:
     """Return ``--wait SECONDS``, for commands that lock a managed name."""
     return click.option(
-        "--wait", type=click.FloatRange(min=0), default=default, show_default=True, metavar="SECONDS",
+        "--wait", type=Number(WAIT_LIMIT), default=default, show_default=True, metavar="SECONDS",
         help="Time to wait for another process that works on the same name.",
     )  # fmt: skip
 

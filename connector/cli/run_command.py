@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 import click
 
+from locoia_pat import limits
 from locoia_pat.cli import render
 from locoia_pat.cli.arguments import parse_inputs
 from locoia_pat.cli.options import (
+    Number,
     action_argument,
     auth_option,
     implied_json_option,
@@ -50,17 +52,18 @@ EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "re
 @click.option("--allow-unknown-scope", is_flag=True, help="Send scopes that this version does not know.")
 @click.option("--each", metavar="FILE",
               help="Run once per line of a JSON lines or CSV file; - is standard input.")  # fmt: skip
-@click.option("--concurrency", type=click.IntRange(1, 100), default=CONCURRENCY, show_default=True, metavar="N",
+@click.option("--concurrency", type=Number(limits.CONCURRENCY), default=CONCURRENCY, show_default=True, metavar="N",
               help="With --each, how many items run at a time.")  # fmt: skip
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N",
+@click.option("--rate", type=Number(limits.RATE), metavar="N",
               help="With --each, maximum number of requests per second.")  # fmt: skip
-@click.option("--max-failures", type=click.IntRange(1), metavar="N", help="With --each, stop after N failures.")
+@click.option("--max-failures", type=Number(limits.MAX_FAILURES), metavar="N",
+              help="With --each, stop after N failures.")  # fmt: skip
 @click.option("--ordered", is_flag=True, help="With --each, print results in the order of the lines.")
 @click.option("--restart", is_flag=True, help="With --each, forget what earlier runs of this command did.")
 @click.option("--retry-unknown", is_flag=True,
               help="With --each, retry items whose outcome in an earlier run is unknown.")  # fmt: skip
 @click.option("--no-journal", is_flag=True, help="With --each, keep no journal: an interrupted run cannot be resumed.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEFAULT_TIMEOUT, show_default=True,
+@click.option("--timeout", type=Number(limits.TIMEOUT), default=DEFAULT_TIMEOUT, show_default=True,
               metavar="SECONDS", help="Time limit for all attempts together.")  # fmt: skip
 @wait_option(WAIT)
 @implied_json_option
@@ -119,7 +122,7 @@ def run_command(
 def _suggest_unknown_scope(result: Result) -> Result:
     """Add ``--allow-unknown-scope`` to the hint if *result* rejects a scope."""
     problem = result.problem
-    if problem is None or problem.field != "scopes" or "is not an option" not in problem.message:
+    if problem is None or problem.field != "scopes" or problem.reason != "unknown_option":
         return result
     hint = f"{problem.hint} Pass --allow-unknown-scope to send it anyway."
     return dataclasses.replace(result, problem=dataclasses.replace(problem, hint=hint))
@@ -154,7 +157,7 @@ def _run(
         if isinstance(spec, SuperSpec):
             # Safe to interrupt at any time: its journal lets the next run resume.
             render.confirm(f"{spec.title} at {connector.base_url}", yes=yes or spec.effect == "read")
-            return connector.run(spec.action, inputs, token_to=token_to, wait=wait)
+            return _suggest_unknown_scope(connector.run(spec.action, inputs, token_to=token_to, wait=wait))
         prepared = connector.prepare(action, inputs)
         if spec.secrets and not token_to and not reveal:
             raise invalid(

@@ -12,12 +12,13 @@ import click
 from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, format_value
 from locoia_pat.actions.sandbox.faults import KINDS, Fault, Faults
 from locoia_pat.cli import render
-from locoia_pat.cli.options import resolve_specs
+from locoia_pat.cli.options import Number, resolve_specs
 from locoia_pat.cli.process import BUG
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.extras import import_extra
 from locoia_pat.http.listener import open_listener, url_of
 from locoia_pat.http.url import is_loopback
+from locoia_pat.limits import PORT
 from locoia_pat.outcomes import InvalidError, Outcome, invalid
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores import read_token
@@ -55,7 +56,7 @@ _EPILOG = "\n".join(
 @click.command("sandbox", epilog=_EPILOG)
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Number(PORT),
     default=_PORT,
     show_default=True,
     help="0 chooses a free one.",

@@ -15,6 +15,7 @@ from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.exchange import Exchange, now
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
+from locoia_pat.limits import TIMEOUT, WAIT
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
 from locoia_pat.request.validation import InputValidator
@@ -22,7 +23,7 @@ from locoia_pat.secrets.secret import iter_secrets, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.spec.rules import header_findings
-from locoia_pat.stores import TokenEntry, reject_same_location
+from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -64,6 +65,7 @@ class Engine:
         any_option: Collection[str],
         open_store: Callable[[str], TokenStore],
     ) -> None:
+        TIMEOUT.check("timeout", timeout)
         self.specs = specs if isinstance(specs, SpecFolder) else SpecFolder(specs)
         self.auth = auth or ConnectorAuth.from_env()
         self.open_store = open_store
@@ -143,6 +145,8 @@ class Engine:
     ) -> Result:
         """Run the action or super action *name*, and return a result for every outcome."""
         try:
+            WAIT.check("wait", wait)
+            token_to = check_refs(token_to)
             if name not in self._actions and isinstance(spec := self.specs.spec(name), SuperSpec):
                 options = {"token_to": token_to, "wait": wait, "operation_id": operation_id}
                 return self._run_super_action(connector, spec, inputs, **options)
@@ -162,6 +166,7 @@ class Engine:
 
         """
         action, inputs = run.action, run.inputs
+        token_to = check_refs(token_to)
         credential = self.auth.credential(self.specs.connector)
         _check_token_host(credential.api, self.base_url)
         header = self._header(credential)
@@ -247,7 +252,7 @@ class Engine:
         if refs and not action.spec.secrets:
             raise invalid(f"{action.spec.action} returns no token to store", field="token_to")
         stores: list[TokenStore] = []
-        for ref in [refs] if isinstance(refs, str) else refs:
+        for ref in refs:
             store = self.open_store(ref) if isinstance(ref, str) else ref
             reject_same_location(stores, store)
             stores.append(store)

@@ -6,6 +6,7 @@ Pure: time and chance are arguments.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
@@ -19,6 +20,15 @@ MAX_ATTEMPTS = 3
 DEFAULT_TIMEOUT = 60.0
 """Seconds for one action, all its attempts included."""
 _FIRST_WAIT = 0.2
+_SEARCHED = 4_000
+"""Characters of a response that are searched for the words of a limit."""
+_LIMIT_WORDS = re.compile(
+    r"(?i)(rate|request|quota|api)[ _-]*limit[\w \"':,_-]{0,40}(exceeded|reached|hit\b)"
+    r"|(exceed|reach|hit)(ed)?\b[^.\n]{0,60}(rate[ _-]*limit|quota)|rate[ _-]?limited|too[ _-]?many[ _-]?requests"
+    r"|requests?[ _-]*(was|were|is|are|has been)?[ _-]*throttled|throttling(error|exception)?\b|abuse detection"
+)
+_EPOCH = 10**9
+"""A reset from here on is a time in seconds, or in milliseconds, and not a number of seconds to wait."""
 _IDEMPOTENT: tuple[Method, ...] = ("PUT", "DELETE")
 """By the meaning of HTTP (RFC 9110, 9.2.2)."""
 
@@ -50,7 +60,7 @@ def seconds_until_retry(
     idempotent = effect == "read" or method in _IDEMPOTENT
     if attempts >= MAX_ATTEMPTS or not _is_retryable(response, idempotent=idempotent):
         return None
-    requested = retry_after(response.headers, now) if isinstance(response, Response) else None
+    requested = requested_wait(response.headers, now) if isinstance(response, Response) else None
     seconds = requested if requested is not None else _FIRST_WAIT * 2 ** (attempts - 1) * (1 + jitter)
     return seconds if elapsed + seconds < timeout else None
 
@@ -66,10 +76,51 @@ def _is_retryable(response: ResponseOrError, *, idempotent: bool) -> bool:
     match response:
         case TransportError(sent=sent):
             return idempotent or not sent
-        case Response(status=429):
+        case Response() if is_rate_limited(response):
             return True
         case _:
             return idempotent and (response.status == 408 or response.status >= 500)
+
+
+def is_rate_limited(response: Response) -> bool:
+    """Return whether the API refused only because there were too many requests: 429, or 403 with the signs of a limit.
+
+    GitHub and others answer 403 (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api), with a
+    ``Retry-After``, with no requests remaining, or only with words.
+    """
+    if response.status != 403:
+        return response.status == 429
+    headers = response.headers
+    return (
+        retry_after(headers, dt.datetime.fromtimestamp(0, dt.UTC)) is not None
+        or _remaining(headers) == 0
+        or _LIMIT_WORDS.search(response.text.reveal()[:_SEARCHED]) is not None
+    )
+
+
+def requested_wait(headers: Mapping[str, str], now: dt.datetime) -> float | None:
+    """Return the seconds that a response asks to wait, or None: ``Retry-After``, else when a used-up limit is reset."""
+    seconds = retry_after(headers, now)
+    if seconds is not None or _remaining(headers) != 0:
+        return seconds
+    reset = _limit_field(headers, "reset", "t")
+    if reset is None or reset < _EPOCH:
+        return reset
+    reset = reset / 1000 if reset > 1000 * _EPOCH else reset
+    return max(0.0, reset - server_time(headers, now).timestamp())
+
+
+def _remaining(headers: Mapping[str, str]) -> float | None:
+    return _limit_field(headers, "remaining", "r")
+
+
+def _limit_field(headers: Mapping[str, str], name: str, letter: str) -> float | None:
+    """Return a number of the rate limit: of its own header, or of ``RateLimit`` in either form of the IETF draft."""
+    # https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+    texts = [headers.get(f"{prefix}-{name}", "").strip() for prefix in ("x-ratelimit", "x-rate-limit", "ratelimit")]
+    match = re.search(rf"(?i)\b(?:{name}|{letter})=([0-9]+)", headers.get("ratelimit", "")[:1000])
+    texts.append(match[1] if match else "")
+    return next((float(text[:15]) for text in texts if text.isascii() and text.isdigit()), None)
 
 
 def retry_after(headers: Mapping[str, str], now: dt.datetime) -> float | None:

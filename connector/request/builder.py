@@ -30,6 +30,10 @@ _MAX_URL = 16 * 1024
 _MAX_HEADER = 8 * 1024
 _VALUE_SIZE = 16
 
+_PADDED = (
+    "the spaces or line breaks around this expression would turn its value into a string: write it alone, on one line "
+    """in quotes; to add a line break on purpose, write "{{ name ~ '\\n' }}\""""
+)
 _COMPILERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
     ("request", "path"): template.path,
     ("request", "query"): template.structure,
@@ -195,6 +199,8 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
     findings: list[Finding] = []
     unused = dict.fromkeys(spec.inputs)
     for slot, compiled in templates.items():
+        padded = {use.path: use.offset for use in reversed(compiled.uses) if use.is_padded}
+        findings += [at("template-type", (*slot, *path), _PADDED, offset=offset) for path, offset in padded.items()]
         for use in compiled.uses if slot[0] == "request" else ():
             unused.pop(use.name, None)
             field, path = spec.inputs[use.name], (*slot, *use.path)

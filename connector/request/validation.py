@@ -90,7 +90,8 @@ class InputValidator:
         if kind == "missing":
             return Problem("validation", "is missing", field=field, hint=hint)
         if kind == "unknown_option":
-            return Problem("validation", message, field=field, hint=f"Allowed: {', '.join(spec.enum or ())}.")
+            hint = f"Allowed: {', '.join(spec.enum or ())}."
+            return Problem("validation", message, field=field, hint=hint, reason="unknown_option")
         if fix := suggest_fix(spec, given, today):
             hint = f"{fix} {hint}"
         value = "this value" if spec.type == "password" else describe_value(given)

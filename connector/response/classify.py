@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
 from locoia_pat.http.json_document import DocumentError, JsonDocument, parse_document
-from locoia_pat.http.retry import retry_after, server_time
+from locoia_pat.http.retry import is_rate_limited, requested_wait, server_time
 from locoia_pat.outcomes import Code, Outcome, Problem
 from locoia_pat.response.error_message import find_error_message
 from locoia_pat.response.outputs import Outputs, extract_outputs
@@ -116,8 +116,8 @@ class ResponseClassifier:
     def _failure(self, response: Response, message: str | None, field: str | None, now: dt.datetime) -> ParsedResponse:
         status = response.status
         message = f"the API answered {status}" + (f": {message}" if message else "")
-        if status == 429:
-            seconds = retry_after(response.headers, now)
+        if is_rate_limited(response):
+            seconds = requested_wait(response.headers, now)
             hint = f"It asks to wait {seconds:.0f} s." if seconds else self._hint(status, "rate_limited")
             return _problem(Outcome.NOT_DONE, "rate_limited", message, status, hint=hint)
         if 400 <= status < 500 and status != 408:

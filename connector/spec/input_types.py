@@ -7,7 +7,6 @@ Pure.  A row of :data:`INPUT_TYPES` has everything that is specific to a type.  
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import re
 import warnings
@@ -20,6 +19,7 @@ from pydantic_core import PydanticCustomError, SchemaValidator
 
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.json_text import load_json
 from locoia_pat.spec.pattern import split_pattern, to_regex
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ JsonSchema = dict[str, Any]
 
 MAX_NUMBER = 10**18
 """The largest absolute value of a number, so that none takes long to write out."""
+_MAX_LENGTH = 100
+"""The most characters of a number in an argument or a cell."""
 _MAX_DEPTH = 24
 """The most levels of a JSON value."""
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
@@ -134,11 +136,28 @@ def parse_text(text: str, field: Input) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Return the JSON value in *text*, or *text* itself if it is not JSON."""
+    """Return the JSON value in *text*, or *text* itself if it is not JSON.
+
+    Raises:
+        InvalidError: as for :func:`load_json`.
+
+    """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return load_json(text)
+    except ValueError:
         return text
+
+
+def parse_list(text: str, field: Input) -> Any:
+    """Return the *text* of an argument or of a CSV cell as the list of *field*: one value, a JSON list, or ``a;b``.
+
+    Commas separate values too where an ``enum`` shows that none of them contains a comma.
+    """
+    if text.startswith("["):
+        return parse_json(text)
+    separators = ";," if field.enum and text not in field.enum else ";"
+    parts = [part.strip() for part in re.split(f"[{separators}]", text)]
+    return [parse_text(part, field) for part in parts if part] or [parse_text(text, field)]
 
 
 def types_with_key(key: str) -> list[InputType]:
@@ -152,7 +171,7 @@ def is_whole_number(field: Input) -> bool:
 
 
 def _parse_number(text: str) -> Any:
-    return parse_json(text) if _JSON_NUMBER.fullmatch(text.strip()) else text
+    return parse_json(text) if len(text) <= _MAX_LENGTH and _JSON_NUMBER.fullmatch(text.strip()) else text
 
 
 def _parse_switch(text: str) -> Any:

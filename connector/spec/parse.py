@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _Spec = TypeVar("_Spec", bound=LocatedModel)
+_RENAMED = {
+    "look": "verify_with",
+    "mark": "tag_input",
+    "or_input": "fallback_input",
+    "keep": "store_with_token",
+    "most": "max_pages",
+    "covers": "includes",
+    "remarks": "option_notes",
+    "parts": "last_word",
+}
+"""Keys of specs before 1.0, and what they are called now."""
 _OPTION_KEYS = frozenset(OptionList.model_fields)
 
 
@@ -128,7 +139,8 @@ def _path_in_file(source: yaml.Document, loc: yaml.Path, kind: str) -> yaml.Path
 def _finding(model: type[BaseModel], source: yaml.Document, loc: yaml.Path, kind: str, message: str) -> Finding:
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
-        hint = did_you_mean(str(loc[-1]), known)
+        renamed = _RENAMED.get(str(loc[-1]))
+        hint = f"; it is {renamed} now" if renamed in known else did_you_mean(str(loc[-1]), known)
         text = f'unknown key "{loc[-1]}"{hint} (known keys: {join_names(known)})'
         return source.finding("unknown-key", loc, text, at_key=True)
     if kind == "missing":

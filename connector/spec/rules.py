@@ -42,6 +42,7 @@ _RESERVED_HEADERS = frozenset(
 """Headers that are set by the credential, the connection or the body."""
 
 _MAX_INPUTS = 100
+_MAX_VERSION = 30
 
 _OWN_NAME, _OWN_HOST = "locoia", "api.locoia.com"
 """Locoia's credential belongs to its API, so a connector of that name cannot name another host."""
@@ -88,6 +89,8 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     """Yield the mistakes in ``connector.yaml``, without those in its templates."""
     at = spec.document.finding
     yield from _host_findings(spec)
+    if len(spec.version) > _MAX_VERSION:
+        yield at("bad-value", ("version",), f"a version has at most {_MAX_VERSION} characters")
     if spec.auth.header_key.lower() in _RESERVED_HEADERS - {"authorization", "cookie", "proxy-authorization"} | {
         "accept",
         "content-type",
@@ -107,6 +110,12 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
 def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     at = spec.document.finding
     parts = urlsplit(spec.base_url)
+    try:
+        usable = parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        yield at("bad-value", ("base_url",), "a port is a number from 1 to 65535")
     if not is_loopback(parts.hostname):
         if parts.hostname not in spec.hosts:
             yield at("foreign-host", ("base_url",), f'the host {parts.hostname} is not in "hosts"')
@@ -199,6 +208,12 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
         if spec.replaces not in spec.inputs:
             message = f'unknown input "{spec.replaces}"{did_you_mean(spec.replaces, spec.inputs)}'
             yield at("unknown-reference", ("replaces",), message)
+        elif (field := spec.inputs[spec.replaces]).type not in ("text", "select", "number") or field.multiple:
+            message = (
+                f'"replaces" must name the id of a row, which is shown and compared: "{spec.replaces}" is '
+                f"{'a list' if field.multiple else f'of type {field.type}'}; name an input of type text"
+            )
+            yield at("contradiction", ("replaces",), message)
         elif spec.effect != "rotate":
             yield at("contradiction", ("replaces",), '"replaces" is allowed with effect: rotate only', at_key=True)
     if spec.revoke is not None and not spec.secrets:
@@ -324,6 +339,9 @@ def _output_findings(
         if output.fallback_input is not None and output.fallback_input not in spec.inputs:
             message = f'unknown input "{output.fallback_input}"{did_you_mean(output.fallback_input, spec.inputs)}'
             yield at("unknown-reference", (*path, "fallback_input"), message)
+        elif output.fallback_input is not None and spec.inputs[output.fallback_input].type == "password":
+            message = f'"{output.fallback_input}" is a secret input, and an output is shown; name another input'
+            yield at("contradiction", (*path, "fallback_input"), message)
         if output.days_until is not None and (output.days_until not in times or output.type != "number"):
             message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
             yield at("unknown-reference", (*path, "days_until"), message)

@@ -26,6 +26,8 @@ MAX_PARTS = 4_000
 MAX_FINDINGS = 50
 """The most findings that are reported; a file with more is probably not a spec."""
 
+_MAX_SHOWN = 100
+"""The most characters of a value that a finding shows."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LITERAL = re.compile(r"(?i)~|null|true|false|[-+]?[0-9]{1,19}(?:\.[0-9]*)?(?:e[-+]?[0-9]{1,3})?")
 _BINARY = "tag:yaml.org,2002:binary"
@@ -222,10 +224,10 @@ class _Reader:
             else:
                 self._note_marks(event)
                 if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and _is_ambiguous_key(key):
-                    message = f"ambiguous unquoted key: {key}; YAML parsers disagree about it, so quote it"
+                    message = f"ambiguous unquoted key: {_shortened(key)}; YAML parsers disagree about it, so quote it"
                     self._note(event, "ambiguous-scalar", message)
                 if key in mapping:
-                    self._note(event, "duplicate-key", f'duplicate key "{key}"')
+                    self._note(event, "duplicate-key", f'duplicate key "{_shortened(key)}"')
             self.keys[*path, key] = _mark(event)
             mapping[key] = self._value(next(self._events), (*path, key))
         return mapping
@@ -247,11 +249,16 @@ class _Reader:
         if (_FLOAT.fullmatch(text) and str(float(text)) == text) or _EXPONENT.fullmatch(text):
             return float(text)
         if _AMBIGUOUS.fullmatch(text):
-            message = f"ambiguous unquoted value: {text}; YAML parsers disagree about it, so quote it if it is a string"
+            what = f"ambiguous unquoted value: {_shortened(text)}"
+            message = f"{what}; YAML parsers disagree about it, so quote it if it is a string"
             self._note(event, "ambiguous-scalar", message)
         if event.start_mark and event.end_mark and event.start_mark.line == event.end_mark.line:
             self.plain.add(path)
         return text
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _is_ambiguous_key(key: str) -> bool:

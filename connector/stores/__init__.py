@@ -10,6 +10,7 @@ from __future__ import annotations
 from locoia_pat.stores.record import Credential, TokenEntry
 from locoia_pat.stores.references import (
     canonical_location,
+    check_refs,
     is_readable,
     open_store,
     read_credential,
@@ -24,6 +25,7 @@ __all__ = [
     "TokenEntry",
     "TokenStore",
     "canonical_location",
+    "check_refs",
     "is_readable",
     "open_store",
     "read_credential",

@@ -77,6 +77,30 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
     )
 
 
+def check_refs(refs: object, *, field: str = "token_to") -> tuple[str | TokenStore, ...]:
+    """Return the token stores that a caller gave, each a reference or a store; the empty tuple is none.
+
+    Anything else that is empty or can be gone through only once is a mistake of the caller, whose token would be lost.
+
+    Raises:
+        InvalidError: *refs* is not a list or tuple of references, or names no store where it seems to name one.
+
+    """
+    given: list[Any] = [refs]
+    if isinstance(refs, list | tuple) and (refs or isinstance(refs, tuple)):
+        given = list(refs)
+    for ref in given:
+        if not (hasattr(ref, "readback") or (isinstance(ref, str) and ref)):
+            break
+    else:
+        return tuple(given)
+    raise invalid(
+        f"{describe_value(ref)} is not a reference of a token store",
+        field=field,
+        hint='Give a list of references, such as token_to=["file:token.json"]; leave token_to out to name no store.',
+    )
+
+
 def read_token(
     ref: str,
     *,

@@ -54,6 +54,15 @@ def test_one_429_keeps_all_back_until_the_time_that_was_asked_for() -> None:
     assert script.most <= 4
 
 
+def test_a_limit_that_is_sent_as_403_keeps_all_back_as_well() -> None:
+    for headers in ({"Retry-After": "1"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, None):
+        script = Limited({4}, headers, status=403)
+        with serving(script) as server, calling(server.url) as connector:
+            assert outcomes(connector.run_many("list_pats", [{}] * 12, concurrency=2)) == all_done(12), headers
+        gap = max(later - before for before, later in zip(script.at, script.at[1:], strict=False))
+        assert gap > (0.9 if headers else 0.4), headers
+
+
 def test_an_item_that_was_told_to_come_later_again_and_again_is_done_in_the_end() -> None:
     script = Limited(set(range(7)), {"Retry-After": "0"})
     with serving(script) as server, calling(server.url) as connector:

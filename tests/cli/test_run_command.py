@@ -92,7 +92,7 @@ WRONG = {
             "2026-13-01": "is not allowed",
         }.items()
     },
-    "zero timeout": (["list_pats", "--timeout", "0"], "--timeout", None),
+    "zero timeout": (["list_pats", "--timeout", "0"], '"0" is not allowed', "timeout"),
     "empty id": (["regenerate_pat", "token_id=", "expiration=1"], '"" is not allowed', "token_id"),
     "dots as id": (["regenerate_pat", "token_id=..", "expiration=1", "--reveal"], "cannot be a segment", "token_id"),
     "two from stdin": (["list_pats", "--inputs", "-", "--auth", "-"], "both read standard input", "auth"),

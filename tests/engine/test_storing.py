@@ -19,6 +19,9 @@ from tests.support.stores import FakeStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from locoia_pat.engine.exchange import Exchange
+    from locoia_pat.http.exchange_types import Request, ResponseOrError
+
 CREDENTIAL = "fake-credential-0123456789abcdef"
 CREATE = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
 ID = created()["id"]
@@ -292,9 +295,17 @@ def test_the_probe_of_a_store_does_not_use_up_the_time_of_the_request() -> None:
             assert api.run("create_pat", CREATE, token_to=[Slow()]).outcome is Outcome.DONE
 
 
+class Late(Connector):
+    """A connector whose time is over when it may send."""
+
+    def send(self, exchange: Exchange, request: Request) -> ResponseOrError:
+        time.sleep(0.002)
+        return super().send(exchange, request)
+
+
 def test_a_run_without_any_time_sends_nothing_and_is_not_done() -> None:
     with serving(answer(201, created())) as server:
         auth = ConnectorAuth(Secret(CREDENTIAL))
-        with Connector(auth, base_url=server.url, timeout=1e-9) as api:
+        with Late(auth, base_url=server.url, timeout=0.001) as api:
             result = api.run("create_pat", CREATE)
         assert (result.outcome, result.attempts, server.got) == (Outcome.NOT_DONE, 0, [])

@@ -35,8 +35,8 @@ LOST = TransportError("the answer was cut", sent=True)
 UNSENT = TransportError("no connection", sent=False)
 
 
-def _reply(status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status, headers or {}, Secret(""))
+def _reply(status: int, headers: Mapping[str, str] | None = None, text: str = "") -> Response:
+    return Response(status, headers or {}, Secret(text))
 
 
 def _wait(
@@ -95,6 +95,60 @@ def test_an_answer_that_would_come_again_does_not_repeat() -> None:
     ):
         with cell(method, effect, status):
             assert _wait(effect, method, _reply(status)) is None
+
+
+LIMITS: tuple[tuple[dict[str, str], str, float | None], ...] = (
+    ({"retry-after": "7"}, "", 7),
+    ({"retry-after": "Thu, 01 Jan 2026 00:00:09 GMT"}, "", 9),
+    ({"x-ratelimit-remaining": "0"}, "", None),
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) + 5)}, "", 5),
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp() + 5) * 1000)}, "", 5),
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) - 5)}, "", 0),
+    ({"x-ratelimit-remaining": " 0 ", "x-ratelimit-reset": "11"}, "", 11),
+    ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "12"}, "", 12),
+    ({"ratelimit-remaining": "0", "ratelimit-reset": "13"}, "", 13),
+    ({"ratelimit": "limit=100, remaining=0, reset=14"}, "", 14),
+    ({"ratelimit": '"default";r=0;t=15'}, "", 15),
+    ({}, '{"message": "You have exceeded a secondary rate limit. Please wait."}', None),
+    ({}, '{"error": "API rate limit exceeded for user ID 1."}', None),
+    ({}, '{"message": "Too Many Requests"}', None),
+    ({}, '{"code": "TOO_MANY_REQUESTS"}', None),
+    ({}, '{"errors": [{"reason": "rateLimitExceeded"}]}', None),
+    ({}, '{"errors": [{"reason": "userRateLimitExceeded"}]}', None),
+    ({}, "<h1>Request was throttled.</h1>", None),
+    ({}, '{"__type": "ThrottlingException"}', None),
+    ({}, '{"message": "You have triggered an abuse detection mechanism."}', None),
+    (
+        {},
+        '{"error": {"errors": [{"reason": "quotaExceeded"}], "message": "The request quota has been exceeded."}}',
+        None,
+    ),
+)
+NO_LIMITS: tuple[tuple[dict[str, str], str], ...] = (
+    ({}, ""),
+    ({}, '{"message": "Resource not accessible by personal access token"}'),
+    ({}, '{"message": "You may not change the rate limit of this project."}'),
+    ({}, '{"message": "You have exceeded your permissions"}'),
+    ({}, '{"message": "The seat limit is reached"}'),
+    ({}, '{"scope": "rate_limits:read is required"}'),
+    ({"retry-after": "soon"}, ""),
+    ({"retry-after": ""}, ""),
+    ({"x-ratelimit-remaining": "4999", "x-ratelimit-reset": "1"}, '{"message": "Forbidden"}'),
+    ({"x-ratelimit-remaining": "none"}, ""),
+    ({"ratelimit": '"default";r=10;t=15'}, ""),
+)
+
+
+def test_a_limit_that_is_sent_as_403_is_waited_for_as_a_429_is() -> None:
+    for effect, method in product(EFFECTS, METHODS):
+        for given_headers, text, seconds in LIMITS:
+            waited = _wait(effect, method, _reply(403, given_headers, text))
+            assert waited is not None, (given_headers, text)
+            assert seconds is None or waited == seconds, (given_headers, text)
+            assert seconds is None or _wait(effect, method, _reply(429, given_headers)) == seconds
+        for given_headers, text in NO_LIMITS:
+            assert _wait(effect, method, _reply(403, given_headers, text)) is None, (given_headers, text)
+            assert _wait(effect, method, _reply(400, given_headers, text)) is None
 
 
 def test_there_are_three_tries() -> None:

@@ -40,6 +40,8 @@ class Use:
     offset: int
     position: Position
     """``alone`` keeps its type, ``in string`` becomes text, ``in expression`` is part of a larger expression."""
+    is_padded: bool = False
+    """Whether nothing but spaces and line breaks is around the expression, so that it becomes text by accident."""
 
 
 class Template:

@@ -64,12 +64,15 @@ def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.E
         raise TemplateError("template-syntax", f"invalid template: {error.message}", path, error.lineno) from None
     except RecursionError:
         raise TemplateError("yaml-limit", "this template is nested too deeply", path) from None
+    constants = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
+    is_padded = len(constants) == len(parts) - 1 > 0 and not "".join(constants).strip()
     uses: list[Use] = []
     for part in parts:
         if isinstance(part, nodes.Name):
-            uses.append(Use(part.name, path, part.lineno, "alone" if len(parts) == 1 else "in string"))
+            uses.append(Use(part.name, path, part.lineno, "alone" if len(parts) == 1 else "in string", is_padded))
         else:
-            uses += [Use(name.name, path, name.lineno, "in expression") for name in part.find_all(nodes.Name)]
+            names_in = part.find_all(nodes.Name)
+            uses += [Use(name.name, path, name.lineno, "in expression", is_padded) for name in names_in]
     return parts, uses
 
 
