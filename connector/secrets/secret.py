@@ -38,6 +38,8 @@ _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
 _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
+_BATCH = 256 * 1024
+
 
 class Secret:
     """A string that is shown only by :meth:`reveal`.
@@ -46,12 +48,13 @@ class Secret:
     Two secrets are compared in constant time.
     """
 
-    __slots__ = ("_search_keys", "_value")
+    __slots__ = ("_forms", "_search_keys", "_value")
     __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle, and sets of secrets have no use
 
     def __init__(self, value: str) -> None:
         self._value = value
         self._search_keys: tuple[str, ...] | None = None
+        self._forms: tuple[EncodedForm, ...] | None = None
 
     def reveal(self) -> str:
         """Return the value.  Use the result within one expression: a local variable shows up in tracebacks."""
@@ -63,12 +66,13 @@ class Secret:
             self._search_keys = tuple(search_keys(self._value))  # computed once, when first needed
         if not any(map(text.__contains__, self._search_keys)):
             return []
-        forms = [*readable_forms(self._value), *map(EncodedForm, base64_variants(self._value))]
+        if self._forms is None:
+            self._forms = (*readable_forms(self._value), *map(EncodedForm, base64_variants(self._value)))
+        forms = self._forms
         complete = [place for form in forms for place in _complete_spans(text, form)]
         if len(complete) <= _MAX_SPANS:
             complete = [_widened(text, *place, forms) for place in complete]
-        for start, end in complete:  # not searched for fragments again
-            text = text[:start] + "\0" * (end - start) + text[end:]
+        text = _blanked(text, complete)  # not searched for fragments again
         fragments = list(islice((place for form in forms for place in _fragment_spans(text, form)), _MAX_SPANS + 1))
         return [*complete, *fragments] if len(fragments) <= _MAX_SPANS else [(0, len(text))]
 
@@ -202,6 +206,16 @@ def masked(text: str, spans: Iterable[tuple[int, int]], mask: str = MASK) -> str
     return "".join([*parts, text[done:]])
 
 
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return *text* with NUL characters in the *spans*; its length stays the same."""
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        parts += [text[done:start], "\0" * (end - max(start, done))]
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
+
+
 def redacted(value: Any, secrets: Collection[Secret]) -> Any:
     """Return a structure of lists and dicts with its strings redacted; the same object if nothing was redacted.
 
@@ -209,8 +223,21 @@ def redacted(value: Any, secrets: Collection[Secret]) -> Any:
     """
     texts: list[str] = []
     _collect_strings(value, texts)
-    text = "\n".join(texts)
-    return _redacted(value, secrets) if any(secret.find_in(text) for secret in secrets) else value
+    is_found = any(secret.find_in(text) for text in _batches(texts) for secret in secrets)
+    return _redacted(value, secrets) if is_found else value
+
+
+def _batches(texts: Iterable[str]) -> Iterator[str]:
+    """Yield *texts*, joined to strings of about ``_BATCH`` characters: one of them all would take too much memory."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= _BATCH:
+            yield "\n".join(batch)
+            batch, size = [], 0
+    yield "\n".join(batch)
 
 
 def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
