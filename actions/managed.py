@@ -16,6 +16,7 @@ from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.marker import find_marker, strip_marker
 from locoia_pat.actions.tokens import as_list
 from locoia_pat.messages import describe_value
+from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _plan_name(state: State, api: str, entry: JournalEntry) -> dict[str, Any]:
         "name": entry.name,
         "outcome": Outcome.DONE.value,
         "unfinished": entry.operation,
-        "retire_due": due.strftime("%Y-%m-%dT%H:%M:%SZ") if due else None,
+        "retire_due": rfc3339(due) if due else None,
         "ended": entry.ended,
         "last": next(reversed(state.receipts(api, entry.name)), None),
     }

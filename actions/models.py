@@ -37,7 +37,7 @@ class PersonalAccessToken(BaseModel):
     expiration: dt.datetime | None
     """When the token expires, in UTC; None for never, or if the API's string could not be parsed."""
     expiration_raw: str | None = None
-    """The API's own string, if its time zone was assumed or it could not be parsed."""
+    """The API's own string, if it was read with an assumption, such as its time zone, or could not be parsed."""
     expires_in_days: int | None
     """Days left, rounded, by the server's clock."""
     note: str | None

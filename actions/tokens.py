@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Outcome, Result
 from locoia_pat.outcomes import invalid
+from locoia_pat.response.timestamp import read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -218,7 +219,7 @@ def run_audit_pats(
         return Result("audit_pats", listed.outcome, listed.api, listed.attempts, listed.warnings, None, listed.problem)
     revoked = load_known_rows(connector.base_url).revoked
     rows = [row for row in listed.data["tokens"] if row["id"] not in revoked]
-    now = dt.datetime.now(dt.UTC)
+    now = listed.at or dt.datetime.now(dt.UTC)
     unused, warnings = _find_unused(connector.base_url, rows, inputs, now)
     findings = [
         {"id": row["id"], "note": row["note"], "finding": finding, "message": message}
@@ -259,7 +260,14 @@ def _audit_row(
     row: Mapping[str, Any], inputs: Mapping[str, Any], unused: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     left, within = row["expires_in_days"], inputs["expiring_within"]
-    if row["expiration"] is None and not row.get("expiration_raw"):
+    if row["expiration"] is None and "expiration_raw" in row:
+        raw = row["expiration_raw"] or "not a string"
+        note = read_time(raw).note
+        if note is None and within is not None:
+            yield "expiring", f"its expiry is not readable, so it may expire soon: {raw}"
+        elif note is not None and inputs["never_expires"]:
+            yield "never-expires", f"its expiry {raw} {note}"
+    elif row["expiration"] is None:
         if inputs["never_expires"]:
             yield "never-expires", "it never expires"
     elif left is not None and left < 0:

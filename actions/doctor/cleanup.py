@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locoia_pat.actions.doctor.probe_session import DAYS, has_tag
+from locoia_pat.response.timestamp import rfc3339
 
 if TYPE_CHECKING:
     from locoia_pat.actions.doctor.probe_session import ProbeCall, ProbeSession
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3
 _MARGIN = dt.timedelta(hours=26)
 """Added to an expiry before a row counts as expired: an API that tells no time of day or no zone may mean any."""
-
-
-def rfc3339(time: dt.datetime) -> str:
-    """Return *time* as RFC 3339 in UTC."""
-    return time.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def revoke_rows(session: ProbeSession, run: MeasurementRun, *, settle: float) -> tuple[MeasurementRun, tuple[str, ...]]:

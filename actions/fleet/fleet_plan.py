@@ -10,8 +10,10 @@ from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
 from locoia_pat.actions.fleet.waves import Member
 from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
-from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_due, is_replaced
+from locoia_pat.actions.lifecycle.lifetime import Clock, is_due, lifetime
+from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_replaced
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.stores import canonical_location
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class TokenPlan:
     id: str | None = None
     expires_in_days: float | None = None
     retire_due: dt.datetime | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
@@ -48,8 +51,9 @@ class TokenPlan:
             "step": self.step,
             "id": self.id,
             "expires_in_days": self.expires_in_days,
-            "retire_due": self.retire_due.strftime("%Y-%m-%dT%H:%M:%SZ") if self.retire_due else None,
+            "retire_due": rfc3339(self.retire_due) if self.retire_due else None,
             "reason": self.reason or None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -62,16 +66,18 @@ class CredentialView:
         self.problem = problem
         """Why it cannot be used, or None."""
         self.rows: dict[str, Mapping[str, Any]] = {}
-        self.now = dt.datetime.now(dt.UTC)
-        """The API's time."""
+        now = dt.datetime.now(dt.UTC)
+        self.clock = Clock(now, now)
+        self.warnings: tuple[str, ...] = ()
+        """Those of the list."""
         self.row_id: str | None = None
         """The row of the credential itself, if its store knows it."""
 
     def load(self) -> Self:
         """List the rows."""
         listed = self.connector.run("list_pats")
-        self.problem = listed.problem
-        self.now = listed.at or self.now
+        self.problem, self.warnings = listed.problem, listed.warnings
+        self.clock = self.clock._replace(api=listed.at or self.clock.api)
         self.row_id = credential_row_id(self.connector) if listed.problem is None else None
         self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
         return self
@@ -175,7 +181,13 @@ class FleetPlan:
             step, reason = "finish", f"{' and '.join(outdated)} does not hold its token"
         elif step == "none" and not row:
             reason = "its row is not listed"
-        return TokenPlan(token.name, credential.name, step, reason, id_, row.get("expires_in_days"), due)
+        days, warnings = row.get("expires_in_days"), ()
+        if current is not None:
+            expiry = lifetime(current, row, self.fleet.desired(token))
+            warnings = (expiry.warning,) if expiry.warning else ()
+            if days is None and expiry.end is not None:
+                days = round((expiry.end - credential.clock.api) / dt.timedelta(days=1))
+        return TokenPlan(token.name, credential.name, step, reason, id_, days, due, warnings)
 
     def _next_step(
         self, token: FleetToken, credential: CredentialView, journal: JournalEntry, current: TokenEntry | None
@@ -194,6 +206,6 @@ class FleetPlan:
         row = credential.rows.get(current.id or "", {})
         if is_replaced(current, row):
             return "renew", "its secret was replaced"
-        if is_due(current, row, self.fleet.desired(token), credential.now):
+        if is_due(current, row, self.fleet.desired(token), credential.clock):
             return "renew", ""
-        return ("retire" if any(row.due <= credential.now for row in journal.retirements) else "none"), ""
+        return ("retire" if any(row.due <= credential.clock.api for row in journal.retirements) else "none"), ""

@@ -31,6 +31,7 @@ from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.limits import WAIT
 from locoia_pat.outcomes import invalid
+from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
 from locoia_pat.stores import check_refs, reject_same_location
 
@@ -195,7 +196,7 @@ class Driver:
             "id": current.id if current else None,
             "expiration": current.metadata.get("expiration") if current else None,
             "scopes": current.metadata.get("scopes") if current else None,
-            "retire_due": due.strftime("%Y-%m-%dT%H:%M:%SZ") if due else None,
+            "retire_due": rfc3339(due) if due else None,
         }
         refs = self.replicas.current_refs if current else ()
         return Result(action, Outcome.DONE, self._api, self._attempts, warnings, data, token_refs=refs)
@@ -291,6 +292,7 @@ class Driver:
         connector = self._connector if by is None else self._connector_with(by)
         result = connector.run(call.action, dict(call.inputs))
         self._attempts += result.attempts
+        self._warnings += [warning for warning in result.warnings if warning not in self._warnings]
         return result
 
     def _connector_with(self, token: Secret) -> Connector:

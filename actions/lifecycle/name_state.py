@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from locoia_pat import Outcome
 from locoia_pat.actions.lifecycle.effects import Retirement
+from locoia_pat.actions.lifecycle.lifetime import Clock, lifetime
 from locoia_pat.actions.lifecycle.marker import Marker, find_marker
+from locoia_pat.response.timestamp import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from locoia_pat.actions.lifecycle.effects import JournalEntry, Snapshot
     from locoia_pat.stores import TokenEntry
 
+_MAX_SKEW = dt.timedelta(hours=1)
+"""With clocks that differ more, a token may be renewed late."""
 Row: TypeAlias = "Mapping[str, Any]"
 """A row of the API, as ``list_pats`` returns it."""
 
@@ -32,12 +36,19 @@ class NameState:
         self.record = snapshot.record
         """What the token stores hold: the current, the previous and the pending token."""
         self.journal = snapshot.journal
-        self.now = snapshot.now
-        """The time by the API's clock, once a list was read."""
+        self.clock = Clock(snapshot.now, snapshot.now)
+        """Both by the local clock until a list was read."""
+        self.rows: Sequence[Row] = ()
+        """The rows that the rotator listed last."""
         self.new_operation_id = snapshot.operation_id
         self.capabilities = snapshot.capabilities
         self.shortened_overlap: dt.datetime | None = None
         """Until when the token before the previous one was to work, if this rotation revokes it earlier."""
+
+    @property
+    def now(self) -> dt.datetime:
+        """The time by the API's clock, once a list was read."""
+        return self.clock.api
 
     def current_token(self) -> TokenEntry:
         """Return the current token, where the caller knows that there is one."""
@@ -136,6 +147,11 @@ class NameState:
         if self.shortened_overlap is not None:
             until = self.shortened_overlap.strftime("%Y-%m-%dT%H:%MZ")
             yield f"this rotation came within the overlap of the last one: a token promised until {until} was revoked"
+        current = self.record.current
+        if current is not None and (warning := lifetime(current, row_of(current.id, self.rows), self.desired).warning):
+            yield warning
+        if abs(self.clock.api - self.clock.local) > _MAX_SKEW:
+            yield f"the clock of the API shows {rfc3339(self.clock.api)}, the local one {rfc3339(self.clock.local)}"
         if self.capabilities.list_whole is False:
             yield "the API lists only some rows, so one that a lost response left behind may not be found"
 
@@ -158,17 +174,6 @@ def foreign_rows(rows: Iterable[Row], journal: JournalEntry) -> list[ForeignRow]
         for row, marker in marked
         if marker is not None and marker.name == journal.name and marker.owner != journal.owner
     ]
-
-
-def is_due(current: TokenEntry, row: Row, desired: DesiredToken, now: dt.datetime) -> bool:
-    """Whether *current* is to be renewed, by its *row* in the rotator's list, or by its stored expiry without one."""
-    left = row.get("expires_in_days") if row else _days_left(current.metadata.get("expiration"), now)
-    within = desired.expiration / 3 if desired.renew_within is None else desired.renew_within
-    return left is not None and left < within
-
-
-def _days_left(expiration: str | None, now: dt.datetime) -> float | None:
-    return (dt.datetime.fromisoformat(expiration) - now) / dt.timedelta(days=1) if expiration else None
 
 
 def is_replaced(entry: TokenEntry, row: Row) -> bool:

@@ -33,11 +33,11 @@ from locoia_pat.actions.lifecycle.effects import (
     WaitInFlight,
     WriteJournal,
 )
+from locoia_pat.actions.lifecycle.lifetime import is_due, minted_at, minting
 from locoia_pat.actions.lifecycle.marker import Marker, append_marker
 from locoia_pat.actions.lifecycle.name_state import (
     NameState,
     foreign_rows,
-    is_due,
     is_expired,
     is_replaced,
     listed_rows,
@@ -94,7 +94,7 @@ def ensure(state: NameState) -> Steps[Change]:
         return (yield from change_scopes(state))
     rows = yield from claim_name(state)
     current = state.current_token()
-    if is_due(current, row_of(current.id, rows), state.desired, state.now):
+    if is_due(current, row_of(current.id, rows), state.desired, state.clock):
         return (yield from renew(state, other_slot(state.current_slot())))
     retired = yield from retire_due(state)
     return retired if resumed == "none" else resumed
@@ -268,8 +268,9 @@ def mint(state: NameState, slot: str) -> Steps[TokenEntry]:
         if result.outcome is Outcome.DONE and result.token is not None:
             row_id = yield from find_row_id(state, result, row_id, slot)
             data = result.data or {}
-            minted = {"id": row_id, "expiration": data.get("expiration"), "scopes": data.get("scopes")}
-            return TokenEntry(result.token, {**minted, "slot": slot, "op": state.journal.operation_id})
+            minted = minting(data, state.desired.expiration, minted_at(result, state.clock))
+            own = {"id": row_id, "scopes": data.get("scopes"), "slot": slot, "op": state.journal.operation_id}
+            return TokenEntry(result.token, {**own, **minted})
         if result.outcome is Outcome.UNKNOWN:
             yield WaitInFlight(state.capabilities.list_lag)
         elif row_id is not None and was_refused(result, "not_found"):
@@ -492,8 +493,10 @@ def list_rows(state: NameState) -> Steps[list[Row]]:
     listed: Result = yield CallApi("list_pats", by=state.authorizer())
     if listed.outcome is not Outcome.DONE or listed.data is None:
         raise stop_by(listed)
-    state.now = listed.at or state.now  # expiries are by the API's clock; the local clock may be wrong
-    return [row for row in listed.data["tokens"] if row.get("id")]
+    # expiries are by the API's clock; the local clock may be wrong
+    state.clock = state.clock._replace(api=listed.at or state.now)
+    state.rows = [row for row in listed.data["tokens"] if row.get("id")]
+    return state.rows
 
 
 def journal(state: NameState, **changes: Any) -> Steps[None]:

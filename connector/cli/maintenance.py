@@ -116,6 +116,8 @@ def _plan(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool) 
     else:
         for credential in credentials:
             render.say(f"credential {credential['credential']}: {credential['state']}")
+            for warning in credential["warnings"]:
+                render.say(f"credential {credential['credential']}: {warning}")
         _print_tokens(tokens)
     return Outcome.INVALID.exit_code if any(token.step == "blocked" for token in tokens) else 0
 
@@ -198,13 +200,22 @@ def _credential_state(credential: CredentialView) -> dict[str, Any]:
     problem = credential.problem
     state = problem.message if problem else "accepted"
     state = state if days is None else f"{state}; it expires in {days} days"
-    return {"credential": credential.name, "accepted": problem is None, "state": state, "expires_in_days": days}
+    return {
+        "credential": credential.name,
+        "accepted": problem is None,
+        "state": state,
+        "expires_in_days": days,
+        "warnings": list(credential.warnings),
+    }
 
 
 def _print_tokens(tokens: list[TokenPlan]) -> None:
     head = ("name", "step", "expires in days", "row", "credential", "reason")
     rows = [(one.name, one.step, one.expires_in_days, one.id, one.credential, one.reason or None) for one in tokens]
     render.print_table(head, rows)
+    for token in tokens:
+        for warning in token.warnings:
+            render.say(f"{token.name}: {warning}")
 
 
 def _question(plan: FleetPlan) -> str:

@@ -29,6 +29,8 @@ _LIMIT_WORDS = re.compile(
 )
 _EPOCH = 10**9
 """A reset from here on is a time in seconds, or in milliseconds, and not a number of seconds to wait."""
+_FIRST_YEAR = 2020
+"""This package is younger: a server's clock that shows an earlier year was never set."""
 _IDEMPOTENT: tuple[Method, ...] = ("PUT", "DELETE")
 """By the meaning of HTTP (RFC 9110, 9.2.2)."""
 
@@ -133,8 +135,9 @@ def retry_after(headers: Mapping[str, str], now: dt.datetime) -> float | None:
 
 
 def server_time(headers: Mapping[str, str], now: dt.datetime) -> dt.datetime:
-    """Return the server's ``Date``, or *now* if it sent none."""
-    return parse_http_date(headers.get("date", "")) or now
+    """Return the server's ``Date``, or *now* if it sent none, or one of a clock that was never set."""
+    date = parse_http_date(headers.get("date", ""))
+    return now if date is None or date.year < _FIRST_YEAR else date
 
 
 def parse_http_date(text: str) -> dt.datetime | None:

@@ -6,11 +6,12 @@ Pure.  What the API's documentation leaves open is read in every plausible form;
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.http.retry import parse_http_date
+from locoia_pat.response.timestamp import MAX_LENGTH, read_time, rfc3339
 from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
 from locoia_pat.spec.pattern import parse_last_word
 
@@ -147,18 +148,19 @@ class _Reader:
                 return None
 
     def _time(self, name: str, value: object, data: dict[str, Any], times: dict[str, dt.datetime]) -> None:
-        time = _parse_time(value)
-        data[name] = None
-        if time is None:
-            data[f"{name}_raw"] = str(value)[:100] if isinstance(value, str | int | float) else None
-            self._warn(f'"{name}" is not a readable time; {name}_raw has it')
-            return
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=dt.UTC)
-            data[f"{name}_raw"] = str(value)
-            self._warn(f'"{name}" has no time zone; UTC is assumed, and {name}_raw has the original text')
-        times[name] = time
-        data[name] = _rfc3339(time)
+        time, note = read_time(value)
+        data[name] = None if time is None else rfc3339(time)
+        if time is not None:
+            times[name] = time
+            if note is None:
+                return
+        raw = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else None
+        data[f"{name}_raw"] = None if raw is None else raw[:MAX_LENGTH]
+        if time is not None:
+            self._warn(f'"{name}" {note}, and {name}_raw has the original text')
+        else:
+            where = "" if raw is None else f"; {name}_raw has it"
+            self._warn(f'"{name}" {note or "is not a readable time"}{where}')
 
     def _warn(self, message: str) -> None:
         self.warnings[message] = None
@@ -179,19 +181,3 @@ def _masked(value: Any, depth: int = 64) -> Any:
             return {key: _masked(item, depth - 1) for key, item in value.items()}
         case _:
             return value
-
-
-def _parse_time(value: object) -> dt.datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        time = dt.datetime.fromisoformat(value.strip())
-        return time.astimezone(dt.UTC) if time.tzinfo else time
-    except OverflowError:  # at the very end of the calendar
-        return None
-    except ValueError:
-        return parse_http_date(value)  # as Python's web frameworks write times in JSON by default
-
-
-def _rfc3339(time: dt.datetime) -> str:
-    return time.replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -14,6 +14,7 @@ from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan, TokenPlan
+from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.actions.sandbox.faults import Faults
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import running
@@ -93,9 +94,12 @@ class Yard:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
+def yard(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Yard]:
+    """Run a sandbox; the mark ``behaviour`` says how it responds."""
     store, faults = SandboxStore(), Faults()
-    with running(store=store, faults=faults) as (url, _):
+    mark = request.node.get_closest_marker("behaviour")
+    behaviour = Behaviour(**mark.kwargs) if mark else None
+    with running(store=store, faults=faults, behaviour=behaviour) as (url, _):
         yard = Yard(url, store, faults, tmp_path)
         yard.owner("default")
         os.environ["LOCOIA_BASE_URL"] = url

@@ -101,6 +101,25 @@ def test_tokens_are_created_once_and_renewed_when_due(yard: Yard) -> None:
     assert yard.works("one")
 
 
+@pytest.mark.behaviour(time_format="naive_east")
+def test_plan_and_status_warn_of_an_expiry_that_is_not_what_was_asked_for(
+    yard: Yard, call: Callable[..., Done]
+) -> None:
+    file = yard.fleet({"name": "one"})
+    _, results = yard.apply(file)
+    assumed = '"expiration" has no time zone; UTC is assumed, and expiration_raw has the original text'
+    (later,) = [warning for warning in results["one"].warnings if "2 hours later than the" in warning]
+    assert assumed in results["one"].warnings
+    assert yard.plans(file)["one"].warnings == (later,)
+    for command in ("plan", "status"):
+        done = call("fleet", command, file)
+        assert (done.code, f"one: {later}" in done.err) == (0, True), command
+    planned = call("fleet", "plan", file, "--json").envelope
+    assert planned["tokens"][0]["warnings"] == [later]
+    assert assumed in planned["credentials"][0]["warnings"]
+    assert assumed in call("fleet", "plan", file).err
+
+
 def test_an_old_token_is_retired_once_its_overlap_has_passed(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
@@ -427,6 +446,7 @@ def test_a_token_that_names_no_credential_uses_that_of_the_command(yard: Yard, c
         "accepted": True,
         "state": "accepted",
         "expires_in_days": None,
+        "warnings": [],
     }
 
 

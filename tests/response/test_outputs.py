@@ -112,8 +112,8 @@ def test_a_declared_output_is_read_without_a_warning(
         (
             TIME,
             {"a": 1767225600},
-            {"a": None, "a_raw": "1767225600"},
-            '"a" is not a readable time; a_raw has it',
+            {"a": "2026-01-01T00:00:00Z", "a_raw": "1767225600"},
+            '"a" is a number; it is read as seconds since 1970, and a_raw has the original text',
         ),
         (
             TIME,

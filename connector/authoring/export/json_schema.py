@@ -115,7 +115,7 @@ def outputs_schema(outputs: Mapping[str, Output]) -> Schema:
     """Return the schema of the object of outputs that an action returns; secrets are not part of it.
 
     A value that the API leaves out is null, with a warning, so everything may be null.  The original string of a time
-    that could not be parsed, or has no time zone, is added as ``NAME_raw``.
+    that could not be parsed, or was read with an assumption, is added as ``NAME_raw``.
     """
     properties: dict[str, Schema] = {}
     visible = {name: output for name, output in outputs.items() if not output.secret}
