@@ -74,8 +74,8 @@ def _affected_rows(
     if data is None:
         return None
     lists = [value for value in data.values() if isinstance(value, list)]
-    rows = [row for rows in lists for row in rows if isinstance(row, dict)] or [data]
-    return [row for row in rows if _is_named(row, inputs)]
+    rows: list[Mapping[str, Any]] = [row for rows in lists for row in rows if isinstance(row, dict)]
+    return [row for row in rows or [data] if _is_named(row, inputs)]
 
 
 def _is_named(row: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:

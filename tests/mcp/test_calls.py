@@ -324,7 +324,7 @@ def test_a_cancelled_create_runs_to_its_end_and_stores_its_token(api: Caller, tm
 
 
 def test_half_of_a_surrogate_pair_in_a_note_does_not_end_the_server(tmp_path: Path) -> None:
-    row = {"id": "1", "note": "half \ud83d", "expiration": None, "last_used": None, "scopes": []}
+    row: dict[str, Any] = {"id": "1", "note": "half \ud83d", "expiration": None, "last_used": None, "scopes": []}
     with serving(answer(200, [row])) as server:
 
         async def use(client: Client) -> None:

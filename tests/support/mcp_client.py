@@ -131,7 +131,7 @@ class Lines:
             assert message["jsonrpc"] == "2.0"
             if id_ is None or ("method" not in message and message["id"] == id_):
                 return message
-        raise AssertionError(f"the server ended without a response: {self.read}")
+        raise AssertionError(f"the server ended without a response: {self.read[-3:]}")
 
     def end(self, number: signal.Signals | None = None) -> int:
         """Close standard input, or send a signal; return the exit code when all that was written is read."""
