@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
+    from locoia_pat.mcp.tool_server import Confirm
     from locoia_pat.spec.load import SpecFolder
 
 
@@ -40,8 +41,10 @@ def mcp_command(
     token_to: tuple[str, ...],
     secrets: tuple[str, ...],
     auth: str | None,
+    replace: bool,
+    confirm: Confirm,
     timeout: float,
-    **options: Any,
+    wait: float,
 ) -> int:
     """Serve actions as tools of the Model Context Protocol (MCP) until standard input ends.
 
@@ -53,14 +56,17 @@ def mcp_command(
         raise invalid(
             "standard input carries the protocol", field="auth", hint="Name a store, such as file:token.json."
         )
+    from locoia_pat.mcp.caller import LocalCaller, ObservedConnector
     from locoia_pat.mcp.stdio import serve_stdio
-    from locoia_pat.mcp.tool_server import ObservedConnector, ToolOptions, ToolServer
+    from locoia_pat.mcp.tool_server import ToolServer
     from locoia_pat.mcp.tools import offer_tools
 
     tools, left_out = offer_tools(specs, allow=allow, token_to=token_to, secrets=secrets)
     for message in left_out:
         render.say(message)
-    connector = ObservedConnector(resolve_auth(auth, specs.connector).auth, specs=specs, timeout=timeout)
+    credential = resolve_auth(auth, specs.connector).auth
     if sys.stdin.isatty():
         render.say(f"Tools: {', '.join(tools)}. An MCP client is expected on standard input; Ctrl-C stops.")
-    return serve_stdio(ToolServer(connector, specs, tools, ToolOptions(**options)))
+    with ObservedConnector(credential, specs=specs, timeout=timeout) as connector:
+        caller = LocalCaller(connector, tools, replace=replace, wait=wait)
+        return serve_stdio(ToolServer(specs, lambda _: caller, confirm))

@@ -49,35 +49,39 @@ class _Stdio:
         self._tools = tools
         self._exit_code = 0
         self._reading = anyio.CancelScope()
+        self._watching = anyio.CancelScope()
         self._unanswered: set[str | int] = set()
         """The ids of the requests that were received and not answered."""
         self._all_answered = anyio.Event()
-        # Whatever else prints goes to standard error, and a program that is started reads nothing.
+        # Whatever else prints is not a message, and a program that is started must not read one.
         self._input = _divert(0, os.open(os.devnull, os.O_RDONLY))
-        self._output = _divert(1, _standard_error())
+        self._output = _divert(1, os.open(os.devnull, os.O_WRONLY))
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
 
     async def serve(self) -> int:
         """Serve the connection and return the exit code."""
         lines_in, lines = anyio.create_memory_object_stream[bytes](0)
-        read_in, read = anyio.create_memory_object_stream["SessionMessage | Exception"](0)
-        write, write_out = anyio.create_memory_object_stream["SessionMessage"](0)
         # Daemons: a thread that waits for a client cannot be interrupted, and must not keep the process alive.
         threading.Thread(target=self._read_lines, args=(lines_in, current_token()), daemon=True).start()
         writer = threading.Thread(target=self._write_lines, args=(current_token(),), daemon=True)
         writer.start()
+        await self._exchange(lines)
+        self._outgoing.put(None)
+        with anyio.move_on_after(_FLUSH_TIMEOUT):
+            await anyio.to_thread.run_sync(writer.join, abandon_on_cancel=True)
+        return self._exit_code
+
+    async def _exchange(self, lines: ObjectReceiveStream[bytes]) -> None:
+        """Serve the messages in *lines*."""
+        read_in, read = anyio.create_memory_object_stream["SessionMessage | Exception"](0)
+        write, write_out = anyio.create_memory_object_stream["SessionMessage"](0)
         server = self._tools.build()
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch_signals)
             group.start_soon(self._receive, lines, read_in)
             group.start_soon(self._respond, write_out)
             await server.run(read, write, server.create_initialization_options())
-            group.cancel_scope.cancel()
-        self._outgoing.put(None)
-        with anyio.move_on_after(_FLUSH_TIMEOUT):
-            await anyio.to_thread.run_sync(writer.join, abandon_on_cancel=True)
-        await self._tools.close()
-        return self._exit_code
+            self._watching.cancel()
 
     def _read_lines(self, lines: ObjectSendStream[bytes], loop: EventLoopToken) -> None:
         with suppress(Exception), os.fdopen(self._input, "rb", closefd=False) as source:  # the loop may have ended
@@ -96,7 +100,7 @@ class _Stdio:
                 from_thread.run_sync(self._reading.cancel, token=loop)
 
     async def _watch_signals(self) -> None:
-        with anyio.open_signal_receiver(*_ENDING) as signals:
+        with self._watching, anyio.open_signal_receiver(*_ENDING) as signals:
             async for number in signals:
                 self._exit_code = 128 + number
                 self._reading.cancel()
@@ -167,10 +171,3 @@ def _divert(descriptor: int, target: int) -> int:
     os.dup2(target, descriptor)
     os.close(target)
     return original
-
-
-def _standard_error() -> int:
-    try:
-        return os.dup(2)
-    except OSError:  # it is closed
-        return os.open(os.devnull, os.O_WRONLY)

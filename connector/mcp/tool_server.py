@@ -8,21 +8,18 @@ import json
 import logging
 import secrets
 import traceback
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.to_thread
 
-from locoia_pat.async_connector import AsyncConnector
-from locoia_pat.connector import WAIT, Connector
+from locoia_pat.mcp.caller import Activity
 from locoia_pat.mcp.confirmation import question
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from mcp.server import ServerRequestContext
     from mcp.server.lowlevel import Server
@@ -35,8 +32,8 @@ if TYPE_CHECKING:
         Tool,
     )
 
-    from locoia_pat.engine.exchange import Exchange
-    from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.connector import Connector
+    from locoia_pat.mcp.caller import Caller, Envelope
     from locoia_pat.mcp.confirmation import Question
     from locoia_pat.mcp.tools import ActionTool
     from locoia_pat.spec.load import SpecFolder
@@ -60,55 +57,23 @@ _INSTRUCTIONS = (
 )
 
 
-class _Activity:
-    """What one call is doing, for its progress."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.message = "starting"
-
-
-_activity: ContextVar[_Activity | None] = ContextVar("locoia_pat_mcp_activity", default=None)
-
-
-class ObservedConnector(Connector):
-    """A connector that notes what each call is doing; the context of a call reaches its worker thread."""
-
-    def send(self, exchange: Exchange, request: Request) -> ResponseOrError:
-        """Send a request of a run with its retries."""
-        activity = _activity.get()
-        if activity is None:
-            return super().send(exchange, request)
-        activity.requests += 1
-        activity.message = f"request {activity.requests}: waiting for the response"
-        try:
-            return super().send(exchange, request)
-        finally:
-            activity.message = f"{activity.requests} requests so far"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOptions:
-    """How tools run."""
-
-    replace: bool = False
-    """Whether a store may hold another token, which becomes its previous one."""
-    wait: float = WAIT
-    """Seconds to wait for another process that works on the same name."""
-    confirm: Confirm = "auto"
-
-
 class ToolServer:
-    """Runs the tools of one connector."""
+    """Runs the tools of one connector for its callers."""
 
     def __init__(
-        self, connector: Connector, specs: SpecFolder, tools: Mapping[str, ActionTool], options: ToolOptions
+        self, specs: SpecFolder, find_caller: Callable[[ServerRequestContext[Any]], Caller], confirm: Confirm = "auto"
     ) -> None:
-        self._connector = connector
-        self._async = AsyncConnector.of(connector)
+        """Create the server.
+
+        Args:
+            specs: the actions.
+            find_caller: returns who sent a request.
+            confirm: whether a person is asked before something is revoked.
+
+        """
         self._specs = specs
-        self._tools = tools
-        self._options = options
+        self._find_caller = find_caller
+        self._confirm_mode = confirm
         self._key = secrets.token_bytes(32)
         """Signs what a client is asked to confirm, so that a confirmation is good for that only."""
         self._ended = anyio.Event()
@@ -130,15 +95,11 @@ class ToolServer:
         """Answer every open question with no: the client is gone."""
         self._ended.set()
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._async.close()
-
-    async def list_tools(self, _: ServerRequestContext[Any], __: PaginatedRequestParams | None) -> ListToolsResult:
-        """Return all tools."""
+    async def list_tools(self, ctx: ServerRequestContext[Any], _: PaginatedRequestParams | None) -> ListToolsResult:
+        """Return the tools of a caller."""
         from mcp_types import ListToolsResult
 
-        return ListToolsResult(tools=[_describe(tool) for tool in self._tools.values()])
+        return ListToolsResult(tools=[_describe(tool) for tool in self._find_caller(ctx).tools.values()])
 
     async def call_tool(
         self, ctx: ServerRequestContext[Any], params: CallToolRequestParams
@@ -147,52 +108,50 @@ class ToolServer:
         from mcp.shared.exceptions import MCPError
         from mcp_types import INVALID_PARAMS, InputRequiredResult
 
-        tool = self._tools.get(params.name)
+        caller = self._find_caller(ctx)
+        tool = caller.tools.get(params.name)
         if tool is None:
             is_action = params.name in self._specs.names
             message = f"{params.name} is not allowed here" if is_action else "there is no such tool"
-            raise MCPError(INVALID_PARAMS, f"{message}; tools: {', '.join(self._tools) or 'none'}")
+            raise MCPError(INVALID_PARAMS, f"{message}; tools: {', '.join(caller.tools) or 'none'}")
         try:
-            result = await self._call(ctx, params, tool)
+            envelope = await self._call(ctx, params, caller, tool)
         except ConnectorError as error:
-            result = Result.from_error(tool.name, error, api=self._api())
+            envelope = Result.from_error(tool.name, error, api=_api(caller.connector)).to_dict()
         except Exception as error:  # noqa: BLE001  # its text may hold anything, so the SDK must not see it
-            result = _bug(tool.name, error)
-        return result if isinstance(result, InputRequiredResult) else _to_call_result(result)
+            envelope = _bug(tool.name, error).to_dict()
+        return envelope if isinstance(envelope, InputRequiredResult) else _to_call_result(envelope)
 
     async def _call(
-        self, ctx: ServerRequestContext[Any], params: CallToolRequestParams, tool: ActionTool
-    ) -> Result | InputRequiredResult:
+        self, ctx: ServerRequestContext[Any], params: CallToolRequestParams, caller: Caller, tool: ActionTool
+    ) -> Envelope | InputRequiredResult:
         arguments = params.arguments or {}
         inputs = tool.check(arguments)
         token_to = tool.token_to(inputs)
         secret_inputs = await anyio.to_thread.run_sync(tool.secret_inputs) if tool.secrets else {}
         asked = None
-        if self._options.confirm != "never":
-            asked = await anyio.to_thread.run_sync(question, self._connector, self._specs, tool, inputs)
+        if self._confirm_mode != "never":
+            asked = await anyio.to_thread.run_sync(question, caller.connector, self._specs, tool, inputs)
         can_ask = _can_ask(ctx)
-        if asked is not None and not can_ask and self._options.confirm == "always":
+        if asked is not None and not can_ask and self._confirm_mode == "always":
             raise invalid(
                 "this must be confirmed by a person, and this client cannot ask one",
                 hint="Use a client that supports elicitation, or ask the operator to run the action.",
             )
         if asked is not None and can_ask and (unanswered := await self._confirm(ctx, params, asked)) is not None:
             return unanswered
-        activity = _Activity()
-        _activity.set(activity)
+        activity, done = Activity(), anyio.Event()
+        Activity.current.set(activity)
         async with anyio.create_task_group() as group:
-            group.start_soon(_report_progress, ctx, activity)
-            result = await self._async.run(
-                tool.name,
-                {**arguments, **secret_inputs},
-                token_to=token_to,
-                replace=self._options.replace,
-                wait=self._options.wait,
-            )
-            group.cancel_scope.cancel()
-        if asked is not None and not can_ask and result.outcome not in _NOTHING_HAPPENED:
-            result = result.with_warnings(f"no person was asked. {' '.join(asked.text.splitlines())}")
-        return result
+            group.start_soon(_report_progress, ctx, activity, done)
+            try:
+                envelope = await caller.perform(tool, {**arguments, **secret_inputs}, token_to)
+            finally:
+                done.set()
+        if asked is not None and not can_ask and envelope["outcome"] not in _NOTHING_HAPPENED:
+            warning = f"no person was asked. {' '.join(asked.text.splitlines())}"
+            envelope = {**envelope, "warnings": [*envelope["warnings"], warning]}
+        return envelope
 
     async def _confirm(
         self, ctx: ServerRequestContext[Any], params: CallToolRequestParams, asked: Question
@@ -244,11 +203,12 @@ class ToolServer:
     def _sign(self, *asked: object) -> str:
         return hmac.new(self._key, json.dumps(asked, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
-    def _api(self) -> str | None:
-        try:
-            return self._connector.base_url
-        except InvalidError:
-            return None
+
+def _api(connector: Connector) -> str | None:
+    try:
+        return connector.base_url
+    except InvalidError:
+        return None
 
 
 def _describe(tool: ActionTool) -> Tool:
@@ -283,21 +243,23 @@ def _elicitation(text: str) -> Any:
     return ElicitRequestFormParams(message=text, requested_schema={"type": "object", "properties": {}})
 
 
-async def _report_progress(ctx: ServerRequestContext[Any], activity: _Activity) -> None:
+async def _report_progress(ctx: ServerRequestContext[Any], activity: Activity, done: anyio.Event) -> None:
     """Report each second what a call is doing; the SDK sends nothing to a client that did not ask for it."""
     started = anyio.current_time()
-    while True:
-        await anyio.sleep(_PROGRESS_INTERVAL)
-        await ctx.session.report_progress(round(anyio.current_time() - started, 1), message=activity.message)
+    while not done.is_set():
+        with anyio.move_on_after(_PROGRESS_INTERVAL) as waiting:
+            await done.wait()
+        if waiting.cancelled_caught:
+            await ctx.session.report_progress(round(anyio.current_time() - started, 1), message=activity.message)
 
 
-def _to_call_result(result: Result) -> CallToolResult:
+def _to_call_result(envelope: Envelope) -> CallToolResult:
     from mcp_types import CallToolResult, TextContent
 
-    envelope = _without_surrogates(result.to_dict())
+    envelope = _without_surrogates(envelope)
     text = json.dumps(envelope, ensure_ascii=False)
     return CallToolResult(
-        content=[TextContent(text=text)], structured_content=envelope, is_error=result.outcome is not Outcome.DONE
+        content=[TextContent(text=text)], structured_content=envelope, is_error=envelope["outcome"] != Outcome.DONE
     )
 
 
@@ -316,6 +278,8 @@ def _without_surrogates(value: Any) -> Any:
 
 def _bug(action: str, error: Exception) -> Result:
     """Return the result of a call that a bug ended, and log where, without values, which may be secrets."""
+    while isinstance(error, ExceptionGroup):  # of the task that reports the progress
+        error = error.exceptions[0]
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     places = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
     _log.error("a bug in locoia-pat %s ended %s: %s: %s", VERSION, action, type(error).__name__, places)

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from jsonschema import Draft202012Validator
+from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ElicitResult, InputRequiredResult
 
+from locoia_pat import Connector, ConnectorAuth, Secret
 from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.mcp.caller import LocalCaller
+from locoia_pat.mcp.tool_server import ToolServer
+from locoia_pat.mcp.tools import offer_tools
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.stores import read_token
 from tests.support.canaries import leaks
@@ -24,13 +29,32 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from mcp import Client
-
     from tests.support.sandbox_client import Caller
 
 CREATE: dict[str, Any] = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
 ENSURE: dict[str, Any] = {**CREATE, "name": "billing"}
 GITLAB = Path(__file__).parents[2] / "docs" / "examples" / "gitlab"
+DELETE = {
+    "connector.yaml": """
+        spec: 1
+        connector: acme
+        title: Acme
+        version: 1.0.0
+        base_url: https://api.acme.example
+        hosts: [api.acme.example]
+        env: {token: ACME_TOKEN}
+    """,
+    "end_thing.yaml": """
+        spec: 1
+        action: end_thing
+        title: End a thing
+        summary: End it
+        effect: delete
+        inputs: {thing_id: {title: Thing ID, type: text, required: true}}
+        request: {method: DELETE, path: "/things/{{ thing_id }}"}
+        reply: {ok: [204], output: {}}
+    """,
+}
 AUTH: dict[str, Any] = {"connector_id": "c1", "name": "CRM", "auth_type": "basic_auth"}
 
 
@@ -345,3 +369,46 @@ def test_another_connector_is_served_by_its_specs() -> None:
             assert (await call(client, "list_tokens", {}))["outcome"] == "done"
 
         run(in_process(server.url, "--specs", str(GITLAB)), use)
+
+
+def test_a_bug_ends_a_call_as_unknown_and_neither_result_nor_log_repeats_a_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    specs = SpecFolder()
+
+    class Broken(LocalCaller):
+        async def perform(self, *_: Any) -> Any:
+            raise RuntimeError("fake-token-0123456789abcdef")
+
+    with Connector(ConnectorAuth(Secret("fake-credential-0123456789")), base_url="http://api.example") as connector:
+        caller = Broken(connector, offer_tools(specs)[0])
+        server = ToolServer(specs, lambda _: caller).build()
+
+        async def use(client: Client) -> None:
+            envelope = await call(client, "list_pats")
+            assert (envelope["outcome"], envelope["error"]["message"]) == (
+                "unknown",
+                "a bug in locoia-pat ended the call",
+            )
+            envelope = await call(client, "list_pats", {"limit": 1})
+            assert (envelope["outcome"], envelope["api"]) == ("invalid", None)  # nothing may be sent to that host
+
+        run(Client(server, mode="legacy"), use)
+    (record,) = [record for record in caplog.records if record.name == "locoia_pat"]
+    assert "ended list_pats: RuntimeError: " in record.getMessage()
+    assert "fake-token" not in caplog.text
+
+
+def test_what_no_list_of_a_connector_shows_is_asked_by_its_inputs(tmp_path: Path) -> None:
+    for name, text in DELETE.items():
+        (tmp_path / name).write_text(text)
+    user = Asked()
+    with serving(answer(204)) as server:
+
+        async def use(client: Client) -> None:
+            assert (await call(client, "end_thing", {"thing_id": "7"}))["outcome"] == "done"
+
+        run(in_process(server.url, "--specs", str(tmp_path), "--allow", "end_thing", user=user), use)
+        assert [request.method for request in server.got] == ["DELETE"]
+    (question,) = user.questions
+    assert question.endswith('This ends for good:\n- thing_id "7", which could not be read')

@@ -16,7 +16,8 @@ from mcp_types import ElicitResult
 
 from locoia_pat import ConnectorAuth, Secret
 from locoia_pat.cli.mcp_command import mcp_command
-from locoia_pat.mcp.tool_server import ObservedConnector, ToolOptions, ToolServer
+from locoia_pat.mcp.caller import LocalCaller, ObservedConnector
+from locoia_pat.mcp.tool_server import ToolServer
 from locoia_pat.mcp.tools import offer_tools
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ async def in_process(
     chosen = {name: arguments[name] for name in ("allow", "token_to", "secrets")}
     specs = arguments["specs"]
     tools, _ = offer_tools(specs, **chosen)
-    connector = ObservedConnector(ConnectorAuth(Secret(credential)), specs=specs, base_url=url)
-    server = ToolServer(connector, specs, tools, ToolOptions(confirm=arguments["confirm"]))
-    async with Client(server.build(), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]
-        yield client
-    await server.close()
+    with ObservedConnector(ConnectorAuth(Secret(credential)), specs=specs, base_url=url) as connector:
+        caller = LocalCaller(connector, tools)
+        server = ToolServer(specs, lambda _: caller, arguments["confirm"])
+        async with Client(server.build(), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]
+            yield client
 
 
 def envelope_of(result: CallToolResult) -> dict[str, Any]:
