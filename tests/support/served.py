@@ -49,7 +49,8 @@ class Served:
     def __post_init__(self) -> None:
         self.folder = self.sandbox.folder / "tokens"
         self.folder.mkdir(exist_ok=True)
-        self.key = self.new_key("all", allow=["*"], names=["*"], places=[f"file:{self.folder}/*.json"])
+        places = [f"file:{self.folder}/*.json"]
+        self.key = self.key or self.new_key("all", allow=["*"], names=["*"], places=places)
 
     def new_key(self, name: str, *, days: float | None = None, auth: str | None = None, **patterns: list[str]) -> str:
         """Create a key and return it."""
@@ -99,6 +100,7 @@ def serving(
     wait: float = 10,
     timeout: float = 60,
     api: str | None = None,
+    key: str = "",
 ) -> Iterator[Served]:
     """Serve the actions in front of *sandbox*, or of another *api*."""
     os.environ["LOCOIA_PAT_STATE"] = str(sandbox.folder / "state")  # as the command finds it; super actions use it too
@@ -112,7 +114,7 @@ def serving(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no certificates are loaded: that takes longer than a test
     try:
         with httpx.Client(trust_env=False, verify=context, timeout=60) as http:
-            yield Served(url_of(listener, ""), sandbox, state, http, app)
+            yield Served(url_of(listener, ""), sandbox, state, http, app, key)
     finally:
         server.should_exit = True
         thread.join(30)
