@@ -200,7 +200,7 @@ class HttpApp:
         limit = self._limits.concurrency * (1 + QUEUE)
         if self._stopping or self._pending >= limit:
             reason = "the server is stopping" if self._stopping else f"{limit} calls are under way"
-            raise HttpError(503, _not_done("unavailable", reason), {"retry-after": "5"})
+            raise HttpError(503, _not_done("unavailable", reason))
         self._pending += 1
         started = time.perf_counter()
         try:
@@ -233,7 +233,7 @@ class HttpApp:
         try:
             key = await self._in_thread(self._lookups, lambda: self._keys.find(Secret(value.strip())))
         except OSError as error:
-            raise HttpError(503, _not_done("unavailable", str(error)), {"retry-after": "10"}) from None
+            raise HttpError(503, _not_done("unavailable", str(error))) from None
         if key is None:
             raise _unauthorized("the key is not known", "locoia-pat serve key new creates one.")
         fields["key"] = key.name

@@ -86,6 +86,7 @@ def check_call(key: AccessKey, spec: ActionSpec | SuperSpec, fields: Mapping[str
     }
     stores = tuple(_open_allowed(key, ref, by) for ref in refs)
     if isinstance(spec, ActionSpec) and spec.secrets and not stores:
+        by.prepare(spec.action, inputs)  # a wrong input is reported first
         raise invalid(
             "no token store for the new token, which is shown only once",
             field=STORE_FIELD,
