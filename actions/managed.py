@@ -188,6 +188,7 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
     journalled = {name: state.load(api, name) or {} for name in state.names(api)}
     names: list[dict[str, Any]] = []
     problems: dict[Outcome, Problem] = {}
+    warnings = list(listed.warnings)
     for name, values in journalled.items():
         entry = JournalEntry.from_json(values)
         if plan:
@@ -195,6 +196,7 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
             continue
         result = _reconcile_name(connector, state, entry, values["stores"], **options)
         names.append(_name_report(name, result))
+        warnings += [f"{name}: {warning}" for warning in result.warnings if warning not in listed.warnings]
         if result.problem is not None:
             problems.setdefault(result.outcome, result.problem)
     markers = [(row, marker) for row in listed.data["tokens"] if (marker := find_marker(row["note"])) is not None]
@@ -205,7 +207,7 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
     ]
     outcome = next((outcome for outcome in _WORST_FIRST if outcome in problems), Outcome.DONE)
     data = {"names": names, "foreign": foreign}
-    return Result("reconcile", outcome, api, listed.attempts, data=data, problem=problems.get(outcome))
+    return Result("reconcile", outcome, api, listed.attempts, tuple(warnings), data, problems.get(outcome))
 
 
 def _plan_name(state: State, api: str, entry: JournalEntry) -> dict[str, Any]:
@@ -263,7 +265,7 @@ def take_over(
     rows = (listed.data or {}).get("tokens", ())
     marked = [row for row in rows if (marker := find_marker(row["note"])) is not None and marker.name == name]
     if not marked:
-        hint = "Its rows belong to another user or have expired: ensure_pat starts again."
+        hint = "If its rows belong to another user or have expired, ensure_pat starts again."
         message = f"no row carries the name {describe_value(name)}"
         problem = Problem("not_found", message, field="take_over", hint=hint)
         return Result("reconcile", Outcome.INVALID, listed.api, listed.attempts, problem=problem)

@@ -201,6 +201,7 @@ def _check_api(connector: RecordingConnector, source: str, action: str | None) -
         yield CheckResult("API", "problem", message, "check the base URL, the proxy and the network")
     else:
         yield from _judge_response(responses[-1], result.outcome, result.problem, source)
+        yield from (CheckResult("API", "note", warning) for warning in result.warnings)
         yield _check_clock(responses[-1], sent_at)
 
 

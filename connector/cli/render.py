@@ -35,14 +35,14 @@ def mark_sensitive(arguments: Iterable[str]) -> None:
     ]
 
 
-def mask(text: str) -> str:
-    """Return *text* with possibly misplaced tokens masked."""
-    return redact(text, _sensitive)
+def mask(text: str, ids: str = "") -> str:
+    """Return *text* with possibly misplaced tokens masked, but those that are part of *ids*, which are shown anyway."""
+    return redact(text, [secret for secret in _sensitive if secret.reveal() not in ids])
 
 
-def say(message: str) -> None:
-    """Print a message to standard error."""
-    click.echo(mask(message), err=True)
+def say(message: str, ids: str = "") -> None:
+    """Print a message to standard error; *ids* are shown as they are."""
+    click.echo(mask(message, ids), err=True)
 
 
 def confirm(question: str | Callable[[], str], *, yes: bool = False, undone: str = "sent", skip: str = "--yes") -> None:
@@ -123,9 +123,9 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
         envelope["data"]["token"] = result.token.reveal()
     if not quiet:
         for warning in result.warnings:
-            say(f"{click.style('warning', fg='yellow')}: {warning}")
+            say(f"{click.style('warning', fg='yellow')}: {warning}", _ids(result))
         if result.problem is not None:
-            _say_problem(result.outcome, result.problem)
+            _say_problem(result.outcome, result.problem, _ids(result))
     if table and "data" in envelope:
         _print_data(envelope)
     else:
@@ -136,8 +136,15 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
 def _masked(result: Result, envelope: dict[str, Any]) -> dict[str, Any]:
     if result.problem is not None:
         envelope["action"] = mask(result.action) if result.action else None
-        envelope["error"] = {k: mask(v) if isinstance(v, str) else v for k, v in envelope["error"].items()}
+        ids = _ids(result)
+        envelope["error"] = {k: mask(v, ids) if isinstance(v, str) else v for k, v in envelope["error"].items()}
     return envelope
+
+
+def _ids(result: Result) -> str:
+    """Return the ids in the data of *result*: they are shown there, so messages show them too."""
+    ids = [value for key, value in (result.data or {}).items() if key == "id" or key.endswith("_id")]
+    return " ".join(id_ for id_ in ids if isinstance(id_, str))
 
 
 def _ascii_only() -> bool:
@@ -145,12 +152,12 @@ def _ascii_only() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
 
-def _say_problem(outcome: Outcome, problem: Problem) -> None:
+def _say_problem(outcome: Outcome, problem: Problem, ids: str) -> None:
     field = f"{problem.field}: " if problem.field else ""
-    say(f"{click.style(outcome.value, fg='red')}: {field}{problem.message}")
+    say(f"{click.style(outcome.value, fg='red')}: {field}{problem.message}", ids)
     for line in (problem.hint, f"Next: {problem.next}" if problem.next else None):
         if line:
-            say(line)
+            say(line, ids)
 
 
 def _print_data(envelope: dict[str, Any]) -> None:

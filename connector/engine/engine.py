@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from locoia_pat.stores import Credential, TokenStore
 
 
+_MAX_ID = 100
+"""Characters of the longest id that a hint repeats."""
+
+
 class Sender(Protocol):
     """What sends the requests of a run: a connector."""
 
@@ -311,15 +315,24 @@ class Engine:
         data = result.data or {}
         inputs = action.revoke_inputs(data)
         revoked = inputs is not None and self._revoke(sender, action, inputs, header)
-        row = describe_value(data.get("id"))
-        hint = (
-            f"The new token was revoked immediately; row {row} stays listed until it expires."
-            if revoked
-            else f"The token was discarded, but row {row} is still active and its secret is lost."
-        )
-        command = None if revoked else _revoke_command(action, inputs)
+        mints, id_ = self._revoke_mints(action), data.get("id")
+        row = f"row {id_}" if isinstance(id_, str) and id_.isprintable() and 0 < len(id_) <= _MAX_ID else "its row"
+        if not revoked:
+            hint = f"The token was discarded, but {row} is still active and its secret is lost."
+        elif mints:  # the row has another secret now, which was discarded
+            hint = f"The new token was revoked immediately; {row} stays listed until it expires."
+        else:
+            hint = f"The new token was revoked immediately: {row}."
+        command = None if revoked else _revoke_command(action, inputs, mints=mints)
         problem = Problem("not_stored", reason, hint=hint, next=command)
         return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
+
+    def _revoke_mints(self, action: CompiledAction) -> bool:
+        """Whether a token of *action* is revoked by minting another one for its row."""
+        try:
+            return action.spec.revoke is not None and bool(self.action(action.spec.revoke.action).spec.secrets)
+        except InvalidError:
+            return False  # the spec is wrong
 
     def _revoke(
         self, sender: Sender, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret]
@@ -375,10 +388,11 @@ def _result(action: CompiledAction, parsed: ParsedResponse, api: str, attempts: 
     )
 
 
-def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None) -> str | None:
+def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, mints: bool) -> str | None:
     if inputs is None or action.spec.revoke is None:
         return None
     arguments = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]
     if not all(map(str.isprintable, arguments)):
         return None  # a command that a shell cannot show is not suggested
-    return shlex.join(["locoia-pat", "run", action.spec.revoke.action, *arguments, "--token-to", "file:token.json"])
+    store = ["--token-to", "file:token.json"] if mints else []
+    return shlex.join(["locoia-pat", "run", action.spec.revoke.action, *arguments, *store])

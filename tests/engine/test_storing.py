@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,19 @@ import pytest
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, InvalidError, NotStoredError, Outcome, Result, Secret
 from locoia_pat.actions import create_pat, list_pats, regenerate_pat
 from locoia_pat.stores import TokenEntry, TokenStore, open_store, read_token
+from tests.support.command import call
 from tests.support.loopback import TOKEN, Server, answer, created, serving
 from tests.support.stores import FakeStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from locoia_pat.engine.exchange import Exchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from tests.support.command import Done
+
+__all__ = ["call"]
 
 CREDENTIAL = "fake-credential-0123456789abcdef"
 CREATE = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
@@ -230,6 +236,59 @@ def test_a_spec_that_cannot_revoke_still_tells_that_a_token_was_minted(tmp_path:
     with serving(lose) as server, Connector(ConnectorAuth(Secret(CREDENTIAL)), specs=specs, base_url=server.url) as api:
         result = api.run("mint", token_to=[f"file:{tmp_path}/doomed/t"])
     assert (result.outcome, len(server.got)) == (Outcome.NOT_STORED, 1)
+
+
+def losing(tmp_path: Path, token: dict[str, Any]) -> Any:
+    """An answer that mints *token*, while the folder of its store vanishes."""
+    (tmp_path / "doomed").mkdir()
+
+    def lose(connection: Any) -> bool:
+        shutil.rmtree(tmp_path / "doomed")
+        return bool(answer(200, token)(connection))
+
+    return lose
+
+
+LONG_ID = "pat_8sKq2ZxV0bNc4TfRw7Yd"
+"""It looks random, as tokens do."""
+
+
+def test_a_hint_says_of_a_row_only_what_is_true(tmp_path: Path) -> None:
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    (specs / "connector.yaml").write_text(
+        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
+        "hosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
+    )
+    (specs / "mint.yaml").write_text(
+        "spec: 1\naction: mint\ntitle: Mint\nsummary: Mint one.\neffect: create\n"
+        'revoke: {action: end, inputs: {id: "{{ id }}"}}\nrequest: {method: POST, path: /mint}\n'
+        "reply: {ok: [200], output: {id: {type: text}, token: {type: text, secret: once}}}\n"
+    )
+    (specs / "end.yaml").write_text(
+        "spec: 1\naction: end\ntitle: End\nsummary: End one.\neffect: delete\n"
+        "inputs: {id: {title: ID, type: text, required: true}}\n"
+        "request: {method: DELETE, path: '/keys/{{ id }}'}\nreply: {ok: [204], output: {}}\n"
+    )
+    revoked = f"The new token was revoked immediately: row {LONG_ID}."
+    active = f"The token was discarded, but row {LONG_ID} is still active and its secret is lost."
+    for status, hint, command in ((204, revoked, None), (403, active, f"locoia-pat run end id={LONG_ID}")):
+        scripts = losing(tmp_path, created(id=LONG_ID)), answer(status)
+        auth = ConnectorAuth(Secret(CREDENTIAL))
+        with serving(*scripts) as server, Connector(auth, specs=specs, base_url=server.url) as api:
+            problem = api.run("mint", token_to=[f"file:{tmp_path}/doomed/t"]).problem
+        assert problem is not None
+        assert (problem.hint, problem.next) == (hint, command)
+
+
+def test_an_id_in_the_data_is_readable_in_the_hint_too(tmp_path: Path, call: Callable[..., Done]) -> None:
+    with serving(losing(tmp_path, created(id=LONG_ID)), answer(403)) as server:
+        os.environ["LOCOIA_TOKEN"], os.environ["LOCOIA_BASE_URL"] = CREDENTIAL, server.url
+        inputs = f"token_id={LONG_ID}", "expiration=30"
+        done = call("run", "regenerate_pat", *inputs, "--token-to", f"file:{tmp_path}/doomed/t", "--replace")
+    assert done.envelope["data"]["id"] == LONG_ID
+    for text in (done.envelope["error"]["hint"], done.envelope["error"]["next"], done.err):
+        assert LONG_ID in text
 
 
 def test_typed_functions_return_models() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime, formatdate
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,16 +29,23 @@ from locoia_pat.actions.lifecycle.effects import (
     WriteJournal,
 )
 from locoia_pat.actions.lifecycle.rotation import under_lease
+from locoia_pat.actions.managed import reconcile
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.spec.load import SpecFolder
+from locoia_pat.state.journal import State
 from locoia_pat.stores.record import Record, parse
+from tests.support.command import call
 from tests.support.loopback import answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locoia_pat.actions.lifecycle.effects import Finished
+    from tests.support.command import Done
+    from tests.support.lifecycle_sandbox import ManagedSandbox
+
+__all__ = ["call"]
 
 Time = dt.datetime
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
@@ -499,3 +508,20 @@ def test_an_audit_reports_an_expiry_that_cannot_be_read_or_means_never() -> None
     }
     assert quiet == []
     assert len([warning for warning in warnings if '"expiration"' in warning]) == 4
+
+
+@pytest.mark.behaviour(time_format="naive_east")
+def test_warnings_of_the_requests_are_in_the_envelope(sandbox: ManagedSandbox, call: Callable[..., Done]) -> None:
+    assumed = '"expiration" has no time zone; UTC is assumed, and expiration_raw has the original text'
+    for managed in (sandbox.ensure(), sandbox.ensure(), sandbox.rotate()):
+        assert assumed in managed.warnings, managed.change
+        assert any("2 hours later than the 30 days" in warning for warning in managed.warnings), managed.change
+        assert len(managed.warnings) == len({*managed.warnings})
+    with sandbox.connector() as connector:
+        result = reconcile(connector, state=State(sandbox.folder / "state"), settle=0.0)
+        assert len(result.warnings) == len({*result.warnings})
+        assert assumed in result.warnings
+        assert result.warnings[-1].startswith("ci: the API shows the expiry ")
+    os.environ["LOCOIA_TOKEN"], os.environ["LOCOIA_BASE_URL"] = sandbox.rotator.reveal(), sandbox.url
+    checks = call("doctor", "--json").envelope["checks"]
+    assert ("API", "note", assumed) in [(one["check"], one["level"], one["message"]) for one in checks]
