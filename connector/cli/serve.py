@@ -24,6 +24,8 @@ from locoia_pat.state.journal import State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from locoia_pat.mcp.tool_server import Confirm
+    from locoia_pat.serve.mcp_endpoint import ToolOptions
     from locoia_pat.spec.load import SpecFolder
 
 _PORT = 8322
@@ -46,6 +48,11 @@ _STOP_WAIT = 60.0
               metavar="SECONDS", help="Time limit of a call, for all attempts together.")  # fmt: skip
 @click.option("--wait", type=click.FloatRange(min=0), default=_WAIT, show_default=True, metavar="SECONDS",
               help="Time to wait for another call that works on the same name.")  # fmt: skip
+@click.option("--mcp", is_flag=True, help="Serve the actions as tools of MCP at /mcp as well.")
+@click.option("--mcp-token-to", metavar="[ACTION=]REF", multiple=True,
+              help="Token store for tools, such as file:/srv/tokens/{name}.json; may repeat.")  # fmt: skip
+@click.option("--mcp-confirm", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+              help="Ask before a tool revokes: auto, where the client can ask; always, or refuse.")  # fmt: skip
 @specs_option
 @click.pass_context
 def serve_command(
@@ -60,6 +67,9 @@ def serve_command(
     concurrency: int,
     timeout: float,
     wait: float,
+    mcp: bool,
+    mcp_token_to: tuple[str, ...],
+    mcp_confirm: Confirm,
     specs: SpecFolder,
 ) -> None:
     """Serve the actions over HTTP until SIGTERM or Ctrl-C, for flow engines.
@@ -90,6 +100,7 @@ def serve_command(
     request_log = import_extra("locoia_pat.serve.request_log", "serve")
     from locoia_pat.serve.service import Service
 
+    tools = _tool_options(specs, mcp_token_to, mcp_confirm) if mcp else None
     for name in specs.names:
         specs.spec(name)  # a spec that is not valid is reported now, and no call waits for it to be read
     state = State()
@@ -110,13 +121,24 @@ def serve_command(
         if not keys.all():
             render.say("there is no key yet, so no call is allowed: locoia-pat serve key new NAME --allow ACTION")
         limits = http_app.Limits(concurrency=concurrency, peers=frozenset(proxies) or None)
-        app = http_app.HttpApp(Service(connector, specs, state, wait=wait), keys, limits)
+        app = http_app.HttpApp(Service(connector, specs, state, wait=wait), keys, limits, tools)
         listener = open_listener(host, port)
         url = url_of(listener, "", scheme="https" if tls else "http")
         request_log.configure()
         server.run(app, listener, lambda: _ready(url), tls=tls)
     finally:
         lease.release()
+
+
+def _tool_options(specs: SpecFolder, token_to: tuple[str, ...], confirm: Confirm) -> ToolOptions:
+    import_extra("mcp.server", "mcp")
+    from locoia_pat.mcp.tools import offer_tools
+    from locoia_pat.serve.mcp_endpoint import ToolOptions
+
+    tools, left_out = offer_tools(specs, allow=["*"], token_to=token_to)
+    for message in left_out:
+        render.say(message.replace("--token-to", "--mcp-token-to"))
+    return ToolOptions(tools, confirm)
 
 
 def _ready(url: str) -> None:

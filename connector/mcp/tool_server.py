@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         Tool,
     )
 
-    from locoia_pat.connector import Connector
     from locoia_pat.mcp.caller import Caller, Envelope
     from locoia_pat.mcp.confirmation import Question
     from locoia_pat.mcp.tools import ActionTool
@@ -117,7 +116,7 @@ class ToolServer:
         try:
             envelope = await self._call(ctx, params, caller, tool)
         except ConnectorError as error:
-            envelope = Result.from_error(tool.name, error, api=_api(caller.connector)).to_dict()
+            envelope = Result.from_error(tool.name, error, api=_api(caller)).to_dict()
         except Exception as error:  # noqa: BLE001  # its text may hold anything, so the SDK must not see it
             envelope = _bug(tool.name, error).to_dict()
         return envelope if isinstance(envelope, InputRequiredResult) else _to_call_result(envelope)
@@ -204,9 +203,9 @@ class ToolServer:
         return hmac.new(self._key, json.dumps(asked, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
-def _api(connector: Connector) -> str | None:
+def _api(caller: Caller) -> str | None:
     try:
-        return connector.base_url
+        return caller.connector.base_url
     except InvalidError:
         return None
 

@@ -30,11 +30,12 @@ from locoia_pat.serve.served_openapi import document
 from locoia_pat.spec.description import describe_action
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from starlette.requests import Request
 
     from locoia_pat.outcomes import Code, ConnectorError
+    from locoia_pat.serve.mcp_endpoint import McpEndpoint, ToolOptions
     from locoia_pat.serve.service import Service
     from locoia_pat.state.access_keys import AccessKey, AccessKeys
 
@@ -71,8 +72,10 @@ class HttpError(Exception):
 class HttpApp:
     """Answers requests; calls run in threads, so that none of them holds up another."""
 
-    def __init__(self, service: Service, keys: AccessKeys, limits: Limits | None = None) -> None:
-        """Create the app; its threads end with :meth:`stop`."""
+    def __init__(
+        self, service: Service, keys: AccessKeys, limits: Limits | None = None, tools: ToolOptions | None = None
+    ) -> None:
+        """Create the app; its threads end with :meth:`stop`, and ``/mcp`` serves *tools*."""
         self._service = service
         self._keys = keys
         self._limits = limits or Limits()
@@ -82,11 +85,20 @@ class HttpApp:
         self._stopping = False
         self._metrics = CallMetrics(service.due_tokens, service.held_leases, lambda: self._pending)
         self._document = functools.cache(lambda: document(service.specs))
+        self._tools = tools
+        self._mcp: McpEndpoint | None = None
 
     def asgi(self) -> Starlette:
         """Return the ASGI app."""
+        tool_routes = []
+        if self._tools is not None:
+            from locoia_pat.serve.mcp_endpoint import McpEndpoint  # noqa: PLC0415  # another extra
+
+            self._mcp = McpEndpoint(self._service, self._tools, self._call_tool)
+            tool_routes = [self._route("/mcp", {"POST": functools.partial(self._answer_mcp, self._mcp)})]
         app = Starlette(
             routes=[
+                *tool_routes,
                 self._route("/v1/actions", {"GET": self._list_actions}),
                 self._route("/v1/actions/{name}", {"GET": self._show_action, "POST": self._call}),
                 self._route("/healthz", {"GET": self._healthz}),
@@ -109,8 +121,9 @@ class HttpApp:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        yield
-        self._stopping = True
+        async with self._mcp.run() if self._mcp is not None else contextlib.nullcontext():
+            yield
+            self._stopping = True
         await asyncio.to_thread(self.stop)
 
     def _route(self, path: str, handlers: dict[str, _Handler]) -> Route:
@@ -148,7 +161,7 @@ class HttpApp:
             response.headers["cache-control"] = "no-store"
             self._metrics.count_response(response.status_code)
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            if path.startswith("/v1"):
+            if path.startswith(("/v1", "/mcp")):
                 request_log.log("request", **fields, status=response.status_code, ms=milliseconds)
             return response
 
@@ -197,6 +210,16 @@ class HttpApp:
             inputs = parse_object(body)
         except InvalidError as error:
             raise HttpError(400 if error.problem.field == "body" else 422, error) from None
+        answer = await self._perform(key, name, inputs, idempotency_key)
+        fields |= {"outcome": answer.envelope["outcome"], "attempts": answer.envelope["attempts"]}
+        if answer.replayed:
+            fields["replayed"] = True
+        return self._respond(answer, fields)
+
+    async def _perform(
+        self, key: AccessKey, name: str, inputs: Mapping[str, Any], idempotency_key: str | None = None
+    ) -> Answer:
+        """Perform a call in a thread of its own, and count it."""
         limit = self._limits.concurrency * (1 + QUEUE)
         if self._stopping or self._pending >= limit:
             reason = "the server is stopping" if self._stopping else f"{limit} calls are under way"
@@ -208,10 +231,20 @@ class HttpApp:
         finally:
             self._pending -= 1
         self._metrics.observe(name, answer, time.perf_counter() - started)
-        fields |= {"outcome": answer.envelope["outcome"], "attempts": answer.envelope["attempts"]}
-        if answer.replayed:
-            fields["replayed"] = True
-        return self._respond(answer, fields)
+        return answer
+
+    async def _answer_mcp(self, mcp: McpEndpoint, request: Request, fields: dict[str, Any]) -> Response:
+        key = await self._authenticate(request, fields)
+        return mcp.response(key, await self._read_body(request))
+
+    async def _call_tool(self, key: AccessKey, name: str, inputs: Mapping[str, Any]) -> Answer:
+        try:
+            answer = await self._perform(key, name, inputs)
+        except HttpError as error:  # a tool has no status
+            answer = Answer.of(self._service.failed(name, error.error))
+        fields = {"key": key.name, "action": name, "outcome": answer.envelope["outcome"]}
+        request_log.log("tool", **fields, attempts=answer.envelope["attempts"])
+        return answer
 
     def _action(self, request: Request, key: AccessKey, fields: dict[str, Any]) -> str:
         """Return the name of the action in the path, if it exists and *key* allows it."""

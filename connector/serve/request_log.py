@@ -37,10 +37,10 @@ class JsonLines(logging.Formatter):
 
 
 def configure() -> None:
-    """Write the log of this server, and warnings of uvicorn, to standard error."""
+    """Write the log of this server, and warnings of uvicorn and of the MCP SDK, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name, level in (("locoia_pat.serve", logging.INFO), ("uvicorn", logging.WARNING)):
+    for name, level in (("locoia_pat.serve", logging.INFO), ("mcp", logging.WARNING), ("uvicorn", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from locoia_pat.serve.mcp_endpoint import ToolOptions
+
 CREATE = {"expiration": 30, "scopes": ["automation:view"], "note": "CI"}
 ENSURE = {"name": "billing-ci", **CREATE}
 ROTATE = {"name": "billing-ci", "expiration": 30}
@@ -101,12 +103,13 @@ def serving(
     timeout: float = 60,
     api: str | None = None,
     key: str = "",
+    tools: ToolOptions | None = None,
 ) -> Iterator[Served]:
     """Serve the actions in front of *sandbox*, or of another *api*."""
     os.environ["LOCOIA_PAT_STATE"] = str(sandbox.folder / "state")  # as the command finds it; super actions use it too
     state, specs = State(), SpecFolder()
     connector = Connector(ConnectorAuth(sandbox.rotator), base_url=api or sandbox.url, timeout=timeout)
-    app = HttpApp(Service(connector, specs, state, wait=wait), AccessKeys(state), limits)
+    app = HttpApp(Service(connector, specs, state, wait=wait), AccessKeys(state), limits, tools)
     listener = listen("127.0.0.1", 0)
     server = new_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
