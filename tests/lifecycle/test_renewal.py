@@ -523,5 +523,5 @@ def test_warnings_of_the_requests_are_in_the_envelope(sandbox: ManagedSandbox, c
         assert assumed in result.warnings
         assert result.warnings[-1].startswith("ci: the API shows the expiry ")
     os.environ["LOCOIA_TOKEN"], os.environ["LOCOIA_BASE_URL"] = sandbox.rotator.reveal(), sandbox.url
-    checks = call("doctor", "--json").envelope["checks"]
+    checks = call("doctor", "--json").envelope["findings"]
     assert ("API", "note", assumed) in [(one["check"], one["level"], one["message"]) for one in checks]
