@@ -11,12 +11,14 @@ Names are loaded when they are first used (PEP 562), so importing the package co
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing, which takes longer to load than this package
 if __name__ != "locoia_pat":
     raise ImportError(f"this folder is installed as locoia_pat: import that, not {__name__}")
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from locoia_pat.async_connector import AsyncConnector
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth

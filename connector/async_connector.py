@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,8 +15,10 @@ from anyio import CancelScope, Event, get_cancelled_exc_class
 from anyio.lowlevel import current_token
 
 from locoia_pat.connector import WAIT, Connector
+from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.limits import THREADS
+from locoia_pat.outcomes import Outcome
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 MAX_THREADS = 40
 """Calls of one connector that run at a time; others wait for a thread."""
 _T = TypeVar("_T")
+_log = logging.getLogger("locoia_pat")
 
 
 class AsyncConnector:
@@ -39,6 +43,9 @@ class AsyncConnector:
 
     Each call runs in a worker thread, and once begun it runs to its end: the cancellation of its task is delayed until
     then, so that no minted token is lost.  A call that still waits for a thread when it is cancelled is not begun.
+
+    A token without ``token_to`` exists only in the result, which a cancelled task never receives: it is revoked before
+    the cancellation goes on, and a warning is logged.  After a fork, the child gets threads and connections of its own.
     """
 
     def __init__(
@@ -66,6 +73,11 @@ class AsyncConnector:
 
     def _start(self, max_threads: int) -> None:
         self._max_threads = max_threads
+        self._forget_threads()
+        call_after_fork(self, AsyncConnector._forget_threads)
+
+    def _forget_threads(self) -> None:
+        """Begin without threads, as in a process that was just forked: it has none of its parent's."""
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._calls: set[Future[Any]] = set()
@@ -94,9 +106,13 @@ class AsyncConnector:
         replace: bool = False,
         wait: float = WAIT,
     ) -> Result:
-        """Run an action, as :meth:`Connector.run` does."""
+        """Run an action, as :meth:`Connector.run` does.
+
+        If the task is cancelled meanwhile, a token for ``token_to`` is stored first, and any other token is revoked.
+        """
         return await self._run_to_end(
-            partial(self._connector.run, action, inputs, token_to=token_to, replace=replace, wait=wait)
+            partial(self._connector.run, action, inputs, token_to=token_to, replace=replace, wait=wait),
+            discard=None if token_to else self._discard,
         )
 
     async def run_many(
@@ -132,19 +148,30 @@ class AsyncConnector:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _run_to_end(self, call: Callable[[], _T], on_cancel: Callable[[], None] | None = None) -> _T:
+    def _discard(self, result: Result) -> None:
+        """Revoke the token of *result*, which the task that was cancelled does not receive."""
+        if result.outcome is Outcome.DONE and result.secrets:
+            problem = self._connector.discard(result, "the task was cancelled").problem
+            _log.warning("%s: the task was cancelled. %s", result.action, problem.hint if problem else "")
+
+    async def _run_to_end(
+        self,
+        call: Callable[[], _T],
+        *,
+        on_cancel: Callable[[], None] | None = None,
+        discard: Callable[[_T], None] | None = None,
+    ) -> _T:
         """Return what *call* returns, run in a worker thread; once it has begun, wait for its end even if cancelled.
 
         Args:
             call: what to run.
             on_cancel: called when the task is cancelled while *call* runs.
+            discard: called in a worker thread with what *call* returned, if the task was cancelled.
 
         """
         # anyio.to_thread.run_sync does not do: Task.cancel(), and so asyncio.timeout(), returns from it at once, and a
         # connection that is closed then loses the response of the call that goes on in the thread.
-        ended = Event()
-        future = self._submit(call)
-        future.add_done_callback(partial(_wake, current_token().native_token, ended))
+        ended, future = self._start(call)
         try:
             await ended.wait()
         except (get_cancelled_exc_class(), KeyboardInterrupt):  # trio raises Ctrl-C in the main task
@@ -152,27 +179,35 @@ class AsyncConnector:
                 raise
             if on_cancel is not None:
                 on_cancel()
-            interrupt: KeyboardInterrupt | None = None
-            with CancelScope(shield=True):
-                while not ended.is_set():
-                    try:
-                        await ended.wait()
-                    except asyncio.CancelledError:
-                        pass  # it may come again and again
-                    except KeyboardInterrupt as error:
-                        interrupt = error
+            interrupt = await _wait_in_spite_of_all(ended)
+            if discard is not None and future.exception() is None:
+                ended, _ = self._start(partial(discard, future.result()), reopen=False)
+                interrupt = await _wait_in_spite_of_all(ended) or interrupt
             if interrupt is not None:
                 raise interrupt from None
             raise
         return future.result()
 
-    def _submit(self, call: Callable[[], _T]) -> Future[_T]:
+    def _start(self, call: Callable[[], _T], *, reopen: bool = True) -> tuple[Event, Future[_T]]:
+        """Run *call* in a worker thread; return an event for its end, and its future.
+
+        Args:
+            call: what to run.
+            reopen: whether a connector that is being closed is in use again.
+
+        """
+        ended = Event()
+        future = self._submit(call, reopen=reopen)
+        future.add_done_callback(partial(_wake, current_token().native_token, ended))
+        return ended, future
+
+    def _submit(self, call: Callable[[], _T], *, reopen: bool) -> Future[_T]:
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._max_threads, thread_name_prefix="locoia-pat")
             future = self._pool.submit(copy_context().run, call)
             self._calls.add(future)
-            self._closing = False
+            self._closing = self._closing and not reopen
         future.add_done_callback(self._end_call)
         return future
 
@@ -182,6 +217,20 @@ class AsyncConnector:
             is_last = self._closing and not self._calls
         if is_last:
             self._connector.close()
+
+
+async def _wait_in_spite_of_all(ended: Event) -> KeyboardInterrupt | None:
+    """Wait for *ended*, however often the task is cancelled; return an interrupt that came meanwhile."""
+    interrupt: KeyboardInterrupt | None = None
+    with CancelScope(shield=True):
+        while not ended.is_set():
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                pass  # it may come again and again
+            except KeyboardInterrupt as error:
+                interrupt = error
+    return interrupt
 
 
 def _wake(loop: Any, ended: Event, _: Future[Any]) -> None:

@@ -9,13 +9,14 @@ from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
 from locoia_pat.engine.engine import Engine
+from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.stores import open_store
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from locoia_pat.bulk import BulkRun, Item, JournalOptions
     from locoia_pat.bulk.recovery import MayRun
@@ -41,6 +42,8 @@ class Connector:
     """Runs actions.  Safe to share between threads."""
 
     _transport: HttpTransport | None = None
+    _inherited: HttpTransport | None = None
+    """Connections that are not ours to close, nor to leave to the garbage collector."""
     _limiter: RateLimiter | None = None
 
     def __init__(
@@ -74,6 +77,12 @@ class Connector:
             "timeout": timeout,
             "any_option": any_option,
         }
+        self._opening = threading.Lock()
+        call_after_fork(self, Connector._forget_connections)
+
+    def _forget_connections(self) -> None:
+        """Begin without connections, as in a process that was just forked: they are its parent's, and stay open."""
+        self._inherited, self._transport = self._transport, None
         self._opening = threading.Lock()
 
     def with_auth(self, auth: ConnectorAuth) -> Self:
@@ -137,7 +146,9 @@ class Connector:
         Args:
             action: its name.
             inputs: its inputs by name.
-            token_to: REFs of the stores for the token that it mints; each is probed before anything is sent.
+            token_to: REFs of the stores for the token that it mints; each is probed before anything is sent.  Without
+                one, the token is only in the result: an interrupt in the main thread revokes it, and one that comes
+                after the return loses it.
             replace: whether a store may hold another token, which becomes its previous one.
             wait: seconds to wait, in a super action, for another process that works on the same name.
             operation_id: the id of this call, if it may be retried: a rotation with the id of one that was completed
@@ -168,14 +179,33 @@ class Connector:
         return self._engine.prepare(action, inputs or {})
 
     def execute(
-        self, prepared: PreparedRun, *, token_to: Sequence[str | TokenStore] = (), replace: bool = False
+        self,
+        prepared: PreparedRun,
+        *,
+        token_to: Sequence[str | TokenStore] = (),
+        replace: bool = False,
+        deliver: Callable[[Result], None] | None = None,
     ) -> Result:
-        """Run what :meth:`prepare` returned, as :meth:`run` does."""
+        """Run what :meth:`prepare` returned, as :meth:`run` does.
+
+        Args:
+            prepared: the run.
+            token_to: as for :meth:`run`.
+            replace: as for :meth:`run`.
+            deliver: is given the result of a token that goes to no store, before anything else can happen to it; if it
+                raises ``OSError``, the token is revoked, and the outcome is ``not_stored``.
+
+        """
         with _frames_cleared():
             try:
-                return self._engine.execute(self, prepared, token_to=token_to, replace_current=replace)
+                return self._engine.execute(self, prepared, token_to=token_to, replace_current=replace, deliver=deliver)
             except InvalidError as error:
                 return self._engine.invalid_result(prepared.action.spec.action, error)
+
+    def discard(self, result: Result, reason: str) -> Result:
+        """Revoke the token that *result* carries and nothing has stored, and return the ``not_stored`` result."""
+        with _frames_cleared():
+            return self._engine.discard(self, result, reason)
 
     def run_many(
         self,
@@ -244,7 +274,8 @@ class Connector:
     def _clone(self, limiter: RateLimiter) -> Self:
         """Return the same connector with connections of its own, for one thread of a bulk run."""
         clone = copy.copy(self)
-        clone._transport, clone._limiter, clone._opening = None, limiter, threading.Lock()  # noqa: SLF001  # same class
+        clone._forget_connections()  # noqa: SLF001  # same class
+        clone._limiter = limiter  # noqa: SLF001  # as above
         return clone
 
     def plan(self, action: str, inputs: Mapping[str, Any] | None = None) -> Plan:

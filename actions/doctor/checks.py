@@ -23,6 +23,7 @@ from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import is_loopback
 from locoia_pat.state.inspect import inspect_state
+from locoia_pat.state.unprinted import last_unprinted
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def run_checks(
         yield from _check_api(connector, source, check_action)
     report = inspect_state()
     yield from _check_state(report)
+    yield from _check_unprinted(report.folder)
     yield from _check_stores(report, connector.auth_ref)
     if base_url is not None and report.trouble is None:
         yield from _check_capabilities(report.folder, base_url)
@@ -259,6 +261,16 @@ def _check_state(report: StateReport) -> Iterator[CheckResult]:
         yield _check_name(base_url, name, JournalEntry.from_json(entry), now)
     for lease in report.leases:
         yield CheckResult("lease", "note", f"{lease.name}: held by {lease.process}, since {lease.since}")
+
+
+def _check_unprinted(folder: Path) -> Iterator[CheckResult]:
+    """Report results that a command could not print, because its standard output failed."""
+    path, results = last_unprinted(folder)
+    for last in results[-1:]:
+        refs = last.get("token_refs") or filter(None, [last.get("token_ref")])
+        words = [last.get("at"), last.get("action"), last.get("outcome"), (last.get("data") or {}).get("id"), *refs]
+        message = f"{len(results)} could not be printed, the last: {' '.join(str(word) for word in words if word)}"
+        yield CheckResult("results", "note", message, f"read {path}, then remove it")
 
 
 def _check_name(base_url: str, name: str, entry: JournalEntry, now: dt.datetime) -> CheckResult:

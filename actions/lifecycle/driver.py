@@ -29,6 +29,7 @@ from locoia_pat.actions.lifecycle.effects import (
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
+from locoia_pat.interrupts import Hold
 from locoia_pat.limits import WAIT
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import rfc3339
@@ -158,15 +159,9 @@ class Driver:
 
     def run(self, protocol: Generator[Effect, Any, Finished]) -> Finished:
         """Perform the effects of *protocol* until it ends."""
-        result: Any = None
         try:
-            while True:
-                try:
-                    effect = protocol.send(result)
-                except StopIteration as end:
-                    finished: Finished = end.value
-                    return finished
-                result = self._perform(effect)
+            with Hold(effect=False):  # a signal waits for the end once a call had an effect
+                return self._perform_all(protocol)
         except ConnectorError as error:
             return Finished(result=Result(None, error.outcome, self._api, problem=error.problem))
         except OSError as error:
@@ -175,6 +170,16 @@ class Driver:
             self._lease.release()
             for connector in self._other_connectors:
                 connector.close()
+
+    def _perform_all(self, protocol: Generator[Effect, Any, Finished]) -> Finished:
+        result: Any = None
+        while True:
+            try:
+                effect = protocol.send(result)
+            except StopIteration as end:
+                finished: Finished = end.value
+                return finished
+            result = self._perform(effect)
 
     def to_result(self, action: str, finished: Finished) -> Result:
         """Return how a protocol ended as the result of *action*; a change is recorded in a receipt."""

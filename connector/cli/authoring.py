@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from locoia_pat.authoring import scaffold
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.options import (
     action_argument,
     auth_option,
@@ -53,6 +53,7 @@ def new_command(name: str, base_url: str | None, auth: str, out: Path | None, *,
 
 def _print_written(written: list[Path], folder: Path, *, as_json: bool) -> None:
     """Print the files that were written and the next steps."""
+    output.set_effect()
     if as_json:
         render.print_json({"files": [str(file) for file in written]})
         return

@@ -9,7 +9,7 @@ import click
 
 from locoia_pat import limits
 from locoia_pat.actions.scopes import ALL, NAMES
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.options import (
     Number,
     ResolvedAuth,
@@ -20,9 +20,10 @@ from locoia_pat.cli.options import (
     specs_option,
     yes_option,
 )
-from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
+from locoia_pat.cli.process import FOUND, INTERRUPTED
 from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.interrupts import signals
 from locoia_pat.outcomes import InvalidError, invalid
 
 if TYPE_CHECKING:
@@ -100,10 +101,12 @@ def _print_findings(findings: Sequence[CheckResult]) -> None:
 
 
 def _print_measurement(specs: SpecFolder, auth: str | None, *, as_json: bool, **options: Any) -> int:
-    signals = Signals()
+    output.set_effect()
     try:
-        with signals:
-            result = _measure(specs, auth, signals, **options)
+        try:
+            result = _measure(specs, auth, **options)
+        finally:
+            signals.hold_from_here()
     except KeyboardInterrupt:
         render.say("interrupted; to revoke tokens that are left, run: locoia-pat doctor --measure --finish")
         return signals.exit_code or INTERRUPTED
@@ -117,7 +120,6 @@ def _print_measurement(specs: SpecFolder, auth: str | None, *, as_json: bool, **
 def _measure(
     specs: SpecFolder,
     auth: str | None,
-    signals: Signals,
     *,
     finish: bool,
     yes: bool,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.options import json_option, specs_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.outcomes import invalid
@@ -57,6 +57,7 @@ def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: b
     texts = exporter.files(specs)
     folder = out or Path(kind)
     written = write_export(texts, folder, kind)
+    output.set_effect()
     if as_json:
         render.print_json({"files": [str(file) for file in written]})
     for file in () if as_json else written:
@@ -133,6 +134,7 @@ def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_js
     done = draft({str(path): _import_text(path) for file in files for path in _import_files(Path(file))})
     folder = out or Path(done.name or _UNNAMED)
     written = scaffold.write_specs(done.texts, folder)
+    output.set_effect()
     # Without a connector.yaml it is not yet a folder of specs; the list of missing parts says so.
     all_findings = check_specs(SpecFolder(folder)) if CONNECTOR_FILE in done.texts else []
     findings = [finding for finding in all_findings if finding.code != "missing-key"]

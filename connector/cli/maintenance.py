@@ -14,7 +14,7 @@ from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.managed import reconcile, take_over
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.options import (
     Number,
     auth_option,
@@ -73,6 +73,8 @@ def reconcile_command(
     with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
         work = f"take over {name}" if name else "finish interrupted work"
         render.confirm(f"This will {work} at {connector.base_url}", yes=yes or plan)
+        if not plan:
+            output.set_effect()
         if name is not None:
             return render.print_result(take_over(connector, name, token_to, expiration=expiration, wait=wait))
         return render.print_result(reconcile(connector, plan=plan, wait=wait))
@@ -159,11 +161,14 @@ def _apply(
     summary = Summary()
     with _open_plan(file, auth, only) as plan:
         render.confirm(lambda: _question(plan), yes=yes)
+        output.set_effect()
         with _progress(len(plan.tokens)) as advance:
             for name, result in apply(plan, max_failures=max_failures, wait=wait):
                 summary.add(result)
                 advance()
-                render.print_line({"name": name, **result.to_dict()})
+                envelope = {"name": name, **result.to_dict()}
+                render.print_line(envelope)
+                output.check(envelope)
     render.print_line(summary.to_dict())
     return summary.outcome.exit_code
 

@@ -16,7 +16,7 @@ from locoia_pat.authoring.packs.content import collect_files
 from locoia_pat.authoring.packs.pack import Pack, build_pack, open_pack
 from locoia_pat.authoring.packs.permissions import KINDS, permissions
 from locoia_pat.authoring.packs.registry import InstallPlan, Packs
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.options import harmless_option, json_option, stored_login
 from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import InvalidError, invalid
@@ -59,6 +59,7 @@ def build_command(folder: Path, out: Path | None, harmless: tuple[str, ...], *, 
     name = f"{pack.manifest.name}-{pack.manifest.version}.zip"
     file = Path(name) if out is None else out / name if out.is_dir() else out
     _write(file, pack.archive)
+    output.set_effect()
     if as_json:
         render.print_json({"file": str(file), **_to_json(pack), "left_out": left_out})
     else:
@@ -151,6 +152,7 @@ def _put(
         packs.clean_up()
     else:
         packs.install(pack, plan)
+    output.set_effect()
     if as_json:
         render.print_json({**report, "done": done})
     else:
@@ -164,6 +166,7 @@ def _put(
 def remove_command(name: str, *, forget: bool, as_json: bool) -> None:
     """Remove the installed pack NAME.  The hashes of its versions are kept, so that they cannot return changed."""
     pin = Packs().remove(name, forget=forget)
+    output.set_effect()
     if as_json:
         render.print_json({"pack": name, "version": pin.version if pin else None, "forgotten": forget})
     else:

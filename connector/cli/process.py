@@ -1,17 +1,16 @@
-"""The process the command runs in: exit codes, signals, and safeguards for secrets."""
+"""The process the command runs in: exit codes, and safeguards for secrets."""
 
 from __future__ import annotations
 
-import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.detect import is_id_name, looks_like_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 FOUND = 1
 """Exit code of a command that checks something and has findings."""
@@ -19,32 +18,6 @@ BUG = 70
 """Exit code of an unexpected error in this package (``EX_SOFTWARE`` of sysexits.h)."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report it."""
-
-_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-class Signals:
-    """Turn signals that end a process into ``KeyboardInterrupt``, except while a token is being stored."""
-
-    def __init__(self) -> None:
-        self.exit_code: int | None = None
-        """128 plus the number of the last signal, as shells report it; None before the first one."""
-        self.wait_while: Callable[[], bool] = lambda: False
-        """Return True while the work under way must not be interrupted."""
-        self._previous_handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        self._previous_handlers = {number: signal.signal(number, self._handle) for number in _ENDING}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous_handlers.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, _: object) -> None:
-        self.exit_code = 128 + number
-        if not self.wait_while():
-            raise KeyboardInterrupt
 
 
 def disable_core_dumps() -> None:

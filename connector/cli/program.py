@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.process import BUG, INTERRUPTED, disable_core_dumps, refuse_tokens
+from locoia_pat.interrupts import signals
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.version import VERSION
@@ -96,25 +97,45 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command with *arguments*, or those of the process, and exit with its code."""
-    sys.exit(_main(list(sys.argv[1:] if arguments is None else arguments)))
+    installed = signals.install()
+    try:
+        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+        code = output.end(code)
+    finally:
+        if installed:
+            signals.restore()
+    sys.exit(code)
 
 
 def _main(arguments: list[str]) -> int:
-    render.mark_sensitive(arguments)
-    disable_core_dumps()
     try:
-        refuse_tokens(arguments)
-        code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
+        try:
+            output.begin()
+            signals.raise_from_here()
+            render.mark_sensitive(arguments)
+            disable_core_dumps()
+            refuse_tokens(arguments)
+            code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
+        finally:
+            signals.hold_from_here()
     except click.UsageError as error:
         return _usage_error(error, arguments)
     except ConnectorError as error:
         return _error(error, arguments)
     except (KeyboardInterrupt, click.Abort):
-        render.say("interrupted")
-        return INTERRUPTED
+        return _interrupted(arguments)
     except Exception as error:  # noqa: BLE001  # whatever arrives here is a bug of this package
         return _bug(error, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _interrupted(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"]:
+        problem = Problem("unavailable", "interrupted; nothing was sent")
+        render.print_result(Result(None, Outcome.NOT_DONE, problem=problem))
+    else:
+        render.say("interrupted")
+    return signals.exit_code or INTERRUPTED
 
 
 def _usage_error(error: click.UsageError, arguments: list[str]) -> int:

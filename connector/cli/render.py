@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from locoia_pat.cli import output
 from locoia_pat.outcomes import InvalidError, Problem
 from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, redact
@@ -105,7 +106,9 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def print_item(done: ItemResult) -> None:
     """Print the result of one item of a bulk run on one line."""
-    print_line(_masked(done.result, done.to_dict()))
+    envelope = _masked(done.result, done.to_dict())
+    print_line(envelope)
+    output.check(envelope)
 
 
 def print_result(result: Result, *, reveal: bool = False, table: bool = False, quiet: bool = False) -> int:
@@ -118,18 +121,20 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
         quiet: print no warnings and problems to standard error.
     """
     envelope = _masked(result, result.to_dict())
+    printed = envelope
     if reveal and result.token is not None:
         hide_in_ci_log(result.token)
-        envelope["data"]["token"] = result.token.reveal()
+        printed = {**envelope, "data": {**envelope["data"], "token": result.token.reveal()}}
     if not quiet:
         for warning in result.warnings:
             say(f"{click.style('warning', fg='yellow')}: {warning}", _ids(result))
         if result.problem is not None:
             _say_problem(result.outcome, result.problem, _ids(result))
     if table and "data" in envelope:
-        _print_data(envelope)
+        _print_data(printed)
     else:
-        print_json(envelope)
+        print_json(printed)
+    output.check(envelope)
     return result.exit_code
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from locoia_pat import limits
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.arguments import parse_inputs
 from locoia_pat.cli.options import (
     Number,
@@ -25,16 +25,16 @@ from locoia_pat.cli.options import (
     wait_option,
     yes_option,
 )
-from locoia_pat.cli.process import FOUND, INTERRUPTED, Signals
+from locoia_pat.cli.process import FOUND, INTERRUPTED
 from locoia_pat.connector import CONCURRENCY, WAIT, Connector
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
+from locoia_pat.interrupts import SentInterrupt, must_finish, signals
 from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result, invalid
-from locoia_pat.spec.model import SuperSpec
+from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 if TYPE_CHECKING:
     from locoia_pat.engine.engine import PreparedRun
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.spec.model import ActionSpec
 
 
 EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "retry_unknown", "no_journal")
@@ -93,28 +93,29 @@ def run_command(
     Always prints one JSON object; with --each, one per line of the file.  Exit code: 0 done, 1 audit_pats has
     findings, 2 invalid, 3 refused, 4 not done, 5 unknown outcome, 6 not stored; with --each, the highest of all lines.
     """
-    signals = Signals()
     action, specs = resolve_action(action, specs)
+    show = _Printer(specs, reveal=reveal, table=table, quiet=quiet)
     try:
-        with signals:
+        try:
             if each is not None:
                 from locoia_pat.cli.run_each import run_each
 
-                code = run_each(action, specs, signals, each=each, reveal=reveal, table=table, quiet=quiet, **options)
+                code = run_each(action, specs, each=each, reveal=reveal, table=table, quiet=quiet, **options)
                 return signals.exit_code or code
             for name in EACH_OPTIONS:
                 options.pop(name)
-            result = _run(action, specs, signals, reveal=reveal, quiet=quiet, **options)
+            result = _run(action, specs, show, reveal=reveal, quiet=quiet, **options)
+        finally:
+            signals.hold_from_here()
     except ConnectorError as error:
         result = _suggest_unknown_scope(Result.from_error(action, error))
+    except SentInterrupt:
+        show(_interrupted(specs.spec(action)))
+        return signals.exit_code or INTERRUPTED
     except (KeyboardInterrupt, click.Abort):
-        problem = Problem("unavailable", "interrupted; nothing was sent")
-        render.print_result(_with_command_names(Result(action, Outcome.NOT_DONE, problem=problem), specs), quiet=quiet)
+        show(Result(action, Outcome.NOT_DONE, problem=Problem("unavailable", "interrupted; nothing was sent")))
         return signals.exit_code or INTERRUPTED
-    except _InterruptError as interrupt:
-        render.print_result(_with_command_names(interrupt.result, specs), quiet=quiet)
-        return signals.exit_code or INTERRUPTED
-    code = render.print_result(_with_command_names(result, specs), reveal=reveal, table=table, quiet=quiet)
+    code = result.exit_code if show.delivered is result else show(result)
     has_findings = result.action == "audit_pats" and bool((result.data or {}).get("findings"))
     return signals.exit_code or code or (FOUND if has_findings and not exit_zero else 0)
 
@@ -128,10 +129,35 @@ def _suggest_unknown_scope(result: Result) -> Result:
     return dataclasses.replace(result, problem=dataclasses.replace(problem, hint=hint))
 
 
+class _Printer:
+    """Prints the result of a run."""
+
+    delivered: Result | None = None
+    """The result that was printed while its token could still be revoked."""
+
+    def __init__(self, specs: SpecFolder, **options: bool) -> None:
+        self._specs, self._options = specs, options
+
+    def __call__(self, result: Result) -> int:
+        """Print *result* and return its exit code."""
+        return render.print_result(_with_command_names(result, self._specs), **self._options)
+
+    def deliver(self, result: Result) -> None:
+        """Print *result* with its token.
+
+        Raises:
+            OSError: standard output did not take it.
+
+        """
+        self(result)
+        output.raise_if_failed()
+        self.delivered = result
+
+
 def _run(
     action: str,
     specs: SpecFolder,
-    signals: Signals,
+    show: _Printer,
     *,
     pairs: tuple[str, ...],
     inputs_file: str | None,
@@ -151,11 +177,13 @@ def _run(
         raise invalid("--inputs and --auth cannot both read standard input", field="auth")
     inputs = parse_inputs(pairs, inputs_file, spec.inputs)
     any_option = ("scopes",) if allow_unknown_scope else ()
+    if spec.effect != "read":
+        output.set_effect()
     with Connector(
         resolve_auth(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
     ) as connector:
+        signals.wait_while = must_finish
         if isinstance(spec, SuperSpec):
-            # Safe to interrupt at any time: its journal lets the next run resume.
             render.confirm(f"{spec.title} at {connector.base_url}", yes=yes or spec.effect == "read")
             return _suggest_unknown_scope(connector.run(spec.action, inputs, token_to=token_to, wait=wait))
         prepared = connector.prepare(action, inputs)
@@ -168,12 +196,10 @@ def _run(
         if verbose and not quiet:
             render.say(f"{prepared.request.method} {prepared.request.url}")
         render.confirm(lambda: _question(connector, spec, prepared), yes=yes or spec.effect == "read")
-        signals.wait_while = lambda: connector.storing
-        try:
-            return connector.execute(prepared, token_to=token_to, replace=replace)
-        except KeyboardInterrupt:
-            interrupted = _interrupted(spec, connector)
-    raise _InterruptError(interrupted)
+        if reveal:
+            output.probe()
+        deliver = show.deliver if reveal else None
+        return connector.execute(prepared, token_to=token_to, replace=replace, deliver=deliver)
 
 
 def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> str:
@@ -188,22 +214,13 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
     return question
 
 
-class _InterruptError(Exception):
-    """Ctrl-C while an action ran, with its result as far as it is known."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__()
-        self.result = result
-
-
-def _interrupted(spec: ActionSpec, connector: Connector) -> Result:
-    """Return the result of an interrupted action: its request may have been sent or even executed."""
-    api = connector.base_url
-    if spec.effect == "read":
-        return Result(spec.action, Outcome.NOT_DONE, api, problem=Problem("unavailable", "interrupted"))
+def _interrupted(spec: ActionSpec | SuperSpec) -> Result:
+    """Return the result of an interrupted action whose request was sent, and may have been executed."""
     hint = "The request may have succeeded. Check before you run it again."
-    command = f"locoia-pat run {spec.verify_with}" if spec.verify_with else None
-    return Result(spec.action, Outcome.UNKNOWN, api, problem=Problem("unknown", "interrupted", hint=hint, next=command))
+    command = f"locoia-pat run {spec.verify_with}" if isinstance(spec, ActionSpec) and spec.verify_with else None
+    if isinstance(spec, SuperSpec):
+        hint = "Run it again, or reconcile: both finish what was started."
+    return Result(spec.action, Outcome.UNKNOWN, problem=Problem("unknown", "interrupted", hint=hint, next=command))
 
 
 def _with_command_names(result: Result, specs: SpecFolder) -> Result:

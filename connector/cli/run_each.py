@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.bulk import JournalOptions
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.arguments import parse_inputs
 from locoia_pat.cli.item_file import ItemFile, open_items
 from locoia_pat.cli.options import resolve_auth
 from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.connector import Connector
+from locoia_pat.interrupts import signals
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.spec.model import SuperSpec
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from locoia_pat.bulk import BulkRun, ItemResult
-    from locoia_pat.cli.process import Signals
     from locoia_pat.spec.load import SpecFolder
 
 _SINGLE_RUN_OPTIONS = ("inputs_file", "reveal", "table")
@@ -33,7 +33,7 @@ _REDRAW_INTERVAL = 0.5
 """Seconds between two redraws of the progress bar."""
 
 
-def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -> int:
+def run_each(action: str, specs: SpecFolder, **options: Any) -> int:
     """Run *action* once per line of a file, and return the exit code.
 
     Raises:
@@ -52,6 +52,8 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
         raise invalid(f"{action} returns no token to store", field="token_to")
     given = parse_inputs(options["pairs"], None, spec.inputs)
     quiet: bool = options["quiet"]
+    if spec.effect != "read":
+        output.set_effect()
     with (
         open_items(options["each"]) as (file, source),
         Connector(
@@ -80,7 +82,7 @@ def run_each(action: str, specs: SpecFolder, signals: Signals, **options: Any) -
         signals.wait_while = _stopping(bulk, connector)
         try:
             with bulk:
-                return _print_results(bulk, items.size, quiet=quiet)
+                return _print_results(bulk, items.size, quiet=quiet, needs_output=spec.effect == "read")
         except KeyboardInterrupt:
             render.say("interrupted; run the same command again to resume")
             return INTERRUPTED
@@ -107,8 +109,11 @@ def _stopping(bulk: BulkRun, connector: Connector) -> Callable[[], bool]:
     return wait
 
 
-def _print_results(bulk: BulkRun, size: int, *, quiet: bool) -> int:
-    """Print each result as it arrives, then how many there are of each outcome; return the exit code."""
+def _print_results(bulk: BulkRun, size: int, *, quiet: bool, needs_output: bool) -> int:
+    """Print each result as it arrives, then how many there are of each outcome; return the exit code.
+
+    If standard output fails, a run that *needs_output*, because it only reads, stops; any other one runs to its end.
+    """
     outcomes: Counter[Outcome] = Counter()
     printed_notes = 0
     with _progress_bar(size, bulk, outcomes, quiet=quiet) as advance:
@@ -118,6 +123,8 @@ def _print_results(bulk: BulkRun, size: int, *, quiet: bool) -> int:
             printed_notes = len(bulk.notes)
             outcomes[item_result.result.outcome] += 1
             render.print_item(item_result)
+            if needs_output and output.failed():
+                bulk.stop("standard output cannot be written")
             advance(item_result)
     if not quiet:
         for note in bulk.notes[printed_notes:]:

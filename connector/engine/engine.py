@@ -15,6 +15,7 @@ from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.exchange import Exchange, now
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
+from locoia_pat.interrupts import Hold, SentInterrupt, held
 from locoia_pat.limits import TIMEOUT, WAIT
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
@@ -161,14 +162,45 @@ class Engine:
             return self.invalid_result(name, error)
 
     def execute(
-        self, sender: Sender, run: PreparedRun, *, token_to: Sequence[str | TokenStore], replace_current: bool
+        self,
+        sender: Sender,
+        run: PreparedRun,
+        *,
+        token_to: Sequence[str | TokenStore],
+        replace_current: bool,
+        deliver: Callable[[Result], None] | None = None,
     ) -> Result:
         """Send the request of *run*, and store the token it mints.
+
+        Args:
+            sender: sends the requests.
+            run: the run.
+            token_to: the stores for the token.
+            replace_current: whether a store may hold another token.
+            deliver: is given the result of a token that goes to no store; if it fails, the token is revoked.
 
         Raises:
             InvalidError: the credential or a token store is wrong; nothing was sent.
 
         """
+        with Hold(effect=run.action.spec.effect != "read") as hold:
+            try:
+                result, header = self._send(sender, run, token_to=token_to, replace_current=replace_current)
+                if result.outcome is Outcome.DONE and result.secrets and not token_to:
+                    if deliver is not None:
+                        result = self._deliver(sender, run.action, result, header, deliver)
+                    elif hold.is_outermost and hold.ends_process:
+                        result = self._revoke_unstored(sender, run.action, result, "the run was interrupted", header)
+            except KeyboardInterrupt:
+                if (held_back := held()) is not None and held_back.phase == "abandoned":
+                    raise SentInterrupt from None
+                raise
+        return result
+
+    def _send(
+        self, sender: Sender, run: PreparedRun, *, token_to: Sequence[str | TokenStore], replace_current: bool
+    ) -> tuple[Result, tuple[str, Secret]]:
+        """Send the request of *run* and store its token; return the result, and the header of its credential."""
         action, inputs = run.action, run.inputs
         token_to = check_refs(token_to)
         credential = self.auth.credential(self.specs.connector)
@@ -196,11 +228,11 @@ class Engine:
             secrets = [credential.token, *iter_secrets(inputs)]
             result = _result(action, parsed, self.base_url, exchange.attempts, secrets)
             result = result.with_warnings(*action.input_warnings(inputs))
-            if result.outcome is not Outcome.DONE or not stores:
-                return result
-            return self._store_token(
-                sender, action, result, stores=stores, replaced_id=replaced_id, header=exchange.header
-            )
+            if result.outcome is Outcome.DONE and stores:
+                result = self._store_token(
+                    sender, action, result, stores=stores, replaced_id=replaced_id, header=exchange.header
+                )
+            return result, exchange.header
         finally:
             self._storing.discard(exchange)
 
@@ -307,6 +339,27 @@ class Engine:
             problem = Problem("not_stored", "; ".join(warnings), hint=hint)
             return replace(result, outcome=Outcome.NOT_STORED, problem=problem, token_refs=tuple(refs))
         return self._revoke_unstored(sender, action, result, "; ".join(warnings), header)
+
+    def _deliver(
+        self,
+        sender: Sender,
+        action: CompiledAction,
+        result: Result,
+        header: tuple[str, Secret],
+        deliver: Callable[[Result], None],
+    ) -> Result:
+        try:
+            deliver(result)
+        except OSError as error:
+            return self._revoke_unstored(sender, action, result, str(error.strerror or error), header)
+        return result
+
+    def discard(self, sender: Sender, result: Result, reason: str) -> Result:
+        """Revoke the token that *result* carries, which is stored nowhere; return the ``not_stored`` result of that."""
+        action = self.action(str(result.action))
+        return self._revoke_unstored(
+            sender, action, result, reason, self._header(self.auth.credential(self.specs.connector))
+        )
 
     def _revoke_unstored(
         self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret]

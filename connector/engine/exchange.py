@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.http.retry import seconds_until_retry
+from locoia_pat.interrupts import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,8 @@ class Exchange:
 
         """
         attempts = 0
+        hold = held()
+        phase = hold.phase if hold is not None else "idle"
         while True:
             if self._elapsed() >= self._timeout:
                 return TransportError("no time was left to send it", sent=False)
@@ -101,8 +104,10 @@ class Exchange:
                 now=now(),
                 jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
             )
-            if seconds is None:
+            if seconds is None or (hold is not None and hold.pending):
                 return response
+            if hold is not None and (getattr(response, "status", None) == 429 or not getattr(response, "sent", True)):
+                hold.phase = phase  # it did not happen, so a signal may end the pause
             (limiter.sleep if limiter is not None else time.sleep)(seconds)
 
     def _attempt(

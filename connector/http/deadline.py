@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
+from locoia_pat.interrupts import held
+
 if TYPE_CHECKING:
     import ssl
 
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """When the current exchange must end, by the monotonic clock; None outside of one."""
+_GLANCE = 0.25
+"""Seconds after which a read looks whether a signal has waited for too long."""
+_INTERRUPTED = "interrupted while it waited for the response"
 
 
 def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
@@ -37,11 +42,17 @@ def is_over() -> bool:
     return end is not None and time.monotonic() >= end
 
 
+def _check_signals(error: type[Exception]) -> None:
+    if (hold := held()) is not None and hold.gave_up:
+        raise error(_INTERRUPTED)
+
+
 class DeadlineBackend(httpcore.SyncBackend):
     """Opens streams that keep the deadline."""
 
     def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
         """Connect to a host."""
+        _check_signals(httpcore.ConnectError)
         return _DeadlineStream(super().connect_tcp(*args, **options))
 
 
@@ -50,9 +61,20 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+        while True:
+            _check_signals(httpcore.ReadError)
+            seconds = _remaining(timeout, httpcore.ReadTimeout)
+            glance = _GLANCE if held() is not None and (seconds is None or seconds > _GLANCE) else seconds
+            try:
+                return self._stream.read(max_bytes, glance)
+            except httpcore.ReadTimeout:
+                if glance is seconds:
+                    raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        _check_signals(httpcore.WriteError)
+        if (hold := held()) is not None:
+            hold.begin_sending()
         self._stream.write(buffer, _remaining(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:

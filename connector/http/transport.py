@@ -25,6 +25,7 @@ from locoia_pat.http.deadline import DeadlineBackend, deadline, is_over
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
 from locoia_pat.http.trace import trace_headers
 from locoia_pat.http.url import is_loopback
+from locoia_pat.interrupts import held
 from locoia_pat.secrets.secret import revealed
 from locoia_pat.version import VERSION
 
@@ -89,6 +90,8 @@ class HttpTransport:
     def _attempt(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
         with _httpx_request(request, header, seconds) as sent:
             response = self._pool.for_url(sent.url).handle_request(sent)
+            if (hold := held()) is not None and hold.phase == "sent":
+                hold.phase = "received"
             try:
                 return _read(request.method, response)
             finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -330,7 +332,7 @@ def test_on_a_terminal_the_credential_is_asked_for_hidden() -> None:
 
 
 def interrupted(*arguments: str) -> Any:
-    """The envelope of a run that gets Ctrl-C while it waits for an answer."""
+    """The envelope of a run that gets Ctrl-C while it waits for an answer, which takes it some seconds more."""
     with serving(stall(60)) as server:
         process = spawn("run", *arguments, LOCOIA_BASE_URL=server.url)
         eventually(lambda: server.got)
@@ -352,9 +354,57 @@ def test_a_run_that_is_ended_says_what_is_known(number: signal.Signals) -> None:
         process = spawn("run", "create_pat", *GOOD, "--reveal", LOCOIA_BASE_URL=server.url)
         eventually(lambda: server.got)
         process.send_signal(number)
+        time.sleep(0.3)  # two at once would count as one
+        process.send_signal(number)  # it does not wait any longer
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 128 + number
     assert json.loads(out)["outcome"] == "unknown"
+
+
+def test_a_managed_name_that_is_interrupted_twice_says_how_it_is_finished(tmp_path: Path) -> None:
+    def answer_reads(connection: Any) -> bool:
+        return bool((stall(60) if server.got[-1].method == "POST" else answer(200, []))(connection))
+
+    with serving(answer_reads) as server:
+        store = ("--token-to", f"file:{tmp_path}/t.json")
+        process = spawn("run", "ensure_pat", "name=ci", *GOOD, *store, LOCOIA_BASE_URL=server.url)
+        eventually(lambda: server.got and server.got[-1].method == "POST")
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)  # as above
+        out, _ = process.communicate(timeout=20)
+    envelope = json.loads(out)
+    assert (process.returncode, envelope["outcome"]) == (143, "unknown")
+    assert "reconcile" in envelope["error"]["hint"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_anything_is_sent_is_not_done(number: signal.Signals) -> None:
+    with serving(answer(201, created())) as server:
+        arguments = ("create_pat", *GOOD, "--reveal", "--inputs", "-")
+        process = spawn("run", *arguments, LOCOIA_BASE_URL=server.url)
+        assert process.stdin is not None
+        process.stdin.write("{")
+        process.stdin.flush()
+        time.sleep(1)  # it reads its inputs, or is still loading
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+        assert server.got == []
+    assert (process.returncode, json.loads(out)["outcome"]) == (128 + number, "not_done"), err
+
+
+@pytest.mark.parametrize("command", [["run", "create_pat"], ["actions"], ["fleet", "apply", "fleet.yaml"]])
+def test_a_signal_during_the_first_imports_ends_the_command_when_it_can_say_so(command: list[str]) -> None:
+    script = (
+        "import signal, sys\nfrom locoia_pat.__main__ import run\nfrom locoia_pat.interrupts import signals\n"
+        "signals.install(); signal.raise_signal(signal.SIGTERM); run()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 143
+    if command[0] == "run":
+        assert json.loads(done.stdout)["outcome"] == "not_done"
+    else:
+        assert (done.stdout, done.stderr) == ("", "interrupted\n")
 
 
 def test_a_signal_waits_until_a_minted_token_is_stored(tmp_path: Path) -> None:

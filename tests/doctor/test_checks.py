@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -396,3 +397,24 @@ def test_missing_extras_are_named_with_the_command_that_installs_them() -> None:
     printed = output_of(bare)
     assert "not installed: uvicorn" in printed
     assert "pip install 'locoia-pat[sandbox]'" in printed
+
+
+def test_results_that_could_not_be_printed_are_shown(doctor: Callable[..., Any], cli_clinic: Clinic) -> None:
+    file = cli_clinic.state / "unprinted.jsonl"
+    assert "results" not in doctor()
+    results = [
+        {"at": "2026-11-28T10:00:00Z", "action": "create_pat", "outcome": "done", "data": {"id": "r1"},
+         "token_ref": "file:/a.json#current"},
+        {"at": "2026-11-28T11:00:00Z", "action": "create_pat", "outcome": "refused"},
+    ]  # fmt: skip
+    for number, words in (
+        (1, "create_pat done r1 file:/a.json#current"),
+        (2, "2026-11-28T11:00:00Z create_pat refused"),
+    ):
+        lines = [*map(json.dumps, results[:number]), "no JSON", "[]"]
+        cli_clinic.state.mkdir(exist_ok=True)
+        file.write_text("\n".join(lines))
+        found = doctor()["results"]
+        assert (found["level"], str(file) in found["next"]) == ("note", True)
+        assert found["message"].startswith(f"{number} could not be printed")
+        assert found["message"].endswith(words)

@@ -130,6 +130,84 @@ def test_a_cancel_scope_ends_after_the_token_is_stored(backend: str, tmp_path: P
         anyio.run(main, server, backend=backend)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_token_that_a_cancelled_task_would_lose_is_revoked(backend: str, caplog: pytest.LogCaptureFixture) -> None:
+    held = Held()
+
+    async def main(server: Server) -> None:
+        async def cancel(scope: anyio.CancelScope, api: AsyncConnector) -> None:
+            await run_sync(held.received.wait)
+            scope.cancel()
+            await api.close()  # revoking opens what it needs
+            held.release.set()
+
+        api = connector(server)
+        async with anyio.create_task_group() as group:
+            with anyio.CancelScope() as scope:
+                group.start_soon(cancel, scope, api)
+                await api.run("create_pat", CREATE)
+            assert scope.cancelled_caught
+
+    with serving(held, answer(200, created(token=f"{TOKEN}2"))) as server:
+        anyio.run(main, server, backend=backend)
+    assert [got.path.rpartition("/")[2] for got in server.got] == ["personal-access-tokens", "regenerate"]
+    assert "create_pat: the task was cancelled. The new token was revoked immediately" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+def test_a_cancelled_task_revokes_nothing_where_nothing_was_minted(caplog: pytest.LogCaptureFixture) -> None:
+    async def main(server: Server, held: Held) -> None:
+        async with connector(server) as api:
+            task = asyncio.create_task(api.run("create_pat", CREATE))
+            await run_sync(held.received.wait)
+            task.cancel()
+            held.release.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    def refuse(connection: socket.socket) -> bool:
+        held.received.set()
+        assert held.release.wait(20)
+        return bool(answer(422, {"message": "no"})(connection))
+
+    held = Held()
+    with serving(refuse) as server:
+        asyncio.run(main(server, held))
+    assert (len(server.got), caplog.text) == (1, "")
+
+
+FORKED = """
+import asyncio, os, sys
+from locoia_pat import AsyncConnector, Connector
+
+async def list_in(connector):
+    return (await connector.run("list_pats")).outcome.value
+
+both = Connector(), AsyncConnector()
+outcomes = [both[0].run("list_pats").outcome.value, asyncio.run(list_in(both[1]))]
+child = os.fork()
+outcomes += [both[0].run("list_pats").outcome.value, asyncio.run(list_in(both[1]))]
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+print(*outcomes, flush=True)
+os._exit(0 if outcomes == ["done"] * 4 else 1)
+"""
+
+
+def test_a_process_that_was_forked_has_threads_and_connections_of_its_own() -> None:
+    with serving(answer(200, [])) as server:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", FORKED],
+            env={**os.environ, "LOCOIA_TOKEN": CREDENTIAL, "LOCOIA_BASE_URL": server.url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.stdout, done.stderr) == ("done done done done\n" * 2, "")
+        assert (len(server.got), server.connections) == (6, 4)
+
+
 def test_the_end_of_the_event_loop_waits_for_a_call_in_the_background(tmp_path: Path) -> None:
     ref, held, tasks = f"file:{tmp_path}/ci.json", Held(), set[asyncio.Task[Any]]()
 

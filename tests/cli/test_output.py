@@ -1,0 +1,295 @@
+"""Standard output is a store like any other: what it cannot take changes nothing that was done, and loses no token."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locoia_pat import Secret
+from locoia_pat.stores import read_token
+from tests.support.loopback import TOKEN, answer, created, serving
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CREDENTIAL = "fake-credential-0123456789abcdef"
+CREATE = ("run", "create_pat", "expiration=30", "scopes=embed", "note=CI")
+ROW = created()["id"]
+HALF = "Billing \ud83d"
+"""Half of a surrogate pair, as an API returns that cuts a text by UTF-16 units."""
+COMMAND = f"exec {sys.executable} -m locoia_pat"
+
+
+def closed(folder: Path) -> str:  # noqa: ARG001  # as the others
+    return ">&-"
+
+
+def full(folder: Path) -> str:  # noqa: ARG001  # as the others
+    return ">/dev/full"
+
+
+def read_only(folder: Path) -> str:  # noqa: ARG001  # as the others
+    return "1</dev/null"
+
+
+def no_reader(folder: Path) -> str:
+    """A pipe whose reader is gone: a named one, opened for reading and writing, then for writing only."""
+    return f'3<>"{folder}/pipe" 1>"{folder}/pipe" 3<&-'
+
+
+def too_large(folder: Path) -> str:
+    (folder / "large").write_bytes(b"x" * 2048)
+    return f'>>"{folder}/large"'
+
+
+FAILING = {too_large: "ulimit -f 1; ", closed: "", full: "", read_only: "", no_reader: 'mkfifo "$BOX/pipe"; '}
+"""Standard outputs that cannot be written, and what the shell does before."""
+
+
+def shell(
+    script: str, folder: Path, url: str = "", errors: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a shell, with its standard output where *script* says."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return subprocess.run(
+        ["sh", "-c", script + errors],
+        env={
+            **(environment if "ulimit" in script else os.environ),
+            "LOCOIA_BASE_URL": url,
+            "LOCOIA_TOKEN": CREDENTIAL,
+            "LOCOIA_PAT_STATE": str(folder / "state"),
+            "BOX": str(folder),
+            **variables,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def words(*arguments: str) -> str:
+    return " ".join([COMMAND, *(f'"{argument}"' for argument in arguments)])
+
+
+def test_a_token_is_not_minted_to_be_revealed_where_nothing_can_be_written(tmp_path: Path) -> None:
+    for output, before in FAILING.items():
+        with serving(answer(201, created())) as server:
+            done = shell(f"{before}{words(*CREATE, '--reveal')} {output(tmp_path)}", tmp_path, server.url)
+            assert (done.returncode, server.got) == (2, []), (output.__name__, done.stderr)
+        assert "standard output cannot be written" in done.stderr, output.__name__
+        assert "Traceback" not in done.stderr, output.__name__
+
+
+def test_a_stored_token_stays_done_where_nothing_can_be_written(tmp_path: Path) -> None:
+    for number, (output, before) in enumerate(FAILING.items()):
+        ref = f"file:{tmp_path}/{number}.json"
+        with serving(answer(201, created())) as server:
+            done = shell(f"{before}{words(*CREATE, '--token-to', ref)} {output(tmp_path)}", tmp_path, server.url)
+        assert done.returncode == 0, (output.__name__, done.stderr)
+        assert read_token(ref) == Secret(TOKEN), output.__name__
+        assert "standard output cannot be written" in done.stderr, output.__name__
+        assert "locoia-pat doctor shows it" in done.stderr, output.__name__
+        kept = [json.loads(line) for line in (tmp_path / "state" / "unprinted.jsonl").read_text().splitlines()]
+        assert (len(kept), kept[-1]["outcome"], kept[-1]["token_ref"]) == (number + 1, "done", f"{ref}#current")
+        assert (tmp_path / "state" / "unprinted.jsonl").stat().st_mode & 0o777 == 0o600
+        assert TOKEN not in json.dumps(kept), output.__name__
+
+
+def test_every_outcome_keeps_its_exit_code_where_nothing_can_be_written(tmp_path: Path) -> None:
+    store = ("--token-to", f"file:{tmp_path}/t.json")
+    cases: dict[tuple[str, ...], tuple[Any, int]] = {
+        (*CREATE, *store): (answer(422, {"message": "no"}), 3),
+        (*CREATE, *store, "expiration=x"): (answer(500), 2),
+        ("run", "create_pat", *store): (answer(500), 2),
+        (*CREATE, "--timeout", "5", *store): (answer(500), 5),
+        ("run", "list_pats"): (answer(200, []), 4),
+        ("run", "list_pats", "--table"): (answer(200, []), 4),
+        ("run", "audit_pats"): (answer(200, []), 4),
+        ("whoami",): (answer(200, []), 4),
+        ("actions",): (answer(500), 4),
+        ("show", "create_pat", "--json"): (answer(500), 4),
+        ("plan", "list_pats"): (answer(500), 4),
+        ("scopes",): (answer(500), 4),
+        ("--help",): (answer(500), 4),
+        ("token", "env:LOCOIA_TOKEN"): (answer(500), 4),
+        ("new", "acme", "--out", f"{tmp_path}/new"): (answer(500), 0),
+        ("eject", "create_pat", "--out", f"{tmp_path}/ejected"): (answer(500), 0),
+        ("export", "jsonschema", "--json", "--out", f"{tmp_path}/exported"): (answer(500), 0),
+        ("unknown",): (answer(500), 2),
+    }
+    for arguments, (script, code) in cases.items():
+        with serving(script) as server:
+            done = shell(f"{words(*arguments)} >/dev/full", tmp_path, server.url)
+        assert done.returncode == code, (arguments, done.stderr)
+        assert "Traceback" not in done.stderr, arguments
+        assert "Exception ignored" not in done.stderr, arguments
+
+
+def test_closed_standard_errors_and_inputs_change_nothing(tmp_path: Path) -> None:
+    endings = (" 2>&-", " 2>/dev/full", " 2>&- <&-", " 2>&1 <&-", " 2>/dev/full >/dev/full", " >&- 2>&- <&-")
+    for number, errors in enumerate(endings):
+        ref = f"file:{tmp_path}/{number}.json"
+        with serving(answer(201, created(expiration="2099-12-23T16:36:49"))) as server:
+            done = shell(words(*CREATE, "--token-to", ref), tmp_path, server.url, errors)
+        assert (done.returncode, done.stderr) == (0, ""), (errors, done)
+        assert read_token(ref) == Secret(TOKEN), errors
+        assert " >" in errors or json.loads(done.stdout.splitlines()[-1])["outcome"] == "done", errors
+
+
+def test_a_token_that_was_minted_is_revoked_if_its_envelope_cannot_be_printed(tmp_path: Path) -> None:
+    """The disk is full at the envelope, and was not before: the limit of the file's size is in its middle."""
+    (tmp_path / "out").write_bytes(b"x" * 400)  # the envelope does not fit into what is left of 512 bytes
+    script = f'ulimit -f 1; {words(*CREATE, "--reveal")} >>"{tmp_path}/out"'
+    with serving(answer(201, created()), answer(200, created(token=f"{TOKEN}2"))) as server:
+        done = shell(script, tmp_path, server.url)
+        assert [got.path.rpartition("/")[2] for got in server.got] == ["personal-access-tokens", "regenerate"]
+    assert done.returncode == 6, done.stderr
+    assert "was revoked immediately" in done.stderr
+    assert TOKEN not in done.stderr
+    assert TOKEN not in (tmp_path / "state" / "unprinted.jsonl").read_text()
+
+
+def test_a_token_in_a_store_is_not_revoked_if_it_cannot_be_revealed_as_well(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"x" * 400)
+    script = f'ulimit -f 1; {words(*CREATE, "--reveal", "--token-to", f"text:{tmp_path}/t")} >>"{tmp_path}/out"'
+    with serving(answer(201, created())) as server:
+        done = shell(script, tmp_path, server.url)
+        assert (done.returncode, len(server.got)) == (0, 1), done.stderr
+    assert read_token(f"text:{tmp_path}/t") == Secret(TOKEN)
+
+
+def test_a_bulk_run_that_only_reads_stops_and_any_other_one_runs_to_its_end(tmp_path: Path) -> None:
+    items = [{"expiration": 30, "scopes": ["embed"], "note": f"n{number}"} for number in range(30)]
+    (tmp_path / "creates").write_text("\n".join(map(json.dumps, items)))
+    (tmp_path / "reads").write_text("{}\n" * 300)
+    with serving(answer(201, created())) as server:
+        store = f"file:{tmp_path}/{{note}}.json"
+        each = (*CREATE[:2], "--each", f"{tmp_path}/creates", "--no-journal", "--token-to", store)
+        done = shell(f"{words(*each)} >/dev/full", tmp_path, server.url)
+        assert (done.returncode, len(server.got)) == (0, 30), done.stderr
+    assert len(list(tmp_path.glob("n*.json"))) == 30
+    with serving(answer(200, [])) as server:
+        done = shell(f"{words('run', 'list_pats', '--each', f'{tmp_path}/reads')} >/dev/full", tmp_path, server.url)
+        assert done.returncode == 4, done.stderr
+        assert len(server.got) < 200
+    assert "stopped: standard output cannot be written" in done.stderr
+
+
+def test_a_reader_that_goes_away_ends_a_list_quietly(tmp_path: Path) -> None:
+    rows = [created(id=f"{ROW[:-4]}{number:04}", note="x" * 200) for number in range(3000)]
+    with serving(answer(200, rows)) as server:
+        done = shell(f"(({words('run', 'list_pats', '--table')}); echo $? >&2) | head -1", tmp_path, server.url)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "4\n")
+
+
+def test_what_an_encoding_lacks_ends_nothing(tmp_path: Path) -> None:
+    encodings: list[dict[str, str]] = [
+        {},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "utf-16"},
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        {"LC_ALL": "POSIX"},
+    ]
+    notes = [HALF, "\udc80 first", "grün", "日本", "😀", "\ud83d\ud83d", "\udfff"]
+    rows = [created(id=f"r{number}", note=note) for number, note in enumerate(notes)]
+    for variables in encodings:
+        encoding = variables.get("PYTHONIOENCODING", "utf-8")
+        for number, arguments in enumerate(
+            [
+                ("run", "list_pats"),
+                ("run", "list_pats", "--table"),
+                (*CREATE, "--reveal"),
+                ("token", f"text:{tmp_path}/t"),
+            ]
+        ):
+            (tmp_path / "t").write_text(TOKEN)
+            scripts = [answer(200, rows)] if number < 2 else [answer(201, created(note=HALF))]
+            with serving(*scripts) as server:
+                process = subprocess.run(
+                    [sys.executable, "-m", "locoia_pat", *arguments],
+                    env={**os.environ, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL, **variables},
+                    capture_output=True,
+                    check=False,
+                )
+            text = process.stdout.decode(encoding, "replace")
+            assert process.returncode == 0, (variables, arguments, process.stderr)
+            if number == 0:
+                assert [row["note"] for row in json.loads(text)["data"]["tokens"]] == notes, variables
+            assert number < 2 or TOKEN in text, (variables, arguments)
+
+
+@contextmanager
+def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        yield ours, theirs
+
+
+def test_a_pipe_that_others_made_not_to_block_gets_everything(tmp_path: Path) -> None:
+    rows = [created(id=f"r{number}", note="x" * 200) for number in range(2000)]
+    with serving(answer(200, rows)) as server, connected() as (ours, theirs):
+        theirs.setblocking(False)
+        with subprocess.Popen(
+            [sys.executable, "-m", "locoia_pat", "run", "list_pats"],
+            env={**os.environ, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL},
+            stdout=theirs,
+            cwd=tmp_path,
+        ) as process:
+            theirs.close()
+            received = b"".join(iter(lambda: ours.recv(65536), b""))
+    assert process.returncode == 0
+    assert len(json.loads(received)["data"]["tokens"]) == 2000
+
+
+def test_two_signals_end_a_command_whose_output_nothing_reads(tmp_path: Path) -> None:
+    rows = [created(id=f"r{number}", note="x" * 200) for number in range(2000)]
+    with (
+        serving(answer(200, rows)) as server,
+        subprocess.Popen(
+            [sys.executable, "-m", "locoia_pat", "run", "list_pats"],
+            env={**os.environ, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+        ) as process,
+    ):
+        eventually(lambda: server.got)
+        time.sleep(1)  # the pipe is full
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)  # two at once would count as one
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        errors = process.stderr.read()
+        process.wait(20)
+    assert (process.returncode, b"nothing reads it" in errors) == (143, True)
+
+
+@pytest.mark.parametrize("script", ["main(['actions'])", "main(['run', 'list_pats'])"])
+def test_a_program_that_calls_the_command_keeps_its_streams(script: str) -> None:
+    code = (
+        "import sys; from locoia_pat.cli import main\nbefore = sys.stdout\n"
+        f"try:\n    {script}\nfinally:\n    assert sys.stdout is before"
+    )
+    with serving(answer(200, [])) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL},
+            capture_output=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
