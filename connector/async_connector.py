@@ -171,7 +171,7 @@ class AsyncConnector:
         """
         # anyio.to_thread.run_sync does not do: Task.cancel(), and so asyncio.timeout(), returns from it at once, and a
         # connection that is closed then loses the response of the call that goes on in the thread.
-        ended, future = self._start(call)
+        ended, future = self._begin(call)
         try:
             await ended.wait()
         except (get_cancelled_exc_class(), KeyboardInterrupt):  # trio raises Ctrl-C in the main task
@@ -181,14 +181,14 @@ class AsyncConnector:
                 on_cancel()
             interrupt = await _wait_in_spite_of_all(ended)
             if discard is not None and future.exception() is None:
-                ended, _ = self._start(partial(discard, future.result()), reopen=False)
+                ended, _ = self._begin(partial(discard, future.result()), reopen=False)
                 interrupt = await _wait_in_spite_of_all(ended) or interrupt
             if interrupt is not None:
                 raise interrupt from None
             raise
         return future.result()
 
-    def _start(self, call: Callable[[], _T], *, reopen: bool = True) -> tuple[Event, Future[_T]]:
+    def _begin(self, call: Callable[[], _T], *, reopen: bool = True) -> tuple[Event, Future[_T]]:
         """Run *call* in a worker thread; return an event for its end, and its future.
 
         Args:
