@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat import ConnectorError, Outcome, Problem, Result
+from locoia_pat import ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.actions.lifecycle import rotation
 from locoia_pat.actions.lifecycle.desired import DesiredToken, parse_desired
 from locoia_pat.actions.lifecycle.driver import run_protocol
-from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.journalled import load_entries
 from locoia_pat.actions.lifecycle.marker import find_marker, strip_marker
 from locoia_pat.actions.tokens import as_list
 from locoia_pat.messages import describe_value
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locoia_pat import Connector
+    from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.actions.models import ManagedToken
     from locoia_pat.stores import TokenStore
 
@@ -185,16 +186,21 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
     listed = connector.run("list_pats")
     if listed.data is None:
         return Result("reconcile", listed.outcome, api, listed.attempts, problem=listed.problem)
-    journalled = {name: state.load(api, name) or {} for name in state.names(api)}
+    journalled = dict(load_entries(state, api))
     names: list[dict[str, Any]] = []
     problems: dict[Outcome, Problem] = {}
     warnings = list(listed.warnings)
-    for name, values in journalled.items():
-        entry = JournalEntry.from_json(values)
-        if plan:
-            names.append(_plan_name(state, api, entry))
-            continue
-        result = _reconcile_name(connector, state, entry, values["stores"], **options)
+    for name, loaded in journalled.items():
+        try:
+            if isinstance(loaded, InvalidError):
+                raise loaded  # reported as any other error of this name; the others go on
+            entry, stores = loaded
+            if plan:
+                names.append(_plan_name(state, api, entry))
+                continue
+            result = _reconcile_name(connector, state, entry, stores, **options)
+        except InvalidError as error:
+            result = Result.from_error("reconcile", error, api=api)
         names.append(_name_report(name, result))
         warnings += [f"{name}: {warning}" for warning in result.warnings if warning not in listed.warnings]
         if result.problem is not None:
@@ -232,6 +238,7 @@ def _reconcile_name(
 
 
 def _name_report(name: str, result: Result) -> dict[str, Any]:
+    name = name if name.isprintable() else ascii(name)[1:-1]  # of a damaged row
     report = {"name": name, "outcome": result.outcome.value, "change": (result.data or {}).get("change")}
     return report if result.problem is None else {**report, "error": result.to_dict()["error"]}
 
@@ -265,7 +272,7 @@ def take_over(
     rows = (listed.data or {}).get("tokens", ())
     marked = [row for row in rows if (marker := find_marker(row["note"])) is not None and marker.name == name]
     if not marked:
-        hint = "If its rows belong to another user or have expired, ensure_pat starts again."
+        hint = "If its rows belong to another user or have expired, ensure_pat starts again, with take_over=true."
         message = f"no row carries the name {describe_value(name)}"
         problem = Problem("not_found", message, field="take_over", hint=hint)
         return Result("reconcile", Outcome.INVALID, listed.api, listed.attempts, problem=problem)

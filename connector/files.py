@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -50,6 +51,11 @@ def remove_leftovers(folder: Path) -> None:
         for file in folder.iterdir():
             if _TEMPORARY.fullmatch(file.name):
                 file.unlink()
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether *error* says that no space is left, on the disk or of the user's quota."""
+    return error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def sync_folder(folder: Path) -> None:

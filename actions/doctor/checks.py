@@ -18,10 +18,13 @@ from urllib.parse import urlsplit
 
 from locoia_pat import ConnectorError, Outcome
 from locoia_pat.actions.lifecycle.capabilities import LATER, UNKNOWN, CapabilityFile
-from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.journalled import damaged_entries, intact_entries
+from locoia_pat.actions.lifecycle.marker import NAME
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import is_loopback
+from locoia_pat.messages import describe_value
+from locoia_pat.state.database import FILE
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.unprinted import last_unprinted
 from locoia_pat.version import VERSION
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locoia_pat.actions.lifecycle.capabilities import ApiFacts
+    from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.connector import RecordingConnector
     from locoia_pat.outcomes import Problem
     from locoia_pat.state.inspect import StateReport
@@ -257,8 +261,15 @@ def _check_state(report: StateReport) -> Iterator[CheckResult]:
     for path, mode in report.open_to_others:
         yield _open_permissions(path, mode)
     now = dt.datetime.now(dt.UTC)
-    for base_url, name, entry in report.names:
-        yield _check_name(base_url, name, JournalEntry.from_json(entry), now)
+    for base_url, entry, _ in intact_entries(report):
+        yield _check_name(base_url, entry.name, entry, now)
+    for base_url, name, reason in damaged_entries(report):
+        shown, way_out = describe_value(name), f"restore {report.folder / FILE} from a backup"
+        if NAME.fullmatch(name):
+            shown, way_out = name, f"locoia-pat reconcile --take-over {name} --token-to REF"
+        where = base_url if base_url.isprintable() else describe_value(base_url)
+        message = f"its journal entry cannot be used, at {where}: {reason}"
+        yield CheckResult(f"name {shown}", "problem", message, way_out)
     for lease in report.leases:
         yield CheckResult("lease", "note", f"{lease.name}: held by {lease.process}, since {lease.since}")
 
@@ -286,7 +297,7 @@ def _check_name(base_url: str, name: str, entry: JournalEntry, now: dt.datetime)
 
 def _check_stores(report: StateReport, auth_ref: str | None) -> Iterator[CheckResult]:
     """Check the token files of managed names, and that of the credential."""
-    refs: list[str] = [ref for _, _, entry in report.names if not entry["ended"] for ref in entry["stores"]]
+    refs = [ref for _, entry, stores in intact_entries(report) if not entry.ended for ref in stores]
     if auth_ref:
         refs.append(auth_ref)
     for ref in dict.fromkeys(refs):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
 from locoia_pat.actions.fleet.waves import Member
 from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.journalled import load_entry
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
 from locoia_pat.actions.lifecycle.lifetime import Clock, is_due, lifetime
 from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_replaced
@@ -159,13 +160,13 @@ class FleetPlan:
 
     def _plan(self, token: FleetToken, credential: CredentialView) -> TokenPlan:
         connector = credential.connector
-        saved = self.state.load(connector.base_url, token.name)
-        journal = JournalEntry.from_json(saved) if saved else JournalEntry(token.name, self.state.owner)
         try:
+            saved = load_entry(self.state, connector.base_url, token.name)
+            journal, refs = saved or (JournalEntry(token.name, self.state.owner), ())
             stores = [connector.open_store(ref) for ref in token.to]
             replicas = TokenReplicas(stores, self.state, connector.base_url, token.name)
             record = replicas.read_latest(journal, take_over=token.take_over)
-            abandoned = replicas.find_abandoned(saved["stores"] if saved else (), connector.open_store)
+            abandoned = replicas.find_abandoned(refs, connector.open_store)
         except (ConnectorError, OSError, ValueError) as error:
             reason = error.problem.message if isinstance(error, ConnectorError) else str(error)
             return TokenPlan(token.name, credential.name, "blocked", reason)

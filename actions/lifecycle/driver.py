@@ -26,6 +26,7 @@ from locoia_pat.actions.lifecycle.effects import (
     StoreRecord,
     WriteJournal,
 )
+from locoia_pat.actions.lifecycle.journalled import load_entry
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
@@ -34,6 +35,7 @@ from locoia_pat.limits import WAIT
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
+from locoia_pat.state.sealed import DamagedRowError
 from locoia_pat.stores import check_refs, reject_same_location
 
 if TYPE_CHECKING:
@@ -239,11 +241,29 @@ class Driver:
                 return time.sleep(max(self._settle, effect.at_least))
 
     def _load(self) -> Snapshot:
-        journalled = self._state.load(self._api, self._name)
-        journal = JournalEntry.from_json(journalled) if journalled else JournalEntry(self._name, self._state.owner)
+        """Read the stores and the journal; a name that is taken over needs no rows of the state that are damaged."""
+        try:
+            return self._read_state()
+        except DamagedRowError as error:
+            if not self._take_over:
+                raise
+            self._warnings.append(f"{error.problem.message}; the name was taken over without it")
+        self._forget_damaged()
+        return self._read_state()
+
+    def _forget_damaged(self) -> None:
+        with_entry = False
+        try:
+            load_entry(self._state, self._api, self._name)
+        except DamagedRowError:
+            with_entry = True
+        self._state.forget_damaged(self._api, self._name, with_entry=with_entry)
+
+    def _read_state(self) -> Snapshot:
+        saved = load_entry(self._state, self._api, self._name)
+        journal, known_refs = saved or (JournalEntry(self._name, self._state.owner), ())
         self.replicas.probe(ending=self._ending)
         record = self.replicas.read_latest(journal, take_over=self._take_over)
-        known_refs = journalled["stores"] if journalled else ()
         abandoned = self.replicas.find_abandoned(known_refs, self._connector.open_store)
         if abandoned is not None:
             raise invalid(

@@ -7,12 +7,13 @@ performs effects for real; the model in ``tests/properties`` performs them in me
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from locoia_pat import Secret
 from locoia_pat.actions.lifecycle.capabilities import Capabilities
+from locoia_pat.actions.lifecycle.marker import NAME
 
 if TYPE_CHECKING:
     from locoia_pat import Result
@@ -141,12 +142,55 @@ class JournalEntry:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the entry that :meth:`to_json` wrote; the ``stores`` the driver adds to it are left out."""
-        fields = {key: value for key, value in values.items() if key != "stores"}
+        """Return the entry that :meth:`to_json` wrote; the ``stores`` the driver adds to it are left out.
+
+        Raises:
+            ValueError: a value is missing or of another type; the error names it.
+
+        """
+        for key, fits in _SHAPES.items():
+            if not fits(values.get(key, _DEFAULTS.get(key))):
+                raise ValueError(f"its {key} is not as locoia-pat writes it")
+        fields = {key: value for key, value in values.items() if key in _SHAPES and key != "stores"}
         fields["retirements"] = tuple(
             Retirement(id_, dt.datetime.fromisoformat(due)) for id_, due in values["retirements"]
         )
         return cls(**{**fields, "revoked": tuple(values["revoked"]), "scopes": tuple(values["scopes"])})
+
+
+def _is_strings(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _is_retirement(value: object) -> bool:
+    match value:
+        case [str(), str(due)]:
+            try:
+                return dt.datetime.fromisoformat(due).tzinfo is not None
+            except ValueError:
+                return False
+        case _:
+            return False
+
+
+_DEFAULTS: Mapping[str, Any] = {"note": "", "days": 30, "slot": "a", "rows": {}, "ended": False}
+"""Of keys that the entries of an earlier version may lack."""
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    "name": lambda value: isinstance(value, str) and NAME.fullmatch(value) is not None,
+    "owner": lambda value: isinstance(value, str),
+    "operation": lambda value: value in (None, "create", "rotate", "in_place", "retire"),
+    "operation_id": lambda value: value is None or isinstance(value, str),
+    "scopes": _is_strings,
+    "note": lambda value: isinstance(value, str),
+    "days": lambda value: type(value) is int and value >= 1,
+    "slot": lambda value: value in ("a", "b"),
+    "rows": lambda value: isinstance(value, dict) and _is_strings([*value, *value.values()]),
+    "retirements": lambda value: isinstance(value, list) and all(map(_is_retirement, value)),
+    "revoked": _is_strings,
+    "ended": lambda value: isinstance(value, bool),
+    "stores": _is_strings,
+}
+"""Whether the value of a key is one that :meth:`JournalEntry.to_json` or the driver writes."""
 
 
 @dataclass(frozen=True, slots=True)

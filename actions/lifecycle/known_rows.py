@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locoia_pat.actions.lifecycle.capabilities import CapabilityFile
-from locoia_pat.actions.lifecycle.effects import JournalEntry
+from locoia_pat.actions.lifecycle.journalled import intact_entries
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.state.inspect import inspect_state
 
@@ -30,7 +30,7 @@ class KnownRows:
 def load_known_rows(api: str) -> KnownRows:
     """Return what the state folder (``LOCOIA_PAT_STATE``, else the user's) knows of the rows of *api*."""
     report = inspect_state()
-    entries = [JournalEntry.from_json(entry) for entry_api, _, entry in report.names if entry_api == api]
+    entries = [entry for entry_api, entry, _ in intact_entries(report) if entry_api == api]
     revoked = {id_ for entry in entries for id_ in entry.revoked}
     with suppress(InvalidError):  # the file of a measurement cannot be read: its rows are treated like any other
         runs = CapabilityFile(report.folder).read(api).runs

@@ -132,7 +132,7 @@ class BulkOptions:
 class StoreTemplate:
     """A store reference with fields of the item in it, such as ``file:out/{name}.json``."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: object) -> None:
         """Parse *text*; ``{{`` and ``}}`` are literal braces.
 
         Raises:

@@ -65,7 +65,13 @@ harmless_option = click.option(
 )  # fmt: skip
 
 
-class Number(click.ParamType):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic for type checkers only
+
+
+class Number(_ParamType):
     """A number within a limit; Python's own spellings, such as inf and 1_000, are not numbers."""
 
     name = "number"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -12,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locoia_pat.files import user_folder
+from locoia_pat.files import is_disk_full, user_folder
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
@@ -64,13 +65,14 @@ class StateFile:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason, is_full = error.strerror or str(error), is_disk_full(error)
         else:
             return
+        hint = f"Free space on its disk, or set {VARIABLE} to a folder on another one."
         raise invalid(
             f"the state folder {self.folder} cannot be used: {reason}",
             field="state",
-            hint=f"Set {VARIABLE} to a folder that you may write to.",
+            hint=hint if is_full else f"Set {VARIABLE} to a folder that you may write to.",
         )
 
     def _open(self) -> None:
@@ -94,7 +96,10 @@ class StateFile:
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
         """Upgrade the file, and keep a copy of the older version."""
         if version:
-            with closing(sqlite3.connect(self.folder / f"{FILE}.v{version}")) as copy:
+            path = self.folder / f"{FILE}.v{version}"
+            path.unlink(missing_ok=True)  # of an upgrade that was killed, perhaps with another mode
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            with closing(sqlite3.connect(path)) as copy:
                 database.backup(copy)
         with transaction(database):
             (version,) = database.execute("PRAGMA user_version").fetchone()  # another process may have been faster
@@ -129,12 +134,28 @@ class StateFile:
         try:
             with closing(self._connect()) as database:
                 database.execute("PRAGMA synchronous = FULL")
+                database.text_factory = decode
                 yield database
         except sqlite3.Error as error:
-            reason = str(error)
+            error_number = sqlite_errno(error)
+            reason = os.strerror(error_number) if error_number else str(error)
         else:
             return
-        raise OSError(f"the journal in {self.folder} cannot be used: {reason}")
+        message = f"the journal in {self.folder} cannot be used: {reason}"
+        raise OSError(error_number, message) if error_number else OSError(message)
+
+
+def sqlite_errno(error: sqlite3.Error) -> int | None:
+    """Return the error number of the system that is behind *error*, if the disk is full or a file is read-only."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    if code == sqlite3.SQLITE_FULL or "disk is full" in str(error):
+        return errno.ENOSPC
+    return errno.EROFS if code & 0xFF == sqlite3.SQLITE_READONLY else None
+
+
+def decode(data: bytes) -> str:
+    """Decode a text of the database; bytes that were damaged must not keep other rows from being read."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import stat
@@ -10,9 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.state.database import FILE, state_folder
+from locoia_pat.state.database import FILE, decode, state_folder
 from locoia_pat.state.journal import State
 from locoia_pat.state.lease import LeaseInfo, held_leases
+from locoia_pat.state.sealed import unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +31,8 @@ class StateReport:
     """The paths that users other than the owner may read or enter, with their modes."""
     names: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
     """The journal entries, with their API and name."""
+    damaged: tuple[tuple[str, str, str], ...] = ()
+    """The API and name of each entry that cannot be used, and why."""
     leases: tuple[LeaseInfo, ...] = ()
     """The leases that are held now."""
 
@@ -69,12 +71,21 @@ def _read(folder: Path, file: Path) -> StateReport:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > len(State.schemas):
             raise ValueError(f"version {version} of locoia-pat's state is newer than this program")
-        names = database.execute("SELECT api, name, entry FROM names ORDER BY api, name").fetchall()
+        database.text_factory = decode
+        rows = database.execute("SELECT api, name, entry FROM names ORDER BY api, name").fetchall()
+    names: list[tuple[str, str, Mapping[str, Any]]] = []
+    damaged: list[tuple[str, str, str]] = []
+    for api, name, text in rows:
+        try:
+            names.append((api, name, unseal((api, name), text)))
+        except ValueError as error:
+            damaged.append((api, name, str(error)))
     return StateReport(
         folder,
         exists=True,
         open_to_others=tuple(_open_to_others(folder, file)),
-        names=tuple((api, name, json.loads(entry)) for api, name, entry in names),
+        names=tuple(names),
+        damaged=tuple(damaged),
         leases=tuple(held_leases(folder)),
     )
 

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.state.database import StateFile, transaction
+from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import Problem
+from locoia_pat.state.database import FILE, StateFile, transaction
 from locoia_pat.state.lease import Lease
+from locoia_pat.state.sealed import DamagedRowError, is_intact, is_sealed, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locoia_pat.secrets.secret import Secret
 
+_ROWS = {
+    "names": "the journal entry",
+    "events": "a past entry",
+    "tokens": "the metadata of a token",
+    "receipts": "a receipt",
+}
+"""What a row of a table is, for messages."""
+_META = {"owner": re.compile(r"[a-z0-9]{8}"), "key": re.compile(r"[0-9a-f]{64}")}
+_SHELL_WORD = re.compile(r"[a-z0-9][a-z0-9._-]*")
+"""A name that a shell reads as it is."""
 _MAX_TOKENS = 4
 """Tokens of a name whose metadata is kept: the current, the previous and the pending one, and one more."""
 
@@ -42,18 +55,100 @@ class State(StateFile):
 
     def _meta(self, key: str) -> str:
         with self.connected() as database:
-            (value,) = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(value)
+            row = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is not None and _META[key].fullmatch(str(row[0])):
+            return str(row[0])
+        file = self.folder / FILE
+        raise DamagedRowError(
+            Problem(
+                "validation",
+                f"{file} cannot be used: the row {key} of the table meta {'was changed' if row else 'is missing'}",
+                field="state",
+                hint="Restore the file from a backup. Without one, move it away and take over each name: locoia-pat "
+                "reconcile --take-over NAME --token-to REF.",
+            )
+        )
+
+    def damaged(
+        self, api: str, name: str, reason: str, *, table: str = "names", row: int | None = None
+    ) -> DamagedRowError:
+        """Return the error for a row of *name* at *api* that cannot be used; it names the row and the way out."""
+        what = _ROWS[table]
+        place = f"{'' if row is None else f'row {row} of '}the table {table} of {self.folder / FILE}"
+        shown = f"the name {describe_value(name)} at {api}" if api.isprintable() else "a name"
+        is_word = _SHELL_WORD.fullmatch(name) is not None
+        way_out = "take the name over: its rows at the API are then adopted or revoked, and the damaged row is replaced"
+        if not is_word:
+            way_out = f"delete row {row} of the table {table} with sqlite3"
+        return DamagedRowError(
+            Problem(
+                "validation",
+                f"{what} of {shown}, in {place}, cannot be used: {reason}",
+                field="state",
+                hint=f"Restore the file from a backup, or {way_out}. Other names are not affected.",
+                next=f"locoia-pat reconcile --take-over {name} --token-to REF" if is_word else None,
+            )
+        )
 
     def load(self, api: str, name: str) -> dict[str, Any] | None:
-        """Return the journal entry of *name* at *api*, or None."""
+        """Return the journal entry of *name* at *api*, or None.
+
+        Raises:
+            DamagedRowError: its row was damaged or edited.
+
+        """
+        select = "SELECT rowid, api, name, entry FROM names"
         with self.connected() as database:
-            row = database.execute("SELECT entry FROM names WHERE api = ? AND name = ?", (api, name)).fetchone()
-        return json.loads(row[0]) if row else None
+            row = database.execute(f"{select} WHERE api = ? AND name = ?", (api, name)).fetchone()
+            others = () if row else database.execute(select).fetchall()
+        for number, *_, text in others:
+            if is_sealed((api, name), text):
+                raise self.damaged(api, name, "its API or its name was changed", row=number)
+        return self._entry(*row) if row else None
+
+    def entries(self, api: str) -> list[tuple[str, dict[str, Any] | DamagedRowError]]:
+        """Return each journalled name at *api* with its entry, or with the error of a row that cannot be used."""
+        select = "SELECT rowid, api, name, entry FROM names WHERE api = ? ORDER BY name"
+        with self.connected() as database:
+            rows = database.execute(select, (api,)).fetchall()
+        entries: list[tuple[str, dict[str, Any] | DamagedRowError]] = []
+        for row in rows:
+            try:
+                entries.append((row[2], self._entry(*row)))
+            except DamagedRowError as error:
+                entries.append((row[2], error))
+        return entries
+
+    def _entry(self, row: int, api: str, name: str, text: str) -> dict[str, Any]:
+        try:
+            return unseal((api, name), text)
+        except ValueError as error:
+            reason = str(error)
+        raise self.damaged(api, name, reason, row=row)
+
+    def forget_damaged(self, api: str, name: str, *, with_entry: bool) -> None:
+        """Delete the damaged rows of *name* at *api*, which is taken over as if the journal had been lost.
+
+        Args:
+            api: the base URL.
+            name: the managed name.
+            with_entry: whether to delete its journal entry even if it is intact, for its values make no sense.
+
+        """
+        tables = (("names", "entry", ()), ("receipts", "receipt", ()), ("tokens", "metadata", ("fingerprint",)))
+        with self.connected() as database, transaction(database):
+            if with_entry:
+                database.execute("DELETE FROM names WHERE api = ? AND name = ?", (api, name))
+            for table, column, keys in tables:
+                select = ", ".join(["rowid", "api", "name", *keys, column])
+                for row, *columns, text in database.execute(f"SELECT {select} FROM {table}").fetchall():  # noqa: S608  # ours
+                    own = [api, name, *columns[2:]]
+                    if is_sealed(own, text) if columns != own else not is_intact(own, text):
+                        database.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))  # noqa: S608  # as above
 
     def save(self, api: str, name: str, entry: Mapping[str, Any]) -> None:
         """Write the journal entry of *name* at *api*; it is on the disk when this returns."""
-        text = json.dumps(entry)
+        text = seal((api, name), entry)
         with self.connected() as database, transaction(database):
             database.execute("INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (api, name, text))
             database.execute("INSERT INTO events (api, name, entry) VALUES (?, ?, ?)", (api, name, text))
@@ -65,26 +160,45 @@ class State(StateFile):
         return [name for (name,) in rows]
 
     def events(self, api: str, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return all entries that were journalled for *name*, with their times, oldest first."""
+        """Return all entries that were journalled for *name*, with their times, oldest first.
+
+        Raises:
+            DamagedRowError: a row of it was damaged or edited.
+
+        """
         with self.connected() as database:
             select = "SELECT at, entry FROM events WHERE api = ? AND name = ? ORDER BY rowid"
             rows = database.execute(select, (api, name)).fetchall()
-        return [(at, json.loads(entry)) for at, entry in rows]
+        try:
+            return [(at, unseal((api, name), entry)) for at, entry in rows]
+        except ValueError as error:
+            reason = str(error)
+        raise self.damaged(api, name, reason, table="events")
 
     def save_token_metadata(self, api: str, name: str, token: Secret, metadata: Mapping[str, Any]) -> None:
         """Journal the metadata of *token* (id, expiry, slot), for stores that hold only the token."""
-        row = (api, name, self.fingerprint(token), json.dumps(metadata))
+        fingerprint = self.fingerprint(token)
+        row = (api, name, fingerprint, seal((api, name, fingerprint), metadata))
         old = "SELECT rowid FROM tokens WHERE api = ? AND name = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?"
         with self.connected() as database, transaction(database):
             database.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", row)
             database.execute(f"DELETE FROM tokens WHERE rowid IN ({old})", (api, name, _MAX_TOKENS))  # noqa: S608  # ours
 
     def token_metadata(self, api: str, name: str, fingerprint: str) -> dict[str, Any]:
-        """Return the metadata of the token with that fingerprint; empty if none is journalled."""
+        """Return the metadata of the token with that fingerprint; empty if none is journalled.
+
+        Raises:
+            DamagedRowError: its row was damaged or edited.
+
+        """
         select = "SELECT metadata FROM tokens WHERE api = ? AND name = ? AND fingerprint = ?"
         with self.connected() as database:
             row = database.execute(select, (api, name, fingerprint)).fetchone()
-        return json.loads(row[0]) if row else {}
+        try:
+            return unseal((api, name, fingerprint), row[0]) if row else {}
+        except ValueError as error:
+            reason = str(error)
+        raise self.damaged(api, name, reason, table="tokens")
 
     def record_delivery(self, api: str, name: str, ref: str, token: Secret | None) -> None:
         """Journal that *token* was delivered to the store *ref*, which cannot be read; None forgets the delivery."""
@@ -111,24 +225,38 @@ class State(StateFile):
     def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
         """Journal what was done to *name*, once it is done."""
         with self.connected() as database, transaction(database):
-            row = (api, name, json.dumps(receipt))
+            row = (api, name, seal((api, name), receipt))
             database.execute("INSERT INTO receipts (api, name, receipt) VALUES (?, ?, ?)", row)
 
     def receipts(self, api: str, name: str) -> list[dict[str, Any]]:
-        """Return what was done to *name*, and when, oldest first."""
+        """Return what was done to *name*, and when, oldest first.
+
+        Raises:
+            DamagedRowError: a row of it was damaged or edited.
+
+        """
         select = "SELECT at, receipt FROM receipts WHERE api = ? AND name = ? ORDER BY rowid"
         with self.connected() as database:
             rows = database.execute(select, (api, name)).fetchall()
-        return [{"at": at, **json.loads(receipt)} for at, receipt in rows]
+        try:
+            return [{"at": at, **unseal((api, name), receipt)} for at, receipt in rows]
+        except ValueError as error:
+            reason = str(error)
+        raise self.damaged(api, name, reason, table="receipts")
 
     def minted_at(self, api: str) -> list[tuple[dict[str, Any], str | None]]:
-        """Return the entry of each journalled name, and when its token was last minted or adopted, if that is known."""
-        select = """SELECT entry, (SELECT max(at) FROM receipts
+        """Return the entry of each journalled name, and when its token was last minted or adopted, if that is known.
+
+        Rows that cannot be used are left out.
+        """
+        select = """SELECT name, entry, (SELECT max(at) FROM receipts
                     WHERE receipts.api = names.api AND receipts.name = names.name
-                    AND json_extract(receipt, '$.change') IN ('created', 'rotated', 'adopted'))
+                    AND CASE WHEN json_valid(receipt) THEN json_extract(receipt, '$.change') END
+                        IN ('created', 'rotated', 'adopted'))
                     FROM names WHERE api = ?"""
         with self.connected() as database:
-            return [(json.loads(entry), at) for entry, at in database.execute(select, (api,))]
+            rows = database.execute(select, (api,)).fetchall()
+        return [(unseal((api, name), entry), at) for name, entry, at in rows if is_intact((api, name), entry)]
 
     def name_of_token(self, api: str, token: Secret) -> str | None:
         """Return the name that *token* was minted for, by its receipt, or None."""

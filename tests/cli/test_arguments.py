@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -178,8 +179,9 @@ def test_the_same_text_means_the_same_as_an_argument_and_in_a_cell() -> None:
                 continue  # a cell is split, and an argument says how a list is given
             quoted = text.replace('"', '""')
             (item,) = ItemFile(io.BytesIO(f'x\n"{quoted}"\n'.encode()), "x.csv", {"x": field}, {})
-            cell = value_or_error(lambda item=item: item.parse(item.fields))
-            argument = value_or_error(lambda text=text, field=field: parse_inputs([f"x={text}"], None, {"x": field}))
+            assert item.parse is not None
+            cell = value_or_error(partial(item.parse, item.fields))
+            argument = value_or_error(partial(parse_inputs, [f"x={text}"], None, {"x": field}))
             assert repr(cell) == repr(argument), f"{text[:40]!r} for {field!r}"
 
 
