@@ -154,7 +154,7 @@ def sqlite_errno(error: sqlite3.Error) -> int | None:
 
 
 def decode(data: bytes) -> str:
-    """Decode a text of the database; bytes that were damaged must not keep other rows from being read."""
+    """Decode a string of the database; bytes that were damaged must not keep other rows from being read."""
     return data.decode("utf-8", "surrogateescape")
 
 
