@@ -24,6 +24,7 @@ from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import OWNER, first_token, running
 from locoia_pat.stores import read_token
 from tests.support.loopback import TOKEN, Server, answer, created, serving
+from tests.support.stores import FakeStore
 
 if TYPE_CHECKING:
     import socket
@@ -370,11 +371,15 @@ def test_calls_of_one_connector_run_at_the_same_time_up_to_its_threads() -> None
 
 
 def test_what_goes_wrong_in_the_thread_is_raised_where_it_is_awaited() -> None:
+    class Broken(FakeStore):
+        def probe(self) -> None:
+            raise AttributeError
+
     async def main(server: Server) -> None:
         async with connector(server) as api:
             assert (api.name, api.base_url) == ("locoia", server.url)
             with pytest.raises(AttributeError):
-                await api.run("create_pat", CREATE, token_to=[object()])  # type: ignore[list-item]  # the mistake
+                await api.run("create_pat", CREATE, token_to=[Broken()])
             with pytest.raises(InvalidError):
                 await api.plan("create_pat", {})
 

@@ -179,7 +179,7 @@ LIBRARY = """
 import sys
 from locoia_pat import Connector
 with Connector() as connector:
-    connector.run("create_pat", {"expiration": 30, "scopes": ["embed"], "note": "CI"}, token_to=sys.argv[1:])
+    connector.run("create_pat", {"expiration": 30, "scopes": ["embed"], "note": "CI"}, token_to=sys.argv[1:] or ())
 print("still running")
 """
 

@@ -50,7 +50,8 @@ import os, sys
 os.write(int(sys.argv[1]), b".")
 from locoia_pat import Connector
 with Connector() as connector:
-    result = connector.run("create_pat", {"expiration": 30, "scopes": ["embed"], "note": "CI"}, token_to=sys.argv[2:])
+    inputs = {"expiration": 30, "scopes": ["embed"], "note": "CI"}
+    result = connector.run("create_pat", inputs, token_to=sys.argv[2:] or ())
     if result.token is not None and not result.token_refs:
         print(result.token.reveal(), flush=True)
         os._exit(0)  # what comes after that is the program's
