@@ -31,8 +31,13 @@ def find_error_message(body: object) -> tuple[str | None, str | None]:
         return _of_text(body.reveal()[:_MAX_TEXT]), None
     words = list(islice(_words(body), _MAX_WORDS))
     field = next((name for name in _fields(body)), None)
-    text = _one_line("; ".join(dict.fromkeys(words)))
+    text = _one_line("; ".join(_without_repetitions(words)))
     return text or None, field
+
+
+def _without_repetitions(words: list[str]) -> Iterable[str]:
+    # The single characters of a token are kept as they are, so that it is found and masked.
+    return words if all(len(word) == 1 for word in words) else dict.fromkeys(words)
 
 
 _SENTENCES = ("message", "detail", "msg", "error_description", "error", "title")

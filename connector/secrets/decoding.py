@@ -10,7 +10,7 @@ import base64
 import html
 import re
 import sys
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,23 +20,26 @@ if TYPE_CHECKING:
 
 _MAX_LAYERS = 4
 """The most escapes within escapes that are followed."""
+_BYTE = r"(?:%(?:25)*|\\{1,16}x)"
 _ESCAPE = re.compile(
-    r"(?P<utf8>(?:(?:%(?:25)*|\\+x)[89a-fA-F][0-9a-fA-F])+)"
-    r"|\\+u(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\+u[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|\\+u\{0*(?P<braced>[0-9a-fA-F]{1,6})\}"
-    r"|(?:%(?:25)*u|\\+u)(?P<unit>[0-9a-fA-F]{4})"
-    r"|\\+U(?P<long>[0-9a-fA-F]{8})"
-    r"|(?:%(?:25)*|\\+x)(?P<byte>[0-7][0-9a-fA-F])"
-    r"|\\+(?P<octal>[01][0-7]{2})"
-    r"|\\+(?P<plain>[^uUx0-9\\])"
-    r"|(?P<backslash>\\{2,})"
+    rf"(?P<utf8>{_BYTE}[c-fC-F][0-9a-fA-F](?:{_BYTE}[89abAB][0-9a-fA-F]){{1,3}}|{_BYTE}[89a-fA-F][0-9a-fA-F])"
+    r"|\\{1,16}u(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\{1,16}u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\{1,16}u\{0{0,8}(?P<braced>[0-9a-fA-F]{1,6})\}"
+    r"|(?:%(?:25)*u|\\{1,16}u)(?P<unit>[0-9a-fA-F]{4})"
+    r"|\\{1,16}U(?P<long>[0-9a-fA-F]{8})"
+    rf"|{_BYTE}(?P<byte>[0-7][0-9a-fA-F])"
+    r"|\\{1,16}(?P<octal>[01][0-7]{2})"
+    r"|\\{1,16}(?P<plain>[^uUx0-9\\\s])"
+    r"|(?P<backslash>\\{2,16})"
     r"|&(?:amp;)*(?P<entity>#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,12}(?=;));?",
     re.DOTALL,
 )
 """One character as URLs, JSON, JavaScript, Python, C or HTML write it, escaped once or more often."""
+_SIGNS = re.compile(r"[%\\&]")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _QUOTED_PRINTABLE = re.compile(r"=(?:([0-7][0-9A-Fa-f])|\r?\n)")
-_SEPARATORS = re.compile(r"""(?:[\s"',;|\[\]\\:-]|=\r?\n|\b0x)+""")
+_SEPARATORS = re.compile(r"""(?:[\s"',;|\[\]\\:=-]|0x)+""", re.ASCII)
+_NO_SEPARATORS = str.maketrans("", "", " \t\n\r\v\f\"',;|[]\\:=-")
 """What is between the characters of a list, the bytes of a dump, and the lines of wrapped text."""
 _READABLE = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f]{6,}")
 _STANDARD = str.maketrans("-_", "+/")
@@ -47,11 +50,11 @@ _MAX_ENCODED = 500_000
 class View:
     """A text in which parts of *source* are replaced."""
 
-    def __init__(self, source: str, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> None:
+    def __init__(self, source: str, pattern: re.Pattern[str], replace: Callable[[str], str], text: str) -> None:
         self._source = source
         self._pattern = pattern
         self._replace = replace
-        self.text = pattern.sub(replace, source)
+        self.text = text
 
     def source_spans(self, spans: Iterable[Span]) -> list[Span]:
         """Return where the *spans* of this text are in the source; a replaced part counts as a whole."""
@@ -65,7 +68,7 @@ class View:
                 wanted.pop()
             size += match.start() - done
             done = match.end()
-            size += len(self._replace(match))
+            size += len(self._replace(match[0]))
             while wanted and wanted[-1] < size:
                 places[wanted.pop()] = match.span()
         places |= {at: (done + at - size, done + at - size + 1) for at in wanted}
@@ -87,20 +90,18 @@ class Readings:
         layers: list[View] = []
         for _ in range(_MAX_LAYERS):
             source = layers[-1].text if layers else self.text
-            view = View(source, _ESCAPE, _unescape)
-            if view.text == source:
+            text = _unescaped(source)
+            if text == source:
                 break
-            layers.append(view)
-        mail = View(self.text, _QUOTED_PRINTABLE, lambda match: chr(int(match[1], 16)) if match[1] else "")
-        return [*(layers[:count] for count in range(1, len(layers) + 1)), *([[mail]] if mail.text != self.text else [])]
+            layers.append(View(source, _ESCAPE, _unescape, text))
+        mail = _QUOTED_PRINTABLE.sub(lambda match: _unquote(match[0]), self.text) if "=" in self.text else self.text
+        printable = [[View(self.text, _QUOTED_PRINTABLE, _unquote, mail)]] if mail != self.text else []
+        return [*(layers[:count] for count in range(1, len(layers) + 1)), *printable]
 
     @cached_property
     def joined(self) -> list[list[View]]:
         """The text, with and without escapes, without the separators of lists, dumps and lines."""
-        return [
-            [*views, View(views[-1].text if views else self.text, _SEPARATORS, lambda _: "")]
-            for views in ([], *self.unescaped)
-        ]
+        return [[*views, _join(views[-1].text if views else self.text)] for views in ([], *self.unescaped)]
 
 
 def source_spans(views: list[View], spans: Iterable[Span]) -> list[Span]:
@@ -114,13 +115,17 @@ def source_spans(views: list[View], spans: Iterable[Span]) -> list[Span]:
 def canonical(text: str) -> str:
     """Return *text* with all escapes decoded, and a space for each plus sign, as in forms."""
     for _ in range(_MAX_LAYERS):
-        text = _ESCAPE.sub(_unescape, text)
+        text = _unescaped(text)
     return text.replace("+", " ")
 
 
 def joined(text: str) -> str:
     """Return *text* without separators."""
-    return _SEPARATORS.sub("", text)
+    return text.replace("0x", "").translate(_NO_SEPARATORS)
+
+
+def _join(text: str) -> View:
+    return View(text, _SEPARATORS, lambda _: "", joined(text))
 
 
 def decoded(text: str) -> Iterator[str]:
@@ -147,9 +152,16 @@ def decoded(text: str) -> Iterator[str]:
             yield found
 
 
-def _unescape(match: re.Match[str]) -> str:
-    kind = match.lastgroup or ""
-    part = match[kind]
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda match: _unescape(match[0]), text) if _SIGNS.search(text) else text
+
+
+@lru_cache(maxsize=1024)
+def _unescape(escape: str) -> str:
+    """Return the character that one *escape* writes."""
+    match = _ESCAPE.match(escape)
+    kind = (match and match.lastgroup) or ""
+    part = match[kind] if match else escape
     match kind:
         case "utf8":
             raw = bytes(int(digits, 16) for digits in re.findall("[89a-fA-F][0-9a-fA-F](?![0-9a-fA-F])", part))
@@ -158,7 +170,7 @@ def _unescape(match: re.Match[str]) -> str:
             return bytes.fromhex(part[:4] + part[-4:]).decode("utf-16-be")
         case "braced" | "unit" | "long" | "byte":
             number = int(part, 16)
-            return chr(number) if number <= sys.maxunicode else match[0]
+            return chr(number) if number <= sys.maxunicode else escape
         case "octal":
             return chr(int(part, 8))
         case "plain":
@@ -167,3 +179,8 @@ def _unescape(match: re.Match[str]) -> str:
             return html.unescape(f"&{part};")
         case _:
             return "\\"
+
+
+def _unquote(escape: str) -> str:
+    """Return the character that quoted-printable text writes as *escape*; a line break in it is none."""
+    return "" if escape[1:].isspace() else chr(int(escape[1:], 16))

@@ -115,6 +115,12 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NATURAL = re.compile(r"[A-Z]*[a-z]*|[0-9]{1,20}|(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+)++|\d{8}T\d{6}Z?")
 _PIECE = re.compile(r"[^\s_+/~=:.,;&?#@!-]+")
+_COLON = "(?::|%(?:25)*3a)"
+_SLASH = r"(?:\\*/|%(?:25)*2f)"
+_PUBLIC_URL = re.compile(f"(?i)[a-z][a-z0-9+.-]*{_COLON}{_SLASH}{{2}}(?:[a-z0-9.-]+(?:{_COLON}[0-9]+)?(?:{_SLASH}|$))?")
+"""A scheme, with the host if no user is before it."""
+_HOST_AFTER_USER = re.compile("(?i)(?:@|%(?:25)*40).*$")
+_ESCAPED = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|\\+(?:u[0-9A-Fa-f]{4}|.)|&#?\w+;")
 _SEPARATORS = re.compile(r"[_+/~=-]+")
 _LEAST_MIXED = 12
 """The fewest characters in mixed pieces of a run that looks random."""
@@ -148,14 +154,33 @@ def find_known_formats(text: str, is_secret: Callable[[str], bool] = is_secret_n
 
 
 def public_affixes(text: str) -> tuple[int, int]:
-    """Return how many characters at the start and the end of a secret are public words, such as ``sk_live_``.
+    """Return how many characters at the start and the end of a secret are public: words, such as ``sk_live_``.
 
-    If little else is in it, all of it is secret, and both are 0.
+    So are the host of a URL, with the path if a password is before it, and the header of a JWT.  If little else is in
+    it, all of it is secret, and both are 0.
     """
-    mixed = [found.span() for found in _PIECE.finditer(text) if not found[0].isalpha()]
-    if not mixed or mixed[-1][1] - mixed[0][0] < _LEAST_CORE:
-        return 0, 0
-    return mixed[0][0], len(text) - mixed[-1][1]
+    if _JWT.fullmatch(text):
+        return text.index(".") + len(".eyJ"), 0
+    url = _PUBLIC_URL.match(text)
+    start = url.end() if url else 0
+    host = _HOST_AFTER_USER.search(text, start) if url else None
+    if host:
+        return start, len(text) - host.start()
+    pieces = [*_PIECE.finditer(_ESCAPED.sub(lambda match: "/" * len(match[0]), text), start)]
+    mixed = [piece.span() for piece in pieces if not piece[0].isalpha()]
+    if mixed and mixed[-1][1] - mixed[0][0] >= _LEAST_CORE:
+        return mixed[0][0], len(text) - mixed[-1][1]
+    return start, len(text) - pieces[-1].start() if url and pieces and pieces[-1][0].isalpha() else 0
+
+
+def consists_of_words(text: str) -> bool:
+    """Return whether *text* has no digit and nothing that looks random, as other texts may have its words."""
+    return all(map(str.isalpha, _PIECE.findall(text))) and not any(find_random_runs(text))
+
+
+def find_jwts(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the complete JWTs in *text*."""
+    return [found.span() for found in _JWT.finditer(text) if found[0].count(".") == 2 and found[0][-1] != "."]
 
 
 def find_random_runs(text: str) -> Iterator[tuple[int, int]]:

@@ -6,15 +6,17 @@ Pure.
 from __future__ import annotations
 
 import json
+import math
 import re
 from binascii import b2a_base64
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import quote, quote_plus
 
 from locoia_pat.secrets.detect import public_affixes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MIN_FRAGMENT = 8
 """Characters at the start or end of a secret that identify it, unless they are a well-known prefix."""
@@ -38,14 +40,9 @@ class EncodedForm(NamedTuple):
     @classmethod
     def of(cls, text: str) -> Self:
         """Return the form *text*; well-known words at its ends do not identify it."""
-        head, tail = public_affixes(text)
         if text.isalpha() and text.islower():  # a word may be in any text
             return cls(text, *(max(MIN_FRAGMENT, len(text) * 3 // 4),) * 2)
-        return cls(
-            text,
-            head + 2 if head >= MIN_FRAGMENT - 1 else MIN_FRAGMENT,
-            tail + 2 if tail >= MIN_FRAGMENT - 1 else MIN_FRAGMENT,
-        )
+        return cls(text, *(size + 2 if size >= MIN_FRAGMENT - 1 else MIN_FRAGMENT for size in public_affixes(text)))
 
 
 def readable_forms(value: str) -> Iterator[EncodedForm]:
@@ -54,19 +51,48 @@ def readable_forms(value: str) -> Iterator[EncodedForm]:
         yield from map(EncodedForm.of, {value} if _PLAIN.fullmatch(value) else {value, *_textual_encodings(value)})
 
 
-def base64_variants(value: str) -> set[str]:
-    """Return *value* in base64 at each of the three alignments that the bytes before it can cause.
+def packed_forms(value: str) -> Iterator[EncodedForm]:
+    """Yield *value* in base64, hexadecimal, base32 and base85, as UTF-8, and in base64 as UTF-16 too."""
+    raw = as_bytes(value)
+    if len(raw) < MIN_FRAGMENT // 2:
+        return
+    head, tail = public_affixes(value)
+    to_base64 = partial(_unaligned, bits=6, encode=partial(b2a_base64, newline=False), head=head, tail=tail)
+    for form in {*to_base64(raw), *to_base64(value.encode("utf-16-le", "surrogatepass"))}:
+        yield form
+        if "+" in form.text or "/" in form.text:
+            yield form._replace(text=form.text.translate(_URL_SAFE))
+            yield form._replace(text=quote_plus(form.text))
+    if len(raw) < MIN_FRAGMENT:
+        return
+    from base64 import a85encode, b32encode, b85encode  # noqa: PLC0415  # most runs need none of them
+
+    for form in (EncodedForm(raw.hex(), _least(4, head), _least(4, tail)), *_unaligned(raw, 5, b32encode, head, tail)):
+        yield from (form, form._replace(text=form.text.swapcase()))
+    for encode in (b85encode, a85encode):
+        yield EncodedForm(encode(raw).decode(), _least(6.4, head), _least(6.4, tail))
+        for skipped in range(4):  # only whole groups of four bytes do not depend on their neighbours
+            group = raw[skipped : skipped + (len(raw) - skipped) // 4 * 4]
+            if len(group) >= MIN_FRAGMENT:
+                yield EncodedForm(encode(group).decode(), _least(6.4, max(0, head - skipped)), _least(6.4, tail))
+
+
+def _unaligned(raw: bytes, bits: int, encode: Callable[[bytes], bytes], head: int, tail: int) -> Iterator[EncodedForm]:
+    """Yield *raw* with *bits* in each character, at each alignment that the bytes before it can cause.
 
     Characters that also encode bits of neighbours are left off, except at the end.
     """
-    raw = as_bytes(value)
-    forms: set[str] = set()
-    for offset in range(3) if len(raw) >= MIN_FRAGMENT // 2 else ():
-        whole = b2a_base64(b"\0" * offset + raw, newline=False).decode().rstrip("=")[(0, 2, 3)[offset] :]
-        forms |= {whole, whole[:-1]} if (offset + len(raw)) % 3 else {whole}
-    for form in [form for form in forms if "+" in form or "/" in form]:
-        forms |= {form.translate(_URL_SAFE), quote_plus(form)}
-    return forms
+    for offset in range(3 if bits == 6 else 5):  # base64 or base32
+        text = encode(bytes(offset) + raw).decode().rstrip("=")
+        start = -(-offset * 8 // bits)
+        for form in {text[start:], text[start : (offset + len(raw)) * 8 // bits]}:
+            yield EncodedForm(form, _least(bits, head), _least(bits, tail))
+
+
+def _least(bits: float, public: int) -> int:
+    """Return how many characters of *bits* identify a secret with that many *public* characters at an end."""
+    least = MIN_FRAGMENT if bits == 6 else MIN_FRAGMENT * 8 / bits  # of base64, eight are enough
+    return math.ceil(max(least, (public + 2) * 8 / bits if public >= MIN_FRAGMENT - 1 else 0))
 
 
 def _textual_encodings(value: str) -> Iterator[str]:
@@ -101,16 +127,12 @@ def _percent_encodings(value: str) -> Iterator[str]:
         yield _PERCENT.sub(lambda match: match[0].lower(), quoted)
 
 
-def search_keys(value: str) -> Iterator[str]:
-    """Yield the start and the end of each form of *value*: text with none of them holds no form of it."""
-    for form, head, tail in readable_forms(value):
-        yield form[:head]
-        if len(form) > tail:
-            yield form[-tail:]
-    for encoded in base64_variants(value):
-        yield encoded[:MIN_FRAGMENT]
-        if len(encoded) > MIN_FRAGMENT:
-            yield encoded[-MIN_FRAGMENT:]
+def search_keys(forms: Iterable[EncodedForm]) -> Iterator[str]:
+    """Yield the start and the end of each of *forms*: text with none of them holds no form."""
+    for text, head, tail in forms:
+        yield text[:head]
+        if len(text) > tail:
+            yield text[-tail:]
 
 
 def as_bytes(text: str) -> bytes:

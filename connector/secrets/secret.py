@@ -4,13 +4,16 @@ Pure.  ``reveal()`` is the only way to get the value, so every use is found by s
 
 How redaction finds a secret in text, whatever wrote it:
 
-    value ──▶ encoded forms            as it is, JSON, Python, HTML, percent-encoding, base64 at any alignment
+    value ──▶ encoded forms            as it is, JSON, Python, HTML, percent-encoding; base64, hex, base32, base85
                    │                   (encodings.py)
                    ▼
           search keys: the first and   any of them in the text?  no ──▶ the text is clean (one substring search each)
           last 8 characters of each                │ yes
                                                    ▼
           spans of whole forms, widened where two forms overlap, then spans of forms cut at either end ──▶ masked
+
+    text ──▶ without its escapes       the same search, for the value without escapes
+        └──▶ without separators        the same search: lists of characters, dumps, wrapped lines (decoding.py)
 """
 
 from __future__ import annotations
@@ -21,11 +24,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from locoia_pat.secrets.detect import is_id_name
-from locoia_pat.secrets.encodings import EncodedForm, as_bytes, base64_variants, readable_forms, search_keys
+from locoia_pat.secrets.decoding import Readings, canonical, joined, source_spans
+from locoia_pat.secrets.detect import consists_of_words, find_jwts, is_id_name
+from locoia_pat.secrets.encodings import (
+    MIN_FRAGMENT,
+    EncodedForm,
+    as_bytes,
+    packed_forms,
+    readable_forms,
+    search_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from locoia_pat.secrets.decoding import View
 
 MASK = "«secret»"
 
@@ -35,6 +48,9 @@ _MASKED = re.compile(
 )
 """What an API shows instead of a token."""
 _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8192}")
+_BYTES = range(0x20, 0x7F)
+_MIN_JOINED = 12
+"""Characters of a secret that identify it although there are separators between them."""
 _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
@@ -48,33 +64,27 @@ class Secret:
     Two secrets are compared in constant time.
     """
 
-    __slots__ = ("_forms", "_search_keys", "_value")
+    __slots__ = ("_forms", "_value")
     __hash__ = None  # type: ignore[assignment]  # a hash would be an oracle, and sets of secrets have no use
 
     def __init__(self, value: str) -> None:
         self._value = value
-        self._search_keys: tuple[str, ...] | None = None
-        self._forms: tuple[EncodedForm, ...] | None = None
+        self._forms: _Forms | None = None
 
     def reveal(self) -> str:
         """Return the value.  Use the result within one expression: a local variable shows up in tracebacks."""
         return self._value
 
-    def find_in(self, text: str) -> list[tuple[int, int]]:
+    def find_in(self, text: str | Readings) -> list[tuple[int, int]]:
         """Return the spans of all forms of the value in *text*, complete or cut."""
-        if self._search_keys is None:
-            self._search_keys = tuple(search_keys(self._value))  # computed once, when first needed
-        if not any(map(text.__contains__, self._search_keys)):
-            return []
-        if self._forms is None:
-            self._forms = (*readable_forms(self._value), *map(EncodedForm, base64_variants(self._value)))
-        forms = self._forms
-        complete = [place for form in forms for place in _complete_spans(text, form)]
-        if len(complete) <= _MAX_SPANS:
-            complete = [_widened(text, *place, forms) for place in complete]
-        text = _blanked(text, complete)  # not searched for fragments again
-        fragments = list(islice((place for form in forms for place in _fragment_spans(text, form)), _MAX_SPANS + 1))
-        return [*complete, *fragments] if len(fragments) <= _MAX_SPANS else [(0, len(text))]
+        readings = Readings(text) if isinstance(text, str) else text
+        forms = self._all_forms()
+        decoded: list[tuple[int, int]] = []
+        for views in readings.unescaped:
+            decoded += source_spans(views, forms.unescaped.find(views[-1].text.replace("+", " ")))
+        for views in readings.joined:
+            decoded += forms.find_joined(views)
+        return forms.plain.find(readings.text) + [_without_blanks(readings.text, *span) for span in decoded]
 
     def find_whole_in(self, text: str) -> list[tuple[int, int]]:
         """Return the spans of complete, readable forms of the value in *text*; base64 and fragments do not count."""
@@ -82,9 +92,18 @@ class Secret:
 
     def occurs_in(self, text: str) -> bool:
         """Return whether a complete form of the value is in *text*; fragments do not count."""
-        return any(form.text in text for form in readable_forms(self._value)) or any(
-            map(text.__contains__, base64_variants(self._value))
+        forms = self._all_forms()
+        readings = Readings(text)
+        return (
+            any(form.text in text for form in forms.plain.forms)
+            or any(form.text in views[-1].text for views in readings.unescaped for form in forms.unescaped.forms)
+            or any(forms.is_joined_in(views) for views in readings.joined)
         )
+
+    def _all_forms(self) -> _Forms:
+        if self._forms is None:
+            self._forms = _Forms(self._value)  # computed once, when first needed
+        return self._forms
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -107,6 +126,72 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret has no state to show")
+
+
+class _FormSearch:
+    """A search for some forms, complete or cut."""
+
+    __slots__ = ("_is_jwt", "_keys", "forms")
+
+    def __init__(self, forms: Iterable[EncodedForm], *, is_jwt: bool) -> None:
+        self.forms = [*forms]
+        self._keys = {*search_keys(self.forms)}
+        self._is_jwt = is_jwt
+
+    def find(self, text: str) -> list[tuple[int, int]]:
+        if not any(map(text.__contains__, self._keys)):
+            return []
+        complete = [place for form in self.forms for place in _complete_spans(text, form)]
+        if len(complete) <= _MAX_SPANS:
+            complete = [_widened(text, *place, self.forms) for place in complete]
+        others = dict(find_jwts(text) if self._is_jwt else ())
+        text = _blanked(text, complete)  # not searched for fragments again
+        found = (place for form in self.forms for place in _fragment_spans(text, form))
+        fragments = list(islice((place for place in found if not _begins_another(place, text, others)), _MAX_SPANS + 1))
+        return [*complete, *fragments] if len(fragments) <= _MAX_SPANS else [(0, len(text))]
+
+
+class _Forms:
+    """What to search for one secret."""
+
+    __slots__ = ("_characters", "_consists_of_words", "_packed", "plain", "unescaped")
+
+    def __init__(self, value: str) -> None:
+        packed = [*packed_forms(value)]
+        is_jwt = find_jwts(value) == [(0, len(value))]
+        self.plain = _FormSearch([*readable_forms(value), *packed], is_jwt=is_jwt)
+        bare = canonical(value)
+        spaced = (form._replace(text=form.text.replace("+", " ")) for form in packed)
+        self.unescaped = _FormSearch([EncodedForm.of(bare), *spaced] if bare.strip() else (), is_jwt=is_jwt)
+        codes = EncodedForm("".join(map(str, as_bytes(value))), 24, 24)
+        self._packed = _joined_search([codes, *packed], is_jwt=is_jwt)
+        self._characters = _joined_search([EncodedForm.of(value), EncodedForm.of(bare)], is_jwt=is_jwt)
+        self._consists_of_words = consists_of_words(value)
+
+    def find_joined(self, views: list[View]) -> list[tuple[int, int]]:
+        """Return the spans in the text of *views*; of words, only those with each character apart."""
+        spans = self._characters.find(views[-1].text)
+        found = [
+            source
+            for source, (start, end) in zip(source_spans(views, spans), spans, strict=True)
+            if not self._consists_of_words or source[1] - source[0] >= 2 * (end - start) - 1
+        ]
+        return found + source_spans(views, self._packed.find(views[-1].text))
+
+    def is_joined_in(self, views: list[View]) -> bool:
+        """Return whether a complete form is in the text of *views*."""
+        forms = [*self._packed.forms, *(() if self._consists_of_words else self._characters.forms)]
+        return any(form.text in views[-1].text for form in forms)
+
+
+def _joined_search(forms: Iterable[EncodedForm], *, is_jwt: bool) -> _FormSearch:
+    """Return a search for *forms* without separators."""
+    found = {
+        form._replace(text=joined(form.text), head=max(form.head, _MIN_JOINED), tail=max(form.tail, _MIN_JOINED))
+        for form in forms
+        if not is_jwt  # without separators, one that begins alike cannot be told from a cut one
+    }
+    return _FormSearch([form for form in found if len(form.text) >= MIN_FRAGMENT], is_jwt=False)
 
 
 class EnvSecrets:
@@ -186,12 +271,14 @@ def _no_constant(name: str) -> NoReturn:
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Return *text* with every form of *secrets* masked; text without them is returned unchanged.
 
-    Forms: as it is; as JSON (once and twice), Python and HTML write it; percent-encoded (once and twice); in base64 (at
-    any alignment, so Basic credentials too); and each of these cut at either end to 8 characters or more.  A fragment
-    does not count if it is a well-known prefix such as ``sk_live_``; of a secret that is a single word, three quarters
-    are needed.
+    Forms: as it is; with any of its characters escaped as JSON, Python, HTML, URLs or mails do, once or more often; in
+    base64 (at any alignment, so Basic credentials too), hexadecimal, base32 and base85; each of these cut at either end
+    to 8 characters or more; and with separators, cut to 12: as a list of its characters, or wrapped.  A fragment
+    does not count if it is public: a well-known prefix such as ``sk_live_``, the host of a URL, the beginning of
+    another JWT; of a secret that is a single word, three quarters are needed.
     """
-    spans = sorted(span for secret in secrets for span in secret.find_in(text))
+    readings = Readings(text)
+    spans = sorted(span for secret in secrets for span in secret.find_in(readings))
     return masked(text, spans) if spans else text
 
 
@@ -223,8 +310,11 @@ def redacted(value: Any, secrets: Collection[Secret]) -> Any:
     """
     texts: list[str] = []
     _collect_strings(value, texts)
-    is_found = any(secret.find_in(text) for text in _batches(texts) for secret in secrets)
-    return _redacted(value, secrets) if is_found else value
+    is_found = any(secret.find_in(readings) for readings in map(Readings, _batches(texts)) for secret in secrets)
+    if not is_found:
+        return value
+    found = _redacted(value, secrets)
+    return value if found == value else found  # what was found may have been in several strings
 
 
 def _batches(texts: Iterable[str]) -> Iterator[str]:
@@ -244,12 +334,28 @@ def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
     match value:
         case str():
             return redact(value, secrets)
+        case list() | dict() if _spells(value, secrets):
+            return [MASK] if isinstance(value, list) else {_redacted(key, secrets): MASK for key in value}
         case list():
             return [_redacted(item, secrets) for item in value]
         case dict():
             return {_redacted(key, secrets): _redact_item(key, item, secrets) for key, item in value.items()}
         case _:
             return value
+
+
+def _spells(value: list[Any] | dict[str, Any], secrets: Collection[Secret]) -> bool:
+    """Return whether the items are the characters or bytes of a secret, or a few of them each."""
+    text = _characters(value)
+    return len(value) > 1 and bool(text) and any(secret.occurs_in(text) for secret in secrets)
+
+
+def _characters(value: list[Any] | dict[str, Any]) -> str:
+    """Return the short strings or bytes in *value* as one string; empty if it has others."""
+    items = value if isinstance(value, list) else [*value.values()]
+    if all(isinstance(item, int) and item in _BYTES for item in items):
+        return "".join(map(chr, items))
+    return "".join(items) if all(isinstance(item, str) and len(item) <= MIN_FRAGMENT for item in items) else ""
 
 
 def _redact_item(key: str, value: Any, secrets: Collection[Secret]) -> Any:
@@ -262,7 +368,10 @@ def _collect_strings(value: Any, texts: list[str]) -> None:
     """Append all strings in *value* to *texts*."""
     if isinstance(value, str):
         texts.append(value)
-    elif isinstance(value, dict):
+        return
+    if isinstance(value, list | dict):
+        texts.append(_characters(value))
+    if isinstance(value, dict):
         texts += value
         for item in value.values():
             _collect_strings(item, texts)
@@ -304,6 +413,18 @@ def _fragment_spans(text: str, form: EncodedForm) -> Iterator[tuple[int, int]]:
     for at in _find(text, whole[-tail:]) if len(whole) > tail else ():
         end = at + tail
         yield end - _longest(whole, tail, lambda count, end=end: text.endswith(whole[-count:], 0, end)), end  # type: ignore[misc]
+
+
+def _begins_another(place: tuple[int, int], text: str, others: Mapping[int, int]) -> bool:
+    """Return whether the fragment is what another JWT has in common: nothing of its signature."""
+    start, end = place
+    return start in others and end < text.rfind(".", start, others[start]) + MIN_FRAGMENT
+
+
+def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span without the white space at its ends, which the text around it may have added."""
+    part = text[start:end]
+    return end - len(part.lstrip()), start + len(part.rstrip())
 
 
 def _longest(form: str, low: int, fits: Callable[[int], bool]) -> int:
