@@ -36,12 +36,14 @@ _KINDS = {
 @click.option(
     "--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder to write to, by default named like KIND."
 )
+@click.option("--served", metavar="URL", help="With locoia: Actions that call locoia-pat serve at this URL.")
 @json_option
 @specs_option
-def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: bool) -> None:
+def export_command(kind: str, specs: SpecFolder, out: Path | None, served: str | None, *, as_json: bool) -> None:
     """Write the specs in the format KIND to a folder.
 
-    locoia: Locoia's configuration, with a guide on what to copy into which field.
+    locoia: Locoia's configuration, with a guide on what to copy into which field; with --served, of a Connector whose
+    Actions, super actions included, are calls of a server.
 
     openapi: the connector's API as OpenAPI 3.1, and the recipes as Arazzo documents.
 
@@ -54,7 +56,14 @@ def export_command(kind: str, specs: SpecFolder, out: Path | None, *, as_json: b
     exporter = import_module(f"locoia_pat.authoring.{_KINDS[kind]}")
     from locoia_pat.authoring.export.export_folder import write_export
 
-    texts = exporter.files(specs)
+    if served is not None:
+        if kind != "locoia":
+            raise invalid("goes with the kind locoia only", field="served")
+        from locoia_pat.authoring.locoia import served as exporter
+
+        texts, kind = exporter.files(specs, served), "locoia-served"
+    else:
+        texts = exporter.files(specs)
     folder = out or Path(kind)
     written = write_export(texts, folder, kind)
     output.set_effect()

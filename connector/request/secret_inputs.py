@@ -29,6 +29,8 @@ def resolve_secret(name: str, value: Any, field: Input | None, *, read: Callable
     if field is None or field.type != "password" or value is None:
         return value
     match value:
+        case {"$ref": None | "", **rest} if not rest:  # a form whose field is empty
+            return None
         case {"$ref": str(ref), **rest} if not rest:
             return read(ref, name)
         case _:

@@ -10,6 +10,7 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem, RefusedError, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.serve.place_patterns import is_allowed
+from locoia_pat.spec.description import MANAGED_NAME, STORE_FIELD
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.stores import open_store, read_token
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from locoia_pat.state.access_keys import AccessKey
     from locoia_pat.stores import TokenStore
 
-STORE_FIELD = "token_to"
-"""The field of a call, next to the inputs, that names the token stores."""
-MANAGED_NAME = "name"
-"""The input of a super action that is a managed name."""
 REVOKES = {"replaces": "revoke_pat"}
 """Inputs of super actions that name a row to be revoked, and the action that a key must allow for that."""
 MAX_STORES = 20
@@ -43,11 +40,6 @@ class CheckedCall:
 def allows_action(key: AccessKey, action: str) -> bool:
     """Return whether *key* allows *action*."""
     return any(fnmatchcase(action, pattern) for pattern in key.permissions.allow)
-
-
-def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
-    """Return whether a call of *spec* names token stores: it mints a token, or works on a managed name."""
-    return bool(spec.secrets) if isinstance(spec, ActionSpec) else MANAGED_NAME in spec.inputs
 
 
 def check_action(key: AccessKey, action: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from locoia_pat.authoring.export.json_schema import Schema, data_schema, inputs_schema
 from locoia_pat.outcomes import Code, Outcome
 from locoia_pat.serve.idempotency import HEADER, MAX_LENGTH
-from locoia_pat.serve.permissions import STORE_FIELD, takes_stores
+from locoia_pat.spec.description import STORE_FIELD, takes_stores
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec, Output
 
 
+STORE_FIELD = "token_to"
+"""The field of a call, next to the inputs, that names the token stores."""
+MANAGED_NAME = "name"
+"""The input of a super action that is a managed name."""
+
+
+def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
+    """Return whether a call of *spec* names token stores: it mints a token, or works on a managed name."""
+    return MANAGED_NAME in spec.inputs if isinstance(spec, SuperSpec) else bool(spec.secrets)
+
+
 def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
     """Return *spec* with its inputs, its outputs, and its form as Locoia's UI Form Schema."""
     request = None if isinstance(spec, SuperSpec) else spec.request

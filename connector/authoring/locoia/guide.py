@@ -9,7 +9,7 @@ from locoia_pat.authoring.locoia import action_file, base_connector, guide_safet
 from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, DIALOG, READ_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MARK = " *(unverified)*"
 """The mark after the label of a field that no page documents."""
@@ -58,6 +58,9 @@ def guide(
     specs: Mapping[str, Any],
     actions: Mapping[str, Any],
     supers: Mapping[str, Any],
+    *,
+    opening: Iterable[str] | None = None,
+    warnings: Callable[[Mapping[str, Any]], Iterable[str]] = guide_safety.warnings,
 ) -> str:
     """Return the guide to the files of an export.
 
@@ -67,6 +70,8 @@ def guide(
         specs: the value of each action's spec, by name.
         actions: the file of each action, by name.
         supers: the value of each super action's spec, by name.
+        opening: the part about rights and safety, instead of that of steps that call the API themselves.
+        warnings: returns the warnings about the spec of an action.
 
     """
     lines = [
@@ -76,7 +81,7 @@ def guide(
         "Fields marked *(unverified)* are on no public page of Locoia's documentation: check them with care.",
         "Each action has a page in `rest-helper/` as well, for those who may not edit Connectors.",
         "",
-        *guide_safety.opening_lines(specs, supers),
+        *(guide_safety.opening_lines(specs, supers) if opening is None else opening),
         "## The Connector",
         "",
         "The complete JSON is [connector.json](connector.json); field by field:",
@@ -90,15 +95,17 @@ def guide(
         "Create each of the following Actions in the settings of the Connector, under **Actions**.",
     ]
     for name, spec in specs.items():
-        lines += ["", f"## Action `{name}`", "", spec["summary"], "", *_action_lines(spec, actions[name])]
+        lines += ["", f"## Action `{name}`", "", spec["summary"], "", *_action_lines(spec, actions[name], warnings)]
     lines += ["", *guide_safety.super_action_lines(supers)] if supers else []
     lines += ["", *_trial_lines(connector, base, actions)]
     return "\n".join([*lines, "", "## What is not documented", "", unverified.NOTE, "", unverified.MORE]) + "\n"
 
 
-def _action_lines(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+def _action_lines(
+    spec: Mapping[str, Any], values: Mapping[str, Any], warnings: Callable[[Mapping[str, Any]], Iterable[str]]
+) -> Iterator[str]:
     yield f"Its file is [actions/{spec['action']}.json](actions/{spec['action']}.json)."
-    yield from guide_safety.warnings(spec)
+    yield from warnings(spec)
     yield ""
     for key, (label, _) in DIALOG.items():
         if key in READ_ONLY:

@@ -11,11 +11,15 @@ from locoia_pat.authoring.locoia import action_file, base_connector, guide_safet
 from locoia_pat.authoring.locoia.guide import MARK, field_lines, request_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
-def rest_helper_page(connector: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
-    """Return the page of the action *spec* of *connector*."""
+def rest_helper_page(
+    connector: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    warnings: Callable[[Mapping[str, Any]], Iterable[str]] = guide_safety.warnings,
+) -> str:
+    """Return the page of the action *spec* of *connector*; *warnings* returns the warnings about the spec."""
     parts = action_file.to_request(spec, f"{unverified.FORM}.")
     header = base_connector.to_base_connector(connector, [])["header"]
     url = connector["base_url"].rstrip("/") + "/" + parts.pop("endpoint")
@@ -26,7 +30,7 @@ def rest_helper_page(connector: Mapping[str, Any], spec: Mapping[str, Any]) -> s
         spec["summary"],
         "It needs no right to edit Connectors.",
         "Read the beginning of [GUIDE.md](../GUIDE.md) first: it applies here as well.",
-        *guide_safety.warnings(spec),
+        *warnings(spec),
         "",
     ]
     if fields:
