@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.secret import EnvSecrets, Secret, credential
+from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
+from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,11 +37,11 @@ class ConnectorAuth:
         """
         if not isinstance(token, Secret) and not callable(token):
             raise TypeError("pass the token as Secret(...), so that it is never shown")
-        if isinstance(token, Secret) and credential(token) is None:
+        if isinstance(token, Secret) and isinstance(token := read_bare_token(token), str):
             raise invalid(
-                "invalid credential",
+                f"invalid credential: it {token}",
                 field="auth",
-                hint="A credential is printable ASCII characters without spaces, and without the word Bearer.",
+                hint="A credential is printable ASCII characters without spaces, quotes and the word Bearer.",
             )
         self._token = token
         self._identifier = identifier

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.detect import find_secrets
-from locoia_pat.secrets.secret import Secret, credential, redact
+from locoia_pat.secrets.secret import Secret, redact
 from locoia_pat.stores.record import Credential, Record
+from locoia_pat.stores.token_text import decode_text, read_bare_token
 
 if TYPE_CHECKING:
     from locoia_pat.stores.record import TokenEntry
@@ -60,9 +61,10 @@ class CommandStore:
             InvalidError: the program fails, or prints no token.
         """
         printed, problem = self._run(None)
-        token = credential(printed)
-        if problem or token is None:
-            raise invalid(f"{self._argv[0]} {problem or 'printed no token on one line'}", field=self._field)
+        token = read_bare_token(printed)
+        if problem or isinstance(token, str):
+            reason = problem or f"printed no token on one line: it {token}"
+            raise invalid(f"{self._argv[0]} {reason}", field=self._field)
         return Credential(token)
 
     def probe(self) -> None:
@@ -124,7 +126,7 @@ class CommandStore:
             ) as program:
                 try:
                     stdin = f"{token.reveal()}\n".encode() if token else b""
-                    printed, errors = map(Secret, map(_decode, program.communicate(stdin, timeout=TIMEOUT)))
+                    printed, errors = map(decode_text, program.communicate(stdin, timeout=TIMEOUT))
                 except BaseException:
                     _kill(program)
                     raise
@@ -134,13 +136,9 @@ class CommandStore:
             return Secret(""), f"could not be run: {(error.strerror or '').lower()}"
         if program.returncode == 0:
             return printed, ""
-        reason = errors.reveal().strip().rpartition("\n")[2][:_MAX_MESSAGE]
+        reason = errors.reveal().strip().rpartition("\n")[2][:_MAX_MESSAGE].encode(errors="replace").decode()
         exited = f"exited with {program.returncode}"
         return Secret(""), f"{exited}: {reason}" if reason else exited
-
-
-def _decode(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
 
 
 def _kill(program: subprocess.Popen[bytes]) -> None:

@@ -24,6 +24,7 @@ from locoia_pat.stores.formats import EnvVariable, PlainText
 from locoia_pat.stores.lock import lock_file
 from locoia_pat.stores.record import Key, Record
 from locoia_pat.stores.record_store import RecordStore
+from locoia_pat.stores.token_text import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ class FileStore(RecordStore):
 
     noun = "file"
     write_hint = "Name a file in a folder that exists and that you may write to."
+    _decode = staticmethod(decode_text)
 
     def __init__(
         self, path: str, key: Key = "current", *, form: RecordFormat | None = None, field: str = "token_to"
@@ -91,10 +93,11 @@ class FileStore(RecordStore):
             with open(os.open(self.path, flags), "rb") as file:  # noqa: PTH123  # a descriptor is not a path
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise OSError("it is not a regular file")
-                text = Secret(file.read(_MAX_BYTES + 1).decode("utf-8", "surrogateescape"))
+                text = self._decode(file.read(_MAX_BYTES))
+                too_long = file.read(1) != b""
         except FileNotFoundError:
             return None
-        if len(text.reveal()) > _MAX_BYTES:
+        if too_long:
             raise ValueError(f"it has more than {_MAX_BYTES} bytes")
         if _NOT_UTF8.search(text.reveal()):
             raise ValueError("it is not UTF-8 text")
@@ -147,6 +150,10 @@ class TextFileStore(FileStore):
 
 class EnvFileStore(FileStore):
     """One variable of a file such as ``.env``."""
+
+    @staticmethod
+    def _decode(raw: bytes) -> Secret:
+        return Secret(raw.decode("utf-8", "surrogateescape"))  # with a byte order mark, which other readers see
 
     def __init__(self, place: str, *, field: str = "token_to") -> None:
         """Open the variable of *place*, written ``PATH#NAME``.

@@ -9,9 +9,12 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from locoia_pat.secrets.secret import Secret, credential
-from locoia_pat.stores.record import Record, TokenEntry, bare_token, parse
+from locoia_pat.stores.env_file import assigns_within, find_variables, follows_backslash
+from locoia_pat.stores.record import Record, TokenEntry, parse
+from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
+    from locoia_pat.stores.env_file import Variable
     from locoia_pat.stores.store import Readback
 
 
@@ -62,20 +65,20 @@ class PlainText:
         """Return a record with the token in *text*; an empty text holds none."""
         if not text.reveal().strip():
             return Record()
-        token = bare_token(text)
-        if token is None:
-            raise ValueError("it does not hold a single token on one line")
-        return Record(current=TokenEntry(token))
+        token = read_bare_token(text)
+        if isinstance(token, Secret):
+            return Record(current=TokenEntry(token))
+        raise ValueError(f"it does not hold a single token on one line: it {token}")
 
     def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
         """Return the current token of *record* and a line break."""
         return Secret(f"{record.current.token.reveal()}\n" if record.current else "")
 
 
-_UNQUOTED = re.compile(r"[\w.~+/=:@%,-]+", re.ASCII)
-"""Values that every reader of env files takes literally without quotes."""
-_QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\$`]*\"""")
-"""Values that every reader of env files takes literally inside their quotes."""
+_UNQUOTED = re.compile(r"(?:[\w.+/=:@%,-]|(?<=[\w.+/@%,~-])~)+", re.ASCII)
+"""Values that every reader of env files takes literally; a shell replaces some with a tilde."""
+_QUOTED = re.compile(r"""'(?:[^'\\$]|\$(?!\{))*'|"[^"\\$`]*\"""")
+"""Values that every reader of env files but docker takes literally inside their quotes."""
 
 
 class EnvVariable:
@@ -85,14 +88,13 @@ class EnvVariable:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._line = re.compile(rf"^([ \t]*(?:export[ \t]+)?{re.escape(name)}[ \t]*=[ \t]*)([^\r\n]*)", re.MULTILINE)
+        self._line = re.compile(rf"^[ \t]*(?:export[ \t]+)?{re.escape(name)}[ \t]*\+?=", re.MULTILINE)
 
     def parse(self, text: Secret) -> Record:
         """Return a record with the token in the variable; none if the variable is empty or missing."""
-        values = [Secret(value.strip()) for _, value in self._line.findall(text.reveal())]
-        if len(values) > 1:
-            raise ValueError(f"it sets {self._name} more than once")
-        value = _unquote(values[0]) if values else Secret("")
+        variable = self._find(text)
+        start, end = variable.value if variable and variable.value else (0, 0)
+        value = _unquote(Secret(text.reveal()[start:end].strip()))
         if value == Secret(""):
             return Record()
         token = credential(value)
@@ -105,15 +107,45 @@ class EnvVariable:
 
     def format(self, record: Record, before: Secret | None) -> Secret:
         """Return *before* with the variable set to the current token of *record*, or empty if there is none."""
-        value = Secret("") if record.current is None else _quote(record.current.token)
+        value = Secret("")
+        if record.current is not None:
+            value = record.current.token
+            if not _UNQUOTED.fullmatch(value.reveal()):
+                raise ValueError("the token has a character that programs read differently in env files")
         before = before or Secret("")
-        if self._line.search(before.reveal()):
-            return Secret(self._line.sub(lambda match: match[1] + value.reveal(), before.reveal()))
+        if (variable := self._find(before)) is not None:
+            # The line ends with a line feed alone: a shell would read a carriage return as a part of the token.
+            line = Secret(f"{variable.prefix}{self._name}={value.reveal()}")
+            _, end = variable.value or (0, 0)
+            return Secret(before.reveal()[: variable.start] + line.reveal() + before.reveal()[end:])
         if record.current is None:
             return before
-        newline = "\r\n" if "\r\n" in before.reveal() else "\n"
-        end = "" if before == Secret("") or before.reveal().endswith("\n") else newline
-        return Secret(f"{before.reveal()}{end}{self._name}={value.reveal()}{newline}")
+        end = "" if before == Secret("") or before.reveal().endswith("\n") else "\n"
+        return Secret(f"{before.reveal()}{end}{self._name}={value.reveal()}\n")
+
+    def _find(self, text: Secret) -> Variable | None:
+        """Return where the file sets the variable, or None; every program must agree."""
+        variables = list(find_variables(text))
+        named = [variable for variable in variables if variable.name in (self._name, f"{self._name}+")]
+        if len(named) > 1:
+            raise ValueError(f"it sets {self._name} more than once")
+        starts = {variable.start for variable in named}
+        for found in self._line.finditer(text.reveal()):
+            within = (v for v in variables if v.value and v.value[0] <= found.start() < v.quoted_until)
+            if found.start() not in starts and next(within, None) is None:
+                raise ValueError(f"it sets {self._name} on a line that for some programs is part of another one")
+        if any(assigns_within(self._name, text, variable) for variable in variables):
+            raise ValueError(f"it sets {self._name} on the line of another variable")
+        if not named:
+            if follows_backslash(text, len(text.reveal())):
+                raise ValueError("its last line ends with a backslash, so that some programs would read on")
+            return None
+        (variable,) = named
+        if variable.value is None or variable.name != self._name:
+            raise ValueError(f"line {variable.line} has {self._name} without a value of its own")
+        if follows_backslash(text, variable.start):
+            raise ValueError(f"the line before {self._name} ends with a backslash, so that some programs would read on")
+        return variable
 
 
 def _unquote(value: Secret) -> Secret:
@@ -122,11 +154,3 @@ def _unquote(value: Secret) -> Secret:
         return value
     quoted = _QUOTED.fullmatch(value.reveal()) is not None
     return Secret(value.reveal()[1:-1] if quoted else " ")
-
-
-def _quote(token: Secret) -> Secret:
-    if _UNQUOTED.fullmatch(token.reveal()):
-        return token
-    if "'" in token.reveal() or "\\" in token.reveal():
-        raise ValueError("the token has a quote or a backslash, which programs read differently in env files")
-    return Secret(f"'{token.reveal()}'")

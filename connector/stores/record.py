@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from locoia_pat.secrets.secret import Secret, credential, load_json
+from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,21 +105,16 @@ def _parse(text: Secret) -> Record | str:
     with contextlib.suppress(ValueError):
         content = load_json(text, ["token"])
     if not isinstance(content, dict):
-        token = bare_token(text)
-        return Record(current=TokenEntry(token)) if token else "it is neither a token record nor a token on one line"
+        token = read_bare_token(text)
+        if isinstance(token, Secret):
+            return Record(current=TokenEntry(token))
+        return f"it is neither a token record nor a token on one line: it {token}"
     api, name, version = content.get("api"), content.get("name"), content.get("v")
     if version != 1 or isinstance(version, bool) or not isinstance(api, str | None) or not isinstance(name, str | None):
         return "it is JSON, but not a token record of version 1"
     entries = [_parse_entry(content.get(key)) for key in ("current", "previous", "pending")]
     wrong = next((entry for entry in entries if isinstance(entry, str)), None)
     return wrong or Record(api, name, *entries)  # type: ignore[arg-type]  # none of them is a string here
-
-
-def bare_token(text: Secret) -> Secret | None:
-    """Return the token in *text* if it is a single line; a record that was cut, or other JSON, is not a token."""
-    if text.reveal().startswith(("{", "[", '"')) or text.reveal().strip() in ("null", "true", "false"):
-        return None
-    return credential(text)
 
 
 def _reveal(value: Secret) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from locoia_pat.built_in import PLATFORM_STORES
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
-from locoia_pat.secrets.secret import EnvSecrets, Secret, credential
+from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores.record import Credential, Key
+from locoia_pat.stores.token_text import decode_text, read_bare_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -188,20 +189,20 @@ def _resolve_folder(path: str) -> str:
 
 
 def _read_line(read: Callable[[], str] | None) -> Secret:
-    try:
-        return Secret(read() if read else sys.stdin.readline() if sys.stdin else "")
-    except UnicodeDecodeError:
-        return Secret("")
+    if read is not None or sys.stdin is None:
+        return Secret(read() if read else "")
+    buffer = getattr(sys.stdin, "buffer", None)
+    return decode_text(buffer.readline()) if buffer else Secret(sys.stdin.readline())
 
 
 def _credential(text: Secret, source: str, field: str) -> Credential:
-    token = credential(text)
-    if token is not None:
+    token = read_bare_token(text)
+    if isinstance(token, Secret):
         return Credential(token)
     raise invalid(
-        f"{source} holds no credential",
+        f"{source} holds no credential: it {token}",
         field=field,
-        hint="A credential is printable ASCII without spaces, and without the word Bearer.",
+        hint="A credential is printable ASCII without spaces, quotes and the word Bearer.",
     )
 
 

@@ -253,8 +253,8 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a link to itself": ("t", lambda path: path.symlink_to("t"), "is a symbolic link"),
     "a socket": ("t", as_socket, "is not writable"),
     "a null byte": ("t\0t", missing, "null"),
-    "words": ("t", holding(f"{SECRET_TEXT} two words"), "neither a token record nor a token on one line"),
-    "two lines": ("t", holding(f"{SECRET_TEXT}\n{SECRET_TEXT}"), "neither a token record nor a token on one line"),
+    "words": ("t", holding(f"{SECRET_TEXT} two words"), "on one line: it has a space or another blank in it"),
+    "two lines": ("t", holding(f"{SECRET_TEXT}\n{SECRET_TEXT}"), "on one line: it has several lines"),
     "other JSON": ("t", holding(f'{{"token": "{SECRET_TEXT}"}}'), "not a token record of version 1"),
     "a later version": ("t", holding('{"v": 2}'), "not a token record of version 1"),
     "an entry that is not an object": (
@@ -353,8 +353,8 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "an empty file": (holding(""), "", "holds no current token"),
     "a record without it": (holding(RECORD), "#previous", "holds no previous token"),
     "a bare line without it": (holding(TOKEN), "#pending", "holds no pending token"),
-    "words": (holding(f"{SECRET_TEXT} two words"), "", "neither a token record nor a token on one line"),
-    "the word Bearer": (holding(f"Bearer {SECRET_TEXT}"), "", "neither a token record nor a token on one line"),
+    "words": (holding(f"{SECRET_TEXT} two words"), "", "on one line: it has a space or another blank in it"),
+    "the word Bearer": (holding(f"Bearer {SECRET_TEXT}"), "", "such as Bearer, which is added to the token"),
     "not UTF-8": (holding(SECRET_TEXT.encode() + b"\xff"), "", "cannot be read: it is not UTF-8 text"),
 }
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from locoia_pat import ConnectorAuth
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import canonical_location, open_store, read_token
+from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,32 +97,93 @@ def test_only_one_line_of_standard_input_is_read(monkeypatch: pytest.MonkeyPatch
 
 @given(visible, st.sampled_from(["", "\n", "\r\n", "\n\n"]))
 def test_a_credential_is_read_without_the_line_break_at_its_end(token: str, end: str) -> None:
+    assume(isinstance(read_bare_token(Secret(token)), Secret))
     assert read_token("-", stdin=lambda: token + end) == Secret(token)
     assert read_token("env:A", environ=EnvSecrets({"A": token + end})) == Secret(token)
 
 
 NOT_CREDENTIALS = {
-    "empty": "",
-    "a line break": "\n",
-    "the word Bearer": f"Bearer {TOKEN}",
-    "a space before": f" {TOKEN}",
-    "two lines": f"{TOKEN}\n{TOKEN}",
-    "not ASCII": f"{TOKEN}é",
-    "a control character": f"{TOKEN}\x1b",
-    "a surrogate": f"{TOKEN}\udcff",
-    "too long": TOKEN * 300,
+    "": "is empty",
+    "\n": "is empty",
+    " \t\n": "is empty",
+    f"Bearer {TOKEN}": "begins with a word such as Bearer, which is added to the token",
+    f"authorization: bearer {TOKEN}": "begins with a word such as Bearer, which is added to the token",
+    f"Basic {TOKEN}": "begins with a word such as Bearer, which is added to the token",
+    f" {TOKEN}": "has a space or another blank at one end",
+    f"{TOKEN}\t\n": "has a space or another blank at one end",
+    f"{TOKEN}\N{NO-BREAK SPACE}": "has a space or another blank at one end",
+    f"{TOKEN} {TOKEN}": "has a space or another blank in it",
+    f"{TOKEN}\n{TOKEN}": "has several lines",
+    f"{TOKEN}\r{TOKEN}": "has several lines",
+    f'"{TOKEN}"': "is in quotes",
+    f"'{TOKEN}'\r\n": "is in quotes",
+    f"`{TOKEN}`": "is in quotes",
+    f"\N{LEFT DOUBLE QUOTATION MARK}{TOKEN}\N{RIGHT DOUBLE QUOTATION MARK}": "is in quotes",
+    f'"{TOKEN}': "begins with a quote",
+    f"export ACME={TOKEN}": "sets a variable, instead of being its value",
+    f"LOCOIA_TOKEN={TOKEN}": "sets a variable, instead of being its value",
+    f"API_KEY = {TOKEN}": "sets a variable, instead of being its value",
+    f"$env:ACME = {TOKEN}": "sets a variable, instead of being its value",
+    f"set ACME={TOKEN}": "sets a variable, instead of being its value",
+    "$LOCOIA_TOKEN": "names a variable that nothing has replaced by its value",
+    "${LOCOIA_TOKEN}": "names a variable that nothing has replaced by its value",
+    "${{ secrets.PAT }}": "names a variable that nothing has replaced by its value",
+    "%LOCOIA_TOKEN%": "names a variable that nothing has replaced by its value",
+    "<your-token>": "names a variable that nothing has replaced by its value",
+    "null": "is JSON",
+    f'{{"token": "{TOKEN}"}}': "is JSON",
+    f"\ufeff{TOKEN}": "begins with a byte order mark",
+    "\0".join(TOKEN): "has NUL characters, as UTF-16 without a byte order mark has",
+    f"{TOKEN}\0\0": "has NUL characters, as UTF-16 without a byte order mark has",
+    f"{TOKEN}é": "has characters that are not ASCII",
+    f"{TOKEN}\udcff": "has characters that are not ASCII",
+    f"{TOKEN}\x1b": "has control characters",
+    TOKEN * 300: "is too long",
 }
 
 
-@pytest.mark.parametrize("text", NOT_CREDENTIALS.values(), ids=NOT_CREDENTIALS)
-def test_text_that_is_not_a_credential_is_refused_and_not_repeated(text: str) -> None:
-    for ref, where in (("env:A", 'the variable "A"'), ("-", "standard input")):
-        with pytest.raises(InvalidError) as caught:
-            read_token(ref, environ=EnvSecrets({"A": text}), stdin=lambda: text, field="auth")
-        assert caught.value.problem.message == f"{where} holds no credential"
-        assert caught.value.problem.field == "auth"
-        assert caught.value.problem.hint
-        assert TOKEN[:8] not in str(caught.value)
+def test_text_that_is_not_a_credential_is_refused_with_what_it_is_and_not_repeated(tmp_path: Path) -> None:
+    for text, reason in NOT_CREDENTIALS.items():
+        (tmp_path / "t").write_bytes(text.encode("utf-8", "surrogateescape"))
+        for ref, where in (("env:A", 'the variable "A"'), ("-", "standard input")):
+            with pytest.raises(InvalidError) as caught:
+                read_token(ref, environ=EnvSecrets({"A": text}), stdin=lambda text=text: text, field="auth")  # type: ignore[misc]
+            assert caught.value.problem.message == f"{where} holds no credential: it {reason}", text
+            assert caught.value.problem.field == "auth", text
+            assert caught.value.problem.hint, text
+            assert TOKEN[:8] not in str(caught.value), text
+        with pytest.raises(InvalidError) as python:
+            ConnectorAuth(Secret(text))
+        assert python.value.problem.message == f"invalid credential: it {reason}"
+        if text.strip() and not text.isascii() | text.startswith("{"):
+            continue
+        if reason not in ("is empty", "is JSON"):
+            for scheme in ("file", "text"):
+                with pytest.raises(InvalidError, match=re.escape(f"on one line: it {reason}")) as caught:
+                    read_token(f"{scheme}:{tmp_path}/t")
+                assert TOKEN[:8] not in str(caught.value), text
+
+
+def test_a_token_that_a_program_wrote_with_a_byte_order_mark_or_as_utf_16_is_read(tmp_path: Path) -> None:
+    record = json.dumps({"v": 1, "current": {"id": "1", "token": TOKEN}})
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"):
+        mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+        for end in ("", "\n", "\r\n"):
+            raw = mark + (TOKEN + end).encode(encoding)
+            (tmp_path / "t").write_bytes(raw)
+            for ref in (f"file:{tmp_path}/t", f"text:{tmp_path}/t", f"command:cat {tmp_path}/t"):
+                assert read_token(ref) == Secret(TOKEN), (ref, encoding, end)
+            assert open_store(f"text:{tmp_path}/t").probe() is not None
+            assert (tmp_path / "t").read_bytes() == (TOKEN + end).encode(), (encoding, end)
+            script = "from locoia_pat.stores import read_token; print(read_token('-').reveal())"
+            if end == "\r\n":
+                done = subprocess.run([sys.executable, "-c", script], input=raw, capture_output=True, check=True)
+                assert done.stdout.split() == [TOKEN.encode()], encoding
+        (tmp_path / "t").write_bytes(mark + record.encode(encoding))
+        assert read_token(f"file:{tmp_path}/t") == Secret(TOKEN), encoding
+    (tmp_path / "t").write_bytes(TOKEN.encode("utf-16-le"))
+    with pytest.raises(InvalidError, match="UTF-16 without a byte order mark"):
+        read_token(f"file:{tmp_path}/t")
 
 
 def test_a_store_of_the_platform_can_only_be_opened_with_a_connector_to_write_it() -> None:
