@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 _sensitive: list[Secret] = []
+_ESCAPE = "locoia_pat.json"
+_PIECE = 64 * 1024
 _CHECKSUM = re.compile(r"(?:--accept=)?sha256:[0-9a-f]{64}")
 
 
@@ -87,12 +90,21 @@ def mask_line(line: str) -> str:
 
 def print_json(value: object) -> None:
     """Print *value* as JSON: indented on a terminal, on one line otherwise."""
-    click.echo(json.dumps(value, ensure_ascii=_ascii_only(), indent=2 if sys.stdout.isatty() else None))
+    _echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 
 def print_line(value: object) -> None:
     """Print *value* as JSON on one line."""
-    click.echo(json.dumps(value, ensure_ascii=_ascii_only()))
+    _echo(json.dumps(value, ensure_ascii=False))
+
+
+def _echo(text: str) -> None:
+    """Print the JSON *text* and a line break, in pieces: all at once would be copied several times."""
+    ascii_only = _ascii_only()
+    for start in range(0, len(text), _PIECE):
+        piece = text[start : start + _PIECE]
+        is_last = start + _PIECE >= len(text)
+        click.echo(piece.encode("ascii", _ESCAPE).decode() if ascii_only else piece, nl=is_last)
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -150,6 +162,14 @@ def _ids(result: Result) -> str:
     """Return the ids in the data of *result*: they are shown there, so messages show them too."""
     ids = [value for key, value in (result.data or {}).items() if key == "id" or key.endswith("_id")]
     return " ".join(id_ for id_ in ids if isinstance(id_, str))
+
+
+def _escape(error: UnicodeEncodeError) -> tuple[str, int]:
+    """Write the characters that cannot be encoded as escapes of JSON."""
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(_ESCAPE, _escape)  # type: ignore[arg-type]  # it is for encoding only
 
 
 def _ascii_only() -> bool:

@@ -225,6 +225,7 @@ class Engine:
                     response = sender.send(exchange, request)
                     parsed = action.classify(response, inputs, now())
                 parsed = paginator.parsed()
+            del response  # the memory of its text is needed from here on
             secrets = [credential.token, *iter_secrets(inputs)]
             result = _result(action, parsed, self.base_url, exchange.attempts, secrets)
             result = result.with_warnings(*action.input_warnings(inputs))

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from locoia_pat.http.charset import decode_text
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 """The largest body that is read: as it is received, and again after each decompression."""
+MAX_TEXT_BYTES = 2 * MAX_RESPONSE_BYTES
+"""The most memory of a decoded body: Python keeps each character in four bytes if one of them needs that."""
 
 
 class BodyReader:
@@ -52,6 +55,9 @@ class BodyReader:
         content, doubt = decompress_body(received, self._headers.get("content-encoding", ""), limit)
         del received
         text, warning = _decode(content, self._headers)
+        del content
+        if text is not None and getsizeof(text.reveal()) > MAX_TEXT_BYTES:
+            return TransportError(f"the response takes more than {MAX_TEXT_BYTES} bytes as text", sent=True)
         if text is None:
             return TransportError("the response has a charset that cannot be read with certainty", sent=True)
         reason = failure or too_large or doubt

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
@@ -36,7 +37,7 @@ class ParsedResponse:
     at: dt.datetime | None = None
     """When a complete response was received, by the server's clock if it sent its time."""
     body: object = field(default=None, repr=False)
-    """The JSON of a success, in which the next page is looked for."""
+    """The JSON in which the next page is looked for, if the action has pages."""
 
 
 class ResponseClassifier:
@@ -105,7 +106,10 @@ class ResponseClassifier:
         if response.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
-        return ParsedResponse(Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=body)
+        next_page_in = body if self._spec.pages else None
+        return ParsedResponse(
+            Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=next_page_in
+        )
 
     def _unusable(self, response: Response, reason: str) -> ParsedResponse:
         message = f"the API answered {response.status}, but {reason}"
@@ -150,12 +154,19 @@ class ResponseClassifier:
         return _problem(Outcome.UNKNOWN, "unknown", message, status, hint=hint, next=command)
 
 
+_MAX_SECRETS = 100
+"""The most secrets that an error may hold for its message to be shown."""
+
+
 def _error_message(body: object) -> tuple[str | None, str | None]:
     """Return the API's error message and the field at fault, with everything masked that may be a secret."""
     message, field = find_error_message(body)
     if message is None:
         return None, field
-    message = redact(message, () if isinstance(body, Secret) else iter_secrets(body))
+    secrets = [] if isinstance(body, Secret) else list(islice(iter_secrets(body), _MAX_SECRETS + 1))
+    if len(secrets) > _MAX_SECRETS:
+        return None, field  # to look for all of them would take too long
+    message = redact(message, secrets)
     return masked(message, find_secrets(message)), field
 
 

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.response.timestamp import MAX_LENGTH, read_time, rfc3339
 from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
 from locoia_pat.spec.pattern import parse_last_word
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locoia_pat.spec.model import ActionSpec, Output
+
+
+MAX_STRING = 256 * 1024
+"""The most characters of one string in an output; a longer one is null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,7 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
     reply = spec.reply
     payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if reply.rows:
-        for payload in payloads:
-            if isinstance(payload, list) and all(isinstance(row, dict) for row in payload):
-                rows = [reader.outputs(reply.output, row) for row in payload]
-                return Outputs({reply.rows: rows}, {}, tuple(reader.warnings))
-        return f"the response has no list of {reply.rows}"
+        return _rows(reply.rows, reply.output, payloads, reader)
     if not reply.output:
         return Outputs({}, {}, ())
     objects = [payload for payload in payloads if isinstance(payload, dict)]
@@ -67,6 +68,16 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
         return f"the response has two different usable values of {spec.secrets[0]}"
     data = redacted(reader.outputs(reply.output, payload), secrets.values())  # an API may repeat it elsewhere
     return Outputs(data, secrets, tuple(reader.warnings))
+
+
+def _rows(name: str, declared: Mapping[str, Output], payloads: list[object], reader: _Reader) -> Outputs | str:
+    for payload in payloads:
+        if isinstance(payload, list) and all(isinstance(row, dict) for row in payload):
+            if len(payload) * len(declared) > MAX_VALUES:
+                return f"the response has more than {MAX_VALUES} values of {name}"
+            rows = [reader.outputs(declared, row) for row in payload]
+            return Outputs({name: rows}, {}, tuple(reader.warnings))
+    return f"the response has no list of {name}"
 
 
 def _is_usable(value: Secret) -> bool:
@@ -132,6 +143,9 @@ class _Reader:
         return [item for item in read if item is not None]
 
     def _one(self, name: str, output: Output, value: object) -> Any:
+        if isinstance(value, str) and len(value) > MAX_STRING:
+            self._warn(f'"{name}" has more than {MAX_STRING} characters')
+            return None
         match output.type, value:
             case "nested_object", dict():
                 return self.outputs(output.children or {}, value)
@@ -175,9 +189,11 @@ def _masked(value: Any, depth: int = 64) -> Any:
             return None
         case float() if not math.isfinite(value):
             return None
+        case str() if len(value) > MAX_STRING:
+            return None
         case list():
             return [_masked(item, depth - 1) for item in value]
         case dict():
-            return {key: _masked(item, depth - 1) for key, item in value.items()}
+            return {key: _masked(item, depth - 1) for key, item in value.items() if len(key) <= MAX_STRING}
         case _:
             return value

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import replace
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from locoia_pat.http.exchange_types import TransportError
+from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.outcomes import Outcome, Problem
 from locoia_pat.response.classify import ParsedResponse
 from locoia_pat.response.outputs import get_path
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Request, Response, ResponseOrError
     from locoia_pat.spec.model import ActionSpec, PagesSpec
 
+MAX_ALL_BYTES = 8 * 1024 * 1024
+"""Bytes of the text of all pages together, after which no further page is read."""
 # RFC 8288, 3: a URL in angle brackets, and its parameters.
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r';\s*rel\s*=\s*"?([^";,]*)', re.IGNORECASE)
@@ -39,7 +43,7 @@ class Paginator:
         self._request = first
         self._rows: list[Any] = []
         self._last_page: list[Any] | None = None
-        self._count = 0
+        self._count = self._bytes = 0
         self._warnings: dict[str, None] = {}
         self._last_cursor: str | None = None
         self._failed: ParsedResponse | None = None
@@ -60,13 +64,15 @@ class Paginator:
             return None
         self._last_page = rows
         self._rows += rows
+        self._bytes += getsizeof(response.text.reveal())
         try:
             next_request = None if is_counted and not rows else self._next_request(response, parsed.body)
         except ValueError as error:
             problem = Problem("unavailable", str(error), response.status)
             self._failed = ParsedResponse(Outcome.NOT_DONE, problem=problem)
             return None
-        if next_request is not None and self._count == self._pages.max_pages:
+        is_full = self._count == self._pages.max_pages or self._is_large()
+        if next_request is not None and is_full:
             self._warnings[f"the list was truncated after {self._count} pages; there may be more"] = None
             return None
         self._request = next_request or self._request
@@ -81,6 +87,11 @@ class Paginator:
         if problem is None or self._count == 1:
             return self._failed
         return replace(self._failed, problem=replace(problem, message=f"page {self._count}: {problem.message}"))
+
+    def _is_large(self) -> bool:
+        """Return whether another page like the last one would take too much memory."""
+        rows = len(self._rows) + len(self._last_page or ())
+        return self._bytes > MAX_ALL_BYTES or rows * len(self._spec.reply.output) > MAX_VALUES
 
     def _next_request(self, response: Response, body: object) -> Request | None:
         pages = self._pages

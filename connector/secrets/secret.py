@@ -54,6 +54,7 @@ _MIN_JOINED = 12
 _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
+_MAX_MASKED = 1000
 _BATCH = 256 * 1024
 
 
@@ -226,17 +227,18 @@ def credential(text: Secret) -> Secret | None:
 
 
 def iter_secrets(value: Any) -> Iterator[Secret]:
-    """Yield the secrets in a structure of lists and dicts."""
-    match value:
-        case Secret():
-            yield value
-        case list():
-            for item in value:
-                yield from iter_secrets(item)
-        case dict():
-            yield from iter_secrets(list(value.values()))
-        case _:
-            return
+    """Yield the secrets in a structure of lists and dicts, of any depth."""
+    left = [value]
+    while left:
+        match left.pop():
+            case Secret() as found:
+                yield found
+            case list(items):
+                left += reversed(items)
+            case dict(items):
+                left += reversed(items.values())
+            case _:
+                pass
 
 
 def load_json(text: Secret, secret_keys: Collection[str]) -> Any:
@@ -313,7 +315,7 @@ def redacted(value: Any, secrets: Collection[Secret]) -> Any:
     is_found = any(secret.find_in(readings) for readings in map(Readings, _batches(texts)) for secret in secrets)
     if not is_found:
         return value
-    found = _redacted(value, secrets)
+    found = _Masker(secrets).masked(value)
     return value if found == value else found  # what was found may have been in several strings
 
 
@@ -330,24 +332,43 @@ def _batches(texts: Iterable[str]) -> Iterator[str]:
     yield "\n".join(batch)
 
 
-def _redacted(value: Any, secrets: Collection[Secret]) -> Any:
-    match value:
-        case str():
-            return redact(value, secrets)
-        case list() | dict() if _spells(value, secrets):
-            return [MASK] if isinstance(value, list) else {_redacted(key, secrets): MASK for key in value}
-        case list():
-            return [_redacted(item, secrets) for item in value]
-        case dict():
-            return {_redacted(key, secrets): _redact_item(key, item, secrets) for key, item in value.items()}
-        case _:
+class _Masker:
+    """Masks *secrets* in a structure, in bounded time: after ``_MAX_MASKED`` strings it masks all that follow."""
+
+    def __init__(self, secrets: Collection[Secret]) -> None:
+        self._secrets = secrets
+        self._left = _MAX_MASKED
+
+    def masked(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._text(value)
+            case list() | dict() if self._spells(value):
+                return [MASK] if isinstance(value, list) else {self._text(key): MASK for key in value}
+            case list():
+                return [self.masked(item) for item in value]
+            case dict():
+                return {self._text(key): self._item(key, item) for key, item in value.items()}
+            case _:
+                return value
+
+    def _spells(self, value: list[Any] | dict[str, Any]) -> bool:
+        """Return whether the items are the characters or bytes of a secret, or a few of them each."""
+        text = _characters(value)
+        return len(value) > 1 and bool(text) and any(secret.occurs_in(text) for secret in self._secrets)
+
+    def _item(self, key: str, value: Any) -> Any:
+        is_id = isinstance(value, str) and is_id_name(key)
+        if is_id and self._left and not any(secret.occurs_in(value) for secret in self._secrets):
             return value
+        return self.masked(value)
 
-
-def _spells(value: list[Any] | dict[str, Any], secrets: Collection[Secret]) -> bool:
-    """Return whether the items are the characters or bytes of a secret, or a few of them each."""
-    text = _characters(value)
-    return len(value) > 1 and bool(text) and any(secret.occurs_in(text) for secret in secrets)
+    def _text(self, text: str) -> str:
+        if not self._left:
+            return MASK
+        masked = redact(text, self._secrets)
+        self._left -= masked != text
+        return masked
 
 
 def _characters(value: list[Any] | dict[str, Any]) -> str:
@@ -356,12 +377,6 @@ def _characters(value: list[Any] | dict[str, Any]) -> str:
     if all(isinstance(item, int) and item in _BYTES for item in items):
         return "".join(map(chr, items))
     return "".join(items) if all(isinstance(item, str) and len(item) <= MIN_FRAGMENT for item in items) else ""
-
-
-def _redact_item(key: str, value: Any, secrets: Collection[Secret]) -> Any:
-    if isinstance(value, str) and is_id_name(key) and not any(secret.occurs_in(value) for secret in secrets):
-        return value
-    return _redacted(value, secrets)
 
 
 def _collect_strings(value: Any, texts: list[str]) -> None:

@@ -16,6 +16,7 @@ import tempfile
 import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.command_cost import CommandCost, cost_of
@@ -81,12 +82,25 @@ def minted(note: str, **more: Any) -> str:
     return json.dumps(created(note=note, **more), ensure_ascii=False)
 
 
-def pages(connection: socket.socket) -> bool:
-    """A page of rows, and the URL of the next one."""
-    body = ("[" + ",".join(f'{{"id": "{n}{time.monotonic_ns()}"}}' for n in range(20_000)) + "]").encode()
-    link = f'</v1/personal-access-tokens?p={time.monotonic_ns()}>; rel="next"'
-    connection.sendall(head(Content_Length=len(body), Link=link) + body)
-    return True
+def pages(row: str, count: int) -> Callable[[socket.socket], bool]:
+    """*Count* rows on each page, and the URL of the next one."""
+
+    def send(connection: socket.socket) -> bool:
+        body = ("[" + ",".join([row] * count) + "]").encode()
+        link = f'</v1/rows?page={time.monotonic_ns()}>; rel="next"'
+        connection.sendall(head(Content_Length=len(body), Link=link) + body)
+        return True
+
+    return send
+
+
+PAGED = {
+    "connector.yaml": "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
+    "hosts: [api.acme.example]\nenv: {token: ACME_TOKEN, base_url: ACME_BASE_URL}\n",
+    "ls.yaml": "spec: 1\naction: ls\ntitle: List\nsummary: List.\neffect: read\ninputs: {}\n"
+    "request: {method: GET, path: /rows}\nreply: {ok: [200], rows: rows, output: {id: {type: text}}}\n"
+    "pages: {by: link, max_pages: 1000}\n",
+}
 
 
 def unique_keys() -> str:
@@ -101,82 +115,104 @@ def short_members() -> Iterator[bytes]:
 
 TWICE = f'{{"token":"{TOKEN}","token":"{TOKEN[::-1]}"}}'
 CHUNKED = head(Transfer_Encoding="chunked")
-HOSTILE: dict[str, Hostile] = {
-    "57 MB behind the end of a gzip body": whole(gzip.compress(b"[]") + bytes(57 << 20), encoding="gzip"),
-    "57 MB behind a minted token": whole(gzip.compress(minted("").encode()) + b"x" * (57 << 20), CREATE, "gzip"),
-    "a gzip bomb of 1 GB": whole(bomb(1000), encoding="deflate"),
-    "a bomb in a bomb": whole(zlib.compress(bomb(1000)), encoding="deflate, deflate"),
-    "400,000 gzip members": Hostile(short_members),
-    "empty rows": rows("{}"),
-    "empty rows at the limit": rows("{}", 2 * 100_000),
-    "rows at the limit": rows('{"id":"1"}', 11 * 50_000),
-    "rows at the limit, as a table": rows('{"id":"1"}', 11 * 50_000, TABLE),
-    "numbers": rows("1"),
-    "long rows": rows('{"id": "' + "x" * 800 + '", "note": "' + "y" * 800 + '"}'),
-    "long rows of wide characters": rows('{"id": "' + "é" * 300 + '", "note": "' + WIDE * 200 + '"}'),
-    "keys": whole(unique_keys(), CREATE),
-    "keys at the limit": whole("{" + ",".join(f'"{n:x}":1' for n in range(99_000)) + "}", CREATE),
-    "lists in lists": whole("[" * FULL, CREATE),
-    "lists in lists that end": whole('{"a":' + "[" * 400_000 + "]" * 400_000 + "}", CREATE),
-    "objects in objects": whole('{"a":' * 1_000_000, CREATE),
-    "quotes and backslashes": whole('["' + '\\"' * (FULL // 2 - 3), CREATE),
-    "commas in a string": whole(minted("," * (FULL - 400)), CREATE),
-    "one long string": whole(minted("x" * (FULL - 400)), CREATE),
-    "one long string with a wide character": whole(minted("x" * (FULL - 400) + WIDE), CREATE),
-    "one long string of wide characters": whole(minted(WIDE * (FULL // 4 - 100)), CREATE),
-    "one long string of accents": whole(minted("é" * (FULL // 2 - 200)), CREATE),
-    "one long string of escapes": whole(minted("\x01" * (FULL // 6 - 400)), CREATE),
-    "one long string of broken bytes": whole(
+HOSTILE: dict[str, Callable[[], Hostile]] = {
+    "57 MB behind the end of a gzip body": lambda: whole(gzip.compress(b"[]") + bytes(57 << 20), encoding="gzip"),
+    "57 MB behind a minted token": lambda: whole(
+        gzip.compress(minted("").encode()) + b"x" * (57 << 20), CREATE, "gzip"
+    ),
+    "a gzip bomb of 1 GB": lambda: whole(bomb(1000), encoding="deflate"),
+    "a bomb in a bomb": lambda: whole(zlib.compress(bomb(1000)), encoding="deflate, deflate"),
+    "400,000 gzip members": lambda: Hostile(short_members),
+    "empty rows": lambda: rows("{}"),
+    "empty rows at the limit": lambda: rows("{}", 3 * 28_000),
+    "rows at the limit": lambda: rows('{"id":"1"}', 11 * 28_000),
+    "rows at the limit, as a table": lambda: rows('{"id":"1"}', 11 * 28_000, TABLE),
+    "numbers": lambda: rows("1"),
+    "long rows": lambda: rows('{"id": "' + "x" * 800 + '", "note": "' + "y" * 800 + '"}'),
+    "long rows of wide characters": lambda: rows('{"id": "' + "é" * 300 + '", "note": "' + WIDE * 200 + '"}'),
+    "keys": lambda: whole(unique_keys(), CREATE),
+    "keys at the limit": lambda: whole("{" + ",".join(f'"{n:x}":1' for n in range(99_000)) + "}", CREATE),
+    "lists in lists": lambda: whole("[" * FULL, CREATE),
+    "lists in lists that end": lambda: whole('{"a":' + "[" * 400_000 + "]" * 400_000 + "}", CREATE),
+    "objects in objects": lambda: whole('{"a":' * 1_000_000, CREATE),
+    "quotes and backslashes": lambda: whole('["' + '\\"' * (FULL // 2 - 3), CREATE),
+    "commas in a string": lambda: whole(minted("," * (FULL - 400)), CREATE),
+    "one long string": lambda: whole(minted("x" * (FULL - 400)), CREATE),
+    "one long string with a wide character": lambda: whole(minted("x" * (FULL - 400) + WIDE), CREATE),
+    "one long string of wide characters": lambda: whole(minted(WIDE * (FULL // 4 - 100)), CREATE),
+    "one long string of accents": lambda: whole(minted("é" * (FULL // 2 - 200)), CREATE),
+    "one long string of escapes": lambda: whole(minted("\x01" * (FULL // 6 - 400)), CREATE),
+    "one long string of broken bytes": lambda: whole(
         minted("").encode().replace(b'""', b'"' + b"\xff" * (FULL - 400) + b'"'), CREATE
     ),
-    "UTF-16": whole(minted("x" * (FULL // 2 - 400)).encode("utf-16"), CREATE),
-    "the credential again and again": whole(minted(CREDENTIAL * (FULL // 40)), CREATE),
-    "the credential with spaces": whole(minted(f"{CREDENTIAL} " * (FULL // 40)), CREATE),
-    "the credential, cut": whole(minted(f"{CREDENTIAL[:-2]} " * (FULL // 40)), CREATE),
-    "the credential in each scope": whole(minted("", scopes=[CREDENTIAL] * 150_000), CREATE),
-    "a part of the credential in each scope": whole(minted("", scopes=[CREDENTIAL[:12]] * 150_000), CREATE),
-    "the token in each scope": whole(minted("", scopes=[TOKEN] * 150_000), CREATE),
-    "the credential in each row": rows(f'{{"id":"{CREDENTIAL}"}}', 46 * 60_000),
-    "an error of tokens": whole(
+    "UTF-16": lambda: whole(minted("x" * (FULL // 2 - 400)).encode("utf-16"), CREATE),
+    "the credential again and again": lambda: whole(minted(CREDENTIAL * (FULL // 40)), CREATE),
+    "the credential with spaces": lambda: whole(minted(f"{CREDENTIAL} " * (FULL // 40)), CREATE),
+    "the credential, cut": lambda: whole(minted(f"{CREDENTIAL[:-2]} " * (FULL // 40)), CREATE),
+    "the credential in each scope": lambda: whole(minted("", scopes=[CREDENTIAL] * 150_000), CREATE),
+    "a part of the credential in each scope": lambda: whole(minted("", scopes=[CREDENTIAL[:12]] * 150_000), CREATE),
+    "the token in each scope": lambda: whole(minted("", scopes=[TOKEN] * 150_000), CREATE),
+    "the credential in each row": lambda: rows(f'{{"id":"{CREDENTIAL}"}}', 43 * 28_000),
+    "percent signs": lambda: whole(minted("%25" * 80_000 + CREDENTIAL), CREATE),
+    "backslashes": lambda: whole(minted("\\" * 260_000 + CREDENTIAL), CREATE),
+    "entities": lambda: whole(minted("&amp;" * 50_000 + CREDENTIAL), CREATE),
+    "escapes in each scope": lambda: whole(
+        minted(CREDENTIAL, scopes=[f"%25{n:x}\\x41&lt;" for n in range(150_000)]), CREATE
+    ),
+    "characters in each scope": lambda: whole(minted(CREDENTIAL, scopes=list(CREDENTIAL) * 4_500), CREATE),
+    "an error of tokens": lambda: whole(
         json.dumps([{"message": "m"}, *({"token": f"{n:040}"} for n in range(45_000))]), CREATE, status=422
     ),
-    "an error of words": whole(json.dumps({"errors": [["w" * 20] * 1000] * 150}), CREATE, status=422),
-    "an error of one long line": whole("x" * FULL, CREATE, status=400),
-    "an error of random letters": whole(json.dumps({"message": "a1B2c3D4" * (FULL // 9)}), CREATE, status=400),
-    "a page of brackets": whole("<title>" + "<" * (FULL - 10), CREATE),
-    "numbers of many digits": whole("[" + ",".join(["9" * 4000] * 2000) + "]", CREATE),
-    "a comma after each list": whole("[" + "[1,]," * 60_000 + "1]", CREATE),
-    "a key twice, often": whole(f"[{f'{TWICE},' * 30_000}1]", CREATE),
-    "JSON in a string": whole(json.dumps("[" + "{}," * 60_000 + "1]" + " " * 4_000_000), CREATE),
-    "chunks without end": endless(CHUNKED, b"ffff\r\n" + b" " * 0xFFFF + b"\r\n"),
-    "small chunks without end": endless(CHUNKED, b"1\r\n \r\n" * 10_000),
-    "a body without end": endless(head(), b" " * 65536),
-    "a token and a body without end": endless(head() + minted("").encode(), b" " * 65536, action=CREATE),
-    "headers without end": endless(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000),
-    "headers that come slowly": endless(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", 0.05),
-    "one header without end": endless(b"HTTP/1.1 200 OK\r\nX-A: ", b"b" * 65536),
-    "folded lines without end": endless(b"HTTP/1.1 200 OK\r\nX-A: b\r\n", b" b\r\n" * 1000),
-    "100 Continue without end": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
-    "a chunk extension without end": endless(CHUNKED, b"1;" + b"a" * 65536),
-    "trailers without end": endless(CHUNKED + b"0\r\n", b"X-A: b\r\n" * 1000),
-    "a body that comes slowly": drip(head(Content_Length=10_000) + b"[" + b" " * 9999),
-    "a token that comes slowly": drip(head(Content_Length=5_000) + minted("x" * 4000).encode(), CREATE),
-    "a status line that comes slowly": drip(b"HTTP/1.1 200 " + b"O" * 10_000),
-    "nothing at all": Hostile(lambda: (time.sleep(30) or b"" for _ in [0]), CREATE),
+    "an error of words": lambda: whole(json.dumps({"errors": [["w" * 20] * 1000] * 150}), CREATE, status=422),
+    "an error of one long line": lambda: whole("x" * FULL, CREATE, status=400),
+    "an error of random letters": lambda: whole(json.dumps({"message": "a1B2c3D4" * (FULL // 9)}), CREATE, status=400),
+    "a page of brackets": lambda: whole("<title>" + "<" * (FULL - 10), CREATE),
+    "numbers of many digits": lambda: whole("[" + ",".join(["9" * 4000] * 2000) + "]", CREATE),
+    "a comma after each list": lambda: whole("[" + "[1,]," * 60_000 + "1]", CREATE),
+    "a key twice, often": lambda: whole(f"[{f'{TWICE},' * 30_000}1]", CREATE),
+    "JSON in a string": lambda: whole(json.dumps("[" + "{}," * 60_000 + "1]" + " " * 4_000_000), CREATE),
+    "chunks without end": lambda: endless(CHUNKED, b"ffff\r\n" + b" " * 0xFFFF + b"\r\n"),
+    "small chunks without end": lambda: endless(CHUNKED, b"1\r\n \r\n" * 10_000),
+    "a body without end": lambda: endless(head(), b" " * 65536),
+    "a token and a body without end": lambda: endless(head() + minted("").encode(), b" " * 65536, action=CREATE),
+    "headers without end": lambda: endless(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000),
+    "headers that come slowly": lambda: endless(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", 0.05),
+    "one header without end": lambda: endless(b"HTTP/1.1 200 OK\r\nX-A: ", b"b" * 65536),
+    "folded lines without end": lambda: endless(b"HTTP/1.1 200 OK\r\nX-A: b\r\n", b" b\r\n" * 1000),
+    "100 Continue without end": lambda: endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+    "a chunk extension without end": lambda: endless(CHUNKED, b"1;" + b"a" * 65536),
+    "trailers without end": lambda: endless(CHUNKED + b"0\r\n", b"X-A: b\r\n" * 1000),
+    "a body that comes slowly": lambda: drip(head(Content_Length=10_000) + b"[" + b" " * 9999),
+    "a token that comes slowly": lambda: drip(head(Content_Length=5_000) + minted("x" * 4000).encode(), CREATE),
+    "a status line that comes slowly": lambda: drip(b"HTTP/1.1 200 " + b"O" * 10_000),
+    "nothing at all": lambda: Hostile(lambda: (time.sleep(30) or b"" for _ in [0]), CREATE),
 }
-COMMANDS: dict[str, Any] = {"pages of rows": pages}
+PAGES: dict[str, Callable[[socket.socket], bool]] = {
+    "pages of rows": pages('{"id":"1"}', 10_000),
+    "pages of empty rows": pages("{}", 60_000),
+    "pages of long rows": pages('{"id":"' + "x" * 250_000 + '"}', 28),
+    "pages of wide rows": pages('{"id":"' + WIDE * 50_000 + '"}', 28),
+    "pages of a few rows": pages('{"id":"1"}', 1),
+}
 
 
 def measured(name: str, timeout: float = TIMEOUT) -> CommandCost:
     """Return what the hostile response *name* costs, in seconds and megabytes."""
-    case = HOSTILE.get(name)
-    action = case.action if case else LIST
-    harmless = answer(201, created()) if action is CREATE else answer(200, [])
-    with tempfile.TemporaryDirectory() as folder, serving(harmless, case.send if case else pages) as server:
+    case = HOSTILE[name]() if name in HOSTILE else None
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(
+            answer(201, created()) if case and case.action is CREATE else answer(200, []),
+            case.send if case else PAGES[name],
+        ) as server,
+    ):
+        for file, text in PAGED.items():
+            Path(folder, file).write_text(text)
+        action = case.action if case else (f"{folder}/ls.yaml",)
         environment = {
-            "LOCOIA_TOKEN": CREDENTIAL,
-            "LOCOIA_BASE_URL": server.url,
-            "LOCOIA_PAT_STATE": folder,
+            **dict.fromkeys(("LOCOIA_TOKEN", "ACME_TOKEN"), CREDENTIAL),
+            **dict.fromkeys(("LOCOIA_BASE_URL", "ACME_BASE_URL"), server.url),
+            "LOCOIA_PAT_STATE": f"{folder}/state",
             "PYTHONIOENCODING": "ascii",  # each character takes six bytes or more when it is printed
         }
         return cost_of(["run", *action, "--timeout", f"{timeout:g}"], environment)
@@ -185,7 +221,7 @@ def measured(name: str, timeout: float = TIMEOUT) -> CommandCost:
 def main(names: Iterable[str]) -> int:
     """Measure the responses with these *names*, or all; return 1 if one exceeds a bound."""
     worst = 0
-    for name in names or [*HOSTILE, *COMMANDS]:
+    for name in names or [*HOSTILE, *PAGES]:
         try:
             cost = measured(name)
         except RuntimeError as error:

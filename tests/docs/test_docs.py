@@ -23,7 +23,7 @@ from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.authoring import spec_schema as schema
 from locoia_pat.cli import group
 from locoia_pat.engine.checker import check_specs
-from locoia_pat.http.body import MAX_RESPONSE_BYTES
+from locoia_pat.http.body import MAX_RESPONSE_BYTES, MAX_TEXT_BYTES
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.outcomes import Code, FindingCode, Outcome
 from locoia_pat.request.builder import MAX_BODY
@@ -31,6 +31,8 @@ from locoia_pat.request.template.compiler import MAX_EXPRESSIONS, MAX_NODES
 from locoia_pat.request.template.dialect import FILTERS, MAX_ITEMS
 from locoia_pat.request.template.evaluate import MAX_TEXT
 from locoia_pat.request.template.source import MAX_SOURCE
+from locoia_pat.response.outputs import MAX_STRING
+from locoia_pat.response.pagination import MAX_ALL_BYTES
 from locoia_pat.spec import yaml as spec_yaml
 from locoia_pat.spec.input_types import InputType
 from locoia_pat.spec.load import SpecFolder
@@ -228,7 +230,10 @@ def test_the_limits_of_the_spec_language_are_documented() -> None:
         "a list that a template evaluates to": (MAX_ITEMS,),
         "a pattern": (200, MAX_COMPLEXITY),
         "a request body": (MAX_BODY,),
-        "a response": (MAX_RESPONSE_BYTES, MAX_VALUES),
+        "a response": (MAX_RESPONSE_BYTES, MAX_TEXT_BYTES, MAX_VALUES),
+        "a string in an output": (MAX_STRING,),
+        "the values of all rows": (MAX_VALUES,),
+        "all pages": (1000, MAX_ALL_BYTES, MAX_VALUES),
     }
     for what, numbers in limits.items():
         (row,) = re.findall(rf"^\| {what} \| (.*) \|$", section("Limits"), re.MULTILINE)

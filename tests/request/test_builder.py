@@ -15,6 +15,7 @@ from locoia_pat.request.builder import MAX_BODY, template_findings
 from locoia_pat.secrets.secret import MASK, Secret, revealed
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.parse import parse_action
+from tests.support.cells import cell
 from tests.support.compiled_actions import HEAD, code_at
 
 BASE = "https://api.example/v1"
@@ -214,6 +215,20 @@ def test_the_complexity_of_one_pattern_is_limited() -> None:
     child = {"title": "C", "type": "text", "pattern": r"\w{99}\w{99}"}
     with pytest.raises(SpecError, match="too complex"):
         action({"x": {"title": "X", "type": "nested_object", "children": {"c": child}}}, body="{{ x }}")
+
+
+def test_an_object_can_only_be_used_in_the_body() -> None:
+    made = {"x": {"title": "X", "type": "nested_object", "required": True, "children": {"c": TEXT}}}
+    assert sent(action(made, body={"a": "{{ x }}"}), x={"c": "1"})
+    for key, request in {
+        "path": {"path": "/{{ x }}"},
+        "query": {"query": {"a": "{{ x }}"}},
+        "form": {"form": {"a": "{{ x }}"}},
+        "headers": {"headers": {"X-A": "{{ x }}"}},
+        "body": {"body": {"a": "a {{ x }}"}},
+    }.items():
+        with cell(key), pytest.raises(SpecError, match=f'"x" is an object, which cannot be used in the {key}'):
+            action(made, **request)
 
 
 def test_each_template_is_listed_with_the_inputs_it_uses() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
 from locoia_pat.http.exchange_types import Response
+from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.outcomes import Outcome
+from locoia_pat.response.outputs import MAX_STRING, extract_outputs
 from locoia_pat.secrets.secret import Secret
+from tests.support.cells import cell
 from tests.support.compiled_actions import NOW, classify, compiled_action
 
 TOKEN = "fake-minted-token-0123456789abcdef"
@@ -57,7 +61,8 @@ def test_a_boolean_is_not_read_as_a_number_or_text() -> None:
 @pytest.mark.parametrize("body", ['{"n": NaN}', '{"n": Infinity}', '{"n": 1e999}'])
 def test_numbers_that_are_not_finite_are_never_in_the_data(body: str) -> None:
     result = classify({"n": {"type": "number"}}, body)
-    assert result.outcome is Outcome.UNKNOWN or result.data == {"n": None}
+    assert result.data == {"n": None}
+    assert result.warnings == ('"n" is not a number in the response',)
 
 
 def test_days_until_can_be_declared_before_the_datetime() -> None:
@@ -82,3 +87,99 @@ def test_a_json_output_has_no_secret_no_infinity_and_limited_depth() -> None:
     assert result.data["any"]["token"] == "«secret»"
     assert result.data["any"]["n"] == [None, 1.5, None]
     assert json.dumps(result.data).count("[") == 1 + 63
+
+
+STATUSES: dict[int, tuple[Outcome, Outcome, str | None]] = {
+    200: (Outcome.DONE, Outcome.DONE, None),
+    299: (Outcome.DONE, Outcome.DONE, None),
+    300: (Outcome.UNKNOWN, Outcome.NOT_DONE, "redirects are not followed"),
+    399: (Outcome.UNKNOWN, Outcome.NOT_DONE, "redirects are not followed"),
+    400: (Outcome.REFUSED, Outcome.REFUSED, "the API answered 400: no"),
+    407: (Outcome.REFUSED, Outcome.REFUSED, "the API answered 407: no"),
+    408: (Outcome.UNKNOWN, Outcome.NOT_DONE, "the API answered 408: no"),
+    409: (Outcome.REFUSED, Outcome.REFUSED, "the API answered 409: no"),
+    428: (Outcome.REFUSED, Outcome.REFUSED, "the API answered 428: no"),
+    429: (Outcome.NOT_DONE, Outcome.NOT_DONE, "the API answered 429: no"),
+    430: (Outcome.REFUSED, Outcome.REFUSED, "the API answered 430: no"),
+    499: (Outcome.REFUSED, Outcome.REFUSED, "the API answered 499: no"),
+    500: (Outcome.UNKNOWN, Outcome.NOT_DONE, "the API answered 500: no"),
+    599: (Outcome.UNKNOWN, Outcome.NOT_DONE, "the API answered 599: no"),
+}
+
+
+def test_the_outcome_changes_exactly_at_the_bounds_of_each_class_of_statuses() -> None:
+    for status, (created, read, message) in STATUSES.items():
+        for effect, outcome in (("create", created), ("read", read)):
+            with cell(status, effect):
+                reply = Response(status, {}, Secret('{"message": "no", "id": "1"}'))
+                result = compiled_action(effect=effect).classify(reply, {}, NOW)
+                assert result.outcome is outcome
+                if result.problem is None:
+                    assert result.data == {"id": "1"}
+                    documented = f"the API answered {status}, where 200 is documented"
+                    assert result.warnings == (() if status == 200 else (documented,))
+                else:
+                    assert message is not None
+                    assert message in result.problem.message
+                    assert result.problem.status == status
+                    assert ("redirects" in result.problem.message) is (300 <= status < 400)
+
+
+def test_an_error_inside_a_success_is_a_refusal_exactly_from_400_to_499() -> None:
+    for status, code in {399: "unavailable", 400: "validation", 403: "forbidden", 499: "validation"}.items():
+        body = {"status": status, "error": "e", "message": "no", "id": "1"}
+        with cell(status):
+            reply = Response(200, {}, Secret(json.dumps(body)))
+            created = compiled_action().classify(reply, {}, NOW)
+            read = compiled_action(effect="read").classify(reply, {}, NOW)
+            assert created.outcome is (Outcome.UNKNOWN if status == 399 else Outcome.REFUSED)
+            assert read.outcome is Outcome.REFUSED
+            assert read.problem is not None
+            assert created.problem is not None
+            assert (read.problem.code, read.problem.status, read.problem.message) == (code, status, "no")
+            assert (created.problem.status, created.problem.message) == (200 if status == 399 else status, "no")
+
+
+def test_a_success_without_its_outputs_is_no_success() -> None:
+    for effect, outcome in (("create", Outcome.UNKNOWN), ("read", Outcome.NOT_DONE)):
+        for body, reason in (("[1]", "the response has no object"), ("", "the response is not JSON")):
+            with cell(effect, body):
+                result = compiled_action(effect=effect).classify(Response(200, {}, Secret(body)), {}, NOW)
+                assert (result.outcome, result.data) == (outcome, None)
+                assert result.problem is not None
+                assert result.problem.message == f"the API answered 200, but {reason}"
+
+
+def test_numbers_of_any_kind_and_strings_of_any_length_end_as_json_can_hold_them() -> None:
+    output = {name: {"type": kind, "nullable": True} for name, kind in (("n", "number"), ("t", "text"), ("j", "json"))}
+    long = "x" * (MAX_STRING + 1)
+    for value, read in (
+        (math.nan, (None, None, None)),
+        (-math.inf, (None, None, None)),
+        ("x" * MAX_STRING, (None, "x" * MAX_STRING, "x" * MAX_STRING)),
+        (long, (None, None, None)),
+    ):
+        with cell(str(value)[:20], len(str(value))):
+            result = classify(output, json.dumps({"n": value, "t": value, "j": value}))
+            assert tuple(result.data.values()) == read
+            assert any('"n" ' in warning for warning in result.warnings)
+    nested = classify(output, {"j": {"a": [long, 1], long: 2}})
+    assert nested.data["j"] == {"a": [None, 1]}
+
+
+def test_an_error_with_more_secrets_than_can_be_searched_shows_no_message() -> None:
+    for count, message in ((100, "the API answered 422: bad"), (101, "the API answered 422")):
+        body = [{"message": "bad"}, *({"token": f"{TOKEN}{n}"} for n in range(count))]
+        reply = Response(422, {}, Secret(json.dumps(body)))
+        problem = compiled_action(output=SECRET_OUTPUT).classify(reply, {}, NOW).problem
+        assert problem is not None
+        assert problem.message == message
+
+
+def test_rows_have_a_limit_for_all_their_values() -> None:
+    output = {"a": {"type": "text"}, "b": {"type": "text"}}
+    action = compiled_action(output=output, effect="read", rows="rows")
+    for count, outcome in ((1000, Outcome.DONE), (MAX_VALUES // 2 + 1, Outcome.NOT_DONE)):
+        result = extract_outputs(action.spec, [{}] * count, {}, NOW)
+        assert isinstance(result, str) is (outcome is Outcome.NOT_DONE)
+    assert result == f"the response has more than {MAX_VALUES} values of rows"

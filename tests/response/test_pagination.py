@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
+from tests.support.cells import cell
 from tests.support.loopback import Server, answer, drop, serving
 
 if TYPE_CHECKING:
@@ -182,3 +183,16 @@ def test_all_pages_share_the_time_of_one_action(tmp_path: Path) -> None:
         result = api.run("ls")
     assert result.outcome is Outcome.NOT_DONE
     assert len(server.got) <= 5
+
+
+def test_pages_end_where_another_one_would_take_too_much_memory(tmp_path: Path) -> None:
+    for name, page, count in (
+        ("long rows", rows(*["x" * 250_000] * 20), 2),
+        ("rows of wide characters", json.dumps(rows(*["\U0001f511" * 200_000] * 5), ensure_ascii=False), 3),
+        ("many rows", json.dumps([{}] * 60_000), 3),
+    ):
+        with cell(name):
+            pages = (answer(200, page, {"Link": f'</rows?page={n}>; rel="next"'}) for n in itertools.count())
+            result, server = run(tmp_path, {"by": "link"}, *itertools.islice(pages, 5))
+            assert (result.outcome, len(server.got)) == (Outcome.DONE, count)
+            assert f"the list was truncated after {count} pages; there may be more" in result.warnings

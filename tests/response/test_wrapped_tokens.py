@@ -139,6 +139,7 @@ NOT_BELIEVED: dict[str, tuple[Wrapped, str]] = {
     "an empty gzip": (encoded("gzip", b""), "is not JSON"),
     "too many values": (text(f'{{"token": "{TOKEN}", "n": [{"1," * 200_000}1]}}'), "more than 200000 values"),
     "lists in lists": (text(f'{{"token": "{TOKEN}", "n": {"[" * 150_000}'), "nested too deeply"),
+    "text that takes too much memory": (text(JSON[:-1] + " " * 5_000_000 + "\U0001f511"), "16777216 bytes as text"),
     "nothing but a number": (text("9" * 5000), "no object"),
 }
 

@@ -371,3 +371,4 @@ def test_a_secret_that_is_repeated_in_a_large_structure_is_masked_in_linear_time
     assert time.process_time() - began < 20  # a copy of the note for each of them took minutes
     assert TOKEN not in json.dumps(masked)
     assert masked["list"][:40_000] == value["list"][:40_000]
+    assert redacted([TOKEN] * 1000 + ["x"], [Secret(TOKEN)])[-1] == MASK  # the rest is not looked at

@@ -19,11 +19,11 @@ HEAD = "spec: 1\naction: act\ntitle: Act\nsummary: Act.\n"
 
 
 def compiled_action(
-    inputs: Any = None, output: Any = None, *, effect: str = "create", body: Any = None
+    inputs: Any = None, output: Any = None, *, effect: str = "create", body: Any = None, **more: Any
 ) -> CompiledAction:
-    """Return an action with these parts; by default its body has all inputs."""
+    """Return an action with these parts, and *more* in its ``reply``; by default its body has all inputs."""
     request = {"method": "POST", "path": "/act", "body": body or {name: f"{{{{ {name} }}}}" for name in inputs or {}}}
-    reply = {"ok": [200], "output": output or {"id": {"type": "text", "nullable": True}}}
+    reply = {"ok": [200], "output": output or {"id": {"type": "text", "nullable": True}}, **more}
     text = f"{HEAD}effect: {effect}\ninputs: {json.dumps(inputs or {})}\nrequest: {json.dumps(request)}\n"
     return CompiledAction(parse_action(f"{text}reply: {json.dumps(reply)}\n", "act.yaml"))
 
