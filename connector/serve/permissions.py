@@ -10,7 +10,7 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem, RefusedError, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.serve.place_patterns import is_allowed
-from locoia_pat.spec.description import MANAGED_NAME, STORE_FIELD
+from locoia_pat.spec.description import MANAGED_NAME, STORE_FIELD, takes_stores
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.stores import open_store, read_token
 
@@ -69,7 +69,8 @@ def check_call(key: AccessKey, spec: ActionSpec | SuperSpec, fields: Mapping[str
     """
     check_action(key, spec.action)
     inputs = dict(fields)
-    refs = [] if STORE_FIELD in spec.inputs else _refs(inputs.pop(STORE_FIELD, None))
+    has_stores = takes_stores(spec) and STORE_FIELD not in spec.inputs
+    refs = _refs(inputs.pop(STORE_FIELD, None)) if has_stores else []
     if not isinstance(spec, ActionSpec):
         _check_names(key, inputs)
     inputs = {

@@ -1,7 +1,8 @@
-"""The command, Python and MCP accept and refuse the same inputs, with the same message, and send nothing if refused."""
+"""Command, Python, HTTP and MCP accept and refuse the same inputs, with one message; if refused, nothing is sent."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locoia_pat import Connector, ConnectorAuth, Secret
+from locoia_pat.serve.http_app import HttpApp
+from locoia_pat.serve.service import Service
+from locoia_pat.spec.load import SpecFolder
+from locoia_pat.state.access_keys import AccessKeys, Permissions
+from locoia_pat.state.journal import State
 from tests.support.loopback import answer, serving
 from tests.support.mcp_client import lines
+from tests.support.served import running_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,11 +135,16 @@ def inputs(draw: st.DrawFn) -> dict[str, Any]:
     return values
 
 
-def test_command_python_and_mcp_accept_and_refuse_the_same_inputs(call: Callable[..., Done], tmp_path: Path) -> None:
+def test_command_python_http_and_mcp_accept_and_refuse_the_same_inputs(
+    call: Callable[..., Done], tmp_path: Path
+) -> None:
     for name, text in (("connector", CONNECTOR), ("send_all", ACTION)):
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "credential").write_text("fake-credential-0123456789")
     auth = f"text:{tmp_path}/credential"
+    state = State(tmp_path / "state")
+    key = AccessKeys(state).create("all", Permissions(allow=("*",)), days=None, now=dt.datetime.now(dt.UTC))
+    headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
     counts = {"done": 0, "invalid": 0}
     with (
         serving(answer(200, {})) as api,
@@ -147,6 +159,7 @@ def test_command_python_and_mcp_accept_and_refuse_the_same_inputs(call: Callable
             "--allow",
             "send_all",
         ) as server,
+        running_app(HttpApp(Service(connector, SpecFolder(tmp_path), state, wait=1), AccessKeys(state))) as (url, http),
     ):
 
         @settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -157,20 +170,21 @@ def test_command_python_and_mcp_accept_and_refuse_the_same_inputs(call: Callable
             before = len(api.got)
             by_python = connector.run("send_all", json.loads(text)).to_dict()
             called = server.send("tools/call", {"name": "send_all", "arguments": values})
+            by_http = http.post(f"{url}/v1/actions/send_all", content=text, headers=headers).json()
             by_mcp = server.receive(called)["result"]["structuredContent"]
             options = ["--specs", str(tmp_path), "--inputs", str(tmp_path / "inputs.json"), "--auth", auth]
             by_command = call("run", "send_all", *options).envelope
             outcome = by_python["outcome"]
             counts[outcome] += 1
-            assert len(api.got) - before == (3 if outcome == "done" else 0)
-            for envelope in (by_mcp, by_command):
+            assert len(api.got) - before == (4 if outcome == "done" else 0)
+            for envelope in (by_http, by_mcp, by_command):
                 assert envelope["outcome"] == outcome, values
                 if "error" in by_python:
                     names = ("code", "message", "field", "hint")
                     assert [envelope["error"][n] for n in names] == [by_python["error"][n] for n in names], values
             if outcome == "done":
                 bodies = [request.json for request in api.got[before:]]
-                assert bodies[0] == bodies[1] == bodies[2], values
+                assert all(body == bodies[0] for body in bodies), values
 
         os.environ["ACME_BASE_URL"] = api.url  # the test's environment is its own
         check()

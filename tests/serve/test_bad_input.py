@@ -158,11 +158,13 @@ def test_a_state_that_is_locked_or_gone_is_not_done(sandbox: ManagedSandbox) -> 
         assert served.minted() == 0
 
 
-def test_a_bug_is_answered_without_its_values(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_answered_without_its_values(
+    served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any) -> Any:
         raise RuntimeError("fake-secret-0123456789abcdef")
 
-    served.app._service.call = fail  # type: ignore[method-assign]  # noqa: SLF001  # no bug is known to us
+    monkeypatch.setattr(served.app._service, "call", fail)  # noqa: SLF001  # no bug is known to us
     answer = served.call("list_pats")
     assert (answer.status_code, answer.json()["outcome"]) == (500, "unknown")
     assert "fake-secret" not in answer.text

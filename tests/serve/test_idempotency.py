@@ -67,7 +67,9 @@ def twenty(served: Served, **options: Any) -> list[httpx.Response]:
 
     def call(number: int) -> httpx.Response:
         barrier.wait()
-        numbered = {name: value.format(number) if isinstance(value, str) else value for name, value in options.items()}
+        numbered: dict[str, Any] = {
+            name: value.format(number) if isinstance(value, str) else value for name, value in options.items()
+        }
         return served.call(**numbered)
 
     with ThreadPoolExecutor(20) as pool:

@@ -77,7 +77,7 @@ class Step:
 
 def fault(kind: Any, method: str | None) -> Fault:
     """The fault once, short enough for a test."""
-    return Fault(kind, method=method, **({"seconds": 0.05} if kind in ("late", "late_at_commit", "slow") else {}))
+    return Fault(kind, method=method, seconds=0.05 if kind in ("late", "late_at_commit", "slow") else None)
 
 
 def statuses(step: Step) -> str:

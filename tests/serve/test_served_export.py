@@ -50,28 +50,27 @@ def test_the_steps_run_as_exported(served: Served) -> None:
     files = exported(SpecFolder(), served.url)
     store = {"token_to": served.ref()}
     name = {"name": "billing-ci", "expiration": 30}
-    for number, (action, form, change) in enumerate(
-        [
-            ("ensure_pat", {**CREATE, **name, **store}, "created"),
-            ("ensure_pat", {**CREATE, **name, **store, "overlap": 5, "take_over": False}, "none"),
-            ("rotate_pat", {**name, **store, "idempotency_key": "run-1"}, "rotated"),
-            ("retire_pat", {"name": "billing-ci", **store}, "retired"),
-            ("create_pat", {**CREATE, "token_to": served.ref("b"), "idempotency_key": "run-1-b"}, None),
-            (
-                "create_pat",
-                {**CREATE, "no_expiration": True, "token_to": served.ref("c"), "idempotency_key": "2"},
-                None,
-            ),
-            ("list_pats", {}, None),
-            ("audit_pats", {}, None),
-            (
-                "create_connector_auth",
-                {"connector_id": "c", "name": "n", "auth_type": "oauth2", "idempotency_key": "3"},
-                None,
-            ),
-            ("list_connector_auths", {}, None),
-        ]
-    ):
+    steps: list[tuple[str, dict[str, Any], str | None]] = [
+        ("ensure_pat", {**CREATE, **name, **store}, "created"),
+        ("ensure_pat", {**CREATE, **name, **store, "overlap": 5, "take_over": False}, "none"),
+        ("rotate_pat", {**name, **store, "idempotency_key": "run-1"}, "rotated"),
+        ("retire_pat", {"name": "billing-ci", **store}, "retired"),
+        ("create_pat", {**CREATE, "token_to": served.ref("b"), "idempotency_key": "run-1-b"}, None),
+        (
+            "create_pat",
+            {**CREATE, "no_expiration": True, "token_to": served.ref("c"), "idempotency_key": "2"},
+            None,
+        ),
+        ("list_pats", {}, None),
+        ("audit_pats", {}, None),
+        (
+            "create_connector_auth",
+            {"connector_id": "c", "name": "n", "auth_type": "oauth2", "idempotency_key": "3"},
+            None,
+        ),
+        ("list_connector_auths", {}, None),
+    ]
+    for number, (action, form, change) in enumerate(steps):
         answer = step(served, files, action, **form)
         assert answer.status_code == 200, f"{number} {action}: {answer.text}"
         assert change in (None, answer.json()["data"].get("change")), f"{number} {action}: {answer.text}"

@@ -110,6 +110,13 @@ def serving(
     state, specs = State(), SpecFolder()
     connector = Connector(ConnectorAuth(sandbox.rotator), base_url=api or sandbox.url, timeout=timeout)
     app = HttpApp(Service(connector, specs, state, wait=wait), AccessKeys(state), limits, tools)
+    with running_app(app) as (url, http):
+        yield Served(url, sandbox, state, http, app, key)
+
+
+@contextmanager
+def running_app(app: HttpApp) -> Iterator[tuple[str, httpx.Client]]:
+    """Serve *app* in a thread; yield its URL and a client."""
     listener = listen("127.0.0.1", 0)
     server = new_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -117,7 +124,7 @@ def serving(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no certificates are loaded: that takes longer than a test
     try:
         with httpx.Client(trust_env=False, verify=context, timeout=60) as http:
-            yield Served(url_of(listener, ""), sandbox, state, http, app, key)
+            yield url_of(listener, ""), http
     finally:
         server.should_exit = True
         thread.join(30)
