@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locoia_pat.interrupts import signals
+from locoia_pat.interrupts import signals, silence_lost_interrupts
 
 TYPE_CHECKING = False  # as in typing, which takes longer to load than all of this
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def run() -> NoReturn:
     took a seventh of the command's time.
     """
     signals.install()
+    silence_lost_interrupts()
     import gc  # noqa: PLC0415  # after the signals
 
     gc.set_threshold(100_000)

@@ -9,6 +9,7 @@ The command loads this module before anything else, so it needs little itself.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from _thread import get_ident  # threading would take longer to load than all of this
 
@@ -103,6 +104,20 @@ class Signals:
 
 signals = Signals()
 """The signals of the command's process."""
+
+
+def silence_lost_interrupts() -> None:
+    """Print nothing about an interrupt that was raised where nothing can be raised, such as a destructor.
+
+    Its signal is recorded, and it is raised again before anything is sent.
+    """
+    former = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            former(unraisable)
+
+    sys.unraisablehook = hook
 
 
 class SentInterrupt(KeyboardInterrupt):

@@ -210,6 +210,10 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     """Return the scheme and the place of *ref*."""
     if ref == "-":
         return "-", ""
+    try:
+        os.fsencode(ref)
+    except UnicodeEncodeError:
+        raise invalid("a token store reference cannot hold half of a surrogate pair", field=field) from None
     scheme, colon, place = ref.partition(":")
     schemes = (*_SCHEMES, *PLATFORM_STORES, "env")
     if colon and place and scheme in schemes:

@@ -393,6 +393,29 @@ def test_a_signal_before_anything_is_sent_is_not_done(number: signal.Signals) ->
     assert (process.returncode, json.loads(out)["outcome"]) == (128 + number, "not_done"), err
 
 
+def test_an_interrupt_that_is_lost_in_a_destructor_is_raised_before_anything_is_sent() -> None:
+    script = (
+        "import signal, sys\nfrom locoia_pat import ConnectorAuth\nfrom locoia_pat.__main__ import run\n"
+        "class Lost:\n    def __init__(self, error): self.error = error\n"
+        "    def __del__(self):\n        if self.error: raise ValueError('mine')\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "former = ConnectorAuth.credential\n"
+        "def credential(*arguments):\n    Lost(True)\n    Lost(False)\n    return former(*arguments)\n"
+        "ConnectorAuth.credential = credential; run()"
+    )
+    with serving(answer(201, created())) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", script, "run", "create_pat", *GOOD, "--reveal"],
+            env={**os.environ, "LOCOIA_BASE_URL": server.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert server.got == []
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (143, "not_done")
+    assert ("ValueError: mine" in done.stderr, "KeyboardInterrupt" in done.stderr) == (True, False)
+
+
 @pytest.mark.parametrize("command", [["run", "create_pat"], ["actions"], ["fleet", "apply", "fleet.yaml"]])
 def test_a_signal_during_the_first_imports_ends_the_command_when_it_can_say_so(command: list[str]) -> None:
     script = (

@@ -188,7 +188,7 @@ class Interruptions:
         except ValueError:
             self.harm.append(f"{name}: the output is cut: {out!r}")
             return
-        if "Traceback" in err or "Exception ignored" in err:
+        if (code >= 0 or envelopes) and ("Traceback" in err or "Exception ignored" in err):
             self.harm.append(f"{name}: {err}")
         if code < 0 and not envelopes:
             self.counts["ended before the signal handlers were set"] += 1
@@ -212,7 +212,7 @@ class Interruptions:
         """Cancel a create in a task, and return the token it returned, if any."""
         backend = "trio" if way is _by_trio_scope else "asyncio"
         auth = ConnectorAuth(Secret((self.folder / "credential").read_text()))
-        token_to = [f"file:{folder}/t.json"] if self.chance.random() < 0.5 else []
+        token_to = (f"file:{folder}/t.json",) if self.chance.random() < 0.5 else ()
         seconds = self.chance.uniform(0, 0.1 if self.faults.pending() else 0.03)
 
         async def main() -> str:
