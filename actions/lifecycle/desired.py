@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.actions.lifecycle.marker import NAME, max_text_length
+from locoia_pat.characters import refuse_hidden_in
 from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
@@ -63,6 +64,7 @@ def parse_desired(**inputs: Any) -> DesiredToken:
             field="note",
             hint="A marker with name, slot, operation and owner is appended to it.",
         )
+    refuse_hidden_in(inputs.get("note") or "", "note")
     for field, limit in (("expiration", DAYS), ("overlap", HOURS), ("renew_within", RENEW_WITHIN)):
         if inputs.get(field) is not None:
             limit.check(field, inputs[field])

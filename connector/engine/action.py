@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.characters import refuse_hidden_in
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 from locoia_pat.request.builder import MAX_BODY, RequestBuilder, template_findings_at
 from locoia_pat.request.template import compiler as template
@@ -54,7 +55,10 @@ class CompiledAction:
             InvalidError: one is wrong, missing or unknown.
 
         """
-        return self._inputs.check(inputs, today=today)
+        checked = self._inputs.check(inputs, today=today)
+        if self.spec.tag_input is not None and isinstance(text := checked[self.spec.tag_input], str):
+            refuse_hidden_in(text, self.spec.tag_input)
+        return checked
 
     def input_warnings(self, inputs: Mapping[str, Any]) -> Iterator[str]:
         """Yield warnings about inputs that are allowed, and may not be what was meant."""

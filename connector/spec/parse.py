@@ -6,11 +6,14 @@ Pure.  Templates are parsed later, when an action is compiled.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from itertools import islice
+from operator import getitem
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from locoia_pat.characters import describe_character, hidden_character
 from locoia_pat.messages import did_you_mean, join_names
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec import yaml
@@ -32,6 +35,9 @@ _RENAMED = {
     "parts": "last_word",
 }
 """Keys of specs before 1.0, and what they are called now."""
+_CONTROLS = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
+"""Control characters, which a string may contain as escapes: what is shown to people refuses or replaces them."""
+_HIDDEN = "the invisible character {} is not allowed; remove it"
 _OPTION_KEYS = frozenset(OptionList.model_fields)
 
 
@@ -114,6 +120,7 @@ def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], It
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False, include_context=False)
     else:
+        refuse_hidden(source)
         spec._document = source  # noqa: SLF001  # the model's own private attribute, set once, here
         if findings := list(islice(rules(spec), yaml.MAX_FINDINGS)):
             raise SpecError(findings)
@@ -124,6 +131,36 @@ def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], It
         kind = mistake["type"] if len(path) == len(mistake["loc"]) else "union"  # one finding for all its branches
         by_path.setdefault((path, kind), _finding(model, source, path, mistake["type"], mistake["msg"]))
     raise SpecError(by_path.values())
+
+
+def refuse_hidden(source: yaml.Document) -> None:
+    """Refuse a document with characters that cannot be seen, in its text or written as escapes in its strings.
+
+    Raises:
+        SpecError: it has some; the error has each line.
+
+    """
+    findings = [
+        Finding(source.name, number, line.index(hidden) + 1, "bad-value", _HIDDEN.format(describe_character(hidden)))
+        for number, line in enumerate(source.text.removeprefix("\ufeff").split("\n"), 1)
+        if (hidden := hidden_character(line, allowed="\t\r"))
+    ]
+    findings = findings or [
+        source.finding("bad-value", path, _HIDDEN.format(describe_character(hidden)))
+        for path in source.values
+        for text in (*path[-1:], _value_at(source.value, path))
+        if isinstance(text, str) and (hidden := hidden_character(text, allowed=_CONTROLS))
+    ]
+    if findings:
+        raise SpecError(findings[: yaml.MAX_FINDINGS])
+
+
+def _value_at(value: Any, path: yaml.Path) -> Any:
+    """Return the value at *path*, or None where the options of the connector were inserted."""
+    try:
+        return reduce(getitem, path, value)
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _path_in_file(source: yaml.Document, loc: yaml.Path, kind: str) -> yaml.Path:

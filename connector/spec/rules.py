@@ -116,6 +116,7 @@ def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
         usable = False
     if not usable:
         yield at("bad-value", ("base_url",), "a port is a number from 1 to 65535")
+    yield from _spelling_findings(spec, parts.hostname or "")
     if not is_loopback(parts.hostname):
         if parts.hostname not in spec.hosts:
             yield at("foreign-host", ("base_url",), f'the host {parts.hostname} is not in "hosts"')
@@ -126,6 +127,16 @@ def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
             if host != _OWN_HOST:
                 message = f'the connector "{_OWN_NAME}" can have no host but {_OWN_HOST}; choose another name'
                 yield at("foreign-host", ("hosts", index), message)
+
+
+def _spelling_findings(spec: ConnectorSpec, base_host: str) -> Iterator[Finding]:
+    """Yield the hosts that only look like others: those with letters beyond ASCII, however they are written."""
+    hosts: list[tuple[yaml.Path, str]] = [(("base_url",), base_host)]
+    hosts += [(("hosts", index), host) for index, host in enumerate(spec.hosts)]
+    for path, host in hosts:
+        if any(label.startswith("xn--") for label in host.split(".")):
+            message = "a host must be in ASCII letters: one with others can look like the host of someone else"
+            yield spec.document.finding("foreign-host", path, message)
 
 
 def reference_findings(

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locoia_pat.built_in import PLATFORM_STORES
+from locoia_pat.characters import describe_character, hidden_character
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import EnvSecrets, Secret
@@ -208,6 +209,12 @@ def _credential(text: Secret, source: str, field: str) -> Credential:
 
 def _split(ref: str, *, field: str) -> tuple[str, str]:
     """Return the scheme and the place of *ref*."""
+    if hidden := hidden_character(ref):
+        raise invalid(
+            f"the reference of a token store has the invisible character {describe_character(hidden)}",
+            field=field,
+            hint="Type the reference again, without it.",
+        )
     if ref == "-":
         return "-", ""
     try:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
+from locoia_pat.characters import describe_character, hidden_character
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import SpecError, invalid
+from locoia_pat.spec.parse import refuse_hidden
 from locoia_pat.spec.yaml import load
 
 if TYPE_CHECKING:
@@ -34,8 +37,6 @@ _IGNORED = re.compile(r"\..*|__pycache__|(?:action|connector|super)\.schema\.jso
 """Files that are often next to specs and are left out without a word: hidden files, and the schemas for editors."""
 # Windows takes these names as devices, with any extension.
 _DEVICES = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])")
-# Control characters, and marks that change the direction of writing and so how text reads.
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 class CollectedFiles(NamedTuple):
@@ -116,14 +117,16 @@ def _why_refused(name: str, data: bytes) -> str | None:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return "is not UTF-8 text"
-    if match := _HIDDEN.search(text):
-        line = text.count("\n", 0, match.start()) + 1
-        return f"has an invisible character in line {line} (U+{ord(match[0]):04X})"
+    if hidden := hidden_character(text, allowed="\n\t"):
+        line = text.count("\n", 0, text.index(hidden)) + 1
+        return f"has an invisible character in line {line} (U+{ord(hidden):04X})"
+    if not name.endswith(".yaml") and (hidden := hidden_character(unescape(text), allowed="\n\t\r")):
+        return f"has an invisible character, written as an entity ({describe_character(hidden)})"
     if text.startswith("#!"):
         return "begins as a program does"
     if name.startswith("recipes/") and name.endswith(".yaml"):
         try:
-            load(text, name)
+            refuse_hidden(load(text, name))
         except SpecError as error:
             first = error.findings[0]
             return f"cannot be read, line {first.line}: {first.message}"
