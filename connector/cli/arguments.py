@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from locoia_pat.spec.model import Input
 
+MAX_INPUT = 8 * 1024 * 1024
+"""The most characters of a file with inputs, or of one input from a file."""
 SECRET_PREFIX = "@ref:"  # noqa: S105  # a prefix, not a secret
 """What precedes the REF of a secret in an argument or a cell."""
 
@@ -130,7 +132,7 @@ def parse_cell(name: str, text: str, field: Input | None) -> Any:
 
 
 def _read_inputs_file(file: str, fields: Mapping[str, Input], read: SecretReader) -> dict[str, Any]:
-    text = sys.stdin.read() if file == "-" else _read_file("inputs", file)
+    text = _checked_size("inputs", file, sys.stdin.read(MAX_INPUT + 1)) if file == "-" else _read_file("inputs", file)
     try:
         inputs = load_json(text)
     except InvalidError as error:
@@ -148,9 +150,16 @@ def _read_inputs_file(file: str, fields: Mapping[str, Input], read: SecretReader
     return {name: resolve_secret(name, value, fields.get(name), read=read) for name, value in inputs.items()}
 
 
+def _checked_size(name: str, file: str, text: str) -> str:
+    if len(text) > MAX_INPUT:
+        raise invalid(f"{describe_value(file)} has more than {MAX_INPUT} characters", field=name)
+    return text
+
+
 def _read_file(name: str, file: str) -> str:
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8")
+        with Path(file).expanduser().open(encoding="utf-8") as source:
+            return _checked_size(name, file, source.read(MAX_INPUT + 1))
     except OSError as error:
         raise invalid(f"the file {describe_value(file)} cannot be read: {error.strerror}", field=name) from None
     except UnicodeDecodeError:

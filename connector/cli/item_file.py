@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
 import stat
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 MAX_LINE = 4 * 1024 * 1024
 """Maximum length of one item in characters."""
+MAX_PIPE_BYTES = 256 * 1024 * 1024
+MAX_PIPE_LINES = 1_000_000
+MAX_PIPE_SECONDS = 3600
+"""What a pipe may have, and how long it may take, before the first item is run: some never end."""
+_PIPE_HINT = "Write it to a file, which has no such limit, and pass --each FILE."
+_CHUNK = 64 * 1024
 _DELIMITERS = ",;\t"
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 
@@ -186,13 +192,17 @@ class _BoundedLines:
 
 
 @contextmanager
-def open_items(name: str) -> Iterator[tuple[IO[bytes], str]]:
+def open_items(name: str, *, seconds: float = MAX_PIPE_SECONDS) -> Iterator[tuple[IO[bytes], str]]:
     """Open the file *name* (``-`` is standard input) for repeated reading, and identify it for the journal.
 
     The identity of a file is its path. A pipe is copied to a temporary file; its identity is a digest.
 
+    Args:
+        name: the file.
+        seconds: how long a pipe may take to end.
+
     Raises:
-        InvalidError: it cannot be read.
+        InvalidError: it cannot be read, or is a pipe that exceeds a limit.
 
     """
     try:
@@ -205,8 +215,30 @@ def open_items(name: str) -> Iterator[tuple[IO[bytes], str]]:
             yield source, str(path.resolve())
             return
         with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(source, copy)
+            try:
+                limit = _copy_pipe(source, copy, seconds)
+            except OSError as error:
+                raise invalid(f"{describe_value(name)} cannot be copied: {error.strerror}", field="each") from None
+            if limit is not None:
+                raise invalid(f"{describe_value(name)} did not end within {limit}", field="each", hint=_PIPE_HINT)
             yield copy, f"- {_digest(copy)}"
+
+
+def _copy_pipe(source: IO[bytes], copy: IO[bytes], seconds: float) -> str | None:
+    """Copy *source*, and return the limit that it exceeds, or None."""
+    end = time.monotonic() + seconds
+    size = lines = 0
+    while chunk := source.read1(_CHUNK):  # type: ignore[attr-defined]  # it is buffered
+        size += len(chunk)
+        lines += chunk.count(b"\n")
+        if size > MAX_PIPE_BYTES:
+            return f"{MAX_PIPE_BYTES} bytes"
+        if lines > MAX_PIPE_LINES:
+            return f"{MAX_PIPE_LINES} lines"
+        if time.monotonic() > end:
+            return f"{seconds:g} seconds"
+        copy.write(chunk)
+    return None
 
 
 def _digest(file: IO[bytes]) -> str:

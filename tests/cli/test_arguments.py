@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locoia_pat.cli.arguments import parse_cell, parse_inputs
+from locoia_pat.cli.arguments import MAX_INPUT, parse_cell, parse_inputs
 from locoia_pat.cli.item_file import ItemFile
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.spec.model import Input
@@ -231,3 +231,11 @@ def test_a_list_in_a_file_is_read_as_one_in_an_argument(tmp_path: Path) -> None:
     (tmp_path / "tags").write_text('["a", "b"]\n')
     field = Input.model_validate({"title": "X", "type": "text", "multiple": True})
     assert parse_inputs([f"tags=@{tmp_path}/tags"], None, {"tags": field}) == {"tags": ["a", "b"]}
+
+
+def test_a_file_of_inputs_without_an_end_is_invalid(call: Call, specs: Path) -> None:
+    for arguments in (["--inputs", "/dev/zero"], ["text=@/dev/zero"], ["--inputs", "-"]):
+        stdin = " " * (MAX_INPUT + 1)
+        done = call("run", "put_thing", *arguments, "--specs", str(specs), stdin=stdin)
+        assert done.code == 2
+        assert f"has more than {MAX_INPUT} characters" in done.envelope["error"]["message"]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import resource
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat import InvalidError, Secret
-from locoia_pat.cli.item_file import MAX_LINE, ItemFile
+from locoia_pat.cli.item_file import MAX_LINE, MAX_PIPE_BYTES, MAX_PIPE_LINES, ItemFile, open_items
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import Input
+from tests.support.cells import cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,3 +209,39 @@ JSON = st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integ
 def test_whatever_json_says_comes_out_as_it_went_in(items: list[dict[str, Any]]) -> None:
     text = "".join(json.dumps(item) + "\n" for item in items)
     assert [found for _, found in read(text, "x.jsonl")] == items
+
+
+def test_a_pipe_without_an_end_is_refused_at_a_limit(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+
+    def feed(data: bytes, times: int) -> None:
+        with suppress(BrokenPipeError), fifo.open("wb", buffering=0) as pipe:
+            for _ in range(times):
+                pipe.write(data)
+
+    for name, data, times, seconds, limit in (
+        ("bytes", bytes(1 << 20), 1 << 20, 60.0, f"{MAX_PIPE_BYTES} bytes"),
+        ("lines", b"{}\n" * 20_000, 1 << 20, 60.0, f"{MAX_PIPE_LINES} lines"),
+        ("time", b"{}\n", 1 << 20, 0.0, "0 seconds"),
+    ):
+        writer = threading.Thread(target=feed, args=(data, times))
+        writer.start()
+        with cell(name), pytest.raises(InvalidError, match=f"did not end within {limit}"):
+            open_items(str(fifo), seconds=seconds).__enter__()
+        writer.join()
+
+
+def test_a_pipe_that_cannot_be_copied_is_invalid(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(b"{}\n" * 20_000))
+    writer.start()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(InvalidError, match="cannot be copied: File too large"):
+            open_items(str(fifo)).__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        writer.join()
