@@ -82,7 +82,6 @@ class HttpApp:
         self._calls = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="call")
         self._lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
         self._pending = 0
-        self._stopping = False
         self._metrics = CallMetrics(service.due_tokens, service.held_leases, lambda: self._pending)
         self._document = functools.cache(lambda: document(service.specs))
         self._tools = tools
@@ -114,7 +113,6 @@ class HttpApp:
 
     def stop(self) -> None:
         """Wait until all calls have ended and their tokens are stored, then close the connections."""
-        self._stopping = True
         self._calls.shutdown()
         self._lookups.shutdown()
         self._service.close()
@@ -123,8 +121,7 @@ class HttpApp:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         async with self._mcp.run() if self._mcp is not None else contextlib.nullcontext():
             yield
-            self._stopping = True
-        await asyncio.to_thread(self.stop)
+            await asyncio.to_thread(self.stop)
 
     def _route(self, path: str, handlers: dict[str, _Handler]) -> Route:
         """Return a route whose requests are checked, answered for every error, and logged."""
@@ -173,9 +170,7 @@ class HttpApp:
         return PlainTextResponse("ok\n")
 
     async def _readyz(self, _: Request, __: dict[str, Any]) -> Response:
-        """Answer whether calls can be performed: the state can be read, and the server is not stopping."""
-        if self._stopping:
-            return PlainTextResponse("stopping\n", status_code=503)
+        """Answer whether calls can be performed: the state can be read."""
         try:
             await asyncio.wait_for(self._in_thread(self._lookups, self._keys.all), timeout=5)
         except (OSError, TimeoutError):
@@ -221,9 +216,8 @@ class HttpApp:
     ) -> Answer:
         """Perform a call in a thread of its own, and count it."""
         limit = self._limits.concurrency * (1 + QUEUE)
-        if self._stopping or self._pending >= limit:
-            reason = "the server is stopping" if self._stopping else f"{limit} calls are under way"
-            raise HttpError(503, _not_done("unavailable", reason))
+        if self._pending >= limit:
+            raise HttpError(503, _not_done("unavailable", f"{limit} calls are under way"))
         self._pending += 1
         started = time.perf_counter()
         try:

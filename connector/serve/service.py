@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.engine.auth import ConnectorAuth
-from locoia_pat.outcomes import ConnectorError, InvalidError, Result
+from locoia_pat.outcomes import ConnectorError, Result
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve.answer import Answer
 from locoia_pat.serve.idempotency import Call, IdempotentCalls
@@ -113,8 +113,5 @@ class Service:
 
     def failed(self, action: str | None, error: ConnectorError) -> Result:
         """Return the result of a call that *error* ended before anything was sent."""
-        try:
-            api = self._default.base_url
-        except InvalidError:
-            api = None
-        return Result.from_error(action if action in self.specs.names else None, error, api=api)
+        name = action if action in self.specs.names else None  # another name may be a misplaced secret
+        return Result.from_error(name, error, api=self._default.base_url)

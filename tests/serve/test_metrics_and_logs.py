@@ -64,6 +64,8 @@ def test_due_tokens_and_held_leases_are_read_from_the_state(served: Served) -> N
     assert found["locoia_pat_tokens_due", "renew"] == 1
     assert found["locoia_pat_tokens_due", "retire"] == 1
     assert found["locoia_pat_leases_held", ""] == 1
+    served.call("retire_pat", {"name": "billing-ci"}, store="ci")
+    assert metrics(served)["locoia_pat_tokens_due", "renew"] == 0
 
 
 def test_a_state_that_cannot_be_read_leaves_the_other_metrics(served: Served) -> None:
