@@ -37,13 +37,14 @@ class ConnectorAuth:
         """
         if not isinstance(token, Secret) and not callable(token):
             raise TypeError("pass the token as Secret(...), so that it is never shown")
-        if isinstance(token, Secret) and isinstance(token := read_bare_token(token), str):
+        bare = read_bare_token(token) if isinstance(token, Secret) else token
+        if isinstance(bare, str):
             raise invalid(
-                f"invalid credential: it {token}",
+                f"invalid credential: it {bare}",
                 field="auth",
                 hint="A credential is printable ASCII characters without spaces, quotes and the word Bearer.",
             )
-        self._token = token
+        self._token = bare
         self._identifier = identifier
         self.ref: str | None = None
         """The absolute REF it is read from, if a token can be stored there; else None."""

@@ -120,8 +120,8 @@ class EnvVariable:
             return Secret(before.reveal()[: variable.start] + line.reveal() + before.reveal()[end:])
         if record.current is None:
             return before
-        end = "" if before == Secret("") or before.reveal().endswith("\n") else "\n"
-        return Secret(f"{before.reveal()}{end}{self._name}={value.reveal()}\n")
+        line_feed = "" if before == Secret("") or before.reveal().endswith("\n") else "\n"
+        return Secret(f"{before.reveal()}{line_feed}{self._name}={value.reveal()}\n")
 
     def _find(self, text: Secret) -> Variable | None:
         """Return where the file sets the variable, or None; every program must agree."""

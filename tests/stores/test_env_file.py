@@ -102,7 +102,7 @@ def test_a_file_that_programs_read_differently_is_refused_and_unchanged(tmp_path
     for name, (text, message) in REFUSED.items():
         file.write_bytes(text.encode())
         store = open_store(f"env-file:{file}#T")
-        for work in (store.probe, store.read, lambda store=store: store.store(entry(1), api=API)):  # type: ignore[misc]
+        for work in (store.probe, store.read, lambda store=store: store.store(entry(1), api=API)):
             with pytest.raises((InvalidError, ValueError)) as caught:
                 work()
             assert message in str(caught.value), (name, str(caught.value))

@@ -31,10 +31,7 @@ class Broken(keyring.backend.KeyringBackend):
     """A keyring that does *behaviour* whenever it is called."""
 
     priority = 9
-
-    def __init__(self, behaviour: Callable[..., Any]) -> None:
-        super().__init__()
-        self.behaviour = behaviour
+    behaviour: Callable[..., Any]
 
     def get_password(self, service: str, username: str) -> str | None:
         found: str | None = self.behaviour(service, username)
@@ -79,7 +76,13 @@ BROKEN: dict[str, tuple[Callable[..., Any], str]] = {
 @pytest.fixture
 def use() -> Iterator[Callable[[Callable[..., Any]], None]]:
     before = keyring.get_keyring()
-    yield lambda behaviour: keyring.set_keyring(Broken(behaviour))
+
+    def install(behaviour: Callable[..., Any]) -> None:
+        broken = Broken()
+        broken.behaviour = behaviour
+        keyring.set_keyring(broken)
+
+    yield install
     keyring.set_keyring(before)
 
 
@@ -89,7 +92,7 @@ def test_any_error_of_a_keyring_is_invalid_and_repeats_nothing(use: Callable[[Ca
         store = open_store(REF)
         for work in (store.probe, store.read, store.remove, store.record, lambda: read_token(REF)):
             with pytest.raises(InvalidError) as caught:
-                work()  # type: ignore[operator]
+                work()
             assert caught.value.problem.message == f"there is no working keyring here ({kind})", name
             assert "file:" in (caught.value.problem.hint or ""), name
             asks = kind in ("EOFError", "KeyringLocked")

@@ -18,14 +18,13 @@ from locoia_pat.actions.fleet import apply
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.managed import reconcile
-from locoia_pat.bulk import JournalOptions, recovery
+from locoia_pat.bulk import JournalOptions
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WISHES: dict[str, Any] = {"scopes": ["embed"], "expiration": 30, "note": "CI"}
-assert recovery  # imported before the fork, as all that a job needs
 
 
 def work(*, what: str, url: str, auth: str, folder: str, name: str, stores: Sequence[Any]) -> None:
