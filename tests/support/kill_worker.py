@@ -31,7 +31,7 @@ def work(*, what: str, url: str, auth: str, folder: str, name: str, stores: Sequ
     """Do a job; *stores* are those of *name*, or for each name of a fleet or line those of that."""
     state = State(folder)
     options: dict[str, Any] = {"state": state, "settle": 0}
-    with Connector(ConnectorAuth.from_ref(auth), base_url=url, timeout=5) as connector:
+    with Connector(ConnectorAuth.from_ref(auth), base_url=url, timeout=60) as connector:
         match what:
             case "ensure":
                 ensure_pat(connector, name=name, overlap=0, token_to=stores, **WISHES, **options)
