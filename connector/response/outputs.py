@@ -17,7 +17,7 @@ from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
 from locoia_pat.spec.pattern import parse_last_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from locoia_pat.spec.model import ActionSpec, Output
 
@@ -45,7 +45,7 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
         now: when the response was received, for outputs that count days.
 
     """
-    reader = _Reader(inputs, now)
+    reader = _Reader(inputs, now, [name for name, declared in spec.inputs.items() if declared.unit == "days"])
     reply = spec.reply
     payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if reply.rows:
@@ -98,9 +98,11 @@ def get_path(body: object, path: str) -> object:
 class _Reader:
     """Reads declared outputs, and warns once of each assumption."""
 
-    def __init__(self, inputs: Mapping[str, Any], now: dt.datetime) -> None:
+    def __init__(self, inputs: Mapping[str, Any], now: dt.datetime, lifetimes: Collection[str]) -> None:
         self._inputs = inputs
         self._now = now
+        self._lifetimes = lifetimes
+        """The inputs that ask for days."""
         self.warnings: dict[str, None] = {}
 
     def outputs(self, declared: Mapping[str, Output], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +125,16 @@ class _Reader:
         for name, output in declared.items():
             if (until := times.get(output.days_until or "")) is not None:
                 data[name] = round((until - self._now) / dt.timedelta(days=1))
+                self._compare(str(output.days_until), until)
         return data
+
+    def _compare(self, name: str, until: dt.datetime) -> None:
+        """Warn if the time *until* is not as many days from now as the input of the same name asked for."""
+        days = self._inputs.get(name) if name in self._lifetimes else None
+        if isinstance(days, int | float) and abs(hours := (until - self._now) / dt.timedelta(hours=1) - days * 24) > 1:
+            amount = f"{abs(hours) / 24:.0f} days" if abs(hours) >= 48 else f"{abs(hours):.0f} hours"
+            direction = "earlier" if hours < 0 else "later"
+            self._warn(f'"{name}" is {amount} {direction} than the {days} days that were asked for')
 
     def _absent(self, name: str, output: Output) -> Any:
         if output.fallback_input is not None:

@@ -357,3 +357,23 @@ def test_whatever_the_answer_its_words_are_one_short_printable_line(body: Any) -
     words, field = find_error_message(body)
     assert words is None or (words.isprintable() and 0 < len(words) <= 500 and words == words.strip())
     assert field is None or isinstance(field, str)
+
+
+def test_an_expiry_that_is_not_the_days_that_were_asked_for_is_a_warning() -> None:
+    output = {"ends": TIME, "left": {"type": "number", "days_until": "ends"}}
+    inputs = {"ends": {"title": "Days", "type": "number", "unit": "days"}}
+    for asked, ends, words in (
+        (30, "2026-01-31T12:00:00Z", None),
+        (30, "2026-01-31T12:59:00Z", None),
+        (30, "2026-01-31T14:00:00Z", "2 hours later than the 30 days"),
+        (30, "2026-01-31T00:00:00Z", "12 hours earlier than the 30 days"),
+        (90, "2026-01-11T12:00:00Z", "80 days earlier than the 90 days"),
+        (None, "2026-01-11T12:00:00Z", None),
+    ):
+        spec = ActionSpec.model_validate(
+            {**_spec(output).model_dump(by_alias=True, exclude_unset=True), "inputs": inputs}
+        )
+        read = extract_outputs(spec, {"ends": ends}, {"ends": asked}, NOW)
+        assert isinstance(read, Outputs)
+        expected = () if words is None else (f'"ends" is {words} that were asked for',)
+        assert read.warnings == expected, (asked, ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import socket
 import struct
@@ -122,7 +123,7 @@ def created(**changed: Any) -> dict[str, Any]:
     return {
         "id": "5a1f3c1e-0000-4000-8000-000000000001",
         "token": TOKEN,
-        "expiration": "2099-12-23T16:36:49Z",
+        "expiration": f"{dt.datetime.now(dt.UTC) + dt.timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
         "note": "CI",
         "last_used": None,
         "scopes": ["automation:view"],
