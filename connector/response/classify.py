@@ -14,7 +14,7 @@ from locoia_pat.http.json_document import DocumentError, JsonDocument, parse_doc
 from locoia_pat.http.retry import is_rate_limited, requested_wait, server_time
 from locoia_pat.outcomes import Code, Outcome, Problem
 from locoia_pat.response.error_message import find_error_message
-from locoia_pat.response.outputs import Outputs, extract_outputs
+from locoia_pat.response.outputs import Outputs, extract_outputs, get_path
 from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, iter_secrets, masked, redact
 
@@ -81,28 +81,27 @@ class ResponseClassifier:
         self, response: Response, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None
     ) -> ParsedResponse:
         try:
-            document = parse_document(response.text, self._spec.secret_keys)
+            no_rows = response.status == 204 and self._spec.reply.rows and 204 in self._spec.reply.ok
+            document = JsonDocument([]) if no_rows else parse_document(response.text, self._spec.secret_keys)
         except DocumentError as error:
             # If no output is read, any text is accepted; but an HTML page does not come from the API.
             if self._spec.reply.output or response.text.reveal().lstrip().startswith("<"):
                 return self._unusable(response, str(error))
             document = JsonDocument({})
         body = document.value
-        if (status := _error_status(body)) is not None:
-            message, field = _error_message(body)
-            message = message or "an error inside a successful response"
-            if self._spec.effect == "read" or 400 <= status < 500:
-                code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
-                hint = self._hint(status, code)
-                return _problem(Outcome.REFUSED, code, message, status, field=self._input_name(field), hint=hint)
-            return self._unknown(response.status, message)
         time = server_time(response.headers, now)
         outputs = extract_outputs(self._spec, body, inputs, time)
+        status = self._inner_error(body)
+        has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
+        if status is not None and (400 <= status < 500 or not has_token):
+            return self._refused_inside(response, status, body)
         if not isinstance(outputs, Outputs):
             return self._unusable(response, "; ".join([outputs, *document.warnings]))
         if credential is not None and credential in outputs.secrets.values():
             return self._unusable(response, f"its {self._spec.secrets[0]} is the credential of this call")
         warnings = (*response.warnings, *document.warnings, *outputs.warnings)
+        if status is not None:
+            warnings = (*warnings, f"the response has a token, and an error too: {_error_message(body)[0]}")
         if response.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
@@ -110,6 +109,30 @@ class ResponseClassifier:
         return ParsedResponse(
             Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=next_page_in
         )
+
+    def _inner_error(self, body: object) -> int | None:
+        """Return the status of an error inside a response with a success status, 200 if it has none, or None.
+
+        ``ok_when`` of the spec decides; without it, what APIs have in common, under keys that are not outputs.
+        """
+        conditions = self._spec.reply.ok_when
+        if conditions is not None:
+            is_ok = all(_is_value(get_path(body, path), value) for path, value in conditions.items())
+            return None if is_ok else _inner_status(body) or 400
+        read = {output.source or name for name, output in self._spec.reply.output.items()}
+        if not isinstance(body, dict) or self._spec.reply.rows in body:
+            return None
+        failed = any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items())
+        return _inner_status(body) or 200 if failed else None
+
+    def _refused_inside(self, response: Response, status: int, body: object) -> ParsedResponse:
+        message, field = _error_message(body)
+        message = message or "an error inside a successful response"
+        if self._spec.effect == "read" or 400 <= status < 500:
+            code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
+            hint = self._hint(status, code)
+            return _problem(Outcome.REFUSED, code, message, status, field=self._input_name(field), hint=hint)
+        return self._unknown(response.status, message)
 
     def _unusable(self, response: Response, reason: str) -> ParsedResponse:
         message = f"the API answered {response.status}, but {reason}"
@@ -170,16 +193,37 @@ def _error_message(body: object) -> tuple[str | None, str | None]:
     return masked(message, find_secrets(message)), field
 
 
-def _error_status(body: object) -> int | None:
-    """Return the status of an error inside a response with a success status, or None.
+_FAILURES: dict[str, Callable[[object], bool]] = {
+    "ok": lambda value: value is False,  # Slack
+    "success": lambda value: value is False,  # Cloudflare
+    "errors": lambda value: isinstance(value, list | dict) and bool(value),  # GraphQL, JSON:API
+    "error": lambda value: isinstance(value, str | dict | list | bool) and bool(value),  # OAuth 2.0, Locoia
+    "status": lambda value: isinstance(value, str) and value.lower() in ("error", "fail", "failed", "failure"),  # JSend
+}
+"""What says under a key of a response, whatever its status, that the call failed.
 
-    Locoia shows ``{"status": 200, "error": "biz_logic", "message": …, "data": null}``
-    (https://docs.locoia.com/connectors/helpers/webhook-helper).
-    """
-    if not isinstance(body, dict) or not body.get("error") or body.keys().isdisjoint({"status", "message"}):
-        return None
-    status = body.get("status")
-    return status if isinstance(status, int) and not isinstance(status, bool) else 200
+Locoia shows ``{"status": 200, "error": "biz_logic", "message": …, "data": null}``
+(https://docs.locoia.com/connectors/helpers/webhook-helper).
+"""
+
+
+def _inner_status(body: object) -> int | None:
+    """Return the HTTP status that an error in *body* names, or None."""
+    places = (body, body.get("error")) if isinstance(body, dict) else ()
+    for place in places:
+        if isinstance(place, dict):
+            for key, low in (("status", 100), ("statusCode", 100), ("status_code", 100), ("code", 400)):
+                value = place.get(key)
+                if isinstance(value, int) and not isinstance(value, bool) and low <= value < 600:
+                    return value
+    return None
+
+
+def _is_value(value: object, expected: object) -> bool:
+    """Return whether *value* is what ``ok_when`` expects; null is expected of what is missing or empty."""
+    if expected is None:
+        return value is None or value in ("", [], {})
+    return type(value) is type(expected) and value == expected
 
 
 def _problem(

@@ -19,7 +19,7 @@ from locoia_pat.spec.pattern import parse_last_word
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from locoia_pat.spec.model import ActionSpec, Output
+    from locoia_pat.spec.model import ActionSpec, Output, ReplySpec
 
 
 MAX_STRING = 256 * 1024
@@ -47,9 +47,13 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
     """
     reader = _Reader(inputs, now, [name for name, declared in spec.inputs.items() if declared.unit == "days"])
     reply = spec.reply
-    payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if reply.rows:
-        return _rows(reply.rows, reply.output, payloads, reader)
+        try:
+            rows = [reader.outputs(reply.output, row) for row in find_rows(reply, body)]
+        except ValueError as error:
+            return str(error)
+        return Outputs({reply.rows: rows}, {}, tuple(reader.warnings))
+    payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if not reply.output:
         return Outputs({}, {}, ())
     objects = [payload for payload in payloads if isinstance(payload, dict)]
@@ -70,14 +74,31 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
     return Outputs(data, secrets, tuple(reader.warnings))
 
 
-def _rows(name: str, declared: Mapping[str, Output], payloads: list[object], reader: _Reader) -> Outputs | str:
+def find_rows(reply: ReplySpec, body: object) -> list[dict[str, Any]]:
+    """Return the rows in *body*, as the API sent them; ``null`` where the list is expected is an empty list.
+
+    Raises:
+        ValueError: there is no list of rows.
+
+    """
+    if body == []:
+        return []
+    payloads = [get_path(body, path) for path in reply.at]
     for payload in payloads:
         if isinstance(payload, list) and all(isinstance(row, dict) for row in payload):
-            if len(payload) * len(declared) > MAX_VALUES:
-                return f"the response has more than {MAX_VALUES} values of {name}"
-            rows = [reader.outputs(declared, row) for row in payload]
-            return Outputs({name: rows}, {}, tuple(reader.warnings))
-    return f"the response has no list of {name}"
+            if len(payload) * len(reply.output) > MAX_VALUES:
+                raise ValueError(f"the response has more than {MAX_VALUES} values of {reply.rows}")
+            return payload
+    if any(_is_null(body, path) for path in reply.at):
+        return []
+    raise ValueError(f"the response has no list of {reply.rows}")
+
+
+def _is_null(body: object, path: str) -> bool:
+    """Return whether *path* exists in *body* and is null."""
+    parent, _, name = path.rpartition(".")
+    place = get_path(body, parent or "$")
+    return isinstance(place, dict) and name in place and place[name] is None
 
 
 def _is_usable(value: Secret) -> bool:
@@ -85,14 +106,23 @@ def _is_usable(value: Secret) -> bool:
 
 
 def get_path(body: object, path: str) -> object:
-    """Return the value at the dotted *path* of *body* (``$`` is the whole body), or None."""
+    """Return the value at the dotted *path* of *body* (``$`` is the whole body), or None.
+
+    A key that has a dot itself, such as ``@odata.nextLink``, is found too.
+    """
     if path == "$":
         return body
-    for key in path.split("."):
-        if not isinstance(body, dict):
-            return None
-        body = body.get(key)
-    return body
+    if not isinstance(body, dict):
+        return None
+    if path in body:
+        return body[path]
+    key, dot, rest = path.partition(".")
+    while dot:
+        if key in body and (value := get_path(body[key], rest)) is not None:
+            return value
+        head, dot, rest = rest.partition(".")
+        key = f"{key}.{head}"
+    return None
 
 
 class _Reader:

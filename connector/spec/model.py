@@ -106,17 +106,37 @@ class RequestSpec(Model):
 
 
 class PagesSpec(Model):
-    """How a read gets the next page; its query parameter overrides that of the first request."""
+    """How a read gets the next page; its parameter overrides that of the first request."""
 
     by: PageKind
     """``page`` counts pages and ``offset`` counts rows, until a page is empty; ``cursor`` is in the response, until it
     is missing or null; ``link`` is the next URL, in the ``Link`` header (RFC 8288) or in the response."""
     query: PrintableAscii | None = None
     """The query parameter for the page, offset or cursor."""
+    body: OutputPath | None = None
+    """The path of the page, offset or cursor in the JSON body of a POST, instead of a query parameter."""
     at: OutputPath | None = None
     """The path of the cursor or the next URL in the response."""
+    header: HeaderName | None = None
+    """The header of the response that holds the cursor, instead of ``at``."""
+    last_row: OutputPath | None = None
+    """The path of the cursor in the last row of a page, instead of ``at``."""
+    relative_to: Literal["base", "request"] = "request"
+    """Whether a next URL that begins with a slash goes on from the base URL, or from the host of the request."""
     first: Annotated[int, Field(ge=0, le=1)] = 1
     """The number of the first page, which is requested without the parameter."""
+    more_at: OutputPath | None = None
+    """The path of a boolean that says whether there is another page; common names are known without it."""
+    total_at: OutputPath | None = None
+    """The path of the number of all rows: the list ends when they are read, and a different number is a warning."""
+    pages_at: OutputPath | None = None
+    """The path of the number of pages."""
+    limit_at: OutputPath | None = None
+    """The path of the number of rows that a page represents, if the API may leave some out: the step of the offset."""
+    page_size: Annotated[int, Field(ge=1)] | None = None
+    """The rows of a full page: a page with fewer is the last one."""
+    end_status: list[Annotated[int, Field(ge=400, le=499)]] | None = None
+    """The statuses that the API answers after its last page."""
     max_pages: Annotated[int, Field(ge=1, le=1000)] = 100
     """The most pages to read; a list that is cut there has a warning."""
 
@@ -155,6 +175,8 @@ class ReplySpec(Model):
     """The payload is a list; ``data`` has its rows under this name, each with the outputs below."""
     output: dict[Name, Output]
     """Empty if nothing of the response is needed: then any success is complete."""
+    ok_when: Annotated[dict[OutputPath, bool | int | str | None], Field(min_length=1)] | None = None
+    """What a success has, by path, for an API that answers 200 to a failure; ``null`` is missing or empty."""
     errors: dict[ErrorStatus, Line] = {}
     """Hints for errors, by status; the API's own message is always shown too."""
 

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from locoia_pat.outcomes import Finding
     from locoia_pat.spec import yaml
-    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Effect, Input, Method, OptionList, Output, SuperSpec
+    from locoia_pat.spec.model import (
+        ActionSpec,
+        ConnectorSpec,
+        Effect,
+        Input,
+        Method,
+        OptionList,
+        Output,
+        PageKind,
+        SuperSpec,
+    )
 
 # Words that a template does not read as names.
 _RESERVED_NAMES = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
@@ -268,18 +278,36 @@ def _request_findings(spec: ActionSpec) -> Iterator[Finding]:
             yield at("contradiction", ("request", "headers", name), message, at_key=True)
 
 
+_PAGE_KEYS: dict[PageKind, frozenset[str]] = {
+    "page": frozenset(["query", "body", "first", "more_at", "total_at", "pages_at", "page_size", "end_status"]),
+    "offset": frozenset(["query", "body", "more_at", "total_at", "limit_at", "page_size", "end_status"]),
+    "cursor": frozenset(["query", "body", "at", "header", "last_row", "more_at"]),
+    "link": frozenset(["at", "relative_to", "more_at"]),
+}
+"""The keys that each kind of pages can have, besides ``by`` and ``max_pages``."""
+_ONE_OF = {"page": (("query", "body"),), "offset": (("query", "body"),), "link": ()} | {
+    "cursor": (("query", "body"), ("at", "header", "last_row"))
+}
+"""The keys of which each kind needs exactly one."""
+
+
 def _pages_findings(spec: ActionSpec) -> Iterator[Finding]:
     at, pages = spec.document.finding, spec.pages
     if pages is None:
         return
-    if spec.effect != "read" or spec.reply.rows is None or spec.request.method != "GET":
-        yield at("contradiction", ("pages",), 'only a GET with effect: read and "rows" can have "pages"', at_key=True)
-    needed = {"page": {"query"}, "offset": {"query"}, "cursor": {"query", "at"}, "link": set[str]()}[pages.by]
-    allowed = needed | ({"first"} if pages.by == "page" else {"at"} if pages.by == "link" else set[str]())
+    method = "POST" if pages.body else "GET"
+    if spec.effect != "read" or spec.reply.rows is None or spec.request.method != method:
+        message = f'only a {method} with effect: read and "rows" can have {"such " if pages.body else ""}"pages"'
+        yield at("contradiction", ("pages",), message, at_key=True)
     given = pages.model_fields_set - {"by", "max_pages"}
-    for key in sorted(needed - given):
-        yield at("missing-key", ("pages",), f'pages by {pages.by} need "{key}"')
-    for key in sorted(given - allowed):
+    for keys in _ONE_OF[pages.by]:
+        chosen = [key for key in keys if key in given]
+        if not chosen:
+            names = " or ".join(f'"{key}"' for key in keys)
+            yield at("missing-key", ("pages",), f"pages by {pages.by} need {names}")
+        for key in chosen[1:]:
+            yield at("contradiction", ("pages", key), f'"{chosen[0]}" and "{key}" exclude each other', at_key=True)
+    for key in sorted(given - _PAGE_KEYS[pages.by]):
         yield at("contradiction", ("pages", key), f'pages by {pages.by} cannot have "{key}"', at_key=True)
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.outcomes import Outcome
 from locoia_pat.response.outputs import MAX_STRING, extract_outputs
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.parse import parse_action
 from tests.support.cells import cell
 from tests.support.compiled_actions import NOW, classify, compiled_action
+
+if TYPE_CHECKING:
+    from locoia_pat.response.classify import ParsedResponse
 
 TOKEN = "fake-minted-token-0123456789abcdef"
 
@@ -183,3 +189,80 @@ def test_rows_have_a_limit_for_all_their_values() -> None:
         result = extract_outputs(action.spec, [{}] * count, {}, NOW)
         assert isinstance(result, str) is (outcome is Outcome.NOT_DONE)
     assert result == f"the response has more than {MAX_VALUES} values of rows"
+
+
+def test_a_failure_inside_a_200_is_not_done_in_the_forms_of_many_apis() -> None:
+    refusals: list[tuple[object, str, str, str]] = [
+        ({"ok": False, "error": "token_revoked"}, "refused", "unavailable", "token_revoked"),
+        ({"success": False, "errors": [{"code": 1003, "message": "no such token"}], "result": None},
+         "refused", "unavailable", "no such token"),
+        ({"data": None, "errors": [{"message": "not authorised"}]}, "refused", "unavailable", "not authorised"),
+        ({"error": {"code": 190, "message": "no such token"}}, "refused", "unavailable", "no such token"),
+        ({"error": {"code": 403, "message": "not yours"}}, "refused", "forbidden", "not yours"),
+        ({"status": "error", "message": "no such token"}, "refused", "unavailable", "no such token"),
+        ({"status": "FAIL", "data": {"title": "is needed"}}, "refused", "unavailable", "is needed"),
+        ({"error": "invalid_grant", "error_description": "gone"}, "refused", "unavailable", "gone"),
+        ({"statusCode": 404, "error": "Not Found", "message": "gone"}, "refused", "not_found", "gone"),
+        ({"errors": {"name": ["is taken"]}, "status": 422}, "refused", "validation", "is taken"),
+    ]  # fmt: skip
+    for body, read, code, words in refusals:
+        for effect in ("read", "update", "delete"):
+            result = judge(body, effect=effect)
+            certain = effect == "read" or code != "unavailable"
+            assert result.outcome == (read if certain else "unknown"), (body, effect)
+            assert result.problem is not None
+            assert result.problem.code == (code if certain else "unknown"), (body, effect)
+            assert words in result.problem.message, (body, effect)
+    for body in (
+        {"ok": True}, {"ok": None}, {"success": True, "errors": [], "error": None}, {"error": "", "errors": {}},
+        {"status": "active"}, {"status": 200, "message": "gone"}, {"errors": 0, "ok": 0}, [], "x", {"error": 0},
+    ):  # fmt: skip
+        assert judge(body).outcome is Outcome.DONE, body
+        assert judge(body, effect="delete").outcome is Outcome.DONE, body
+
+
+def test_a_key_that_is_an_output_is_not_taken_for_a_failure() -> None:
+    outputs = {name: {"type": "json", "nullable": True} for name in ("ok", "errors", "state")}
+    outputs["state"]["from"] = "status"
+    body = {"ok": False, "errors": [1], "status": "failed"}
+    result = judge(body, output=outputs)
+    assert result.data == {"ok": False, "errors": [1], "state": "failed"}
+
+
+def test_a_token_in_a_response_that_names_an_error_is_kept_unless_it_is_a_refusal() -> None:
+    result = classify(SECRET_OUTPUT, {"token": TOKEN, "ends": None, "error": "mail was not sent"})
+    assert (result.outcome, result.secrets) == (Outcome.DONE, {"token": Secret(TOKEN)})
+    assert result.warnings == ("the response has a token, and an error too: mail was not sent",)
+    refused = classify(SECRET_OUTPUT, {"token": TOKEN, "status": 403, "error": "no"})
+    assert (refused.outcome, refused.secrets) == (Outcome.REFUSED, {})
+
+
+def test_ok_when_says_what_a_success_has() -> None:
+    for conditions, good, bad in (
+        ({"ok": True}, {"ok": True, "error": "a note"}, {"ok": "true"}),
+        ({"result.code": 0}, {"result": {"code": 0}}, {"result": {"code": 7, "message": "no"}}),
+        ({"code": 0}, {"code": 0}, {"code": False}),
+        ({"errors": None}, {"errors": []}, {"errors": ["no"]}),
+        ({"errors": None}, {"data": 1}, {"errors": {"a": 1}}),
+        ({"state": "ready", "id": "7"}, {"state": "ready", "id": "7"}, {"state": "ready", "id": "8"}),
+    ):
+        assert judge(good, ok_when=conditions).outcome is Outcome.DONE, good
+        for effect in ("read", "delete"):
+            result = judge(bad, ok_when=conditions, effect=effect)
+            assert result.outcome is Outcome.REFUSED, (bad, effect)
+            assert result.problem is not None
+            assert result.problem.status == 400
+    missing = judge({}, ok_when={"username": "ann"})
+    assert missing.problem is not None
+    assert missing.problem.message == "an error inside a successful response"
+
+
+def judge(body: object, *, effect: str = "read", **reply: Any) -> ParsedResponse:
+    """Return what *body* with status 200 means to an action of that *effect*."""
+    spec = {
+        "spec": 1, "action": "act", "title": "Act", "summary": "Act.", "effect": effect,
+        "request": {"method": {"read": "GET", "update": "PATCH"}.get(effect, "DELETE"), "path": "/x"},
+        "reply": {"ok": [200], "output": {}, **reply},
+    }  # fmt: skip
+    action = CompiledAction(parse_action(json.dumps(spec), "act.yaml"))
+    return action.classify(Response(200, {}, Secret(json.dumps(body))), {}, NOW)
