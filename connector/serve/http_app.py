@@ -119,6 +119,7 @@ class HttpApp:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().run_in_executor(self._calls, self._service.settle_interrupted)
         async with self._mcp.run() if self._mcp is not None else contextlib.nullcontext():
             yield
             await asyncio.to_thread(self.stop)

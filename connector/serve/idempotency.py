@@ -19,7 +19,7 @@ from locoia_pat.spec.model import ActionSpec
 from locoia_pat.state.served_calls import ServedCall, ServedCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from locoia_pat.connector import Connector
@@ -90,10 +90,7 @@ class IdempotentCalls:
 
         """
         slot = (call.caller, call.key)
-        with self._lock:
-            is_first = slot not in self._active
-            self._active.add(slot)
-        if not is_first:
+        if not self._claim(slot):
             hint = "Retry it a little later with the same key, to get its response."
             problem = Problem("busy", "a call with this key is under way", field=HEADER, hint=hint)
             return Answer.of(Result(call.spec.action, Outcome.NOT_DONE, problem=problem), status=409)
@@ -102,9 +99,36 @@ class IdempotentCalls:
         except OSError as error:
             reason = str(error)
         finally:
-            with self._lock:
-                self._active.discard(slot)
+            self._release(slot)
         raise NotDoneError(Problem("unavailable", reason, hint="Nothing was sent; it is safe to retry."))
+
+    def settle_interrupted(self, actions: Sequence[str], connector_of: Callable[[str], Connector]) -> None:
+        """Revoke rows whose token was lost when the server was killed, for callers that never retry.
+
+        Args:
+            actions: the actions that send marks.
+            connector_of: returns the connector for the calls of a caller.
+
+        """
+        for caller, key, call in self._calls.unfinished():
+            if not self._claim((caller, key)):
+                continue  # it is under way: its caller was faster
+            try:
+                for action in actions:
+                    connector_of(caller).settle(action, call.marks, call.stores)
+            finally:
+                self._release((caller, key))
+
+    def _claim(self, slot: tuple[str, str]) -> bool:
+        """Return whether no call with this key is under way; it counts as under way from now on."""
+        with self._lock:
+            is_first = slot not in self._active
+            self._active.add(slot)
+        return is_first
+
+    def _release(self, slot: tuple[str, str]) -> None:
+        with self._lock:
+            self._active.discard(slot)
 
     def _perform(self, connector: Connector, call: Call) -> Answer:
         earlier = self._calls.find(call.caller, call.key, now=time.time())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve.answer import Answer
 from locoia_pat.serve.idempotency import Call, IdempotentCalls
 from locoia_pat.serve.permissions import check_call
+from locoia_pat.serve.request_log import log
+from locoia_pat.state.access_keys import AccessKeys
 from locoia_pat.state.lease import held_leases
 
 if TYPE_CHECKING:
@@ -88,6 +91,15 @@ class Service:
             return self._calls.perform(connector, call)
         except ConnectorError as error:
             return Answer.of(self.failed(action, error))
+
+    def settle_interrupted(self) -> None:
+        """Settle what the calls of a killed server left behind; what cannot be settled now is left to a retry."""
+        marking = [name for name in self.specs.names if getattr(self.specs.spec(name), "tag_input", None)]
+        try:
+            keys = {key.id: key for key in AccessKeys(self._state).all()}
+            self._calls.settle_interrupted(marking, lambda caller: self.connector(keys[caller]))
+        except (ConnectorError, OSError) as error:
+            log("an interrupted call is not settled", level=logging.WARNING, error=str(error))
 
     def due_tokens(self) -> dict[str, int]:
         """Return how many managed names wait for what, by the journal: ``renew`` and ``retire``.

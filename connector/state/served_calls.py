@@ -57,6 +57,21 @@ class ServedCalls:
         parsed = None if response is None else json.loads(response)
         return ServedCall(fingerprint, tuple(json.loads(marks)), tuple(json.loads(stores)), parsed)
 
+    def unfinished(self) -> list[tuple[str, str, ServedCall]]:
+        """Return the calls without a response, each with its caller and its key.
+
+        Raises:
+            OSError: the state cannot be read.
+
+        """
+        select = "SELECT caller, key, fingerprint, marks, stores FROM served_calls WHERE response IS NULL"
+        with self._state.connected() as database:
+            rows = database.execute(select).fetchall()
+        return [
+            (caller, key, ServedCall(fingerprint, tuple(json.loads(marks)), tuple(json.loads(stores))))
+            for caller, key, fingerprint, marks, stores in rows
+        ]
+
     def begin(
         self, caller: str, key: str, *, fingerprint: str, marks: Sequence[str], stores: Sequence[str], now: float
     ) -> None:
