@@ -45,7 +45,7 @@ inputs:
   days: {title: Days, type: number, min: 1, step: 1, unit: days, required: true, nullable: true}
   note: {title: Note, type: text, required: true, maxLength: 20, pattern: "[a-zA-Z ]*"}
   size: {title: Size, type: number, min: 0, max: 10, step: 0.5}
-  scopes: {title: Scopes, type: select, multiple: true, required: true, enum: [a, b, "a:b"]}
+  kinds: {title: Kinds, type: select, multiple: true, required: true, enum: [a, b, "a:b"]}
   free: {title: Free, type: select, enum: [x], allowCreate: true}
   open: {title: Open, type: switch, default: false}
   mail: {title: Mail, type: email}
@@ -65,7 +65,7 @@ request:
     days: "{{ days }}"
     note: "{{ note }}"
     size: "{{ size }}"
-    scopes: "{{ scopes }}"
+    kinds: "{{ kinds }}"
     free: "{{ free }}"
     open: "{{ open }}"
     mail: "{{ mail }}"
@@ -81,7 +81,7 @@ VALID: dict[str, list[Any]] = {
     "days": [1, 30, None],
     "note": ["", "CI"],
     "size": [0, 0.5, 10],
-    "scopes": [["a"], ["a", "a:b"]],
+    "kinds": [["a"], ["a", "a:b"]],
     "free": ["x", "y"],
     "open": [True, False],
     "mail": ["a@b.example"],
@@ -144,7 +144,7 @@ def test_command_python_http_and_mcp_accept_and_refuse_the_same_inputs(
     auth = f"text:{tmp_path}/credential"
     state = State(tmp_path / "state")
     key = AccessKeys(state).create("all", Permissions(allow=("*",)), days=None, now=dt.datetime.now(dt.UTC))
-    headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json", "Connection": "close"}
     counts = {"done": 0, "invalid": 0}
     with (
         serving(answer(200, {})) as api,
