@@ -68,7 +68,7 @@ class ResponseClassifier:
             body: object = parse_document(response.text, self._spec.secret_keys).value
         except DocumentError:
             body = response.text
-        message, field = _error_message(body)
+        message, field = _error_message(body, credential)
         return self._failure(response, message, self._input_name(field), now)
 
     def _transport_error(self, error: TransportError) -> ParsedResponse:
@@ -94,14 +94,14 @@ class ResponseClassifier:
         status = self._inner_error(body)
         has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
         if status is not None and (400 <= status < 500 or not has_token):
-            return self._refused_inside(response, status, body)
+            return self._refused_inside(response, status, body, credential)
         if not isinstance(outputs, Outputs):
             return self._unusable(response, "; ".join([outputs, *document.warnings]))
         if credential is not None and credential in outputs.secrets.values():
             return self._unusable(response, f"its {self._spec.secrets[0]} is the credential of this call")
         warnings = (*response.warnings, *document.warnings, *outputs.warnings)
         if status is not None:
-            warnings = (*warnings, f"the response has a token, and an error too: {_error_message(body)[0]}")
+            warnings = (*warnings, f"the response has a token, and an error too: {_error_message(body, credential)[0]}")
         if response.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
@@ -125,8 +125,10 @@ class ResponseClassifier:
         failed = any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items())
         return _inner_status(body) or 200 if failed else None
 
-    def _refused_inside(self, response: Response, status: int, body: object) -> ParsedResponse:
-        message, field = _error_message(body)
+    def _refused_inside(
+        self, response: Response, status: int, body: object, credential: Secret | None
+    ) -> ParsedResponse:
+        message, field = _error_message(body, credential)
         message = message or "an error inside a successful response"
         if self._spec.effect == "read" or 400 <= status < 500:
             code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
@@ -181,7 +183,7 @@ _MAX_SECRETS = 100
 """The most secrets that an error may hold for its message to be shown."""
 
 
-def _error_message(body: object) -> tuple[str | None, str | None]:
+def _error_message(body: object, credential: Secret | None) -> tuple[str | None, str | None]:
     """Return the API's error message and the field at fault, with everything masked that may be a secret."""
     message, field = find_error_message(body)
     if message is None:
@@ -189,7 +191,7 @@ def _error_message(body: object) -> tuple[str | None, str | None]:
     secrets = [] if isinstance(body, Secret) else list(islice(iter_secrets(body), _MAX_SECRETS + 1))
     if len(secrets) > _MAX_SECRETS:
         return None, field  # to look for all of them would take too long
-    message = redact(message, secrets)
+    message = redact(message, [*secrets, credential] if credential else secrets)  # while they are whole
     return masked(message, find_secrets(message)), field
 
 

@@ -85,7 +85,7 @@ class Readings:
         self.text = text
 
     @cached_property
-    def unescaped(self) -> list[list[View]]:
+    def escapes(self) -> list[list[View]]:
         """The text with fewer and fewer escapes."""
         layers: list[View] = []
         for _ in range(_MAX_LAYERS):
@@ -94,9 +94,13 @@ class Readings:
             if text == source:
                 break
             layers.append(View(source, _ESCAPE, _unescape, text))
+        return [layers[:count] for count in range(1, len(layers) + 1)]
+
+    @cached_property
+    def unescaped(self) -> list[list[View]]:
+        """The text with fewer and fewer escapes, and without those of mails."""
         mail = _QUOTED_PRINTABLE.sub(lambda match: _unquote(match[0]), self.text) if "=" in self.text else self.text
-        printable = [[View(self.text, _QUOTED_PRINTABLE, _unquote, mail)]] if mail != self.text else []
-        return [*(layers[:count] for count in range(1, len(layers) + 1)), *printable]
+        return [*self.escapes, *([[View(self.text, _QUOTED_PRINTABLE, _unquote, mail)]] if mail != self.text else [])]
 
     @cached_property
     def joined(self) -> list[list[View]]:

@@ -10,6 +10,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from locoia_pat.secrets.decoding import Readings, source_spans
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -131,8 +133,11 @@ _LEAST_CHANGES = 0.15
 
 
 def find_secrets(text: str) -> list[tuple[int, int]]:
-    """Return the spans in *text* that look like a secret, sorted."""
-    return sorted([*find_known_formats(text), *find_random_runs(text)])
+    """Return the spans in *text* that look like a secret, sorted; characters may be escaped."""
+    spans = [*find_known_formats(text), *find_random_runs(text)]
+    for views in Readings(text).escapes:
+        spans += source_spans(views, [*find_known_formats(views[-1].text), *find_random_runs(views[-1].text)])
+    return sorted(spans)
 
 
 def find_known_formats(text: str, is_secret: Callable[[str], bool] = is_secret_name) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import string
 import time
 from hashlib import sha256
 from typing import Any
@@ -13,7 +14,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from locoia_pat.secrets.decoding import decoded
-from locoia_pat.secrets.detect import public_affixes
 from locoia_pat.secrets.secret import MASK, Secret, redact, redacted
 from tests.support.writings import ENCODINGS, POSITIONS, WRAPPINGS
 
@@ -26,9 +26,8 @@ SECRETS = (
 _MOST_LEFT = 12
 """Characters of a writing that may be left: where base85 mixes bytes of the secret with others."""
 
-secrets = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=20, max_size=60).filter(
-    lambda text: not text.isalpha() and public_affixes(text) == (0, 0) and len(set(text)) > len(text) // 2
-)
+secrets = st.text(string.ascii_letters + string.digits + "._~+/=&%-", min_size=16, max_size=50).map("Zq8{}v3K".format)
+"""They begin and end with characters that do not separate others."""
 
 
 def check(secret: str, encoding: str, wrapping: str, position: str) -> None:
@@ -57,6 +56,7 @@ def test_every_writing_is_masked_and_the_text_around_it_stays() -> None:
 
 @given(secrets, *map(st.sampled_from, ([*ENCODINGS], [*WRAPPINGS], [*POSITIONS])))
 def test_any_secret_is_masked_in_any_writing(secret: str, encoding: str, wrapping: str, position: str) -> None:
+    assume(len(set(secret)) > len(secret) // 2)
     around = POSITIONS[position](WRAPPINGS[wrapping](""))
     assume(redact(around, [Secret(secret)]) == around)
     check(secret, encoding, wrapping, position)

@@ -95,6 +95,10 @@ class Stopped(BaseException):
 
 class BrokenStore:
     ref = "stopped:store#current"
+    readback = "none"
+
+    def read(self):
+        raise NotImplementedError
 
     def probe(self):
         return None

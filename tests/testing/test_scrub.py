@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locoia_pat.secrets.secret import Secret, redact
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.yaml import dump
 from locoia_pat.testing.lint import lint
@@ -19,6 +20,7 @@ from locoia_pat.testing.scrub import comparable_body, scrub
 from locoia_pat.testing.secret_names import SecretNames, is_placeholder
 from tests.security.test_credentials import forms
 from tests.support.spec_folders import action, connector, folder
+from tests.support.writings import ENCODINGS
 
 OURS = SecretNames.from_specs(SpecFolder())
 TOKEN = "lpat_sbx_Zq8vK3xY7wR5nB2mC4dF6gH8"
@@ -456,3 +458,44 @@ def test_the_recorder_and_the_lint_agree_about_fakes_and_masks() -> None:
         scrubbed, secrets = scrub(made, OURS)
         assert lint(json.dumps(made), "x.json", OURS, live=[]) != [], text
         assert lint(json.dumps(scrubbed), "x.json", OURS, live=secrets) == [], text
+
+
+_NAMES = ["token", "note", "id", "handle", "password", "data", "x-api-key", "url", "message", "value", "rows"]
+_SECRET = "Zq8vK3xY7wR5nB2mC4dF6gH8pJ9"
+_values = st.recursive(
+    st.sampled_from([_SECRET, "fake-secret-0001", "«secret»", "xxxx", "a note", "", "12345678", ROW, "test-admin"])
+    | st.sampled_from([write(_SECRET) for write in ENCODINGS.values()])
+    | st.none()
+    | st.booleans()
+    | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=3),
+    max_leaves=6,
+)
+_bodies = _values.map(json.dumps) | st.tuples(st.sampled_from(_NAMES), st.sampled_from([*ENCODINGS])).flatmap(
+    lambda pair: st.sampled_from(
+        [
+            f"{pair[0]}={ENCODINGS[pair[1]](_SECRET)}&a=1",
+            f"<{pair[0]}>{ENCODINGS[pair[1]](_SECRET)}</{pair[0]}>",
+            f"{pair[0]}: {ENCODINGS[pair[1]](_SECRET)}",
+            ENCODINGS[pair[1]](_SECRET),
+            ")]}'\n" + json.dumps({pair[0]: ENCODINGS[pair[1]](_SECRET)}),
+        ]
+    )
+)
+
+
+@given(body=_bodies, reply=_bodies, sends=st.booleans())
+def test_what_is_written_passes_the_lint_and_what_the_lint_flags_is_not_written(
+    body: str, reply: str, *, sends: bool
+) -> None:
+    made = [exchange(body, reply, headers=bearer(_SECRET) if sends else None)]
+    scrubbed, secrets = scrub(made, MARKED)
+    text = json.dumps({"interactions": scrubbed})
+    is_written = lint(text, "x.json", MARKED, live=secrets) == []
+    if is_written:
+        assert lint(text, "x.json", MARKED) == []
+        assert scrub(scrubbed, MARKED)[0] == scrubbed  # a written cassette is not changed by another recording
+        if sends:
+            assert redact(text, [Secret(_SECRET)]) == text
+    if lint(text, "x.json", MARKED):
+        assert not is_written
