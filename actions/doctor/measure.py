@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 
 from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions import scopes as pat_scopes
-from locoia_pat.actions.doctor.cleanup import revoke_rows, rfc3339
+from locoia_pat.actions.doctor.cleanup import revoke_rows
 from locoia_pat.actions.doctor.probe_session import ProbeSession, StoppedError
 from locoia_pat.actions.doctor.probes import PROBES, max_rows, measure_expired, start
 from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile, MeasurementRun
 from locoia_pat.limits import PATIENCE, WAIT
 from locoia_pat.outcomes import invalid
+from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:

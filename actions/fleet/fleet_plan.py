@@ -182,7 +182,8 @@ class FleetPlan:
             step, reason = "finish", f"{' and '.join(outdated)} does not hold its token"
         elif step == "none" and not row:
             reason = "its row is not listed"
-        days, warnings = row.get("expires_in_days"), ()
+        days = row.get("expires_in_days")
+        warnings: tuple[str, ...] = ()
         if current is not None:
             expiry = lifetime(current, row, self.fleet.desired(token))
             warnings = (expiry.warning,) if expiry.warning else ()

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime, formatdate
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pytest
 from hypothesis import given
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["call"]
 
 Time = dt.datetime
+Value = TypeVar("Value")
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 START = Time(2026, 1, 1, 9, 30, 15, tzinfo=dt.UTC)
 EPOCH = Time(1970, 1, 1, tzinfo=dt.UTC)
@@ -74,7 +75,7 @@ def number(per_second: int, since: Time = EPOCH) -> Callable[[Time], int]:
     return lambda time: round((time - since).total_seconds()) * per_second
 
 
-def constant(value: object) -> Callable[[Time], object]:
+def constant(value: Value) -> Callable[[Time], Value]:
     return lambda _: value
 
 
