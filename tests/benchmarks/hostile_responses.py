@@ -185,7 +185,7 @@ HOSTILE: dict[str, Callable[[], Hostile]] = {
     "a body that comes slowly": lambda: drip(head(Content_Length=10_000) + b"[" + b" " * 9999),
     "a token that comes slowly": lambda: drip(head(Content_Length=5_000) + minted("x" * 4000).encode(), CREATE),
     "a status line that comes slowly": lambda: drip(b"HTTP/1.1 200 " + b"O" * 10_000),
-    "nothing at all": lambda: Hostile(lambda: (time.sleep(30) or b"" for _ in [0]), CREATE),
+    "nothing at all": lambda: Hostile(lambda: [b"", b""], CREATE, 15),
 }
 PAGES: dict[str, Callable[[socket.socket], bool]] = {
     "pages of rows": pages('{"id":"1"}', 10_000),

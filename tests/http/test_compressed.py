@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
 from locoia_pat.http.body import MAX_RESPONSE_BYTES
 from tests.support.loopback import send, serving
+
+if TYPE_CHECKING:
+    import socket
 
 ROWS = json.dumps([{"id": str(n), "note": "x" * 50} for n in range(100)]).encode()
 
@@ -59,3 +63,21 @@ def test_a_packed_answer_that_is_not_whole_is_none(content: bytes, encoding: str
     assert (result.outcome, result.data) == (Outcome.NOT_DONE, None)
     assert result.problem is not None
     assert told in result.problem.message
+
+
+def test_small_chunks_that_have_all_arrived_end_with_the_time_of_the_action() -> None:
+    def chunks(connection: socket.socket) -> bool:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            connection.sendall(b"1\r\n \r\n" * 20_000)
+
+    for _ in range(3):
+        with (
+            serving(chunks) as server,
+            Connector(ConnectorAuth(Secret("fake-credential")), base_url=server.url, timeout=0.4) as api,
+        ):
+            result = api.run("list_pats")
+        assert result.outcome is Outcome.NOT_DONE
+        assert result.problem is not None
+        assert result.problem.message.endswith("it took too long")
+        assert result.attempts == 1

@@ -220,13 +220,14 @@ def test_the_complexity_of_one_pattern_is_limited() -> None:
 def test_an_object_can_only_be_used_in_the_body() -> None:
     made = {"x": {"title": "X", "type": "nested_object", "required": True, "children": {"c": TEXT}}}
     assert sent(action(made, body={"a": "{{ x }}"}), x={"c": "1"})
-    for key, request in {
+    requests: dict[str, dict[str, Any]] = {
         "path": {"path": "/{{ x }}"},
         "query": {"query": {"a": "{{ x }}"}},
         "form": {"form": {"a": "{{ x }}"}},
         "headers": {"headers": {"X-A": "{{ x }}"}},
         "body": {"body": {"a": "a {{ x }}"}},
-    }.items():
+    }
+    for key, request in requests.items():
         with cell(key), pytest.raises(SpecError, match=f'"x" is an object, which cannot be used in the {key}'):
             action(made, **request)
 

@@ -20,6 +20,7 @@ from tests.support.compiled_actions import classify
 from tests.support.loopback import TOKEN, created, send, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CREDENTIAL = "fake-credential-0123456789abcdef"
@@ -77,6 +78,8 @@ READ: dict[str, tuple[Wrapped, str | None]] = {
     "the token at two levels": (with_member(f'"data": {{"token": "{TOKEN}"}}'), None),
     "an encoding that is a charset": (encoded("UTF-8", BODY), None),
     "an encoding that is a wide charset": (encoded("utf-16", BODY), None),
+    "an encoding that is a wider charset": (encoded("utf-32", BODY), None),
+    "more commas in a string than values are read": (with_member(f'"rest": "{"," * 250_000}"'), None),
     "the encoding none": (encoded("None", BODY), None),
     "an empty encoding": (encoded("", BODY), None),
     "an unknown encoding of a plain body": (encoded("br", BODY), PLAIN),
@@ -212,7 +215,12 @@ TOKENS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=16
 )
 OTHERS = st.dictionaries(TEXTS.filter(lambda key: key != "token"), TEXTS | st.integers() | st.none(), max_size=6)
 CODECS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
-ENCODERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress, "Deflate": raw_deflate}
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "Deflate": raw_deflate,
+}
 LABELS = ["", "none", "identity", "UTF-8", "iso-8859-1", "binary"]
 
 
