@@ -168,11 +168,7 @@ class Hold:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         while self.pending:
-            number = self.pending.pop(0)
-            if callable(handler := self._previous[number]):
-                handler(number, None)
-            else:
-                signal.raise_signal(number)
+            signal.raise_signal(self.pending.pop(0))
 
     @property
     def ends_process(self) -> bool:
@@ -185,7 +181,7 @@ class Hold:
         """Whether a signal has waited for so long that the run must end."""
         return self._give_up_at is not None and time.monotonic() >= self._give_up_at
 
-    def _handle(self, number: int, frame: Any) -> None:
+    def _handle(self, number: int, _: object) -> None:
         if self.phase == "received" or (self.phase == "sent" and not self.pending):
             self.pending.append(number)
             if self._give_up_at is None:
@@ -194,11 +190,11 @@ class Hold:
         if self.phase == "sent":
             self.phase = "abandoned"
             self.pending.clear()
-        if callable(handler := self._previous[number]):
-            handler(number, frame)
-        else:
-            signal.signal(number, handler)
+        signal.signal(number, self._previous[number])
+        try:
             signal.raise_signal(number)
+        finally:
+            signal.signal(number, self._handle)
 
     def begin_sending(self) -> None:
         """Hold signals from now on, if the request that is sent has an effect.

@@ -55,11 +55,8 @@ class GuardedStream(io.RawIOBase):
         view = memoryview(data)
         if self.error is None:
             try:
-                while True:
-                    self._wait()
-                    count: int | None = self._raw.write(view[:_PIECE])
-                    if count is not None:  # else another writer was faster
-                        return count
+                self._wait()
+                return self._raw.write(view[:_PIECE]) or 0  # None if another writer was faster
             except OSError as error:
                 self.error = error
         return len(view)

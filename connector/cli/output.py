@@ -15,6 +15,7 @@ from locoia_pat.standard_streams import guarded_output
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NOTHING_HAPPENED = {Outcome.INVALID.value, Outcome.NOT_DONE.value}
 _MAX_UNPRINTED = 1000
 """Results that are kept, of a bulk run without end."""
 
@@ -65,8 +66,9 @@ def failed() -> bool:
 
 
 def check(result: Mapping[str, Any]) -> None:
-    """Keep *result*, which holds no token, if it could not be printed."""
-    if failed() and len(_output.unprinted) < _MAX_UNPRINTED:
+    """Keep *result*, which holds no token, if it could not be printed and something may have happened."""
+    may_have_happened = _output.has_effect and result["outcome"] not in _NOTHING_HAPPENED
+    if may_have_happened and failed() and len(_output.unprinted) < _MAX_UNPRINTED:
         _output.unprinted += (result,)
 
 

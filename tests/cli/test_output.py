@@ -31,6 +31,18 @@ HALF = "Billing \ud83d"
 COMMAND = f"exec {sys.executable} -m locoia_pat"
 
 
+ULIMIT = "ulimit -f 65536; "
+_LIMIT = 65536 * 512
+"""No file gets longer, and only those that are meant to are as long."""
+
+
+def nearly_full(file: Path) -> str:
+    """Make *file* so long that an envelope ends behind the limit; return it as the standard output of a shell."""
+    with file.open("wb") as sparse:
+        sparse.truncate(_LIMIT - 112)
+    return f'>>"{file}"'
+
+
 def closed(folder: Path) -> str:  # noqa: ARG001  # as the others
     return ">&-"
 
@@ -49,11 +61,12 @@ def no_reader(folder: Path) -> str:
 
 
 def too_large(folder: Path) -> str:
-    (folder / "large").write_bytes(b"x" * 2048)
+    with (folder / "large").open("wb") as file:
+        file.truncate(_LIMIT)  # it takes no space
     return f'>>"{folder}/large"'
 
 
-FAILING = {too_large: "ulimit -f 1; ", closed: "", full: "", read_only: "", no_reader: 'mkfifo "$BOX/pipe"; '}
+FAILING = {too_large: ULIMIT, closed: "", full: "", read_only: "", no_reader: 'mkfifo "$BOX/pipe"; '}
 """Standard outputs that cannot be written, and what the shell does before."""
 
 
@@ -61,11 +74,10 @@ def shell(
     script: str, folder: Path, url: str = "", errors: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a shell, with its standard output where *script* says."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     return subprocess.run(
         ["sh", "-c", script + errors],
         env={
-            **(environment if "ulimit" in script else os.environ),
+            **os.environ,
             "LOCOIA_BASE_URL": url,
             "LOCOIA_TOKEN": CREDENTIAL,
             "LOCOIA_PAT_STATE": str(folder / "state"),
@@ -151,8 +163,7 @@ def test_closed_standard_errors_and_inputs_change_nothing(tmp_path: Path) -> Non
 
 def test_a_token_that_was_minted_is_revoked_if_its_envelope_cannot_be_printed(tmp_path: Path) -> None:
     """The disk is full at the envelope, and was not before: the limit of the file's size is in its middle."""
-    (tmp_path / "out").write_bytes(b"x" * 400)  # the envelope does not fit into what is left of 512 bytes
-    script = f'ulimit -f 1; {words(*CREATE, "--reveal")} >>"{tmp_path}/out"'
+    script = f"{ULIMIT}{words(*CREATE, '--reveal')} {nearly_full(tmp_path / 'out')}"
     with serving(answer(201, created()), answer(200, created(token=f"{TOKEN}2"))) as server:
         done = shell(script, tmp_path, server.url)
         assert [got.path.rpartition("/")[2] for got in server.got] == ["personal-access-tokens", "regenerate"]
@@ -163,12 +174,32 @@ def test_a_token_that_was_minted_is_revoked_if_its_envelope_cannot_be_printed(tm
 
 
 def test_a_token_in_a_store_is_not_revoked_if_it_cannot_be_revealed_as_well(tmp_path: Path) -> None:
-    (tmp_path / "out").write_bytes(b"x" * 400)
-    script = f'ulimit -f 1; {words(*CREATE, "--reveal", "--token-to", f"text:{tmp_path}/t")} >>"{tmp_path}/out"'
+    create = words(*CREATE, "--reveal", "--token-to", f"text:{tmp_path}/t")
+    script = f"{ULIMIT}{create} {nearly_full(tmp_path / 'out')}"
     with serving(answer(201, created())) as server:
         done = shell(script, tmp_path, server.url)
         assert (done.returncode, len(server.got)) == (0, 1), done.stderr
     assert read_token(f"text:{tmp_path}/t") == Secret(TOKEN)
+
+
+def test_a_state_folder_that_cannot_be_written_either_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with serving(answer(201, created())) as server:
+        create = words(*CREATE, "--token-to", f"file:{tmp_path}/t.json")
+        done = shell(f"{create} >/dev/full", tmp_path, server.url, LOCOIA_PAT_STATE=f"{tmp_path}/file/state")
+    assert (done.returncode, done.stderr) == (0, "standard output cannot be written: no space left on device\n")
+
+
+def test_nothing_is_kept_of_a_run_that_did_nothing(tmp_path: Path) -> None:
+    for arguments in (
+        (*CREATE, "--reveal"),
+        ("run", "list_pats"),
+        (*CREATE[:2], "--token-to", f"file:{tmp_path}/t.json"),
+    ):
+        with serving(answer(200, [])) as server:
+            done = shell(f"{words(*arguments)} >/dev/full", tmp_path, server.url)
+        assert done.returncode in {2, 4}, arguments
+        assert not (tmp_path / "state").exists(), arguments
 
 
 def test_a_bulk_run_that_only_reads_stops_and_any_other_one_runs_to_its_end(tmp_path: Path) -> None:
