@@ -198,3 +198,22 @@ def test_a_row_is_not_revoked_while_a_store_that_may_hold_its_token_cannot_be_op
     assert done.result.outcome.value == "not_done"
     assert f"whether the token of row {row_id} is stored is unknown: file:~no-such-user" in messages(done)
     assert shop.live() == {row_id}
+
+
+def test_a_finished_rotate_whose_stores_were_emptied_runs_again(shop: Shop) -> None:
+    with shop.connector() as connector:
+        inputs = {"expiration": 30, "scopes": ["embed"], "note": "rotated"}
+        ids = [(connector.run("create_pat", inputs, token_to=[ref]).data or {})["id"] for ref in (FILE, SECOND)]
+    third = "file:out/c.json"
+    items = [
+        {"token_id": ids[0], "expiration": 9, "token_to": [FILE, third]},
+        {"token_id": ids[1], "expiration": 9, "token_to": SECOND},
+    ]
+    shop.fail("lost")
+    first = shop.run(items, "regenerate_pat", concurrency=1)
+    emptied = next(one.number for one in first if one.result.outcome.value == "done")
+    for ref in items[emptied - 1]["token_to"] if emptied == 1 else [SECOND]:
+        Path(ref.partition(":")[2]).unlink()
+    again = shop.run(items, "regenerate_pat")
+    assert [(one.result.outcome.value, one.earlier, one.result.warnings) for one in again] == [("done", False, ())] * 2
+    assert (shop.holds("a"), shop.holds("b"), shop.holds("c")) == (ids[0], ids[1], ids[0])

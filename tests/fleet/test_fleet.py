@@ -245,6 +245,15 @@ def test_a_store_that_lacks_the_token_is_to_be_finished(yard: Yard) -> None:
     assert read_token(f"text:{yard.folder}/one.txt") == read_token(f"file:{yard.folder}/one.json")
 
 
+def test_a_store_that_cannot_be_read_is_not_to_be_finished(yard: Yard) -> None:
+    stores = ["command:cat"]
+    file = yard.fleet({"name": "one", "to": stores})
+    yard.apply(file)
+    stores.append("command:tee")
+    file = yard.fleet({"name": "one", "to": stores})
+    assert yard.plans(file)["one"].step == "none"
+
+
 def test_a_refused_credential_stops_only_its_tokens(yard: Yard) -> None:
     anna, bert = yard.owner("anna"), yard.owner("bert")
     Path(bert.removeprefix("file:")).write_text("fake-dead-credential-0123456789")
