@@ -140,20 +140,28 @@ def decoded(text: str) -> Iterator[str]:
     compact = "".join(text.split())
     if not _MIN_ENCODED <= len(compact) <= _MAX_ENCODED:
         return
-    bare = compact.rstrip("=")
-    for decode in (
-        lambda: base64.b64decode((bare + "=" * (-len(bare) % 4)).translate(_STANDARD), validate=True),
-        lambda: bytes.fromhex(compact),
-        lambda: base64.b32decode(bare + "=" * (-len(bare) % 8), casefold=True),
-        lambda: base64.b85decode(compact),
-        lambda: base64.a85decode(compact, adobe=compact.startswith("<~")),
-    ):
+    for decode in _DECODERS:
         try:
-            found = decode().decode()
+            found = decode(compact).decode()
         except ValueError:
             continue
         if _READABLE.fullmatch(found):
             yield found
+
+
+def _padded(text: str, size: int) -> str:
+    """Return *text* with the padding of an encoding of *size* characters a group."""
+    text = text.rstrip("=")
+    return text + "=" * (-len(text) % size)
+
+
+_DECODERS: tuple[Callable[[str], bytes], ...] = (
+    lambda text: base64.b64decode(_padded(text, 4).translate(_STANDARD), validate=True),
+    bytes.fromhex,
+    lambda text: base64.b32decode(_padded(text, 8), casefold=True),
+    base64.b85decode,
+    lambda text: base64.a85decode(text, adobe=text.startswith("<~")),
+)
 
 
 def _unescaped(text: str) -> str:

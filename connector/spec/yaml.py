@@ -146,7 +146,7 @@ def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
 def _scalar(event: yaml.ScalarEvent | yaml.AliasEvent, anchors: dict[str, str]) -> tuple[str | None, bool]:
     """Return the text of a scalar, None for bytes; and whether it is a string or bytes: not null, a bool, a number."""
     if isinstance(event, yaml.AliasEvent):
-        return anchors.get(event.anchor), event.anchor in anchors
+        return anchors.get(event.anchor or ""), event.anchor in anchors
     if event.tag == _BINARY:
         return None, True
     if event.anchor:

@@ -43,6 +43,16 @@ def test_known_formats_and_random_runs_are_found_with_their_spans() -> None:
         assert (len(before), len(before) + len(secret)) in find_secrets(text), text
 
 
+def test_a_token_is_found_although_its_characters_are_escaped() -> None:
+    for written in (
+        "".join(f"%{ord(sign):02X}" for sign in RANDOM),
+        "".join(f"\\u{ord(sign):04x}" for sign in RANDOM),
+        "".join(f"&#{ord(sign)};" for sign in RANDOM),
+        "%67%68p_AbCd1234EfGh5678",
+    ):
+        assert (4, 4 + len(written)) in find_secrets(f"see {written}."), written
+
+
 def test_words_dates_and_ids_are_not_secrets() -> None:
     for text in (
         "create_connector_auth",

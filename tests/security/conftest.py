@@ -64,7 +64,7 @@ LOGGERS = ("httpx", *(f"httpcore{part}" for part in ("", ".connection", ".http11
 
 
 class Log(logging.Handler):
-    """Readback all that a handler can see of a record."""
+    """Collect everything that a handler can see of a record."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -99,9 +99,9 @@ def log() -> Iterator[Log]:
 
 @pytest.fixture
 def proc() -> Callable[[int, str], bytes]:
-    """Reads what the system tells of a process."""
+    """Read a file of a process below /proc."""
     if not Path("/proc/self/cmdline").exists():
-        pytest.skip("this system tells nothing of a process below /proc")
+        pytest.skip("this system has no /proc")
     return lambda pid, name: Path(f"/proc/{pid}/{name}").read_bytes()
 
 

@@ -31,7 +31,7 @@ FORMS: dict[str, Callable[[str], str | bytes]] = {
     "base64": lambda text: base64.b64encode(text.encode()),
     "base64, one on": lambda text: base64.b64encode(b"x" + text.encode() + b"yz"),
     "base64, two on": lambda text: base64.b64encode(b"xy" + text.encode() + b"z"),
-    "base64 for addresses": lambda text: base64.urlsafe_b64encode(b"user:" + text.encode()),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(b"user:" + text.encode()),
     "base64 that was cut": lambda text: base64.b64encode(text.encode()).decode()[:20],
     "beginning": lambda text: text[:8],
     "end": lambda text: text[-8:],

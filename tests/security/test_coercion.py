@@ -113,13 +113,13 @@ def same(one: object, other: object) -> bool:
     return json.dumps(one) == json.dumps(other)
 
 
-def test_the_comparison_tells_types_and_orders_apart() -> None:
+def test_the_comparison_distinguishes_types_and_orders() -> None:
     assert same({"a": [1, "1"]}, {"a": [1, "1"]})
     for one, other in ((1, 1.0), (1, True), (0, False), (0.0, -0.0), ("1", 1), ({"a": 1, "b": 2}, {"b": 2, "a": 1})):
         assert not same(one, other)
 
 
-def test_a_text_stays_the_text_it_is(wire: Wire) -> None:
+def test_a_string_arrives_unchanged(wire: Wire) -> None:
     for text in TEMPTING:
         with cell(text):
             assert wire.run("text", v=text).json == [text, f"<{text}>", {"v": text}]
@@ -135,7 +135,7 @@ def test_a_text_stays_the_text_it_is(wire: Wire) -> None:
                 assert wire.refuses("path", v=text).problem.field == "v"
 
 
-def test_a_text_in_a_structure_stays_the_text_it_is(wire: Wire) -> None:
+def test_a_string_in_a_structure_arrives_unchanged(wire: Wire) -> None:
     for text in TEMPTING:
         with cell(text):
             given = {
@@ -148,7 +148,7 @@ def test_a_text_in_a_structure_stays_the_text_it_is(wire: Wire) -> None:
             assert same(wire.run("structure", **given).json, structure(given))
 
 
-def test_a_text_in_a_header_stays_the_text_it_is_or_is_refused(wire: Wire) -> None:
+def test_a_string_in_a_header_arrives_unchanged_or_is_refused(wire: Wire) -> None:
     for text in TEMPTING:
         with cell(text):
             if text.isascii() and text.isprintable() and text.strip() == text != "":
@@ -205,7 +205,7 @@ OTHER_TYPES: list[dict[str, Any]] = [
 ]
 
 
-def test_what_is_of_another_type_is_refused_and_never_made_to_fit(wire: Wire) -> None:
+def test_a_value_of_another_type_is_refused_and_never_converted(wire: Wire) -> None:
     for inputs in OTHER_TYPES:
         with cell(inputs):
             field = wire.refuses("structure", **inputs).problem.field
@@ -299,7 +299,7 @@ def test_any_json_value_arrives_as_it_was_given(wire: Wire, value: Any) -> None:
 
 @quick
 @given(value=SCALARS)
-def test_any_scalar_arrives_among_text_and_in_addresses_as_it_was_given(wire: Wire, value: Any) -> None:
+def test_any_scalar_arrives_in_text_and_in_urls_as_it_was_given(wire: Wire, value: Any) -> None:
     assert wire.run("among", v=value).json == {"t": f"<{as_text(value)}>", "j": as_text(value)}
     assert query(wire.run("query", v=value)) == [("a", "1"), ("v", as_text(value)), ("b", "2")]
     assert pairs(wire.run("form", v=value).body.decode()) == [("a", "1"), ("v", as_text(value)), ("b", "2")]
@@ -324,7 +324,7 @@ def test_no_key_of_an_object_is_read_or_dropped(wire: Wire) -> None:
             assert same(wire.run("alone", v=value).json, value)
 
 
-def test_half_a_character_arrives_in_json_and_is_refused_in_addresses(wire: Wire) -> None:
+def test_half_a_character_arrives_in_json_and_is_refused_in_urls(wire: Wire) -> None:
     half = "a\ud800b"
     assert wire.run("alone", v=half).json == half
     assert wire.run("text", v=half).json == [half, f"<{half}>", {"v": half}]

@@ -47,7 +47,7 @@ def forms(token: str) -> set[str]:
     raw = token.encode()
     plain = {token, json.dumps(token)[1:-1], quote(token), quote(token, safe=""), quote_plus(token), raw.hex()}
     found = plain | {form.lower() for form in plain}
-    for before in range(3):  # what stands before it shifts its bits
+    for before in range(3):  # the bytes before it shift its bits
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             found.add(encode(bytes(before) + raw).decode()[4:-4])
     return found

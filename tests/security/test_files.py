@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def open_to_all() -> Iterator[None]:
-    """A user whose new files are readable by everybody."""
+    """A user whose new files are readable by everyone."""
     before = os.umask(0)
     yield
     os.umask(before)

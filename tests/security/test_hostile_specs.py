@@ -38,30 +38,30 @@ def cost_of() -> Iterator[Callable[[str], dict[str, Cost]]]:
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        asked, told = process.stdin, process.stdout
-        assert asked is not None
-        assert told is not None
+        cases_in, costs_out = process.stdin, process.stdout
+        assert cases_in is not None
+        assert costs_out is not None
 
         def measure(case: str) -> dict[str, Cost]:
-            print(case, file=asked, flush=True)
-            costs: dict[str, Cost] = json.loads(told.readline())
+            print(case, file=cases_in, flush=True)
+            costs: dict[str, Cost] = json.loads(costs_out.readline())
             return costs
 
         yield measure
-        asked.close()
+        cases_in.close()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_hostile_case_costs_little_and_ends_well(case: str, cost_of: Callable[[str], dict[str, Cost]]) -> None:
     costs = cost_of(case)
-    told = "\n".join(f"{stage}: {cost}" for stage, cost in costs.items())
-    assert costs["check"]["end"].endswith(" findings"), told
+    report = "\n".join(f"{stage}: {cost}" for stage, cost in costs.items())
+    assert costs["check"]["end"].endswith(" findings"), report
     for stage, ends in HARMLESS.items():
         if stage in costs:
             hostile_answer = stage == "run" and case.startswith("answer: ")
-            assert costs[stage]["end"] in (OPEN if hostile_answer else ends), told
-    assert max(cost["units"] for cost in costs.values()) < UNITS, told
-    assert max(cost["megabytes"] for cost in costs.values()) < MEGABYTES, told
+            assert costs[stage]["end"] in (OPEN if hostile_answer else ends), report
+    assert max(cost["units"] for cost in costs.values()) < UNITS, report
+    assert max(cost["megabytes"] for cost in costs.values()) < MEGABYTES, report
     assert tuple(costs) == STAGES
 
 

@@ -43,7 +43,7 @@ ACTIONS = [
     action(V, {"body": {"role": "user", "v": "x {{ v }} y", "list": ["{{ v ~ '' }}"], "end": True}}, action="text"),
     action(V, {"form": {"role": "user", "v": "{{ v }}", "end": "1"}}, action="form"),
     action({}, GET, action="links", pages={"by": "link"}, **ROWS),
-    action({}, GET, action="told", pages={"by": "link", "at": "next"}, **ROWS),
+    action({}, GET, action="body_link", pages={"by": "link", "at": "next"}, **ROWS),
     action({}, GET, action="cursors", pages={"by": "cursor", "query": "c", "at": "next"}, **ROWS),
     action({}, {"method": "GET"}, action="read", **READ),
     action({}, {"method": "PUT"}, action="put", effect="update"),
@@ -326,7 +326,7 @@ def test_there_are_many_attempts_and_each_channel_has_some() -> None:
     assert {name for name, _, _ in ATTEMPTS} == {"path", "part", "query", "form", "header", "line", "body", "text"}
 
 
-def test_a_text_of_the_spec_is_a_constant_where_it_is_no_template(tmp_path: Path) -> None:
+def test_a_string_of_a_spec_is_a_constant_unless_it_is_a_template(tmp_path: Path) -> None:
     for value in [*JINJA, *FORMATS, *SHELL, *REFS]:
         with cell(value), serving(answer(200, {})) as server:
             inputs = {
@@ -340,7 +340,7 @@ def test_a_text_of_the_spec_is_a_constant_where_it_is_no_template(tmp_path: Path
             assert got.json == {"d": value, "t": f"<{value}>", "s": value, "l": [[value]], "j": value + value}
 
 
-def test_what_a_template_gives_is_no_template(tmp_path: Path) -> None:
+def test_the_result_of_a_template_is_not_rendered_again(tmp_path: Path) -> None:
     for value in [*JINJA, *FORMATS]:
         with cell(value), serving(answer(200, {})) as server:
             body = {
@@ -431,7 +431,7 @@ NO_HEADERS = [
 ]
 
 
-def test_a_header_that_is_ours_is_none_of_a_spec(tmp_path: Path) -> None:
+def test_a_spec_cannot_set_a_header_of_ours(tmp_path: Path) -> None:
     for header in OUR_HEADERS:
         with cell(header), serving(answer(200, {})) as server:
             shared = connector(auth={"header_key": "X-Acme-Key"})
@@ -441,14 +441,14 @@ def test_a_header_that_is_ours_is_none_of_a_spec(tmp_path: Path) -> None:
             assert [finding.code for finding in check_specs(SpecFolder(made))] == ["contradiction"]
 
 
-def test_a_header_has_a_name_that_is_one(tmp_path: Path) -> None:
+def test_the_name_of_a_header_is_valid(tmp_path: Path) -> None:
     for header in NO_HEADERS:
         with cell(header), serving(answer(200, {})) as server:
             made = folder(tmp_path, connector(), action({}, {"headers": {header: "evil"}}))
             assert (run(made, "act", {}, server.url).outcome, server.connections) == (Outcome.INVALID, 0)
 
 
-def test_a_credential_stands_in_no_header_that_the_connection_or_the_body_decides(tmp_path: Path) -> None:
+def test_a_credential_is_sent_in_no_header_of_the_connection_or_the_body(tmp_path: Path) -> None:
     for header in [
         "Host",
         "hOST",
@@ -528,7 +528,7 @@ def test_a_redirect_is_not_followed(name: str, place: Path) -> None:
             assert "redirects are not followed" in result.problem.message
 
 
-def test_an_answer_leads_a_later_call_nowhere_else(place: Path, other: Server) -> None:
+def test_a_response_sends_no_later_request_elsewhere(place: Path, other: Server) -> None:
     headers = {
         "Alt-Svc": f'h2="127.0.0.1:{other.port}"; ma=3600, http/1.1="127.0.0.1:{other.port}"',
         "Set-Cookie": "session=evil; Path=/",
@@ -610,13 +610,13 @@ NEAR = [
 """Addresses that browsers may read as another host's: they stay with the host, or are not followed."""
 
 
-@pytest.mark.parametrize("name", ["links", "told"])
+@pytest.mark.parametrize("name", ["links", "body_link"])
 def test_a_next_page_of_another_host_is_not_asked_for(name: str, place: Path) -> None:
     for address in [*FOREIGN, *NEAR]:
         with cell(address), serving(answer(200, [])) as other, serving(answer(500)) as server:
             to = address.format(port=server.port, other=other.port)
             rows: dict[str, Any] = {"rows": [{"id": 1}]}
-            if name == "told":
+            if name == "body_link":
                 first = answer(200, rows | {"next": to})
             elif to.isascii() and to.isprintable():
                 first = answer(200, rows, {"Link": f'<{to}>; rel="next"'})
@@ -711,7 +711,7 @@ BASES = [
 
 
 @pytest.mark.parametrize("given", ["argument", "variable", "spec"])
-def test_a_base_address_that_is_none_of_the_connector_sees_nothing(given: str, tmp_path: Path) -> None:
+def test_a_base_url_of_another_host_receives_nothing(given: str, tmp_path: Path) -> None:
     for base in BASES:
         with cell(base), serving(answer(200, {})) as server, pytest.MonkeyPatch.context() as monkeypatch:
             url = base.format(port=server.port, **{" v ": ""}) if base.count("{") == 1 and "{port}" in base else base
@@ -812,19 +812,19 @@ SHOWN = [
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
-def test_the_words_of_the_api_are_one_line_of_text(status: int, place: Path) -> None:
+def test_a_message_of_the_api_is_shown_on_one_line(status: int, place: Path) -> None:
     for said, shown in SHOWN:
         with cell(said, shown), serving(answer(200, {})) as server:
             server.scripts[:] = [answer(status, {"message": said})]
             result = run(place, "plain", {}, server.url)
             assert result.outcome is Outcome.REFUSED
             assert result.problem is not None
-            told = f"the API answered {status}" + (f": {shown}" if shown else "")
-            assert result.problem.message == told
+            expected = f"the API answered {status}" + (f": {shown}" if shown else "")
+            assert result.problem.message == expected
             assert TOKEN not in json.dumps(result.to_dict())
 
 
-def test_a_hint_of_a_spec_is_told_as_it_stands(tmp_path: Path) -> None:
+def test_a_hint_of_a_spec_is_shown_unchanged(tmp_path: Path) -> None:
     for value in ["{{ token }}", "{{ 7*7 }}", "%(token)s", "{token}"]:
         with cell(value), serving(answer(200, {})) as server:
             server.scripts[:] = [answer(404, {})]

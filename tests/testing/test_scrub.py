@@ -269,6 +269,7 @@ def test_bodies_are_compared_as_values_and_without_their_secrets() -> None:
     )
     assert comparable_body('{"a": 1}', OURS) != comparable_body('{"a": 2}', OURS)
     assert comparable_body("a=1", OURS) != comparable_body("a=2", OURS)
+    assert comparable_body('{"a": 1', OURS) != comparable_body('{"a": 2', OURS)
     assert comparable_body(None, OURS) == comparable_body("", OURS) == comparable_body(b"", OURS)
     assert comparable_body("password=x1y2z3", OURS) == comparable_body("password=fake-secret-0001", OURS)
 
