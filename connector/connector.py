@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from locoia_pat.engine.engine import Engine
 from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
-from locoia_pat.outcomes import InvalidError
+from locoia_pat.outcomes import InvalidError, NotDoneError
 from locoia_pat.stores import open_store
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class Connector:
         with _frames_cleared():
             try:
                 return self._engine.execute(self, prepared, token_to=token_to, replace_current=replace, deliver=deliver)
-            except InvalidError as error:
+            except (InvalidError, NotDoneError) as error:
                 return self._engine.invalid_result(prepared.action.spec.action, error)
 
     def discard(self, result: Result, reason: str) -> Result:

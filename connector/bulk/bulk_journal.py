@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.outcomes import NotDoneError, Problem, invalid
+from locoia_pat.outcomes import NotDoneError, Outcome, Problem, invalid
+from locoia_pat.state.database import VARIABLE, decode, sqlite_errno
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +77,8 @@ class BulkJournal:
             return
         if busy:
             raise NotDoneError(Problem("busy", "another process is running this bulk run", hint="Wait until it ends."))
-        raise invalid(f"the journal {self._path} cannot be used: {reason}", field="state")
+        hint = f"Free space on its disk if it is full, or set {VARIABLE} to another folder."
+        raise invalid(f"the journal {self._path} cannot be used: {reason}", field="state", hint=hint)
 
     def _start(self, *, restart: bool) -> None:
         with self.transaction():
@@ -94,15 +96,29 @@ class BulkJournal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything inside to disk at the end, or nothing of it if an exception is raised."""
-        self._database.execute("BEGIN IMMEDIATE")
+        """Write everything inside to disk at the end, or nothing of it if an exception is raised.
+
+        Raises:
+            NotDoneError: it cannot be written; what was sent before is journalled as begun.
+
+        """
         try:
-            yield
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            number = sqlite_errno(error)
+            reason = os.strerror(number).lower() if number else str(error)
+        else:
+            return
+        message = f"the journal {self._path} cannot be written: {reason}"
+        hint = "Free space on its disk, or make it writable; then run the same command again to resume."
+        raise NotDoneError(Problem("unavailable", message, field="state", hint=hint))
 
     def next_key(self, digest: bytes) -> ItemKey:
         """Return the key of the next item with this *digest*."""
@@ -111,10 +127,30 @@ class BulkJournal:
         return digest, count
 
     def find(self, key: ItemKey) -> ItemState | None:
-        """Return what an earlier run journalled about an item, or None."""
+        """Return what an earlier run journalled about an item, or None.
+
+        Raises:
+            InvalidError: its row was damaged or edited.
+
+        """
         select = "SELECT outcome, mark, stores, envelope FROM items WHERE digest = ? AND ordinal = ?"
         row = self._database.execute(select, key).fetchone()
-        return _item_state(*row) if row else None
+        return self._item_state(*row) if row else None
+
+    def _item_state(self, outcome: str | None, mark: str | None, stores: str, envelope: str | None) -> ItemState:
+        try:
+            refs, result = json.loads(stores), json.loads(envelope) if envelope else None
+        except (ValueError, RecursionError):
+            refs, result = None, None
+        is_list = isinstance(refs, list) and all(isinstance(ref, str) for ref in refs)
+        is_object = isinstance(result, dict) if envelope else outcome != Outcome.DONE
+        if is_list and is_object and outcome in (None, *map(str, Outcome)):
+            return ItemState(outcome, mark, tuple(refs), result)
+        raise invalid(
+            f"the row of this item in the table items of {self._path} was damaged",
+            field="state",
+            hint="Check whether the item is done. Then leave it out, or forget the journal with --restart.",
+        )
 
     def begin(self, key: ItemKey, mark: str | None, stores: Sequence[str]) -> None:
         """Record that an item is about to be sent; this replaces what was recorded about it."""
@@ -144,7 +180,7 @@ class BulkJournal:
         """Return items without a known end that this run has not met: they are no longer in its source."""
         select = """SELECT outcome, mark, stores, envelope FROM items LEFT JOIN counts USING (digest)
                     WHERE ordinal > coalesce(count, 0) AND (outcome IS NULL OR outcome = 'unknown')"""
-        return [_item_state(*row) for row in self._database.execute(select)]
+        return [self._item_state(*row) for row in self._database.execute(select)]
 
     def close(self, *, delete: bool = False) -> None:
         """Close the journal, and *delete* it if nothing is left to resume."""
@@ -189,6 +225,7 @@ def _open_exclusively(path: Path) -> sqlite3.Connection:
     before = path.lstat()
     # Another thread than the one that runs the items may close it.
     database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    database.text_factory = decode
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("BEGIN EXCLUSIVE")
@@ -212,7 +249,3 @@ def _create_tables(database: sqlite3.Connection) -> None:
     if not exists:
         drop = " ".join(f"DROP TABLE IF EXISTS {table};" for table in _TABLES)
         database.executescript(f"BEGIN IMMEDIATE; {drop} {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
-
-
-def _item_state(outcome: str | None, mark: str | None, stores: str, envelope: str | None) -> ItemState:
-    return ItemState(outcome, mark, tuple(json.loads(stores)), json.loads(envelope) if envelope else None)

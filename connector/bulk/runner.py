@@ -227,7 +227,10 @@ class BulkRun:
         if problem is not None:
             task.result = self._pool.failed(Outcome.INVALID, problem)
         elif journal:
-            journal.recall(task)
+            try:
+                journal.recall(task)
+            except InvalidError as error:  # its row was damaged, which keeps no other item back
+                task.result, task.keep_record = self._pool.failed(Outcome.INVALID, error.problem), True
         if task.result is None and self.stopped is not None:
             task.result, task.keep_record = self._pool.skipped(), True
         if task.result is not None and journal:

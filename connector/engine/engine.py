@@ -18,7 +18,16 @@ from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.interrupts import Hold, SentInterrupt, held
 from locoia_pat.limits import TIMEOUT, WAIT
 from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, SpecError, invalid
+from locoia_pat.outcomes import (
+    ConnectorError,
+    InvalidError,
+    NotDoneError,
+    Outcome,
+    Problem,
+    Result,
+    SpecError,
+    invalid,
+)
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.secrets.secret import iter_secrets, redact, redacted
 from locoia_pat.spec.load import SpecFolder
@@ -158,7 +167,7 @@ class Engine:
             return self.execute(
                 connector, self.prepare(name, inputs), token_to=token_to, replace_current=replace_current
             )
-        except InvalidError as error:
+        except (InvalidError, NotDoneError) as error:  # not done: a store is busy, so nothing was sent
             return self.invalid_result(name, error)
 
     def execute(
@@ -237,8 +246,8 @@ class Engine:
         finally:
             self._storing.discard(exchange)
 
-    def invalid_result(self, name: str, error: InvalidError) -> Result:
-        """Return the result of a run of *name* that was *invalid*."""
+    def invalid_result(self, name: str, error: ConnectorError) -> Result:
+        """Return the result of a run of *name* that ended with *error* before anything was sent."""
         try:
             is_action = name in self.specs.names
         except InvalidError:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -27,10 +28,16 @@ _TIMEOUT = 10.0
 """Seconds to wait for another process, which needs some milliseconds."""
 _LOCK_FILE = ".locoia-pat.lock"
 """The lock of a folder that has none of its own."""
+_LONGEST_HOLD = 60.0
+"""Seconds after which a lock file without the start of its process may be of a process that no longer runs."""
 _LONGEST_PAUSE = 0.02
 """Seconds between two attempts."""
 _MAX_SHARED = 1.0
 """Seconds after which no more threads share a lock."""
+
+
+class FolderBusyError(OSError):
+    """A folder stayed locked for as long as we wait."""
 
 
 @contextlib.contextmanager
@@ -38,11 +45,11 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """Lock *folder* against our other writers, in this process and in others.
 
     Raises:
-        OSError: it stayed locked for as long as we wait.
+        FolderBusyError: it stayed locked for as long as we wait.
     """
     with contextlib.ExitStack() as stack:
         if not _lock(folder, stack):
-            raise OSError(f"another process has been writing in {folder} for {_TIMEOUT:.0f} s")
+            raise FolderBusyError(f"another process has been writing in {folder} for {_TIMEOUT:.0f} s")
         if _changed_at.get(folder) != _modified_at(folder):
             remove_leftovers(folder)
         try:
@@ -130,8 +137,10 @@ def _retry(acquire: Callable[[], None]) -> bool:
 def _lock_by_file(folder: Path, stack: contextlib.ExitStack) -> bool:
     """Lock *folder* by a file in it.
 
-    The file of a process of the same host that was killed is taken over at once.  One that does not change while we
-    wait was left by a process of another host, or by one killed before it wrote its id into the file; it is removed.
+    The file of a process of the same host that was killed is taken over at once: filelock compares the process id and,
+    where the system tells it, the time at which the process began, so that an id in use again is no obstacle.  A file
+    that does not change while we wait, of no running process of this host, was left by a process of another host, or by
+    one killed before it wrote its id into the file; it is removed.
     """
     from filelock import SoftFileLock  # noqa: PLC0415  # most folders have a lock of their own
 
@@ -151,10 +160,25 @@ def _lock_by_file(folder: Path, stack: contextlib.ExitStack) -> bool:
     before = _identity(file)
     if acquire():
         return True
-    if before is None or _identity(file) != before:
+    if before is None or _identity(file) != before or is_held_here(file):
         return False
     lock.break_lock()
     return acquire()
+
+
+def is_held_here(file: Path) -> bool:
+    """Return whether a running process of this host holds the lock *file*, which filelock did not take over.
+
+    Without the time at which the process began, as on systems that do not tell it, its id may be in use again: such a
+    file counts as held only while it is new, for no writer needs long.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        age = time.time() - file.stat().st_mtime
+    except OSError:
+        return False
+    has_start = len(lines) > 2 and lines[2].strip() != ""  # id, host, start
+    return len(lines) > 1 and socket.gethostname() in lines[1] and (has_start or age < _LONGEST_HOLD)
 
 
 def _modified_at(folder: Path) -> int | None:

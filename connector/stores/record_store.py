@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
-from locoia_pat.outcomes import ConnectorError, invalid
+from locoia_pat.files import is_disk_full
+from locoia_pat.outcomes import ConnectorError, NotDoneError, Problem, invalid
 from locoia_pat.stores.formats import JsonRecord
+from locoia_pat.stores.lock import FolderBusyError
 from locoia_pat.stores.record import Credential, Key, Record
 
 if TYPE_CHECKING:
@@ -210,8 +212,13 @@ class RecordStore(ABC):
             return work()
         except ConnectorError:
             raise
+        except FolderBusyError as error:
+            busy = Problem("busy", f"{self.label} {failure}: {error}", field=self._field, hint="It is safe to retry.")
+            raise NotDoneError(busy) from None
         except OSError as error:
             reason, hint = (error.strerror or str(error)).lower(), self.write_hint
+            if is_disk_full(error):
+                hint = "Free space on this disk, or name a store on another one."
         except ValueError as error:
             reason, hint = str(error), "Name a store that is used for the token only."
         raise invalid(f"{self.label} {failure}: {reason}", field=self._field, hint=hint)

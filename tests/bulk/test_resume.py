@@ -382,6 +382,33 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert journal.find(key) is None
 
 
+def test_a_damaged_row_of_a_journal_keeps_back_its_own_item_and_no_other(shop: Shop) -> None:
+    for change in (
+        "stores = '{'",
+        "stores = '5'",
+        "stores = '[5]'",
+        "outcome = 'dnoe'",
+        "envelope = 'x'",
+        "envelope = '[]'",
+        "envelope = NULL",
+        "outcome = 'unknown', stores = CAST(X'FF' AS TEXT)",
+    ):
+        fresh = JournalOptions("run", restart=True)
+        shop.run([*wishes(2), wish("n9", expiration=0)], journal=fresh, replace=True)
+        (file,) = (shop.folder / "state" / "bulk").glob("*.sqlite3")
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
+            (one,) = database.execute("SELECT digest FROM items WHERE stores LIKE '%n1.json%'").fetchone()
+            statement = "UPDATE items SET CHANGE WHERE digest = ?".replace("CHANGE", change)
+            assert database.execute(statement, (one,)).rowcount == 1
+        rows = len(shop.rows())
+        first, second, _ = sorted(shop.run([*wishes(2), wish("n9", expiration=0)]), key=lambda done: done.number)
+        assert (first.result.outcome, second.result.outcome, second.earlier) == ("invalid", "done", True), change
+        assert first.result.problem is not None
+        assert "the table items" in first.result.problem.message, change
+        assert "--restart" in str(first.result.problem.hint), change
+        assert len(shop.rows()) == rows, change
+
+
 def test_no_secret_stands_in_a_journal(shop: Shop) -> None:
     shop.run([*wishes(3), wish("n4", expiration=0)])
     tokens = [json.loads(file.read_text())["current"]["token"] for file in (shop.folder / "out").iterdir()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.stores.lock import lock_file, lock_folder
+from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.stores.lock import is_held_here, lock_file, lock_folder
 from tests.support.store_machine import without_rights
 
 if TYPE_CHECKING:
@@ -166,6 +168,40 @@ def test_a_folder_that_others_lock_all_the_time_is_refused(tmp_path: Path) -> No
         pass
     later.join()
     assert file.exists()
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_a_lock_file_of_a_running_process_is_busy_however_long_it_does_not_change(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", NO_LOCKS + HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        with Connector(ConnectorAuth(Secret("fake-credential-0123456789"))) as connector:
+            inputs = {"expiration": 30, "scopes": ["embed"], "note": "CI"}
+            result = connector.run("create_pat", inputs, token_to=[f"file:{tmp_path}/t.json"])
+        assert result.outcome is Outcome.NOT_DONE
+        assert result.problem is not None
+        assert result.problem.code == "busy"
+        assert (tmp_path / ".locoia-pat.lock").exists()
+        holder.communicate(b"", timeout=30)
+
+
+def test_a_lock_file_without_the_start_of_its_process_is_held_only_while_it_is_new(tmp_path: Path) -> None:
+    file = tmp_path / ".locoia-pat.lock"
+    host = socket.gethostname()
+    for text, age, held in (
+        (f"{os.getpid()}\n{host}\n12345\n", 10_000, True),
+        (f"{os.getpid()}\n{host}\n", 0, True),
+        (f"{os.getpid()}\n{host}\n", 10_000, False),  # its id may be in use again
+        (f"{os.getpid()}\nanother-host\n12345\n", 0, False),
+        ("", 0, False),
+        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), 0, False),
+    ):
+        file.write_text(text)
+        os.utime(file, (time.time() - age, time.time() - age))
+        assert is_held_here(file) == held, text
+    file.unlink()
+    assert not is_held_here(file)
 
 
 @pytest.mark.usefixtures("no_locks")
