@@ -12,12 +12,13 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -147,7 +148,7 @@ class Round:
         harm.kinds[kind] += killed
         following = chance.choice(["ensure", "rotate", "reconcile"]) if kind == "rotate" else kind
         # A bulk run that was complete would start again, and find its stores in use.
-        was_complete = kind == "bulk" and not self._journals() and self._token(stores[0][0]) is not None
+        was_complete = kind == "bulk" and not self._journals() and self._token(all_stores[0][0]) is not None
         if not was_complete and self._killer.run(following, **job) != 0:
             harm.failed.append(f"{seed} {kind}: {following} failed")
             return
@@ -159,7 +160,12 @@ class Round:
             return list_pats(connector)
 
     def _journals(self) -> list[Path]:
-        return list((self._folder / "state" / "bulk").glob("*"))
+        """Return the journals of bulk runs that are not complete: a complete one has no table "run", and is removed."""
+        journals: list[Path] = []
+        for file in (self._folder / "state" / "bulk").glob("*.sqlite3"):
+            with closing(sqlite3.connect(file)) as database:
+                journals += [file for _ in database.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'")]
+        return journals
 
     def _judge(self, kind: str, all_stores: dict[str, list[str]], before: set[str], harm: Harm, seed: str) -> None:
         known = set[str]()
