@@ -156,7 +156,7 @@ class BulkRun:
             if complete and journal and self._recovery:
                 self.notes += journal.revoke_orphans(self._recovery, self._pool.new_runner)
         except KeyboardInterrupt:
-            wait = False
+            wait = self.stopped is None  # the first one lets requests in flight end, so that their tokens are stored
             raise
         finally:
             stopped = self.stopped

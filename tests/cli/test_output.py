@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -264,6 +267,13 @@ def test_what_an_encoding_lacks_ends_nothing(tmp_path: Path) -> None:
             assert number < 2 or TOKEN in text, (variables, arguments)
 
 
+def waiting_in(pipe: Any) -> int:
+    """How many bytes a pipe holds."""
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]
+
+
 @contextmanager
 def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
@@ -299,8 +309,8 @@ def test_two_signals_end_a_command_whose_output_nothing_reads(tmp_path: Path) ->
             cwd=tmp_path,
         ) as process,
     ):
-        eventually(lambda: server.got)
-        time.sleep(1)  # the pipe is full
+        assert process.stdout is not None
+        eventually(lambda: waiting_in(process.stdout) > 60_000)  # the pipe is full
         process.send_signal(signal.SIGTERM)
         time.sleep(0.1)  # two at once would count as one
         process.send_signal(signal.SIGTERM)

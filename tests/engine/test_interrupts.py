@@ -175,6 +175,14 @@ def test_a_managed_name_is_finished_before_an_interrupt_is_raised(tmp_path: Path
         assert read_token(ref) == stored
 
 
+def test_an_interrupt_of_a_bulk_run_lets_the_requests_in_flight_end(tmp_path: Path) -> None:
+    items = [{**CREATE, "note": f"n{number}", "token_to": f"file:{tmp_path}/{number}.json"} for number in range(30)]
+    with serving(interrupting(answer(201, created()), pause=0.5)) as server, connector(server) as api:
+        with pytest.raises(KeyboardInterrupt):
+            list(api.run_many("create_pat", items, concurrency=1))
+        assert len(list(tmp_path.iterdir())) == len(server.got) <= 2
+
+
 LIBRARY = """
 import sys
 from locoia_pat import Connector

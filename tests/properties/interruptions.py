@@ -173,7 +173,12 @@ class Interruptions:
             assert os.read(theirs, 1)
             os.close(theirs)
             if number is not None:
-                time.sleep(after)
+                if self.chance.random() < 0.5:
+                    time.sleep(after)
+                else:  # close to the moment when a token is minted
+                    while len(self.store.minted) == before and process.poll() is None:
+                        time.sleep(0.001)
+                    time.sleep(self.chance.uniform(0, 0.1))
                 process.send_signal(number)
             out, err = process.communicate(timeout=60)
         minted = len(self.store.minted) > before
