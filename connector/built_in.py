@@ -14,8 +14,5 @@ SUPER_ACTIONS = {
 }
 """By the name in a spec's ``super``: a function of a connector and checked inputs that returns a Result."""
 
-STORE_SUPER_ACTIONS = frozenset({"ensure_pat", "rotate_pat", "retire_pat"})
-"""Those that work on token stores, and so need at least one."""
-
 PLATFORM_STORES = {"connector-auth": "locoia_pat.actions.connector_auth:open_store"}
 """By scheme: what opens a token store that is an entity of the platform and is written through its API."""

@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.export.json_schema import data_schema, inputs_schema
-from locoia_pat.built_in import STORE_SUPER_ACTIONS
 from locoia_pat.bulk.items import StoreTemplate
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Outcome, Problem, invalid
 from locoia_pat.request.validation import InputValidator
+from locoia_pat.spec.description import takes_stores
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.stores import read_token
 
@@ -96,7 +96,8 @@ class ActionTool:
     @cached_property
     def output_schema(self) -> Schema:
         """The JSON Schema of the envelope that it returns, for every outcome."""
-        problem = dict.fromkeys(Problem.__slots__, _NULLABLE_STRING) | {"status": {"type": ["integer", "null"]}}
+        error = dict.fromkeys(Problem("unknown", "").to_dict(), _NULLABLE_STRING)
+        error["status"] = {"type": ["integer", "null"]}
         properties: Schema = {
             "v": {"const": 1},
             "action": _NULLABLE_STRING,
@@ -107,8 +108,8 @@ class ActionTool:
             "data": data_schema(self.spec),
             "error": {
                 "type": "object",
-                "properties": problem,
-                "required": list(problem),
+                "properties": error,
+                "required": list(error),
                 "additionalProperties": False,
             },
             "token_ref": {"type": "string"},
@@ -193,16 +194,12 @@ def _allowed(specs: SpecFolder, allow: Sequence[str]) -> Iterator[tuple[str, boo
 
 def _reason_to_leave_out(tool: ActionTool) -> tuple[str, str] | None:
     """Return why *tool* cannot be offered and what to do, or None if it can."""
-    if _takes_stores(tool.spec) and not tool.stores:
+    if takes_stores(tool.spec) and not tool.stores:
         return "it has no token store", f"Name one with --token-to {tool.name}=REF."
     for name, spec in tool.spec.inputs.items():
         if spec.required and name not in tool.inputs and name not in tool.secrets:
             return f"a caller cannot give the secret {name}", f"Give it with --secret {tool.name}.{name}=REF."
     return None
-
-
-def _takes_stores(spec: ActionSpec | SuperSpec) -> bool:
-    return spec.super_ in STORE_SUPER_ACTIONS if isinstance(spec, SuperSpec) else bool(spec.secrets)
 
 
 def _holds_secret(spec: Input) -> bool:
@@ -221,7 +218,7 @@ class _Stores:
                 self._for_all.append(StoreTemplate(text))
                 continue
             spec, template = specs.spec(name), StoreTemplate(ref)
-            if not _takes_stores(spec):
+            if not takes_stores(spec):
                 raise invalid(f"{name} returns no token to store", field="token_to")
             if unknown := template.fields - ActionTool(spec).inputs.keys():
                 raise invalid(
@@ -233,7 +230,7 @@ class _Stores:
 
     def of(self, tool: ActionTool) -> tuple[StoreTemplate, ...]:
         """Return the stores of *tool*: its own, else those for all whose fields are inputs of it."""
-        if not _takes_stores(tool.spec):
+        if not takes_stores(tool.spec):
             return ()
         fitting = [template for template in self._for_all if template.fields <= tool.inputs.keys()]
         return tuple(self._for_action.get(tool.name, fitting))
