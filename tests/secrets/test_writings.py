@@ -172,3 +172,24 @@ def test_encoded_text_is_decoded_if_it_is_readable() -> None:
         assert text in decoded(ENCODINGS[encoding](text)), encoding
     for other in ("", "short", "words with spaces only", "aGk=", "q7Zt2mXw9Lk4Pv8Rb3Nc6Yh1Zx==", "x" * 600_000):
         assert [*decoded(other)] == [], other
+
+
+def test_a_secret_that_is_not_ascii_is_masked_in_its_escapes() -> None:
+    secret = "pässwörd-\U0001f511-Zq8vK3xY7w"
+    for written in (
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret)[1:-1])[1:-1],
+        quote(secret, safe=""),
+        quote(quote(secret, safe=""), safe=""),
+        str(secret.encode())[2:-1],
+        "".join(f"&#{ord(sign)};" for sign in secret),
+        "".join(f"\\u{{{ord(sign):x}}}" for sign in secret),
+        "".join(f"\\U{ord(sign):08x}" for sign in secret),
+        base64.b64encode(secret.encode()).decode(),
+        json.dumps([*secret], ensure_ascii=False),
+    ):
+        assert MASK in redact(f"<{written}>", [Secret(secret)]), written
+        assert "Zq8" not in redact(written, [Secret(secret)]), written
+    for other in ("\\UFFFFFFFF", "%FF%FE", "\\xff", "&nosuchname;", "&#1114112;"):
+        assert redact(other, [Secret(secret)]) == other
