@@ -23,9 +23,9 @@ from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve import request_log
 from locoia_pat.serve.answer import Answer
 from locoia_pat.serve.call_metrics import CONTENT_TYPE, CallMetrics
+from locoia_pat.serve.call_permissions import allows_action, check_action
 from locoia_pat.serve.idempotency import HEADER, parse_key
 from locoia_pat.serve.json_body import MAX_BYTES, parse_object
-from locoia_pat.serve.permissions import allows_action, check_action
 from locoia_pat.serve.served_openapi import document
 from locoia_pat.spec.description import describe_action
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from locoia_pat.mcp.tool_server import Confirm, ToolServer
-from locoia_pat.serve.permissions import allows_action
+from locoia_pat.serve.call_permissions import allows_action
 from locoia_pat.spec.description import STORE_FIELD
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.outcomes import ConnectorError, Result
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve.answer import Answer
+from locoia_pat.serve.call_permissions import check_call
 from locoia_pat.serve.idempotency import Call, IdempotentCalls
-from locoia_pat.serve.permissions import check_call
 from locoia_pat.serve.request_log import log
 from locoia_pat.state.access_keys import AccessKeys
 from locoia_pat.state.lease import held_leases
