@@ -27,7 +27,7 @@ def find_next_link(header: str) -> str | None:
 
 def _links(header: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each link with its parameters; the first of two parameters of one name counts."""
-    at = 0
+    at = comma = 0
     while (link := _LINK.match(header, at)) is not None:
         at = link.end()
         parameters: dict[str, str] = {}
@@ -38,5 +38,5 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]]]:
                 value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain or ""
                 parameters.setdefault(name.lower(), value)
         yield link[1].strip(), parameters
-        if (comma := re.compile(r"[^,]*,").match(header, at)) is not None:
-            at = comma.end() - 1
+        comma = header.find(",", at) if comma >= 0 else comma  # without one left, each search would go to the end
+        at = max(at, comma)
