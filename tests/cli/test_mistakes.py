@@ -273,7 +273,7 @@ BLOCKS = {
     '" {{ x }}"': False,
     '"{{ x }}\\t"': False,
     "'\n\n      {{ x }}'": False,
-    '"{{ x + 1 }}\\u2028"': False,
+    '"{{ x + 1 }}\\u00a0"': False,
     "|\n      {{ x if x else 1 }}": False,
     "|-\n      {{ x }}": True,
     ">-\n      {{ x }}": True,
