@@ -99,7 +99,7 @@ class BulkJournal:
         """Write everything inside to disk at the end, or nothing of it if an exception is raised.
 
         Raises:
-            NotDoneError: it cannot be written; what was sent before is journalled as begun.
+            NotDoneError: it cannot be written; requests sent before are journalled as begun.
 
         """
         try:

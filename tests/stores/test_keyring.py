@@ -78,7 +78,7 @@ def use() -> Iterator[Callable[[Callable[..., Any]], None]]:
     before = keyring.get_keyring()
 
     def install(behaviour: Callable[..., Any]) -> None:
-        broken = Broken()
+        broken = Broken()  # type: ignore[no-untyped-call]  # keyring has no types
         broken.behaviour = behaviour
         keyring.set_keyring(broken)
 
