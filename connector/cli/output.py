@@ -40,8 +40,12 @@ def set_effect() -> None:
     _output.has_effect = True
 
 
-def probe() -> None:
+def probe(field: str = "reveal", hint: str = "Store the token instead: --token-to file:PATH.") -> None:
     """Find out whether standard output can take a token.
+
+    Args:
+        field: what asks for it, for the message.
+        hint: what else can be done.
 
     Raises:
         InvalidError: it cannot.
@@ -54,8 +58,8 @@ def probe() -> None:
     except OSError as error:
         raise invalid(
             f"standard output cannot be written: {_reason(error)}",
-            field="reveal",
-            hint="Store the token instead: --token-to file:PATH.",
+            field=field,
+            hint=hint,
         ) from None
 
 

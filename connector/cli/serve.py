@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from locoia_pat.cli import render
+from locoia_pat.cli import output, render
 from locoia_pat.cli.options import auth_option, json_option, resolve_auth, specs_option
 from locoia_pat.connector import Connector
 from locoia_pat.extras import import_extra
@@ -196,6 +196,7 @@ def key_new_command(
         auth=_absolute_auth(auth),
     )
     _check_actions(permissions.allow, specs)
+    output.probe("key", "It is shown only once: send it to a file or a program that can take it.")
     key = AccessKeys(State()).create(name, permissions, days=expires, now=dt.datetime.now(dt.UTC))
     render.hide_in_ci_log(key)
     click.echo(key.reveal())

@@ -193,6 +193,14 @@ def test_a_state_folder_that_cannot_be_written_either_changes_nothing(tmp_path: 
     assert (done.returncode, done.stderr) == (0, "standard output cannot be written: no space left on device\n")
 
 
+def test_a_key_is_not_created_where_it_cannot_be_shown(tmp_path: Path) -> None:
+    create = words("serve", "key", "new", "ci", "--allow", "list_pats")
+    done = shell(f"{create} >/dev/full", tmp_path)
+    assert (done.returncode, "standard output cannot be written" in done.stderr) == (2, True), done
+    assert "ci" not in shell(words("serve", "key", "list"), tmp_path).stdout
+    assert shell(create, tmp_path).returncode == 0
+
+
 def test_nothing_is_kept_of_a_run_that_did_nothing(tmp_path: Path) -> None:
     for arguments in (
         (*CREATE, "--reveal"),
@@ -288,7 +296,7 @@ def test_a_pipe_that_others_made_not_to_block_gets_everything(tmp_path: Path) ->
         with subprocess.Popen(
             [sys.executable, "-m", "locoia_pat", "run", "list_pats"],
             env={**os.environ, "LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL},
-            stdout=theirs,
+            stdout=theirs.fileno(),
             cwd=tmp_path,
         ) as process:
             theirs.close()
