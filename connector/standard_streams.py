@@ -36,7 +36,8 @@ class GuardedStream(io.RawIOBase):
         """Write to *raw*, the unbuffered stream of *descriptor*; None if it is closed."""
         self.error: OSError | None = None if raw is not None else _CLOSED
         """What a write failed with."""
-        self._raw, self._descriptor = raw, descriptor
+        self._raw: Any = raw
+        self._descriptor = descriptor
 
     def fileno(self) -> int:
         """Return the file descriptor."""

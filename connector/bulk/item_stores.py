@@ -30,6 +30,7 @@ class ItemStore:
     @classmethod
     def read(cls, ref: str, open_store: Callable[[str], TokenStore]) -> ItemStore:
         """Open and read the store *ref*; what is not a token counts as none."""
+        store = None
         try:
             store = open_store(ref)
             ref = store.ref

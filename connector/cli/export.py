@@ -14,7 +14,7 @@ from locoia_pat.cli.process import FOUND
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from locoia_pat.authoring.diff.comparison import Comparison
     from locoia_pat.authoring.locoia.draft import Draft, Note
@@ -71,7 +71,8 @@ def export_command(kind: str, specs: SpecFolder, out: Path | None, served: str |
         render.print_json({"files": [str(file) for file in written]})
     for file in () if as_json else written:
         render.say(str(file))
-    for note in exporter.notes(specs) if hasattr(exporter, "notes") else ():
+    notes: Callable[[SpecFolder], Iterable[str]] | None = getattr(exporter, "notes", None)
+    for note in notes(specs) if notes else ():
         render.say(f"{click.style('note', fg='yellow')}: {note}")
 
 

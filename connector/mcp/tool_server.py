@@ -139,6 +139,7 @@ class ToolServer:
             )
         if asked is not None and can_ask and (unanswered := await self._confirm(ctx, params, asked)) is not None:
             return unanswered
+        envelope: Envelope = {}
         activity, done = Activity(), anyio.Event()
         Activity.current.set(activity)
         async with anyio.create_task_group() as group:

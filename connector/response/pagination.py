@@ -202,6 +202,7 @@ class Paginator:
     def _cursor(self, response: Response, body: object, page: list[Any]) -> str | None:
         """Return the cursor or URL of the next page, or None."""
         pages = self._pages
+        value: object
         if pages.header is not None:
             what, value = f'the header "{pages.header}"', response.headers.get(pages.header.lower())
         elif pages.last_row is not None:

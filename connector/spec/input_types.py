@@ -13,7 +13,7 @@ import warnings
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic_core import PydanticCustomError, SchemaValidator
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic_core import CoreConfig
+    from pydantic_core import CoreSchema as PydanticSchema
 
     from locoia_pat.spec.model import Input
 
@@ -75,7 +76,7 @@ _CONFIG: CoreConfig = {"allow_inf_nan": False, "hide_input_in_errors": True}
 
 def input_validator(fields: Mapping[str, Input]) -> SchemaValidator:
     """Return what validates a dict of inputs, and returns a complete one in the order of *fields*."""
-    return SchemaValidator(_object_schema(fields), _CONFIG)
+    return SchemaValidator(cast("PydanticSchema", _object_schema(fields)), _CONFIG)
 
 
 def _object_schema(fields: Mapping[str, Input]) -> CoreSchema:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from locoia_pat.spec.yaml import Mark, Path
 
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-"""Characters that no text has: compressed bytes, or UTF-16 that was taken for UTF-8."""
+"""Characters that text never has: compressed bytes, or UTF-16 that was taken for UTF-8."""
 _STRUCTURE = frozenset({"string", "body", "headers", "request", "response", "interactions", "base64_string"})
 """Names that a cassette has for its parts; they say nothing about the value."""
 
@@ -152,7 +152,7 @@ class _Linter:
 
 
 def _with_labels(texts: list[Text]) -> list[Text]:
-    """Return *texts* with paths that end with the name that the file has for a value beside it.
+    """Return *texts* with paths that end with the name that the file has for a value next to it.
 
     ``{"name": "X-Api-Key", "value": …}``, ``[["X-Api-Key", …]]`` and ``headers: ["X-Api-Key", …]`` have such names.
     """

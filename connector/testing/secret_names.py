@@ -50,7 +50,7 @@ _PLACEHOLDER = re.compile(
 _COOKIE = re.compile(r"(?i)(?:^|;)\s*(?!path=|domain=|expires=|max-age=|samesite=)[^=;]+=([^;\s]{8,})")
 
 LABELS = ("name", "key", "header", "field", "parameter", "param", "variable")
-"""Keys of the name of a value beside them."""
+"""Keys of the name of a value next to them."""
 _FLAT = re.compile(r"(?i)headers|trailers|param|query|cookies|env|fields")
 """Names of lists that may hold names and values in turn."""
 _QUERY = re.compile(r"[?&#;]([\w.\[\]%~-]+)=([^&#\s<>\"']*)")
@@ -61,7 +61,7 @@ _GUARD = re.compile(r"\A(?:\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\)|throw\s+1)\s
 _BLANK = " \t\r\n\f\v\0\x1e\xa0\ufeff,"
 """What may be around and between JSON documents."""
 _MAX_FAILED = 100
-"""The most brackets in a text at which no JSON begins, to bound the time."""
+"""The most brackets in a string at which no JSON begins, to bound the time."""
 
 
 @dataclass(frozen=True, slots=True)

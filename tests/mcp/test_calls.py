@@ -377,7 +377,7 @@ def test_a_bug_ends_a_call_as_unknown_and_neither_result_nor_log_repeats_a_value
     specs = SpecFolder()
 
     class Broken(LocalCaller):
-        async def perform(self, *_: Any) -> Any:
+        async def perform(self, tool: Any, inputs: Any, token_to: Any) -> Any:  # noqa: ARG002  # the signature
             raise RuntimeError("fake-token-0123456789abcdef")
 
     with Connector(ConnectorAuth(Secret("fake-credential-0123456789")), base_url="http://api.example") as connector:
