@@ -23,9 +23,11 @@ def test_the_lines_of_the_readme_mint_once(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-m", "-c", lines],
-        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env={**os.environ, "PATH": path, "TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     first, second = map(json.loads, done.stdout.split())
     assert (first["data"]["change"], second["data"]["change"]) == ("created", "none")
-    assert json.loads((tmp_path / "tokens" / "ci.json").read_text())["current"]["token"] not in done.stdout
+    file = Path(first["token_ref"].removeprefix("file:").removesuffix("#current"))
+    assert json.loads(file.read_text())["current"]["token"] not in done.stdout
