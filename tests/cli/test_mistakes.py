@@ -316,6 +316,26 @@ def test_a_secret_or_a_list_cannot_be_the_id_that_is_replaced_or_an_output() -> 
         parse_spec(shown, "put_thing.yaml")
 
 
+def test_a_key_of_an_earlier_version_is_reported_with_its_new_name() -> None:
+    places = {
+        "look": ("effect: update", "verify_with"),
+        "mark": ("effect: update", "tag_input"),
+        "or_input": ("output: {y: {type: text", "fallback_input"),
+        "keep": ("output: {y: {type: text", "store_with_token"),
+        "parts": ("output: {y: {type: text", "last_word"),
+        "covers": ("type: TYPE", "includes"),
+        "remarks": ("type: TYPE", "option_notes"),
+        "most": ("pages: {by: link", "max_pages"),
+    }
+    for old, (place, new) in places.items():
+        text = ACTION.replace("output: {}", "output: {y: {type: text}}") + "pages: {by: link}\n"
+        separator = "\n" if place.startswith("effect") else ", "
+        text = text.replace(place, f"{place}{separator}{old}: x", 1).replace("TYPE", "text")
+        with pytest.raises(SpecError) as caught:
+            parse_spec(text, "put_thing.yaml")
+        assert f'unknown key "{old}"; it is {new} now' in str(caught.value), old
+
+
 FLEET = "fleet: 1\ntokens:\n  - {name: ci, scopes: [embed], note: CI, to: ['file:a.json'], KEY: VALUE}\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 import stat
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from locoia_pat import InvalidError, Secret
 from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.journalled import damaged_entries, intact_entries, load_entries, load_entry
-from locoia_pat.state.database import FILE
+from locoia_pat.state.database import FILE, sqlite_errno
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
 from locoia_pat.state.sealed import DamagedRowError, seal, unseal
@@ -174,6 +175,20 @@ def test_a_name_that_cannot_be_shown_is_found_by_its_row(tmp_path: Path) -> None
     for name in ("ci", "crm"):
         with pytest.raises(DamagedRowError, match="its API or its name was changed"):
             state.load(API, name)
+
+
+def test_a_damaged_past_entry_and_a_read_only_file_are_named(tmp_path: Path) -> None:
+    state = filled(tmp_path)
+    change(tmp_path, "UPDATE events SET entry = '{' WHERE name = 'ci'")
+    with pytest.raises(DamagedRowError, match="the table events"):
+        state.events(API, "ci")
+    assert len(state.events(API, "crm")) == 1
+    state.forget_damaged(API, "crm", with_entry=True)
+    assert state.load(API, "crm") is None
+    read_only = sqlite3.OperationalError("attempt to write a readonly database")
+    read_only.sqlite_errorcode = sqlite3.SQLITE_READONLY
+    full = sqlite3.OperationalError("database or disk is full")
+    assert [sqlite_errno(error) for error in (read_only, full, sqlite3.Error("x"))] == [errno.EROFS, errno.ENOSPC, None]
 
 
 def test_the_owner_and_the_key_of_a_state_are_checked(tmp_path: Path) -> None:
