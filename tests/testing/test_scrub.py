@@ -500,3 +500,9 @@ def test_what_is_written_passes_the_lint_and_what_the_lint_flags_is_not_written(
             assert redact(text, [Secret(_SECRET)]) == text
     if lint(text, "x.json", MARKED):
         assert not is_written
+
+
+def test_a_secret_of_eight_characters_is_cut_out_of_other_text_and_a_shorter_one_is_not() -> None:
+    for secret, is_cut_out in (("Abcd1234", True), ("Abcd123", False)):
+        (one,), _ = scrub([exchange({"password": secret, "note": f"it is {secret} now"})], OURS)
+        assert (secret in one["request"]["body"]) is not is_cut_out
