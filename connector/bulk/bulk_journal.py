@@ -139,9 +139,10 @@ class BulkJournal:
 
     def _item_state(self, outcome: str | None, mark: str | None, stores: str, envelope: str | None) -> ItemState:
         try:
-            refs, result = json.loads(stores), json.loads(envelope) if envelope else None
+            refs: Any = json.loads(stores)
+            result: Any = json.loads(envelope) if envelope else None
         except (ValueError, RecursionError):
-            refs, result = None, None
+            refs = result = None
         is_list = isinstance(refs, list) and all(isinstance(ref, str) for ref in refs)
         is_object = isinstance(result, dict) if envelope else outcome != Outcome.DONE
         if is_list and is_object and outcome in (None, *map(str, Outcome)):

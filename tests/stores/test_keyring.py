@@ -30,7 +30,7 @@ class DBusErrorResponseError(Exception):
 class Broken(keyring.backend.KeyringBackend):
     """A keyring that does *behaviour* whenever it is called."""
 
-    priority = 9
+    priority = 9  # pyright: ignore[reportAssignmentType]  # as keyring documents it
     behaviour: Callable[..., Any]
 
     def get_password(self, service: str, username: str) -> str | None:
