@@ -184,8 +184,7 @@ class Hold:
     def _handle(self, number: int, _: object) -> None:
         if self.phase == "received" or (self.phase == "sent" and not self.pending):
             self.pending.append(number)
-            if self._give_up_at is None:
-                self._give_up_at = time.monotonic() + GRACE
+            self._give_up_at = self._give_up_at or time.monotonic() + GRACE
             return
         if self.phase == "sent":
             self.phase = "abandoned"

@@ -97,11 +97,14 @@ def _probe_file(descriptor: int, size: int) -> None:
 
         volume = os.fstatvfs(descriptor)
         free = volume.f_bfree if os.geteuid() == 0 else volume.f_bavail
-        if volume.f_blocks and not free:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-        if limit != resource.RLIM_INFINITY and size >= limit:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        is_full = volume.f_blocks and not free
+        for number, is_so in (
+            (errno.ENOSPC, is_full),
+            (errno.EFBIG, limit != resource.RLIM_INFINITY and size >= limit),
+        ):
+            if is_so:
+                raise OSError(number, os.strerror(number))
 
 
 def guard_standard_streams() -> None:

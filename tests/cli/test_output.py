@@ -319,6 +319,7 @@ def test_two_signals_end_a_command_whose_output_nothing_reads(tmp_path: Path) ->
     ):
         assert process.stdout is not None
         eventually(lambda: waiting_in(process.stdout) > 60_000)  # the pipe is full
+        time.sleep(0.5)  # it has looked for a signal by then
         process.send_signal(signal.SIGTERM)
         time.sleep(0.1)  # two at once would count as one
         process.send_signal(signal.SIGTERM)
