@@ -48,7 +48,7 @@ _MAX_ENCODED = 500_000
 
 
 class View:
-    """A text in which parts of *source* are replaced."""
+    """A string in which parts of *source* are replaced."""
 
     def __init__(self, source: str, pattern: re.Pattern[str], replace: Callable[[str], str], text: str) -> None:
         self._source = source
