@@ -29,6 +29,7 @@ from locoia_pat.outcomes import (
     invalid,
 )
 from locoia_pat.request.validation import InputValidator
+from locoia_pat.response.outputs import known_strings
 from locoia_pat.secrets.secret import iter_secrets, redact, redacted
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import SuperSpec
@@ -235,8 +236,9 @@ class Engine:
                     parsed = action.classify(response, inputs, now())
                 parsed = paginator.parsed()
             del response  # the memory of its text is needed from here on
-            secrets = [credential.token, *iter_secrets(inputs)]
-            result = _result(action, parsed, self.base_url, exchange.attempts, secrets)
+            result = _result(
+                action, parsed, self.base_url, exchange.attempts, credential=credential.token, inputs=inputs
+            )
             result = result.with_warnings(*action.input_warnings(inputs))
             if result.outcome is Outcome.DONE and stores:
                 result = self._store_token(
@@ -438,13 +440,24 @@ def _reject_credential_in_inputs(token: Secret, inputs: Mapping[str, Any]) -> No
             raise invalid("contains the credential itself, which is sent in its header only", field=name)
 
 
-def _result(action: CompiledAction, parsed: ParsedResponse, api: str, attempts: int, sent: list[Secret]) -> Result:
-    """Return the result of *parsed*, with the secrets that were *sent* or received redacted everywhere else."""
+def _result(
+    action: CompiledAction,
+    parsed: ParsedResponse,
+    api: str,
+    attempts: int,
+    *,
+    credential: Secret,
+    inputs: Mapping[str, Any],
+) -> Result:
+    """Return the result of *parsed*, with the secrets that were sent or received redacted everywhere else."""
+    sent = [credential, *iter_secrets(inputs)]
+    # Inputs were searched for the credential, and not for each other.
+    known = known_strings(action.spec, inputs if len(sent) == 1 else {})
     secrets = [*sent, *parsed.secrets.values()]
     problem = parsed.problem
     if problem is not None:
         problem = replace(problem, message=redact(problem.message, secrets))
-    data = None if parsed.data is None else redacted(parsed.data, sent)
+    data = None if parsed.data is None else redacted(parsed.data, sent, known)
     warnings = tuple(redact(warning, secrets) for warning in parsed.warnings)
     return Result(
         action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at

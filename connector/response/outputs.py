@@ -70,8 +70,15 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
     payload, secrets = found[0]
     if any(others != secrets for _, others in found):
         return f"the response has two different usable values of {spec.secrets[0]}"
-    data = redacted(reader.outputs(reply.output, payload), secrets.values())  # an API may repeat it elsewhere
+    known = known_strings(spec, inputs)  # they are older than the token
+    data = redacted(reader.outputs(reply.output, payload), secrets.values(), known)  # an API may repeat it elsewhere
     return Outputs(data, secrets, tuple(reader.warnings))
+
+
+def known_strings(spec: ActionSpec, inputs: Mapping[str, Any]) -> set[str]:
+    """Return the names of the outputs, and the strings of the inputs at the top level and in lists."""
+    items = (item for value in inputs.values() for item in (value if isinstance(value, list) else [value]))
+    return {*spec.reply.output, *(item for item in items if isinstance(item, str))}
 
 
 def find_rows(reply: ReplySpec, body: object) -> list[dict[str, Any]]:

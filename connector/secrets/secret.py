@@ -54,6 +54,8 @@ _MIN_JOINED = 12
 _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
+_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _MAX_MASKED = 1000
 _BATCH = 256 * 1024
 
@@ -305,18 +307,34 @@ def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join([*parts, text[done:]])
 
 
-def redacted(value: Any, secrets: Collection[Secret]) -> Any:
+def redacted(value: Any, secrets: Collection[Secret], known: Collection[str] = ()) -> Any:
     """Return a structure of lists and dicts with its strings redacted; the same object if nothing was redacted.
 
     An id may be the beginning of its token, so an id is masked only if it contains a complete secret.
+
+    Args:
+        value: the structure.
+        secrets: what to redact.
+        known: strings that hold none of them, such as names that a spec declares.
+
     """
     texts: list[str] = []
     _collect_strings(value, texts)
+    texts = [text for text in dict.fromkeys(texts) if text not in known and not _is_harmless(text, secrets)]
+    if not texts:
+        return value  # without the search for a new secret, which takes as long as sending a request
     is_found = any(secret.find_in(readings) for readings in map(Readings, _batches(texts)) for secret in secrets)
     if not is_found:
         return value
     found = _Masker(secrets).masked(value)
     return value if found == value else found  # what was found may have been in several strings
+
+
+def _is_harmless(text: str, secrets: Collection[Secret]) -> bool:
+    """Return whether *text* is too short for a part of a secret, a time, or a UUID that is no part of one."""
+    if len(text) < MIN_FRAGMENT or _TIME.fullmatch(text):
+        return True
+    return bool(_UUID.fullmatch(text)) and not any(text in secret.reveal().lower() for secret in secrets)
 
 
 def _batches(texts: Iterable[str]) -> Iterator[str]:
