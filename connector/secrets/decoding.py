@@ -38,7 +38,8 @@ _ESCAPE = re.compile(
 _SIGNS = re.compile(r"[%\\&]")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _QUOTED_PRINTABLE = re.compile(r"=(?:([0-7][0-9A-Fa-f])|\r?\n)")
-_SEPARATORS = re.compile(r"""(?:[\s"',;|\[\]\\:=-]|0x)+""", re.ASCII)
+_SEPARATORS = re.compile(r"""[\s"',;|\[\]\\:=-]+""", re.ASCII)
+_HEX_PREFIX = re.compile("0x")
 _NO_SEPARATORS = str.maketrans("", "", " \t\n\r\v\f\"',;|[]\\:=-")
 """What is between the characters of a list, the bytes of a dump, and the lines of wrapped text."""
 _READABLE = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f]{6,}")
@@ -105,7 +106,7 @@ class Readings:
     @cached_property
     def joined(self) -> list[list[View]]:
         """The text, with and without escapes, without the separators of lists, dumps and lines."""
-        return [[*views, _join(views[-1].text if views else self.text)] for views in ([], *self.unescaped)]
+        return [[*views, *_join(views[-1].text if views else self.text)] for views in ([], *self.unescaped)]
 
 
 def source_spans(views: list[View], spans: Iterable[Span]) -> list[Span]:
@@ -124,12 +125,14 @@ def canonical(text: str) -> str:
 
 
 def joined(text: str) -> str:
-    """Return *text* without separators."""
-    return text.replace("0x", "").translate(_NO_SEPARATORS)
+    """Return *text* without separators, and without what precedes a byte in hexadecimal."""
+    return text.translate(_NO_SEPARATORS).replace("0x", "")
 
 
-def _join(text: str) -> View:
-    return View(text, _SEPARATORS, lambda _: "", joined(text))
+def _join(text: str) -> list[View]:
+    bare = text.translate(_NO_SEPARATORS)
+    views = [View(text, _SEPARATORS, lambda _: "", bare)]
+    return [*views, View(bare, _HEX_PREFIX, lambda _: "", bare.replace("0x", ""))] if "0x" in bare else views
 
 
 def decoded(text: str) -> Iterator[str]:

@@ -193,3 +193,8 @@ def test_a_secret_that_is_not_ascii_is_masked_in_its_escapes() -> None:
         assert "Zq8" not in redact(written, [Secret(secret)]), written
     for other in ("\\UFFFFFFFF", "%FF%FE", "\\xff", "&nosuchname;", "&#1114112;"):
         assert redact(other, [Secret(secret)]) == other
+
+
+def test_characters_that_look_like_the_prefix_of_a_byte_are_part_of_a_secret() -> None:
+    secret = "Zq8000000000012450xv3K"  # a fake
+    assert redact(str(list(secret)), [Secret(secret)]) == f"['{MASK}']"
