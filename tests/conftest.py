@@ -19,9 +19,12 @@ settings.register_profile("any machine", deadline=None)  # a busy one is no mist
 settings.load_profile("any machine")
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
-    # A shell starts background jobs with SIGINT ignored, and children inherit that: an interrupt would reach no test.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+if threading.current_thread() is threading.main_thread():
+    # A shell starts background jobs with SIGINT ignored, and nohup ignores SIGHUP; children inherit that, and a signal
+    # would reach no test.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

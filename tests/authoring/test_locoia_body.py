@@ -48,7 +48,7 @@ STRUCTURE: dict[str, Any] = {
     "counted": "{{ texts|length + 1 }}",
     "inside": ["a {{ texts|jsonify }} b", {"deep": ["{{ text }}", {"k": "{{ texts }}"}]}],
     "constants": CONSTANTS,
-    "signs": ['"', "\\", "\n", "{", "{ {", "}}", "%}", "{a}", "\u2028", "{% raw %}{{ 7*7 }}{% endraw %} {", ""],
+    "signs": ['"', "\\", "\n", "{", "{ {", "}}", "%}", "{a}", "{% raw %}{{ 7*7 }}{% endraw %} {", ""],
     'a "key" {{': 1,
 }
 GIVEN: dict[str, Any] = {

@@ -172,7 +172,7 @@ def test_super_actions_run_for_each_line(shop: Shop, call: Callable[..., Done]) 
         (("--each", "out"), "cannot be read"),
         (("--each", "list.json"), "is a JSON list"),
         (("--each", "-", "--auth", "-"), "standard input"),
-        (("--concurrency", "0"), "concurrency"),
+        (("--concurrency", "0"), '"0" is not allowed'),
     ],
 )
 def test_a_call_that_is_wrong_sends_nothing(

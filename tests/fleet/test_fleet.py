@@ -108,7 +108,8 @@ def test_plan_and_status_warn_of_an_expiry_that_is_not_what_was_asked_for(
     file = yard.fleet({"name": "one"})
     _, results = yard.apply(file)
     assumed = '"expiration" has no time zone; UTC is assumed, and expiration_raw has the original text'
-    (later,) = [warning for warning in results["one"].warnings if "2 hours later than the" in warning]
+    (later,) = [warning for warning in results["one"].warnings if warning.startswith("the API shows")]
+    assert "2 hours later than the 30 days that were asked for" in later
     assert assumed in results["one"].warnings
     assert yard.plans(file)["one"].warnings == (later,)
     for command in ("plan", "status"):
