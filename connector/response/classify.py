@@ -93,7 +93,7 @@ class ResponseClassifier:
         outputs = extract_outputs(self._spec, body, inputs, time)
         status = self._inner_error(body)
         has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
-        if status is not None and (400 <= status < 500 or not has_token):
+        if status is not None and (400 <= status < 500 or not has_token or _is_error(body)):
             return self._refused_inside(response, status, body, credential)
         if not isinstance(outputs, Outputs):
             return self._unusable(response, "; ".join([outputs, *document.warnings]))
@@ -207,6 +207,11 @@ _FAILURES: dict[str, Callable[[object], bool]] = {
 Locoia shows ``{"status": 200, "error": "biz_logic", "message": …, "data": null}``
 (https://docs.locoia.com/connectors/helpers/webhook-helper).
 """
+
+
+def _is_error(body: object) -> bool:
+    """Return whether *body* is an error as Locoia documents it, whatever else is in it."""
+    return isinstance(body, dict) and bool(body.get("error")) and not body.keys().isdisjoint({"status", "message"})
 
 
 def _inner_status(body: object) -> int | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.outcomes import InvalidError
+from locoia_pat.outcomes import NotDoneError
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores.file import FileStore
 from locoia_pat.stores.record import parse
@@ -206,11 +206,11 @@ def test_of_many_writers_the_one_whose_token_remains_reports_success(tmp_path: P
     assert files(tmp_path).keys() == {"t.json"}
 
 
-def test_a_folder_that_another_process_keeps_locked_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_another_process_keeps_locked_is_busy(tmp_path: Path) -> None:
     holder = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
     try:
-        with pytest.raises(InvalidError, match="another process has been writing"):
+        with pytest.raises(NotDoneError, match="another process has been writing"):
             FileStore(str(tmp_path / "t.json")).probe()
     finally:
         os.close(holder)
