@@ -418,3 +418,15 @@ def test_results_that_could_not_be_printed_are_shown(doctor: Callable[..., Any],
         assert (found["level"], str(file) in found["next"]) == ("note", True)
         assert found["message"].startswith(f"{number} could not be printed")
         assert found["message"].endswith(words)
+
+
+def test_a_row_of_the_journal_under_a_name_that_cannot_be_is_a_problem_without_a_takeover(
+    cli_clinic: Clinic, doctor: Callable[..., Any]
+) -> None:
+    managed(cli_clinic)
+    with closing(sqlite3.connect(cli_clinic.state / "state.sqlite3", isolation_level=None)) as database:
+        assert database.execute("UPDATE names SET name = 'Not A Name'").rowcount >= 1
+    found = doctor()
+    (shown,) = [name for name in found if "Not A Name" in name]
+    assert "its journal entry cannot be used" in found[shown]["message"]
+    assert "from a backup" in found[shown]["next"]

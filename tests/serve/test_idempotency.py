@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.bulk.recovery import add_mark, new_mark
 from locoia_pat.serve.idempotency import MAX_LENGTH
+from locoia_pat.serve.service import Service
+from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.access_keys import AccessKeys
+from locoia_pat.state.journal import State
 from locoia_pat.state.served_calls import KEEP_SECONDS, ServedCalls
 from tests.support.served import CREATE, ENSURE, ROTATE, serving
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
+    import pytest
 
     from tests.support.lifecycle_sandbox import ManagedSandbox
     from tests.support.served import Served
@@ -241,3 +249,15 @@ def test_a_journal_that_cannot_be_written_is_not_done(served: Served) -> None:
         database.execute("CREATE TRIGGER full BEFORE INSERT ON served_calls BEGIN SELECT raise(ABORT, 'full'); END")
     answer = served.call("create_pat", CREATE, store="a", idempotency_key="k")
     assert (answer.status_code, answer.json()["outcome"], served.minted()) == (503, "not_done", 0)
+
+
+def test_what_cannot_be_settled_at_the_start_is_logged_and_left_to_a_retry(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = State(tmp_path / "state")
+    connector = Connector(ConnectorAuth(Secret("fake-credential-0123456789abcdef")))
+    with closing(sqlite3.connect(tmp_path / "state" / "state.sqlite3")) as database:
+        database.execute("DROP TABLE access_keys")
+    with caplog.at_level("WARNING"):
+        Service(connector, SpecFolder(), state, wait=0).settle_interrupted()
+    assert "an interrupted call is not settled" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -125,3 +126,10 @@ def test_a_keyring_that_does_not_respond_is_given_up(
     finally:
         done.set()
     assert "asking for a password" in (caught.value.problem.hint or "")
+
+
+def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)  # as Python marks a module that cannot be imported
+    with pytest.raises(InvalidError, match="keyring is not installed") as error:
+        open_store(REF)
+    assert error.value.problem.next == "pip install 'locoia-pat[keyring]'"
