@@ -10,6 +10,7 @@ import asyncio
 import linecache
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,7 +131,11 @@ def run_async(auth: ConnectorAuth, url: str, folder: Path, stopper: Stopper) -> 
             finally:
                 sys.settrace(before)
 
-    return asyncio.run(main())
+    others = {*threading.enumerate()}
+    ended_with = asyncio.run(main())
+    for thread in {*threading.enumerate()} - others:  # the run goes on in its thread, and stores its token
+        thread.join(10)
+    return ended_with
 
 
 WAYS: dict[str, tuple[Callable[[ConnectorAuth, str, Path, Stopper], object], int]] = {
