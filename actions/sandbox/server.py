@@ -14,6 +14,7 @@ from locoia_pat.actions.sandbox.sandbox_app import create_app
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.scopes import NAMES
 from locoia_pat.http.listener import listen, url_of
+from locoia_pat.ready_server import ReadyServer
 
 if TYPE_CHECKING:
     import asyncio
@@ -98,20 +99,8 @@ class _ClosableProtocol(H11Protocol):
         self.app = with_connection
 
 
-class _NotifyingServer(uvicorn.Server):
-    """A server that calls *on_ready* once it accepts requests."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
-
 def _server(app: Starlette, on_ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
-    return _NotifyingServer(
+    return ReadyServer(
         uvicorn.Config(
             app,
             http=_ClosableProtocol,

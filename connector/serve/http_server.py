@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from locoia_pat.ready_server import ReadyServer
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Generator
@@ -59,16 +61,8 @@ def new_server(
     return _Server(config, on_ready)
 
 
-class _Server(uvicorn.Server):
-    """A server that calls *on_ready* once it accepts requests, and after a signal ends without raising it again."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
+class _Server(ReadyServer):
+    """A server that ends after a signal without raising it again."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
