@@ -220,7 +220,7 @@ class AsyncConnector:
 
 
 async def _wait_in_spite_of_all(ended: Event) -> KeyboardInterrupt | None:
-    """Wait for *ended*, however often the task is cancelled; return an interrupt that came meanwhile."""
+    """Wait for *ended*, however often the task is cancelled; return an interrupt that was raised in the meantime."""
     interrupt: KeyboardInterrupt | None = None
     with CancelScope(shield=True):
         while not ended.is_set():

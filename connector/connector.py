@@ -113,7 +113,7 @@ class Connector:
         """Read the credential.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: there is no credential.
         """
         return self._engine.auth.credential(self._engine.specs.connector).token
 

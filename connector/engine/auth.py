@@ -96,7 +96,7 @@ class ConnectorAuth:
         """Read the credential of the connector *spec*.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: there is no credential.
 
         """
         return Credential(self._token) if isinstance(self._token, Secret) else self._token(spec)

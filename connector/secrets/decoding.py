@@ -197,5 +197,5 @@ def _unescape(escape: str) -> str:
 
 
 def _unquote(escape: str) -> str:
-    """Return the character that quoted-printable text writes as *escape*; a line break in it is none."""
+    """Return the character that quoted-printable text writes as *escape*; nothing for a soft line break."""
     return "" if escape[1:].isspace() else chr(int(escape[1:], 16))

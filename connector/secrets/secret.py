@@ -192,7 +192,7 @@ def _joined_search(forms: Iterable[EncodedForm], *, is_jwt: bool) -> _FormSearch
     found = {
         form._replace(text=joined(form.text), head=max(form.head, _MIN_JOINED), tail=max(form.tail, _MIN_JOINED))
         for form in forms
-        if not is_jwt  # without separators, one that begins alike cannot be told from a cut one
+        if not is_jwt  # without its dots, a JWT with the same header looks like a part of this one
     }
     return _FormSearch([form for form in found if len(form.text) >= MIN_FRAGMENT], is_jwt=False)
 

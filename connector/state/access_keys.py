@@ -111,7 +111,7 @@ class AccessKeys:
         return key
 
     def find(self, key: Secret) -> AccessKey | None:
-        """Return the key whose secret is *key*, also if it is expired or revoked; None if there is none.
+        """Return the key whose secret is *key*, even if it is expired or revoked; None for an unknown secret.
 
         Raises:
             OSError: the state cannot be read.
@@ -135,7 +135,7 @@ class AccessKeys:
         """Revoke the active key *name*.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: no active key has that name.
 
         """
         with self._state.connected() as database, transaction(database):

@@ -42,7 +42,7 @@ class ServedCalls:
         self._state = state
 
     def find(self, caller: str, key: str, *, now: float) -> ServedCall | None:
-        """Return the call, or None if there is none that is still kept; *now* is in seconds.
+        """Return the call, or None if it is unknown or no longer kept; *now* is in seconds.
 
         Raises:
             OSError: the state cannot be read.

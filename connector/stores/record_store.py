@@ -93,7 +93,7 @@ class RecordStore(ABC):
         """Return the token under the reference's key.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: the store holds no token under it.
         """
         record = self._translate_errors(self._load_record, "cannot be read")
         if record is None:
