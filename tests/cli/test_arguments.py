@@ -16,6 +16,7 @@ from locoia_pat.cli.item_file import ItemFile
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.spec.model import Input
 from tests.support.loopback import answer, serving
+from tests.support.spec_folders import ACME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
 
 SECRET = "fake-input-secret-0123456789"
 
-CONNECTOR = """\
-spec: 1
-connector: acme
-title: Acme
-version: 1.0.0
-base_url: https://api.acme.example
-hosts: [api.acme.example]
-env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
-"""
 
 ACTION = """\
 spec: 1
@@ -66,7 +58,7 @@ reply: {ok: [200], output: {id: {type: text, nullable: true}}}
 
 @pytest.fixture
 def specs(tmp_path: Path) -> Path:
-    (tmp_path / "connector.yaml").write_text(CONNECTOR)
+    (tmp_path / "connector.yaml").write_text(ACME)
     (tmp_path / "put_thing.yaml").write_text(ACTION)
     (tmp_path / "key.txt").write_text(SECRET)
     os.environ.update(ACME_TOKEN="fake-acme-credential", LOCOIA_TOKEN="fake-locoia-credential")

@@ -27,6 +27,7 @@ from locoia_pat.spec.json_text import load_json
 from locoia_pat.spec.parse import parse_connector, parse_spec
 from locoia_pat.stores import check_refs
 from tests.support.loopback import answer, serving
+from tests.support.spec_folders import ACME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +226,7 @@ def test_any_key_that_is_repeated_is_named(value: dict[str, int], data: st.DataO
 
 
 def test_an_argument_and_a_cell_name_the_input_with_a_key_twice_or_a_long_number(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "connector.yaml").write_text(CONNECTOR)
+    (tmp_path / "connector.yaml").write_text(ACME)
     (tmp_path / "put_thing.yaml").write_text(ACTION.replace("TYPE", "json"))
     os.environ["ACME_TOKEN"] = "fake-acme-credential"
     with serving(answer(200, {})) as server:
@@ -240,15 +241,6 @@ def test_an_argument_and_a_cell_name_the_input_with_a_key_twice_or_a_long_number
         assert server.got == []
 
 
-CONNECTOR = """\
-spec: 1
-connector: acme
-title: Acme
-version: 1.0.0
-base_url: https://api.acme.example
-hosts: [api.acme.example]
-env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
-"""
 ACTION = """\
 spec: 1
 action: put_thing
@@ -354,7 +346,7 @@ def test_numbers_of_files_are_within_their_limits() -> None:
         ("api.acme.example\nhosts", "api.acme.example:0\nhosts"),
     ):  # fmt: skip
         with pytest.raises(SpecError) as caught:
-            parse_connector(CONNECTOR.replace(before, after), "connector.yaml")
+            parse_connector(ACME.replace(before, after), "connector.yaml")
         assert len(str(caught.value)) < 1_000, after[:30]
     for extra in ("minLength: -1", "maxLength: 1.5", f"maxLength: {'9' * 5_000}", "rows: .inf", "minLength: .nan"):
         with pytest.raises(SpecError):

@@ -17,6 +17,7 @@ from locoia_pat.actions import create_pat, list_pats, regenerate_pat
 from locoia_pat.stores import TokenEntry, TokenStore, open_store, read_token
 from tests.support.command import call
 from tests.support.loopback import TOKEN, Server, answer, created, serving
+from tests.support.spec_folders import ACME
 from tests.support.stores import FakeStore
 
 if TYPE_CHECKING:
@@ -217,10 +218,7 @@ def test_a_lost_token_whose_row_is_unknown_is_said_to_live(tmp_path: Path) -> No
 def test_a_spec_that_cannot_revoke_still_tells_that_a_token_was_minted(tmp_path: Path, revoke: str | None) -> None:
     specs = tmp_path / "specs"
     specs.mkdir()
-    (specs / "connector.yaml").write_text(
-        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
-        "hosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
-    )
+    (specs / "connector.yaml").write_text(ACME)
     (specs / "mint.yaml").write_text(
         "spec: 1\naction: mint\ntitle: Mint\nsummary: Mint one.\neffect: create\n"
         + (f"revoke: {revoke}\n" if revoke else "")
@@ -257,10 +255,7 @@ LONG_ID = "pat_8sKq2ZxV0bNc4TfRw7Yd"
 def test_a_hint_says_of_a_row_only_what_is_true(tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     specs.mkdir()
-    (specs / "connector.yaml").write_text(
-        "spec: 1\nconnector: acme\ntitle: Acme\nversion: 1.0.0\nbase_url: https://api.acme.example\n"
-        "hosts: [api.acme.example]\nenv: {token: ACME_TOKEN}\n"
-    )
+    (specs / "connector.yaml").write_text(ACME)
     (specs / "mint.yaml").write_text(
         "spec: 1\naction: mint\ntitle: Mint\nsummary: Mint one.\neffect: create\n"
         'revoke: {action: end, inputs: {id: "{{ id }}"}}\nrequest: {method: POST, path: /mint}\n'

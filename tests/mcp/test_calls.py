@@ -22,11 +22,11 @@ from locoia_pat.spec.load import SpecFolder
 from locoia_pat.stores import read_token
 from tests.support.canaries import leaks
 from tests.support.loopback import answer, serving
-from tests.support.mcp_client import MODES, Asked, connected, envelope_of, environment, in_process
+from tests.support.mcp_client import MODES, Asked, connected, envelope_of, environment, in_process, run
+from tests.support.spec_folders import ACME
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from tests.support.sandbox_client import Caller
@@ -35,15 +35,7 @@ CREATE: dict[str, Any] = {"expiration": 30, "scopes": ["automation:view"], "note
 ENSURE: dict[str, Any] = {**CREATE, "name": "billing"}
 GITLAB = Path(__file__).parents[2] / "docs" / "examples" / "gitlab"
 DELETE = {
-    "connector.yaml": """
-        spec: 1
-        connector: acme
-        title: Acme
-        version: 1.0.0
-        base_url: https://api.acme.example
-        hosts: [api.acme.example]
-        env: {token: ACME_TOKEN}
-    """,
+    "connector.yaml": ACME,
     "end_thing.yaml": """
         spec: 1
         action: end_thing
@@ -63,23 +55,6 @@ def options(folder: Path) -> list[str]:
     stores = [f"file:{folder}/{{name}}.json"]
     stores += [f"{name}=file:{folder}/{name}.json" for name in ("create_pat", "regenerate_pat")]
     return ["--allow", "*", *(part for ref in stores for part in ("--token-to", ref))]
-
-
-def run(connection: AbstractAsyncContextManager[Client], use: Callable[[Client], Awaitable[None]]) -> None:
-    """Use a client, and raise an error without the groups of the client around it."""
-    failed: list[Exception] = []
-
-    async def main() -> None:
-        with anyio.fail_after(90):
-            async with connection as client:
-                try:
-                    await use(client)
-                except Exception as error:  # noqa: BLE001  # it is raised below
-                    failed.append(error)
-
-    anyio.run(main)
-    for error in failed:
-        raise error
 
 
 def local(api: Caller, *more: str, **how: Any) -> AbstractAsyncContextManager[Client]:

@@ -19,6 +19,7 @@ from locoia_pat.state.journal import State
 from tests.support.loopback import answer, serving
 from tests.support.mcp_client import lines
 from tests.support.served import running_app
+from tests.support.spec_folders import ACME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
     from tests.support.command import Done
 
-CONNECTOR = """
-spec: 1
-connector: acme
-title: Acme
-version: 1.0.0
-base_url: https://api.acme.example
-hosts: [api.acme.example]
-env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
-"""
 ACTION = """
 spec: 1
 action: send_all
@@ -138,7 +130,7 @@ def inputs(draw: st.DrawFn) -> dict[str, Any]:
 def test_command_python_http_and_mcp_accept_and_refuse_the_same_inputs(
     call: Callable[..., Done], tmp_path: Path
 ) -> None:
-    for name, text in (("connector", CONNECTOR), ("send_all", ACTION)):
+    for name, text in (("connector", ACME), ("send_all", ACTION)):
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "credential").write_text("fake-credential-0123456789")
     auth = f"text:{tmp_path}/credential"

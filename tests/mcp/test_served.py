@@ -24,6 +24,7 @@ from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.access_keys import AccessKeys, Permissions
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
+from tests.support import mcp_client
 from tests.support.canaries import leaks
 from tests.support.command import spawn
 from tests.support.lifecycle_sandbox import open_sandbox
@@ -72,19 +73,7 @@ def run(
 ) -> bytes:
     """Use a client, and return every byte that the server answered."""
     seen = bytearray()
-    failed: list[Exception] = []
-
-    async def main() -> None:
-        with anyio.fail_after(90):
-            async with connected(served, key or served.key, mode, seen, user) as client:
-                try:
-                    await use(client)
-                except Exception as error:  # noqa: BLE001  # it is raised below
-                    failed.append(error)
-
-    anyio.run(main)
-    for error in failed:
-        raise error
+    mcp_client.run(connected(served, key or served.key, mode, seen, user), use)
     return bytes(seen)
 
 

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from locoia_pat import InvalidError
 from locoia_pat.mcp.tools import offer_tools
 from locoia_pat.spec.load import SpecFolder
+from tests.support.spec_folders import ACME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +18,7 @@ if TYPE_CHECKING:
 SPECS = SpecFolder()
 STORES = ["file:/srv/{name}.json", "create_pat=file:/srv/{note}.json", "regenerate_pat=file:/srv/{token_id}.json"]
 FOLDER = {
-    "connector.yaml": """
-        spec: 1
-        connector: acme
-        title: Acme
-        version: 1.0.0
-        base_url: https://api.acme.example
-        hosts: [api.acme.example]
-        env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
-    """,
+    "connector.yaml": ACME,
     "send_key.yaml": """
         spec: 1
         action: send_key

@@ -10,6 +10,7 @@ import pytest
 
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Outcome, Secret
 from tests.support.loopback import answer, serving
+from tests.support.spec_folders import ACME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -290,7 +291,7 @@ def serve(shape: Shape, server: Server) -> Callable[[Any], bool]:
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_row_is_read_once_and_the_list_ends_by_itself(tmp_path: Path, name: str) -> None:
     shape = SHAPES[name]
-    (tmp_path / "connector.yaml").write_text(CONNECTOR)
+    (tmp_path / "connector.yaml").write_text(ACME)
     output = {"id": {"type": "text"}, "name": {"type": "text", "nullable": True}}
     spec: dict[str, Any] = {
         "spec": 1, "action": "ls", "title": "List", "summary": "List.", "effect": "read",
@@ -322,19 +323,8 @@ def test_every_row_is_read_once_and_the_list_ends_by_itself(tmp_path: Path, name
         assert all(json.loads(request.body)["filter"] == "all" for request in server.got)
 
 
-CONNECTOR = """\
-spec: 1
-connector: acme
-title: Acme
-version: 1.0.0
-base_url: https://api.acme.example
-hosts: [api.acme.example]
-env: {token: ACME_TOKEN}
-"""
-
-
 def test_each_kind_of_pages_has_its_keys_and_exactly_one_parameter(tmp_path: Path) -> None:
-    (tmp_path / "connector.yaml").write_text(CONNECTOR)
+    (tmp_path / "connector.yaml").write_text(ACME)
     base = {
         "spec": 1, "action": "ls", "title": "List", "summary": "List.", "effect": "read",
         "reply": {"ok": [200], "rows": "rows", "output": {"id": {"type": "text"}}},

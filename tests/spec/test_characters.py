@@ -17,16 +17,8 @@ from locoia_pat.outcomes import SpecError
 from locoia_pat.spec.parse import parse_connector, parse_spec
 from locoia_pat.stores import open_store, read_credential
 from tests.support.loopback import answer, serving
+from tests.support.spec_folders import ACME
 
-CONNECTOR = """\
-spec: 1
-connector: acme
-title: Acme
-version: 1.0.0
-base_url: https://api.acme.example
-hosts: [api.acme.example]
-env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
-"""
 ACTION = """\
 spec: 1
 action: put_thing
@@ -82,7 +74,7 @@ def test_a_spec_with_hidden_characters_is_refused_raw_and_escaped() -> None:
             assert 1 <= caught.value.findings[0].line <= 6, ascii(summary)
             assert str(caught.value).replace("\n", "").isprintable(), ascii(summary)
         with pytest.raises(SpecError):
-            parse_connector(f'{CONNECTOR}"a{escape}b": 1\n', "connector.yaml")
+            parse_connector(f'{ACME}"a{escape}b": 1\n', "connector.yaml")
     for text in SEEN:
         parse_spec(ACTION.replace("SUMMARY", f"a {text}"), "put_thing.yaml")
     parse_spec("\ufeff" + ACTION.replace("\n", "\r\n"), "put_thing.yaml")
@@ -106,7 +98,7 @@ def test_a_host_that_can_look_like_another_is_refused() -> None:
     for host in ("xn--pple-43d.com", "api.xn--80ak6aa92e.com", "xn--a.example", "\u0430pple.com", "a\u200bpple.com"):
         for before, after in (("https://api.acme.example", f"https://{host}"), ("[api.acme.example]", f"[{host}]")):
             with pytest.raises(SpecError):
-                parse_connector(CONNECTOR.replace(before, after), "connector.yaml")
+                parse_connector(ACME.replace(before, after), "connector.yaml")
 
 
 def test_references_and_notes_with_hidden_characters_are_invalid_and_nothing_is_sent() -> None:

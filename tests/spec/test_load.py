@@ -10,19 +10,10 @@ import pytest
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import InvalidError, SpecError
 from locoia_pat.spec.load import SpecFolder
+from tests.support.spec_folders import ACME
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-CONNECTOR = """\
-spec: 1
-connector: acme
-title: Acme
-version: 1.0.0
-base_url: https://api.acme.example
-hosts: [api.acme.example]
-env: {token: ACME_TOKEN}
-"""
 
 
 def _action(name: str) -> str:
@@ -40,7 +31,7 @@ reply: {{ok: [200], output: {{id: {{type: text}}}}}}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a connector and two actions."""
-    (tmp_path / "connector.yaml").write_text(CONNECTOR, encoding="utf-8")
+    (tmp_path / "connector.yaml").write_text(ACME, encoding="utf-8")
     for name in ("show_it", "count_it"):
         (tmp_path / f"{name}.yaml").write_text(_action(name), encoding="utf-8")
     return tmp_path
@@ -154,7 +145,7 @@ def test_a_finding_names_its_file(folder: Path) -> None:
 
 def test_an_input_has_the_options_that_it_names_in_the_connector(folder: Path) -> None:
     options = "options: {colors: {enum: [red, pink], includes: {red: [pink]}, option_notes: {pink: is new}}}\n"
-    (folder / "connector.yaml").write_text(CONNECTOR + options, encoding="utf-8")
+    (folder / "connector.yaml").write_text(ACME + options, encoding="utf-8")
     select = "{title: Color, type: select, options: colors}"
     inputs = f"inputs:\n  a: {select}\n  b: {{title: B, type: nested_object, children: {{c: {select}}}}}\n"
     text = _action("show_it").replace("effect: read\n", f"effect: update\n{inputs}").replace("GET", "PUT")
@@ -173,7 +164,7 @@ def test_the_connector_is_not_read_for_an_action_without_shared_options(folder: 
 
 
 def test_an_invalid_connector_is_reported_once_though_actions_need_it(folder: Path) -> None:
-    (folder / "connector.yaml").write_text(CONNECTOR + "options: {colors: {enum: []}}\n", encoding="utf-8")
+    (folder / "connector.yaml").write_text(ACME + "options: {colors: {enum: []}}\n", encoding="utf-8")
     inputs = "inputs: {a: {title: A, type: select, options: colors}}\n"
     for name in ("show_it", "count_it"):
         text = _action(name).replace("effect: read\n", f"effect: read\n{inputs}")

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp_types import ElicitResult
@@ -22,7 +23,8 @@ from locoia_pat.mcp.tools import offer_tools
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from mcp.client.context import ClientRequestContext
@@ -89,6 +91,23 @@ async def in_process(
         server = ToolServer(specs, lambda _: caller, arguments["confirm"])
         async with Client(server.build(), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]
             yield client
+
+
+def run(connection: AbstractAsyncContextManager[Client], use: Callable[[Client], Awaitable[None]]) -> None:
+    """Use a client, and raise an error without the groups of the client around it."""
+    failed: list[Exception] = []
+
+    async def main() -> None:
+        with anyio.fail_after(90):
+            async with connection as client:
+                try:
+                    await use(client)
+                except Exception as error:  # noqa: BLE001  # it is raised below
+                    failed.append(error)
+
+    anyio.run(main)
+    for error in failed:
+        raise error
 
 
 def envelope_of(result: CallToolResult) -> dict[str, Any]:

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from tests.support.loopback import Got
 
 TOKEN = "fake-acme-credential-0123456789"
+ACME = """\
+spec: 1
+connector: acme
+title: Acme
+version: 1.0.0
+base_url: https://api.acme.example
+hosts: [api.acme.example]
+env: {token: ACME_TOKEN, base_url: ACME_BASE_URL}
+"""
+"""The text of a ``connector.yaml`` whose API is given by ``ACME_BASE_URL``."""
 OUTPUT: dict[str, Any] = {"ok": [200], "output": {}}
 
 
