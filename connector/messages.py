@@ -49,6 +49,16 @@ def join_names(names: Iterable[str]) -> str:
     return ", ".join(ordered[:_MAX_LISTED]) + (", …" if len(ordered) > _MAX_LISTED else "") or "nothing"
 
 
+def find_repeated(names: Iterable[str]) -> str | None:
+    """Return the first of *names* that is there more than once, or None."""
+    given = [*names]
+    if len({*given}) == len(given):
+        return None
+    from collections import Counter  # noqa: PLC0415  # needed for a mistake only
+
+    return next(name for name, count in Counter(given).items() if count > 1)
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return ``; did you mean NAME?`` for the candidate closest to *word*, or an empty string."""
     names = [name for name in candidates if len(name) <= _MAX_NAME_LENGTH][:_MAX_CANDIDATES]

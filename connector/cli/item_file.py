@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from locoia_pat.bulk import Item
 from locoia_pat.cli.arguments import parse_cell, read_secret
-from locoia_pat.messages import describe_value
+from locoia_pat.messages import describe_value, find_repeated
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.spec.json_text import load_json
@@ -119,7 +119,7 @@ class ItemFile:
         self._delimiter = max(_DELIMITERS, key=line.count)
         header = next(csv.reader([line], delimiter=self._delimiter), [])
         header = [name.strip() for name in header]
-        duplicate = next((name for name in header if header.count(name) > 1), None)
+        duplicate = find_repeated(header)
         if not header or not all(name.isidentifier() for name in header) or duplicate:
             reason = f"names {describe_value(duplicate)} twice" if duplicate else "is not a header"
             raise invalid(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from locoia_pat.messages import describe_value
+from locoia_pat.messages import describe_value, find_repeated
 from locoia_pat.outcomes import InvalidError, invalid
 
 MAX_BYTES = 256 * 1024
@@ -37,13 +37,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+    if (repeated := find_repeated(name for name, _ in pairs)) is not None:
         field = repeated if repeated.isidentifier() and len(repeated) <= 64 else "body"
         raise invalid("is given more than once", field=field)
-    return values
+    return dict(pairs)
 
 
 def _refuse_constant(_: str) -> NoReturn:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from locoia_pat.messages import describe_value
+from locoia_pat.messages import describe_value, find_repeated
 from locoia_pat.outcomes import InvalidError, invalid
 
 _MAX_DIGITS = 400
@@ -30,13 +30,10 @@ def load_json(text: str) -> Any:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := find_repeated(name for name, _ in pairs)) is not None:
         shown = '"$ref"' if twice == "$ref" else describe_value(twice)  # the key itself may be a misplaced secret
         raise invalid(f"a key is given twice in one object: {shown}", hint="Give each key once; remove the other.")
-    return value
+    return dict(pairs)
 
 
 def _integer(digits: str) -> int:
