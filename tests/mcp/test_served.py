@@ -59,7 +59,7 @@ async def connected(served: Served, key: str, mode: str, seen: bytearray, user: 
     hooks: Any = {"response": [keep]}
     async with httpx2.AsyncClient(headers=headers, event_hooks=hooks, trust_env=False, timeout=60) as http:
         transport = streamable_http_client(f"{served.url}/mcp", http_client=http)
-        async with Client(transport, mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]
+        async with Client(transport, mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]  # modes come from a table
             yield client
 
 
@@ -188,7 +188,7 @@ def test_a_create_whose_client_is_gone_is_stored_and_a_busy_server_says_so(
         assert "not_done" in outcomes
 
     run(served, crowd)
-    tools = [record.fields for record in caplog.records if record.getMessage() == "tool"]  # type: ignore[attr-defined]
+    tools = [record.fields for record in caplog.records if record.getMessage() == "tool"]  # type: ignore[attr-defined]  # our log adds it
     assert {entry["key"] for entry in tools} == {"all"}
     assert {"not_done", "done"} <= {entry["outcome"] for entry in tools}
     assert json.dumps(tools)

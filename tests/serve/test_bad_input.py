@@ -242,7 +242,7 @@ def test_https_and_a_named_proxy_open_a_host_to_others(sandbox: ManagedSandbox, 
         assert httpx.get(f"{url}/healthz", verify=context, trust_env=False).text == "ok\n"
         server.stop()
     for proxy, status in [("127.0.0.1", 200), ("10.9.8.7", 403)]:
-        with serve_process(tmp_path / "log", "--host", "0.0.0.0", "--proxy", proxy, **variables) as server:  # noqa: S104
+        with serve_process(tmp_path / "log", "--host", "0.0.0.0", "--proxy", proxy, **variables) as server:  # noqa: S104  # that is what is tested
             url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # as above
             answer = httpx.get(f"{url}/healthz", trust_env=False, headers={"X-Forwarded-For": "10.9.8.7"})
             assert answer.status_code == status

@@ -147,7 +147,7 @@ def test_text_that_is_not_a_credential_is_refused_with_what_it_is_and_not_repeat
         (tmp_path / "t").write_bytes(text.encode("utf-8", "surrogateescape"))
         for ref, where in (("env:A", 'the variable "A"'), ("-", "standard input")):
             with pytest.raises(InvalidError) as caught:
-                read_token(ref, environ=EnvSecrets({"A": text}), stdin=lambda text=text: text, field="auth")  # type: ignore[misc]
+                read_token(ref, environ=EnvSecrets({"A": text}), stdin=lambda text=text: text, field="auth")  # type: ignore[misc]  # a lambda with a default
             assert caught.value.problem.message == f"{where} holds no credential: it {reason}", text
             assert caught.value.problem.field == "auth", text
             assert caught.value.problem.hint, text

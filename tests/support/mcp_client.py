@@ -69,7 +69,7 @@ async def connected(
     parameters = StdioServerParameters(
         command="sh", args=["-c", script, str(folder), *_COMMAND, *options], env=variables, cwd=folder
     )
-    async with Client(stdio_client(parameters), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]
+    async with Client(stdio_client(parameters), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]  # modes come from a table
         yield client
 
 
@@ -89,7 +89,7 @@ async def in_process(
     with ObservedConnector(ConnectorAuth(Secret(credential)), specs=specs, base_url=url) as connector:
         caller = LocalCaller(connector, tools)
         server = ToolServer(specs, lambda _: caller, arguments["confirm"])
-        async with Client(server.build(), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]
+        async with Client(server.build(), mode=mode, elicitation_callback=user) as client:  # type: ignore[arg-type]  # modes come from a table
             yield client
 
 
@@ -114,7 +114,7 @@ def envelope_of(result: CallToolResult) -> dict[str, Any]:
     """The envelope of a result, whose text holds the same and no more."""
     (block,) = result.content
     envelope: dict[str, Any] = result.structured_content
-    assert json.loads(block.text) == envelope  # type: ignore[union-attr]
+    assert json.loads(block.text) == envelope  # type: ignore[union-attr]  # it is a text block
     assert result.is_error is (envelope["outcome"] != "done")
     return envelope
 
