@@ -24,6 +24,8 @@ class Limited:
     refused: set[int]
     headers: dict[str, str] | None = None
     status: int = 429
+    slow: int = 0
+    """How many requests after a refused one are answered late, so that the refusal is read before them."""
     at: list[float] = field(default_factory=list[float])
     most: int = 0
     _now: int = 0
@@ -35,7 +37,8 @@ class Limited:
             self.at.append(time.monotonic())
             self._now += 1
             self.most = max(self.most, self._now)
-        time.sleep(0.005)
+        is_late = any(0 < number - refused <= self.slow for refused in self.refused)
+        time.sleep(0.5 if is_late else 0.005)
         with self._lock:
             self._now -= 1
         if number in self.refused:
@@ -44,7 +47,7 @@ class Limited:
 
 
 def test_one_429_keeps_all_back_until_the_time_that_was_asked_for() -> None:
-    script = Limited({10}, {"Retry-After": "1"})
+    script = Limited({10}, {"Retry-After": "1"}, slow=3)
     with serving(script) as server, calling(server.url) as connector:
         assert outcomes(connector.run_many("list_pats", [{}] * 40, concurrency=4)) == all_done(40)
     gaps = [later - before for before, later in zip(script.at, script.at[1:], strict=False)]
