@@ -93,6 +93,12 @@ def test_an_entry_of_an_earlier_version_without_a_checksum_is_read(tmp_path: Pat
     assert unseal((API, "ci"), seal((API, "ci"), old)) == old
 
 
+def test_a_row_that_is_no_json_object_is_refused() -> None:
+    for text in ("null", "[]", "5", '"x"', "true"):
+        with pytest.raises(ValueError, match="not a JSON object"):
+            unseal((API, "ci"), text)
+
+
 EDITS = ("replace", "insert", "delete", "bytes")
 
 
