@@ -117,9 +117,9 @@ class StateFile:
         while True:
             try:
                 database.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() >= deadline:
-                    raise
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise  # a full disk, say, stays full
                 time.sleep(0.01)
             else:
                 return
