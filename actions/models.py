@@ -6,9 +6,9 @@ Source: https://docs.locoia.com/api/authentication-with-our-api
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from locoia_pat import Secret
 
@@ -55,6 +55,18 @@ class MintedToken(PersonalAccessToken):
     token_refs: tuple[str, ...] = ()
     """The token stores that hold it."""
     warnings: tuple[str, ...] = ()
+
+    @field_serializer("token", when_used="json")
+    def _mask(self, token: Secret) -> str:
+        return str(token)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return what is pickled: the token without its value, as in the copy of a result."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {**state["__dict__"], "token": self.token.without_value(self.token_refs)}}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self.model_copy(update={"token": self.token.without_value(self.token_refs)})
 
     @classmethod
     def of(cls, result: Result) -> Self:

@@ -169,6 +169,13 @@ class Connector:
                 operation_id=operation_id,
             )
 
+    def mint(self, action: str, inputs: Mapping[str, Any]) -> Result:
+        """Run an action as :meth:`run` does; the caller stores its token, as a managed name does."""
+        with _frames_cleared():
+            return self._engine.run(
+                self, action, inputs, token_to=(), replace_current=False, wait=WAIT, may_be_unstored=True
+            )
+
     def prepare(self, action: str, inputs: Mapping[str, Any] | None = None) -> PreparedRun:
         """Check the inputs of an action and compose its request, to be sent by :meth:`execute`.
 

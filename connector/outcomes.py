@@ -39,6 +39,11 @@ class Outcome(StrEnum):
         """The command's exit code for this outcome."""
         return _EXIT_CODES[self]
 
+    @property
+    def safe_to_retry(self) -> bool:
+        """Whether the same call may be sent again without harm, and may succeed then: only after ``not_done``."""
+        return self is Outcome.NOT_DONE
+
 
 _EXIT_CODES = {
     Outcome.DONE: 0,
@@ -91,9 +96,17 @@ class Problem:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "reason"}
 
 
+_NOT_COPIED = (
+    "the token is not in this copy of the result, and in no token store that can be read: name one in token_to"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one action ended.  It contains no token outside :attr:`secrets`."""
+    """How one action ended.  It contains no token outside :attr:`secrets`.
+
+    A copy, such as the pickle that a flow engine keeps, has no secret: :attr:`secrets` says there where each is stored.
+    """
 
     action: str | None
     """The name of the action; None if the call did not name one."""
@@ -147,6 +160,17 @@ class Result:
         if len(self.token_refs) > 1:
             envelope["token_refs"] = list(self.token_refs)
         return envelope
+
+    __json__ = to_dict
+    """What a JSON encoder that asks for it writes, such as Celery's."""
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        """Return how the result is pickled and copied: without its secrets."""
+        secrets = {name: secret.without_value(self.token_refs) for name, secret in self.secrets.items()}
+        is_lost = bool(secrets) and not self.token_refs and _NOT_COPIED not in self.warnings
+        warnings = (*self.warnings, _NOT_COPIED) if is_lost else self.warnings
+        result = replace(self, secrets=secrets, warnings=warnings)
+        return type(self), tuple(getattr(result, each.name) for each in fields(result))
 
     def raise_for_outcome(self) -> Self:
         """Return this result if its outcome is ``done``.

@@ -209,7 +209,7 @@ class ProbeSession:
         connector = self._connector if by is None else self._connector_of(by)
         connector.exchanges.clear()
         before, self.may_be_in_flight = self.may_be_in_flight, True  # in case the call is interrupted
-        result = connector.run(action, inputs)
+        result = connector.mint(action, inputs)
         response = connector.exchanges[-1][1] if connector.exchanges else None
         connector.exchanges.clear()
         self.attempts += result.attempts

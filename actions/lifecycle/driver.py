@@ -315,7 +315,7 @@ class Driver:
     def _call(self, call: CallApi) -> Result:
         by = None if call.by is UNREADABLE else call.by
         connector = self._connector if by is None else self._connector_with(by)
-        result = connector.run(call.action, dict(call.inputs))
+        result = connector.mint(call.action, dict(call.inputs))
         self._attempts += result.attempts
         self._warnings += [warning for warning in result.warnings if warning not in self._warnings]
         return result

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from locoia_pat.cli.process import EXIT_ZERO
 from locoia_pat.files import user_folder, write_atomic
 from locoia_pat.limits import WAIT as WAIT_LIMIT
 from locoia_pat.outcomes import InvalidError, invalid
@@ -56,6 +57,11 @@ format_option = click.option(
 )  # fmt: skip
 
 exit_zero_option = click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
+
+outcome_exit_zero_option = click.option(
+    EXIT_ZERO, is_flag=True, expose_value=False, help="Exit with 0 for every outcome, which the output names."
+)
+"""Of ``run``; :mod:`.program` reads it, so that it holds for a wrong call too."""
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from locoia_pat.cli import output, render
-from locoia_pat.cli.process import BUG, INTERRUPTED, disable_core_dumps, refuse_tokens
+from locoia_pat.cli.process import BUG, EXIT_ZERO, FOUND, INTERRUPTED, disable_core_dumps, refuse_tokens
 from locoia_pat.interrupts import signals
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.spec.load import SpecFolder
@@ -99,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command with *arguments*, or those of the process, and exit with its code."""
     installed = signals.install()
     try:
-        code = _main(list(sys.argv[1:] if arguments is None else arguments))
-        code = output.end(code)
+        arguments = list(sys.argv[1:] if arguments is None else arguments)
+        code = output.end(_hide_outcome(_main(arguments), arguments))
     finally:
         if installed:
             signals.restore()
@@ -127,6 +127,13 @@ def _main(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # whatever arrives here is a bug of this package
         return _bug(error, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _hide_outcome(code: int, arguments: list[str]) -> int:
+    """Return 0 for the exit *code* of an outcome that ``run`` has printed, if ``--exit-zero`` asks for that."""
+    is_outcome = code in {FOUND, *(outcome.exit_code for outcome in Outcome)}
+    hides = arguments[:1] == ["run"] and EXIT_ZERO in arguments and is_outcome and not output.failed()
+    return 0 if hides else code
 
 
 def _interrupted(arguments: list[str]) -> int:

@@ -18,6 +18,7 @@ from locoia_pat.cli.options import (
     auth_option,
     implied_json_option,
     inputs_option,
+    outcome_exit_zero_option,
     resolve_action,
     resolve_auth,
     specs_option,
@@ -68,7 +69,7 @@ EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "re
 @wait_option(WAIT)
 @implied_json_option
 @click.option("--table", is_flag=True, help="Print a table instead of JSON.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if audit_pats has findings.")
+@outcome_exit_zero_option
 @yes_option
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
 @click.option("--verbose", is_flag=True, help="Print method and URL of the request to standard error.")
@@ -80,7 +81,6 @@ def run_command(
     quiet: bool,
     table: bool,
     reveal: bool,
-    exit_zero: bool,
     each: str | None,
     **options: Any,
 ) -> int:
@@ -91,7 +91,8 @@ def run_command(
     "locoia-pat show ACTION" lists the inputs.
 
     Always prints one JSON object; with --each, one per line of the file.  Exit code: 0 done, 1 audit_pats has
-    findings, 2 invalid, 3 refused, 4 not done, 5 unknown outcome, 6 not stored; with --each, the highest of all lines.
+    findings, 2 invalid, 3 refused, 4 not done, 5 unknown outcome, 6 not stored; with --each, the highest of all lines;
+    with --exit-zero, 0 for each of them.
     """
     action, specs = resolve_action(action, specs)
     show = _Printer(specs, reveal=reveal, table=table, quiet=quiet)
@@ -117,7 +118,7 @@ def run_command(
         return signals.exit_code or INTERRUPTED
     code = result.exit_code if show.delivered is result else show(result)
     has_findings = result.action == "audit_pats" and bool((result.data or {}).get("findings"))
-    return signals.exit_code or code or (FOUND if has_findings and not exit_zero else 0)
+    return signals.exit_code or code or (FOUND if has_findings else 0)
 
 
 def _suggest_unknown_scope(result: Result) -> Result:

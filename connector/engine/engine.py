@@ -13,6 +13,7 @@ from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.exchange import Exchange, now
+from locoia_pat.engine.flow_step import current_flow_engine
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.interrupts import Hold, SentInterrupt, held
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.secrets.secret import Secret
+    from locoia_pat.spec.model import ActionSpec
     from locoia_pat.stores import Credential, TokenStore
 
 
@@ -157,17 +159,22 @@ class Engine:
         replace_current: bool,
         wait: float,
         operation_id: str | None = None,
+        may_be_unstored: bool = False,
     ) -> Result:
-        """Run the action or super action *name*, and return a result for every outcome."""
+        """Run the action or super action *name*, and return a result for every outcome.
+
+        A create without a token store is invalid in the step of a flow engine, unless *may_be_unstored*.
+        """
         try:
             WAIT.check("wait", wait)
             token_to = check_refs(token_to)
             if name not in self._actions and isinstance(spec := self.specs.spec(name), SuperSpec):
                 options = {"token_to": token_to, "wait": wait, "operation_id": operation_id}
                 return self._run_super_action(connector, spec, inputs, **options)
-            return self.execute(
-                connector, self.prepare(name, inputs), token_to=token_to, replace_current=replace_current
-            )
+            run = self.prepare(name, inputs)
+            if not token_to and not may_be_unstored:
+                _require_store_in_flow(run.action.spec)
+            return self.execute(connector, run, token_to=token_to, replace_current=replace_current)
         except (InvalidError, NotDoneError) as error:  # not done: a store is busy, so nothing was sent
             return self.invalid_result(name, error)
 
@@ -418,6 +425,21 @@ class Engine:
 
     def _header(self, credential: Credential) -> tuple[str, Secret]:
         return self._auth_header.header(credential.token, self.auth.identifier(self.specs.connector))
+
+
+def _require_store_in_flow(spec: ActionSpec) -> None:
+    """Refuse to create a token without a store in the step of a flow engine, where it would be lost.
+
+    Raises:
+        InvalidError: this code runs in such a step.
+
+    """
+    if spec.secrets and spec.effect == "create" and (engine := current_flow_engine()) is not None:
+        raise invalid(
+            f"no token store for the new token, which {engine} would keep or lose with the result of the step",
+            field="token_to",
+            hint='Pass one, such as token_to=["keyring:SERVICE/NAME"], and return result.to_dict() from the step.',
+        )
 
 
 def _check_token_host(api: str | None, base_url: str) -> None:

@@ -24,6 +24,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.decoding import Readings, canonical, joined, source_spans
 from locoia_pat.secrets.detect import consists_of_words, find_jwts, is_id_name
 from locoia_pat.secrets.encodings import (
@@ -78,6 +79,10 @@ class Secret:
         """Return the value.  Use the result within one expression: a local variable shows up in tracebacks."""
         return self._value
 
+    def without_value(self, refs: tuple[str, ...] = ()) -> Secret:
+        """Return what is in the place of this secret in a copy; *refs* name the token stores that hold it."""
+        return CopiedSecret(refs)
+
     def find_in(self, text: str | Readings) -> list[tuple[int, int]]:
         """Return the spans of all forms of the value in *text*, complete or cut."""
         readings = Readings(text) if isinstance(text, str) else text
@@ -129,6 +134,43 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret has no state to show")
+
+
+class CopiedSecret(Secret):
+    """A secret in the copy of a result: it has no value, and says where that is stored."""
+
+    __slots__ = ("refs",)
+
+    def __init__(self, refs: tuple[str, ...] = ()) -> None:
+        super().__init__("")
+        self.refs = refs
+        """The token stores that hold the value."""
+
+    def reveal(self) -> str:
+        """Fail: a copy has no value.
+
+        Raises:
+            InvalidError: always; it names the stores.
+
+        """
+        where = f"is stored in {self.refs[0]}" if self.refs else "is in no token store that can be read"
+        hint = "Read it there: ConnectorAuth.from_ref, or locoia-pat exec." if self.refs else "Name one in token_to."
+        raise invalid(f"a copy of a result holds no token; it {where}", field="token_to", hint=hint)
+
+    def without_value(self, refs: tuple[str, ...] = ()) -> Secret:  # noqa: ARG002  # it knows its stores
+        """Return itself."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CopiedSecret) and other.refs == self.refs
+
+    __hash__ = None  # type: ignore[assignment]  # as for every secret
+
+    def __repr__(self) -> str:
+        return f"Secret(stored in {', '.join(self.refs)})" if self.refs else super().__repr__()
+
+    def __reduce_ex__(self, protocol: object) -> tuple[type[CopiedSecret], tuple[tuple[str, ...]]]:  # type: ignore[override]  # others refuse
+        return CopiedSecret, (self.refs,)
 
 
 class _FormSearch:

@@ -243,8 +243,22 @@ def test_the_exit_code_is_that_of_the_outcome(call: Call, script: Any, code: int
     with serving(script) as server:
         os.environ["LOCOIA_BASE_URL"] = server.url
         done = call("run", "create_pat", *GOOD, "--reveal")
+        os.environ["LOCOIA_TOKEN"] = "fake-credential-0123456789"
+        hidden = call("run", "create_pat", *GOOD, "--reveal", "--exit-zero")
     assert (done.code, done.envelope["outcome"]) == (code, outcome)
     assert outcome in done.err
+    assert (hidden.code, hidden.envelope["outcome"]) == (0, outcome)
+
+
+def test_exit_zero_holds_for_a_wrong_call_and_for_lines_too(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text('{"note": 1}\n')
+    with serving(answer(201, created())) as server:
+        os.environ["LOCOIA_BASE_URL"] = server.url
+        for wrong in (["--no-such-option"], ["note"], GOOD, ["--each", f"{tmp_path}/items.jsonl"]):
+            done = call("run", "create_pat", *wrong, "--exit-zero")
+            assert (done.code, done.envelope["outcome"]) == (0, "invalid"), wrong
+            assert call("run", "create_pat", *wrong).code == 2, wrong
+        assert server.got == []
 
 
 def test_a_retry_shows_in_attempts_and_is_not_logged(call: Call) -> None:

@@ -136,7 +136,8 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 def test_every_outcome_exit_and_error_code_is_documented() -> None:
     text = (ROOT / "docs" / "outcomes.md").read_text()
     for outcome in Outcome:
-        assert f"| `{outcome}` | {outcome.exit_code} |" in text
+        retry = "" if outcome is Outcome.DONE else " yes" if outcome.safe_to_retry else " no"
+        assert f"| `{outcome}` | {outcome.exit_code} |{retry} |" in text
     for code in get_args(Code):
         assert f"`{code}`" in text
     for exit_code in (1, 70, 130):

@@ -33,6 +33,10 @@ def test_each_outcome_has_its_exit_code(outcome: str, code: int) -> None:
     assert Outcome(outcome).exit_code == code
 
 
+def test_only_what_was_not_done_is_safe_to_retry() -> None:
+    assert [outcome for outcome in Outcome if outcome.safe_to_retry] == [Outcome.NOT_DONE]
+
+
 def test_each_outcome_but_done_has_one_class_of_its_own() -> None:
     classes = [InvalidError, RefusedError, NotDoneError, UnknownOutcomeError, NotStoredError]
     assert [kind.outcome for kind in classes] == [outcome for outcome in Outcome if outcome is not Outcome.DONE]

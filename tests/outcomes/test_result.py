@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import copy
+import dataclasses
 import json
+import pickle
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,7 +24,10 @@ from locoia_pat.outcomes import (
     UnknownOutcomeError,
     invalid,
 )
-from locoia_pat.secrets.secret import MASK, Secret
+from locoia_pat.secrets.secret import MASK, CopiedSecret, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = "t0ken-t0ken-t0ken-t0ken"
 DONE = Result(
@@ -128,3 +137,47 @@ def test_an_error_before_anything_was_sent_is_a_result_of_no_attempts() -> None:
     assert Result.from_error("create_pat", error, api="https://x") == Result(
         "create_pat", Outcome.INVALID, api="https://x", problem=error.problem
     )
+
+
+def through_pickle(protocol: int, value: Result) -> Result:
+    back = pickle.loads(pickle.dumps(value, protocol))  # noqa: S301  # our own bytes
+    assert isinstance(back, Result)
+    return back
+
+
+WAYS: dict[str, Callable[[Result], Result]] = {
+    **{f"pickle {number}": partial(through_pickle, number) for number in range(pickle.HIGHEST_PROTOCOL + 1)},
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+
+
+def test_a_copy_of_a_result_has_no_token_and_says_where_it_is_stored() -> None:
+    for refs in ((), ("file:/a", "keyring:b/c")):
+        for name, way in WAYS.items():
+            result = dataclasses.replace(DONE, token_refs=refs)
+            back = way(way(result))
+            envelope = result.to_dict()
+            if not refs:
+                envelope["warnings"] = [back.warnings[-1]]
+                assert "name one in token_to" in back.warnings[-1], name
+            assert back.to_dict() == envelope, name
+            assert back.token is not None
+            assert (refs[0] if refs else "no token store") in str(reveal_error(back.token)), name
+            assert (repr(back.token), str(back.token)) == (
+                f"Secret(stored in {', '.join(refs)})" if refs else f"Secret({MASK})",
+                MASK,
+            )
+            assert back.token != DONE.token
+            assert (back.token == CopiedSecret(refs), back == way(result)) == (True, True), name
+            assert result.token is not None
+            assert result.token.reveal() == TOKEN
+    for form in (TOKEN, base64.b64encode(TOKEN.encode()).decode()):
+        assert form.encode() not in pickle.dumps(DONE)
+    assert DONE.__json__() == DONE.to_dict()
+
+
+def reveal_error(secret: Secret) -> InvalidError:
+    with pytest.raises(InvalidError) as caught:
+        secret.reveal()
+    return caught.value
