@@ -10,7 +10,7 @@
 #   no criteria: workflow_complete ['/busy', '/other']
 #   $statusCode == 503: error ['/busy']
 #   $statusCode != 503: workflow_complete ['/busy', '/other']
-# For us: the recipes' branches do not depend on the status of a failure action.
+# For us: the recipes make the status an output of the step, and their criteria ask for that output, which they do see.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

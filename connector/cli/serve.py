@@ -16,7 +16,6 @@ from locoia_pat.extras import import_extra
 from locoia_pat.http.listener import open_listener, url_of
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.http.url import is_loopback
-from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import NotDoneError, Problem, invalid
 from locoia_pat.state.access_keys import AccessKeys, Permissions
 from locoia_pat.state.journal import State
@@ -195,7 +194,7 @@ def key_new_command(
         secrets=_normalize(secrets, "secrets"),
         auth=_absolute_auth(auth),
     )
-    _check_actions(permissions.allow, specs)
+    specs.matching(permissions.allow, field="allow")
     output.probe("key", "It is shown only once: send it to a file or a program that can take it.")
     key = AccessKeys(State()).create(name, permissions, days=expires, now=dt.datetime.now(dt.UTC))
     render.hide_in_ci_log(key)
@@ -247,15 +246,3 @@ def _absolute_auth(ref: str | None) -> str | None:
     from locoia_pat.stores import open_store
 
     return open_store(ref, field="auth").ref
-
-
-def _check_actions(patterns: Iterable[str], specs: SpecFolder) -> None:
-    from fnmatch import fnmatchcase
-
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in specs.names):
-            raise invalid(
-                f"there is no action {describe_value(pattern)}{did_you_mean(pattern, specs.names)}",
-                field="allow",
-                next="locoia-pat actions",
-            )

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 MAX_VALUES = 200_000
 """The most values of one response: strings, numbers, lists, objects and their keys."""
 _BLANK = " \t\r\n\f\v\0\ufeff\xa0"
-_GUARD = re.compile(r"\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\)|throw\s+1)\s*;|&&&START&&&|\{\}\s*&&")
+GUARD = re.compile(r"\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\)|throw\s+1)\s*;|&&&START&&&|\{\}\s*&&")
+"""What some servers put before JSON, so that a page cannot load it as a script."""
 """What servers write before JSON, so that a page of another site cannot run it as a script."""
 _PART = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,:\[{]', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(?=\s*[\]}])', re.DOTALL)
@@ -75,7 +76,7 @@ def is_whole_document(text: Secret) -> bool:
 def _unwrap(text: Secret) -> Secret:
     """Return *text* without blanks, byte order marks and NUL characters at its ends, and without a guard prefix."""
     text = Secret(text.reveal().strip(_BLANK))
-    guard = _GUARD.match(text.reveal())
+    guard = GUARD.match(text.reveal())
     return Secret(text.reveal()[guard.end() :].strip(_BLANK)) if guard else text
 
 

@@ -7,13 +7,12 @@ token store and no secret.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.export.json_schema import data_schema, inputs_schema
 from locoia_pat.bulk.items import StoreTemplate
-from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Outcome, Problem, invalid
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.spec.description import takes_stores
@@ -180,16 +179,9 @@ def offer_tools(
 
 def _allowed(specs: SpecFolder, allow: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Yield each allowed action, and whether it is allowed by its name and not by a pattern."""
-    for pattern in allow:
-        if not any(fnmatchcase(name, pattern) for name in specs.names):
-            raise invalid(
-                f"there is no action {describe_value(pattern)}{did_you_mean(pattern, specs.names)}",
-                field="allow",
-                hint=f"Actions: {', '.join(specs.names)}.",
-            )
-    for name in specs.names:
-        if any(fnmatchcase(name, pattern) for pattern in allow) if allow else specs.spec(name).effect == "read":
-            yield name, name in allow
+    names = specs.matching(allow, field="allow") or (name for name in specs.names if specs.spec(name).effect == "read")
+    for name in names:
+        yield name, name in allow
 
 
 def _reason_to_leave_out(tool: ActionTool) -> tuple[str, str] | None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locoia_pat.messages import describe_value, did_you_mean
-from locoia_pat.outcomes import Finding, SpecError, invalid
+from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
@@ -70,6 +71,21 @@ class SpecFolder:
             sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file not in _NOT_ACTIONS)
         )
 
+    def matching(self, patterns: Iterable[str], *, field: str) -> tuple[str, ...]:
+        """Return the names of the actions that *patterns* allow; ``*`` stands for any characters.
+
+        Raises:
+            InvalidError: for *field*; a pattern matches no action.
+
+        """
+        from fnmatch import fnmatchcase  # noqa: PLC0415  # a run does not need it
+
+        patterns = tuple(patterns)
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in self.names):
+                raise _no_such_action(pattern, self.names, field)
+        return tuple(name for name in self.names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
     def action(self, name: str) -> ActionSpec:
         """Return the action *name*, which sends a request of its own.
 
@@ -98,12 +114,7 @@ class SpecFolder:
         """
         if name not in self._actions:
             if name not in self.names:
-                raise invalid(
-                    f"there is no action {describe_value(name)}{did_you_mean(name, self.names)}",
-                    field="action",
-                    hint=f"Actions: {', '.join(self.names)}.",
-                    next="locoia-pat actions",
-                )
+                raise _no_such_action(name, self.names, "action")
             self._actions[name] = self._parse(name)
         return self._actions[name]
 
@@ -138,3 +149,12 @@ def _expand(folder: str | os.PathLike[str]) -> Path:
         return Path(folder).expanduser()
     except RuntimeError:  # ~USER of a user that does not exist
         return Path(folder)
+
+
+def _no_such_action(name: str, names: tuple[str, ...], field: str) -> InvalidError:
+    return invalid(
+        f"there is no action {describe_value(name)}{did_you_mean(name, names)}",
+        field=field,
+        hint=f"Actions: {', '.join(names)}.",
+        next="locoia-pat actions",
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote_plus
 
 from locoia_pat.engine.action import CompiledAction
+from locoia_pat.http.json_document import GUARD
 from locoia_pat.secrets.detect import (
     find_random_runs,
     find_secrets,
@@ -56,7 +57,6 @@ _FLAT = re.compile(r"(?i)headers|trailers|param|query|cookies|env|fields")
 _QUERY = re.compile(r"[?&#;]([\w.\[\]%~-]+)=([^&#\s<>\"']*)")
 _FORM = re.compile(r"[^\s<>=?#/:]*=[^\s<>]*")
 _JSON_START = re.compile(r"[{\[]")
-_GUARD = re.compile(r"\A(?:\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\)|throw\s+1)\s*;)")
 """What servers write before JSON, so that a page of another site cannot run it as a script."""
 _BLANK = " \t\r\n\f\v\0\x1e\xa0\ufeff,"
 """What may be around and between JSON documents."""
@@ -231,7 +231,9 @@ def json_spans(text: str) -> Iterator[tuple[int, int, Any]]:
 
 def is_broken_json(text: str) -> bool:
     """Return whether *text* begins like JSON, and is not JSON as a whole or line by line."""
-    text = _GUARD.sub("", text.strip(_BLANK)).lstrip(_BLANK)
+    text = text.strip(_BLANK)
+    if guard := GUARD.match(text):
+        text = text[guard.end() :].lstrip(_BLANK)
     return text[:1] in ("{", "[") and bool(_without_json(text).strip(_BLANK))
 
 

@@ -365,6 +365,7 @@ WRITTEN = {
     "a byte order mark": f"\ufeff{_DOCUMENT}",
     "a guard prefix": f")]}}',\n{_DOCUMENT}",
     "a loop before it": f"while(1);{_DOCUMENT}",
+    "an object before it": f"{{}}&& {_DOCUMENT}",
     "a call around it": f"callback({_DOCUMENT});",
     "server-sent events": f"data: {_DOCUMENT}\n\n",
     "a nested object": f'{{"handle": {{"v": "{HANDLE}", "id": "1"}}}}',
