@@ -129,7 +129,7 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return MASK
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         raise TypeError("a Secret cannot be pickled or copied; pass the reference of its store instead")
 
     def __getstate__(self) -> NoReturn:
@@ -169,7 +169,7 @@ class CopiedSecret(Secret):
     def __repr__(self) -> str:
         return f"Secret(stored in {', '.join(self.refs)})" if self.refs else super().__repr__()
 
-    def __reduce_ex__(self, protocol: object) -> tuple[type[CopiedSecret], tuple[tuple[str, ...]]]:  # type: ignore[override]  # others refuse
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         return CopiedSecret, (self.refs,)
 
 
