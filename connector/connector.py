@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from locoia_pat.engine.engine import Engine
 from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
+from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, NotDoneError
 from locoia_pat.stores import open_store
 
@@ -66,8 +67,14 @@ class Connector:
 
         Raises:
             InvalidError: *timeout* is not within 0.001 and 86,400 seconds.
+            TypeError: *auth* is not a :class:`ConnectorAuth`.
 
         """
+        if auth is not None and not hasattr(auth, "credential"):
+            raise TypeError(
+                f"auth is {describe_value(auth) if not isinstance(auth, str) else 'a string'}; pass "
+                'ConnectorAuth.from_env(), ConnectorAuth.from_ref("file:token.json") or ConnectorAuth(Secret(...))'
+            )
         self._engine = Engine(
             auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option, open_store=self.open_store
         )

@@ -11,8 +11,23 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from locoia_pat.messages import closest
+
 _TEMPORARY = re.compile(r"\.locoia-pat-[0-9a-f]{16}\.tmp")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+
+def similar_file(path: str | os.PathLike[str]) -> str:
+    """Return ``; did you mean FILE?`` for a file that is named almost like *path*, which is missing, or nothing."""
+    wanted = Path(path)
+    try:
+        names = [entry.name for entry in wanted.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    close = [name for name in names if name.startswith(f"{wanted.name}.")]
+    close = close or [name for name in names if Path(name).stem == wanted.stem and wanted.suffix]
+    found = close[0] if len(close) == 1 else closest(wanted.name, names)
+    return f"; did you mean {wanted.with_name(found)}?" if found else ""
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:

@@ -61,10 +61,16 @@ def find_repeated(names: Iterable[str]) -> str | None:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return ``; did you mean NAME?`` for the candidate closest to *word*, or an empty string."""
+    close = closest(word, candidates)
+    return f"; did you mean {close}?" if close else ""
+
+
+def closest(word: str, candidates: Iterable[str]) -> str:
+    """Return the candidate closest to *word*, or an empty string if none is close."""
     names = [name for name in candidates if len(name) <= _MAX_NAME_LENGTH][:_MAX_CANDIDATES]
     if not 0 < len(word) <= _MAX_NAME_LENGTH:
         return ""
     import difflib  # noqa: PLC0415  # needed for a misspelt word only
 
-    close = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word in name]
-    return f"; did you mean {close[0]}?" if close else ""
+    close = difflib.get_close_matches(word.lower(), names, n=1) or [name for name in names if word.lower() in name]
+    return close[0] if close else ""

@@ -90,10 +90,22 @@ class Problem:
     """The command to run next, literally."""
     reason: Literal["unknown_option"] | None = None
     """Why a value is invalid, for code that adds what it knows to the hint; not in the envelope."""
+    others: tuple[Problem, ...] = ()
+    """The same kind of problem of other inputs: a caller gets all that are wrong at once."""
 
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the ``error`` object of the envelope."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "reason"}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ``error`` object of the envelope; ``others`` is in it only if there are any."""
+        error = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in {"reason", "others"}}
+        if not self.others:
+            return error
+        parts = ("field", "message", "hint")
+        return {**error, "others": [{part: getattr(other, part) for part in parts} for other in self.others]}
+
+    def __str__(self) -> str:
+        """Return the message, after the field at fault and before the hint; and those of the others."""
+        field = f"{self.field}: " if self.field else ""
+        hint = f"\n{self.hint}" if self.hint else ""
+        return "\n".join([f"{field}{self.message}{hint}", *map(str, self.others)])
 
 
 _NOT_COPIED = (
@@ -202,10 +214,7 @@ class ConnectorError(Exception):
 
     def __str__(self) -> str:
         """Return the message, after the field at fault and before the hint."""
-        problem = self.problem
-        field = f"{problem.field}: " if problem.field else ""
-        hint = f"\n{problem.hint}" if problem.hint else ""
-        return f"{field}{problem.message}{hint}"
+        return str(self.problem)
 
 
 class InvalidError(ConnectorError):

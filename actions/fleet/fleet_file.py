@@ -116,6 +116,9 @@ def _findings(fleet: Fleet) -> Iterator[Finding]:
             field = error.problem.field or "name"
             message = f"{field}: {error.problem.message}" + (f"; {error.problem.hint}" if error.problem.hint else "")
             yield fleet.document.finding("bad-value", (*at, field), message)
+        if "expiration" in token.model_fields_set and token.expiration is None:
+            message = "a managed token always expires: give days, or leave it out for the default"
+            yield fleet.document.finding("bad-value", (*at, "expiration"), message)
         for index, scope in enumerate(token.scopes):
             if scope not in ALL:
                 message = f"unknown scope {describe_value(scope)}{did_you_mean(scope, ALL)}"

@@ -34,6 +34,7 @@ from locoia_pat.interrupts import Hold
 from locoia_pat.limits import WAIT
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import rfc3339
+from locoia_pat.state.database import VARIABLE
 from locoia_pat.state.journal import State
 from locoia_pat.state.sealed import DamagedRowError
 from locoia_pat.stores import check_refs, reject_same_location
@@ -61,9 +62,13 @@ _PROBLEMS: dict[StopReason, tuple[Outcome, Code, str]] = {
     ),
     "unsafe": (Outcome.INVALID, "unsafe", "Rotate without in_place, or name another credential."),
     "unmarked": (Outcome.INVALID, "unsafe", "Use create_pat. If the API has changed: locoia-pat doctor --measure."),
-    "not_found": (Outcome.INVALID, "not_found", "ensure_pat creates it."),
+    "not_found": (Outcome.INVALID, "not_found", "{state} Otherwise ensure_pat creates it."),
     "nothing_to_replace": (Outcome.INVALID, "not_found", "locoia-pat run list_pats lists the rows."),
-    "managed_elsewhere": (Outcome.REFUSED, "managed_elsewhere", "take_over=true takes it over."),
+    "managed_elsewhere": (
+        Outcome.REFUSED,
+        "managed_elsewhere",
+        "{state} take_over=true manages the name from here, and ends its other rows once the overlap has passed.",
+    ),
     "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true creates new rows with these scopes."),
     "journal": (Outcome.NOT_DONE, "unavailable", "Nothing was sent; it is safe to retry."),
     "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was started."),
@@ -191,7 +196,8 @@ class Driver:
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
         if finished.problem is not None:
             outcome, code, hint = _PROBLEMS[finished.problem]
-            problem = Problem(code, finished.message, hint=hint)
+            state = f"The state folder is {self._state.folder}; if it is another one, set {VARIABLE}."
+            problem = Problem(code, finished.message, hint=hint.replace("{state}", state))
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
         if finished.change != "none":
             self._write_receipt(finished)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.input_types import INPUT_TYPES, parse_list, parse_text
-from locoia_pat.spec.json_text import load_json
+from locoia_pat.spec.json_text import describe_json_mistake, load_json
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locoia_pat.spec.model import Input
 
@@ -27,6 +28,8 @@ MAX_INPUT = 8 * 1024 * 1024
 """The most characters of a file with inputs, or of one input from a file."""
 SECRET_PREFIX = "@ref:"  # noqa: S105  # a prefix, not a secret
 """What precedes the REF of a secret in an argument or a cell."""
+
+_JSON_HINT = 'Pass one JSON object of inputs, such as {"note": "CI"}.'
 
 SecretReader = Callable[[str, str], Secret]
 """Read the secret at a REF, for the input of a name."""
@@ -54,15 +57,41 @@ def parse_inputs(
     """
     inputs = _read_inputs_file(inputs_file, fields, read) if inputs_file else {}
     texts: dict[str, list[str]] = {}
-    for pair in pairs:
+    given = tuple(pairs)
+    for number, pair in enumerate(given):
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
-            raise invalid(
-                f"invalid argument {describe_value(pair)}: expected NAME=VALUE",
-                hint="An input is given as NAME=VALUE, for example note=CI; an option starts with --.",
-            )
+            message, hint = _explain_argument(given, number, fields)
+            raise invalid(message, hint=hint)
         texts.setdefault(name, []).append(text)
     return {**inputs, **{name: _parse_arguments(name, given, fields.get(name), read) for name, given in texts.items()}}
+
+
+def _explain_argument(pairs: Sequence[str], number: int, fields: Mapping[str, Input]) -> tuple[str, str]:
+    """Return what is wrong with the argument at *number*, which is not ``NAME=VALUE``, and what to write."""
+    pair = pairs[number]
+    following = pairs[number + 1] if number + 1 < len(pairs) else ""
+    value = following if following and "=" not in following and _is_plain(following) else "VALUE"
+    name = pair.rstrip(":")
+    if name in fields:
+        return f"the input {name} has no value", f"Write {name}={shlex.quote(value)}, without spaces around the sign."
+    if pair.startswith("{"):
+        return "an argument is JSON; expected NAME=VALUE", "Pass JSON in a file, or on standard input: --inputs -."
+    before = pairs[number - 1] if number else ""
+    if "=" in before and _is_plain(before.replace("=", "")) and _is_plain(pair):
+        return (
+            f"invalid argument {describe_value(pair)}: expected NAME=VALUE",
+            f"If it belongs to the value before it, put both in quotes: {shlex.quote(f'{before} {pair}')}.",
+        )
+    return (
+        f"invalid argument {describe_value(pair)}: expected NAME=VALUE",
+        "An input is given as NAME=VALUE, for example note=CI; an option starts with --.",
+    )
+
+
+def _is_plain(word: str) -> bool:
+    """Return whether *word* can be repeated in a message."""
+    return describe_value(word) == f'"{word}"'
 
 
 def _parse_arguments(name: str, texts: list[str], field: Input | None, read: SecretReader) -> Any:
@@ -138,15 +167,16 @@ def _read_inputs_file(file: str, fields: Mapping[str, Input], read: SecretReader
     except InvalidError as error:
         message = f"{describe_value(file)}: {error.problem.message}"
         raise invalid(message, field="inputs", hint=error.problem.hint) from None
-    except ValueError as error:
-        line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+    except ValueError:
         raise invalid(
-            f"{describe_value(file)} is not valid JSON{line}",
+            f"{describe_value(file)} is not valid JSON: {describe_json_mistake(text)}",
             field="inputs",
-            hint="Pass one JSON object with the inputs.",
+            hint=_JSON_HINT,
         ) from None
     if not isinstance(inputs, dict):
-        raise invalid(f"expected a JSON object of inputs, got {describe_value(inputs)}", field="inputs")
+        hint = "For many runs, pass a file with one object per line to --each." if isinstance(inputs, list) else None
+        message = f"expected a JSON object of inputs, got {describe_value(inputs)}"
+        raise invalid(message, field="inputs", hint=hint or _JSON_HINT)
     return {name: resolve_secret(name, value, fields.get(name), read=read) for name, value in inputs.items()}
 
 
@@ -161,6 +191,10 @@ def _read_file(name: str, file: str) -> str:
         with Path(file).expanduser().open(encoding="utf-8") as source:
             return _checked_size(name, file, source.read(MAX_INPUT + 1))
     except OSError as error:
-        raise invalid(f"the file {describe_value(file)} cannot be read: {error.strerror}", field=name) from None
+        if file.lstrip().startswith("{"):
+            hint = "Write the JSON to a file, or pass it on standard input: --inputs -."
+            raise invalid("expected the name of a file, got JSON", field=name, hint=hint) from None
+        reason = f"{(error.strerror or '').lower()}{similar_file(file)}"
+        raise invalid(f"the file {describe_value(file)} cannot be read: {reason}", field=name) from None
     except UnicodeDecodeError:
         raise invalid(f"the file {describe_value(file)} is not UTF-8 text", field=name) from None

@@ -25,15 +25,13 @@ from locoia_pat.cli.options import (
     yes_option,
 )
 from locoia_pat.cli.process import FOUND
-from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import SpecError, invalid
+from locoia_pat.files import similar_file
+from locoia_pat.outcomes import Finding, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from locoia_pat.outcomes import Finding
 
 
 @click.command("new")
@@ -123,12 +121,32 @@ def _findings_in(path: Path, *, whole: bool = False) -> list[Finding]:
     from locoia_pat.engine.checker import check_specs
 
     if path.is_dir():
-        return check_specs(SpecFolder(path), whole=whole)
+        specs = SpecFolder(path)
+        findings = check_specs(specs, whole=whole)
+        return sorted([*findings, *_unread(specs)])
+    if not path.exists():
+        raise invalid(f"{path} does not exist{similar_file(path)}", field="path")
+    if path.suffix == ".yml":
+        hint = f"Rename it: mv {path} {path.with_suffix('.yaml')}"
+        raise invalid(f"{path.name} is not read as a spec: the name must end in .yaml", field="path", hint=hint)
     if path.suffix != ".yaml":
-        raise invalid(f"{describe_value(path.name)} is not a spec: the name must end in .yaml", field="path")
+        raise invalid(f"{path.name} is not a spec: the name must end in .yaml", field="path", hint=_PATH_HINT)
     folder = SpecFolder(path.parent)
     folder.text(path.name)
     return [finding for finding in check_specs(folder, whole=whole) if Path(finding.file) == path]
+
+
+def _unread(specs: SpecFolder) -> Iterator[Finding]:
+    """Yield a finding for each file of *specs* that is not read, and for a folder without an action."""
+    for file in specs.misnamed:
+        message = f"this file is not read, for a spec ends in .yaml; rename it to {file.removesuffix('.yml')}.yaml"
+        yield Finding(str(Path(str(specs.folder)) / file), 1, 1, "file-name", message)
+    if not specs.names and not specs.misnamed:
+        message = "there is no action in this folder; write one as NAME.yaml"
+        yield Finding(str(Path(str(specs.folder)) / CONNECTOR_FILE), 1, 1, "missing-key", message)
+
+
+_PATH_HINT = "Name the folder of the specs, or one of its YAML files."
 
 
 def _excerpt(finding: Finding) -> str:

@@ -89,6 +89,8 @@ def whoami_command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int
         render.print_json(report)
     else:
         render.print_table(("field", "value"), list(report.items()))
+        if result and result.problem and result.problem.hint:
+            render.say(result.problem.hint)
     return result.exit_code if result else 0
 
 

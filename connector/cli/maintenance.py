@@ -28,7 +28,8 @@ from locoia_pat.cli.options import (
 )
 from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
-from locoia_pat.messages import describe_value
+from locoia_pat.files import similar_file
+from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
@@ -67,7 +68,9 @@ def reconcile_command(
     --take-over manages such a name from now on; its foreign rows are revoked after an overlap of one day.
     """
     if (name is None) != (not token_to):
-        raise invalid("--take-over and --token-to need each other", field="take_over" if token_to else "token_to")
+        hint = f"locoia-pat reconcile --take-over {name or 'NAME'} --token-to {next(iter(token_to), 'file:PATH')}"
+        field = "take_over" if token_to else "token_to"
+        raise invalid("--take-over and --token-to need each other", field=field, hint=hint)
     if plan and name is not None:
         raise invalid("--plan cannot be combined with --take-over", field="plan")
     with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
@@ -188,7 +191,7 @@ def _open_plan(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[F
     names = [token.name for token in fleet.tokens]
     for name in only:
         if name not in names:
-            raise invalid(f"{file} has no token {describe_value(name)}", field="only")
+            raise invalid(f"{file} has no token {describe_value(name)}{did_you_mean(name, names)}", field="only")
     with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as default:
         plan = FleetPlan(fleet, State(), default, only=only)
         for location, one, other in plan.shared_stores():
@@ -203,7 +206,8 @@ def _read_fleet(file: str) -> Fleet:
     except UnicodeDecodeError:
         raise invalid(f"{file} is not UTF-8 text", field="file") from None
     except OSError as error:
-        raise invalid(f"{file} cannot be read: {(error.strerror or '').lower()}", field="file") from None
+        reason = f"{(error.strerror or '').lower()}{similar_file(file)}"
+        raise invalid(f"{file} cannot be read: {reason}", field="file") from None
     return parse_fleet(text, file)
 
 

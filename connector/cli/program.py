@@ -70,12 +70,11 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS:
-            from locoia_pat.messages import describe_value, did_you_mean
+            from locoia_pat.messages import closest, describe_value, did_you_mean
 
-            if args[0] in SpecFolder().names:
-                suggestion = f"; to run the action: locoia-pat run {args[0]}"
-            else:
-                suggestion = did_you_mean(args[0], _COMMANDS)
+            suggestion = did_you_mean(args[0], _COMMANDS)
+            if not suggestion and (action := closest(args[0].replace("-", "_"), SpecFolder().names)):
+                suggestion = f"; to run the action: locoia-pat run {action}"
             ctx.fail(f"unknown command {describe_value(args[0])}{suggestion}")
         return super().resolve_command(ctx, args)
 
@@ -149,9 +148,9 @@ def _usage_error(error: click.UsageError, arguments: list[str]) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         render.say(error.format_message())
         return Outcome.INVALID.exit_code
-    command = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
-    help_ = f"locoia-pat {command} --help".replace("  ", " ")
-    return _error(InvalidError(Problem("validation", error.format_message(), next=help_)), arguments)
+    from locoia_pat.cli.usage import usage_problem
+
+    return _error(InvalidError(usage_problem(error, arguments)), arguments)
 
 
 def _error(error: ConnectorError, arguments: list[str]) -> int:

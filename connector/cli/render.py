@@ -154,8 +154,15 @@ def _masked(result: Result, envelope: dict[str, Any]) -> dict[str, Any]:
     if result.problem is not None:
         envelope["action"] = mask(result.action) if result.action else None
         ids = _ids(result)
-        envelope["error"] = {k: mask(v, ids) if isinstance(v, str) else v for k, v in envelope["error"].items()}
+        error = _masked_strings(envelope["error"], ids)
+        if "others" in error:
+            error["others"] = [_masked_strings(other, ids) for other in error["others"]]
+        envelope["error"] = error
     return envelope
+
+
+def _masked_strings(error: dict[str, Any], ids: str) -> dict[str, Any]:
+    return {key: mask(value, ids) if isinstance(value, str) else value for key, value in error.items()}
 
 
 def _ids(result: Result) -> str:
@@ -178,11 +185,13 @@ def _ascii_only() -> bool:
 
 
 def _say_problem(outcome: Outcome, problem: Problem, ids: str) -> None:
-    field = f"{problem.field}: " if problem.field else ""
-    say(f"{click.style(outcome.value, fg='red')}: {field}{problem.message}", ids)
-    for line in (problem.hint, f"Next: {problem.next}" if problem.next else None):
-        if line:
-            say(line, ids)
+    for each in (problem, *problem.others):
+        field = f"{each.field}: " if each.field else ""
+        say(f"{click.style(outcome.value, fg='red')}: {field}{each.message}", ids)
+        if each.hint:
+            say(each.hint, ids)
+    if problem.next:
+        say(f"Next: {problem.next}", ids)
 
 
 def _print_data(envelope: dict[str, Any]) -> None:

@@ -74,7 +74,9 @@ EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "re
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
 @click.option("--verbose", is_flag=True, help="Print method and URL of the request to standard error.")
 @specs_option
+@click.pass_context
 def run_command(
+    context: click.Context,
     action: str,
     specs: SpecFolder,
     *,
@@ -105,6 +107,11 @@ def run_command(
                 return signals.exit_code or code
             for name in EACH_OPTIONS:
                 options.pop(name)
+                if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                    option = f"--{name.replace('_', '-')}"
+                    raise invalid(
+                        f"{option} needs --each", field=name, hint=f"Pass --each FILE, or leave {option} out."
+                    )
             result = _run(action, specs, show, reveal=reveal, quiet=quiet, **options)
         finally:
             signals.hold_from_here()
@@ -123,11 +130,16 @@ def run_command(
 
 def _suggest_unknown_scope(result: Result) -> Result:
     """Add ``--allow-unknown-scope`` to the hint if *result* rejects a scope."""
-    problem = result.problem
-    if problem is None or problem.field != "scopes" or problem.reason != "unknown_option":
+    if result.problem is None:
         return result
-    hint = f"{problem.hint} Pass --allow-unknown-scope to send it anyway."
-    return dataclasses.replace(result, problem=dataclasses.replace(problem, hint=hint))
+    first, *others = map(_with_unknown_scope, (result.problem, *result.problem.others))
+    return dataclasses.replace(result, problem=dataclasses.replace(first, others=tuple(others)))
+
+
+def _with_unknown_scope(problem: Problem) -> Problem:
+    if problem.field != "scopes" or problem.reason != "unknown_option":
+        return problem
+    return dataclasses.replace(problem, hint=f"{problem.hint} Pass --allow-unknown-scope to send it anyway.")
 
 
 class _Printer:
@@ -231,6 +243,10 @@ def _with_command_names(result: Result, specs: SpecFolder) -> Result:
     problem = result.problem
     if problem is not None and problem.next is not None:
         problem = dataclasses.replace(problem, next=_command_line(problem.next, specs))
+    if problem is not None and problem.hint is not None:
+        login = "locoia-pat login"
+        option = f"pack:{specs.pack}" if specs.pack else shlex.quote(str(specs.folder))
+        problem = dataclasses.replace(problem, hint=problem.hint.replace(login, f"{login} --specs {option}"))
     action = f"{specs.pack}.{result.action}" if specs.pack and result.action else result.action
     return dataclasses.replace(result, action=action, problem=problem)
 

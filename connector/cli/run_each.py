@@ -130,7 +130,8 @@ def _print_results(bulk: BulkRun, size: int, *, quiet: bool, needs_output: bool)
         for note in bulk.notes[printed_notes:]:
             render.say(note)
         counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
-        render.say(f"{outcomes.total()} items: {counts or 'none'}")
+        total = outcomes.total()
+        render.say(f"{total} {'item' if total == 1 else 'items'}: {counts or 'none'}")
         if bulk.stopped is not None:
             render.say(f"stopped: {bulk.stopped}; run the same command again to resume")
     return max((outcome.exit_code for outcome in outcomes), default=0)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from locoia_pat import limits
 from locoia_pat.cli import output, render
-from locoia_pat.cli.options import auth_option, json_option, resolve_auth, specs_option
+from locoia_pat.cli.options import Number, auth_option, json_option, resolve_auth, specs_option
 from locoia_pat.connector import Connector
 from locoia_pat.extras import import_extra
 from locoia_pat.http.listener import open_listener, url_of
@@ -35,17 +36,17 @@ _STOP_WAIT = 60.0
 
 @click.group("serve", invoke_without_command=True, subcommand_metavar="[key COMMAND]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Host to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="0 chooses a free one.")
+@click.option("--port", type=Number(limits.PORT), default=_PORT, show_default=True, help="0 chooses a free one.")
 @auth_option
 @click.option("--tls-cert", metavar="FILE", type=click.Path(path_type=Path), help="Certificate chain, to serve https.")
 @click.option("--tls-key", metavar="FILE", type=click.Path(path_type=Path), help="Private key of the certificate.")
 @click.option("--proxy", "proxies", metavar="ADDRESS", multiple=True,
               help="IP address of the proxy that serves https; no other address is answered. May repeat.")  # fmt: skip
-@click.option("--concurrency", type=click.IntRange(1, 1000), default=40, show_default=True, metavar="N",
+@click.option("--concurrency", type=Number(limits.THREADS), default=40, show_default=True, metavar="N",
               help="How many calls run at a time.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=DEFAULT_TIMEOUT, show_default=True,
+@click.option("--timeout", type=Number(limits.TIMEOUT), default=DEFAULT_TIMEOUT, show_default=True,
               metavar="SECONDS", help="Time limit of a call, for all attempts together.")  # fmt: skip
-@click.option("--wait", type=click.FloatRange(min=0), default=_WAIT, show_default=True, metavar="SECONDS",
+@click.option("--wait", type=Number(limits.WAIT), default=_WAIT, show_default=True, metavar="SECONDS",
               help="Time to wait for another call that works on the same name.")  # fmt: skip
 @click.option("--mcp", is_flag=True, help="Serve the actions as tools of MCP at /mcp as well.")
 @click.option("--mcp-token-to", metavar="[ACTION=]REF", multiple=True,

@@ -36,7 +36,7 @@ class ConnectorAuth:
 
         """
         if not isinstance(token, Secret) and not callable(token):
-            raise TypeError("pass the token as Secret(...), so that it is never shown")
+            raise TypeError("pass the token as Secret(...), so that it is never shown; or ConnectorAuth.from_env()")
         bare = read_bare_token(token) if isinstance(token, Secret) else token
         if isinstance(bare, str):
             raise invalid(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10.0
 _TOO_LONG = "it took too long"
 _HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(CONTENT_ENCODINGS)}
+_ERRNO = re.compile(r"\[Errno -?[0-9]+\] ")
 _BYTES = re.compile(r"\bbytearray\(|\bb['\"]")
 """Where an error message of h11 begins to quote the bytes that were sent or received."""
 
@@ -194,6 +195,8 @@ def _transport_error(error: Exception) -> TransportError:
     kind = type(error).__name__
     timed_out = isinstance(error, httpx.TimeoutException)
     message = _TOO_LONG if timed_out else " ".join(_BYTES.split(str(error))[0].split())[:300]
+    if isinstance(error, httpx.ConnectError) and message:
+        return TransportError(_ERRNO.sub("", message), sent=False)
     return TransportError(f"{kind}: {message}" if message else kind, sent=not isinstance(error, _NOT_SENT))
 
 

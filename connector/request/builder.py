@@ -209,8 +209,15 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
                 findings.append(at("secret-in-address", path, message, offset=use.offset))
             elif why := _why_not_allowed(use, field, slot[1], spec.request.omit_null):
                 findings.append(at("template-type", path, f'"{use.name}" {why}', offset=use.offset))
-    message = "this input is not used in the request"
-    return [*findings, *(at("unused-input", ("inputs", name), message, at_key=True) for name in unused)]
+    return [*findings, *(at("unused-input", ("inputs", name), _unused(name, spec), at_key=True) for name in unused)]
+
+
+def _unused(name: str, spec: ActionSpec) -> str:
+    """Return the message for an input without a template; in other languages a template has other braces."""
+    text = repr(spec.request.model_dump(mode="json"))
+    other = next((form for form in (f"${{{name}}}", f"{{{name}}}", f"${name}", f"<{name}>") if form in text), None)
+    hint = f"; {other} is not a template, write {{{{ {name} }}}}" if other else ""
+    return f"this input is not used in the request{hint}"
 
 
 def _is_secret(field: Input) -> bool:

@@ -264,6 +264,6 @@ _HINTS: dict[Code, str] = {
     "rate_limited": "Wait before you retry.",
     "unauthorized": "The credential was rejected: it may be expired, revoked, or meant for another host.",
     "forbidden": "The credential is valid, but lacks permission for this.",
-    "not_found": "Check the id, whether the credential's owner can see it, and the base URL.",
+    "not_found": "Check the id (not a note or name), whether the credential's owner can see it, and the base URL.",
     "validation": "Change the inputs as the message says.",
 }

@@ -155,13 +155,20 @@ def _failure() -> Schema:
         "hint": string_or_null,
         "next": string_or_null,
     }
+    parts = {"field": string_or_null, "message": {"type": "string"}, "hint": string_or_null}
+    other = {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": False}
     failures = [outcome.value for outcome in Outcome if outcome is not Outcome.DONE]
     properties = {
         **_envelope(),
         "action": string_or_null,
         "outcome": {"enum": failures},
         "data": {"type": ["object", "null"]},
-        "error": {"type": "object", "properties": error, "required": [*error], "additionalProperties": False},
+        "error": {
+            "type": "object",
+            "properties": {**error, "others": {"type": "array", "items": other}},
+            "required": [*error],
+            "additionalProperties": False,
+        },
     }
     required = ["v", "action", "api", "outcome", "attempts", "warnings", "error"]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from locoia_pat.messages import describe_value, find_repeated
@@ -13,6 +14,18 @@ from locoia_pat.outcomes import InvalidError, invalid
 
 _MAX_DIGITS = 400
 """Python converts a long number slowly, and refuses one of more than 4,300 digits."""
+_PYTHON = {"None": "null", "True": "true", "False": "false"}
+_WORD = re.compile(r"[A-Za-z]+")
+_CLOSING = ("}", "]")
+_MISTAKES = {
+    "Expecting ',' delimiter": "a comma is missing before this",
+    "Expecting ':' delimiter": "a colon is missing after the key",
+    "Extra data": "there is more after the end of the value",
+    "Unterminated string": "this string has no closing quote",
+    "Invalid control": "a line break in a string is written \\n",
+    "Invalid \\": "a backslash in a string is written \\\\",
+}
+"""What Python's messages begin with, and what to say instead."""
 
 
 def load_json(text: str) -> Any:
@@ -27,6 +40,41 @@ def load_json(text: str) -> Any:
         return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def describe_json_mistake(text: str) -> str:
+    """Return where *text* stops being JSON, and what to write there; it repeats no value of the text."""
+    if not text.strip():
+        return "it is empty"
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        words = _explain(text[: error.pos].rstrip(), text[error.pos :], error.msg)
+        return f"line {error.lineno}, column {error.colno}: {words}"
+    except (ValueError, RecursionError):
+        pass
+    return "it is nested too deeply, or has a number that is too long"
+
+
+def _explain(before: str, rest: str, reason: str) -> str:
+    """Return what is wrong between the texts *before* and *rest*, where Python gives the *reason*."""
+    word = _WORD.match(rest)
+    if word and word[0] in _PYTHON:
+        return f"JSON writes {_PYTHON[word[0]]}, not {word[0]}"
+    if (before.endswith(",") and rest[:1] in _CLOSING) or (rest[:1] == "," and rest[1:].lstrip()[:1] in _CLOSING):
+        return "remove the comma that nothing follows"  # from Python 3.13 on, the comma is what is in the way
+    if not rest.strip():
+        braces, brackets = before.count("{") - before.count("}"), before.count("[") - before.count("]")
+        return f"it ends too early; close it with {']' * brackets + '}' * braces or 'what is missing'}"
+    starts = {
+        "'": 'strings and keys are in double quotes ("), not single ones',
+        "/": "JSON has no comments; remove it",
+        "#": "JSON has no comments; remove it",
+    }
+    return starts.get(rest[0]) or next(
+        (words for message, words in _MISTAKES.items() if reason.startswith(message)),
+        "a value is missing, or a string is not in double quotes",
+    )
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 
@@ -57,16 +58,16 @@ class SpecFolder:
             InvalidError: it is not a folder of specs.
 
         """
-        try:
-            files = [entry.name for entry in self.folder.iterdir()]
-        except (OSError, ValueError):
-            files = []
+        files = self._files
         if CONNECTOR_FILE not in files:
-            raise invalid(
-                f"{self.folder} is not a folder of specs: it has no {CONNECTOR_FILE}",
-                field="specs",
-                hint="Name a folder that has one, and a YAML file for each action.",
-            )
+            reason, hint = f"it has no {CONNECTOR_FILE}", "Name a folder that has one, and a YAML file for each action."
+            if CONNECTOR_FILE.replace(".yaml", ".yml") in files:
+                hint = "Rename connector.yml to connector.yaml: the name of a spec ends in .yaml."
+            elif not (isinstance(self.folder, Path) and not self.folder.exists()):
+                hint += " To begin a connector: locoia-pat new NAME."
+            else:
+                reason = f"it does not exist{similar_file(self.folder)}"
+            raise invalid(f"{self.folder} is not a folder of specs: {reason}", field="specs", hint=hint)
         return tuple(
             sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml") and file not in _NOT_ACTIONS)
         )
@@ -85,6 +86,18 @@ class SpecFolder:
             if not any(fnmatchcase(name, pattern) for name in self.names):
                 raise _no_such_action(pattern, self.names, field)
         return tuple(name for name in self.names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+    @property
+    def misnamed(self) -> tuple[str, ...]:
+        """The files whose names end in ``.yml``, sorted; they are not read."""
+        return tuple(sorted(file for file in self._files if file.endswith(".yml")))
+
+    @cached_property
+    def _files(self) -> list[str]:
+        try:
+            return [entry.name for entry in self.folder.iterdir()]
+        except (OSError, ValueError):
+            return []
 
     def action(self, name: str) -> ActionSpec:
         """Return the action *name*, which sends a request of its own.
@@ -112,6 +125,9 @@ class SpecFolder:
             InvalidError: there is no such action, or its spec is invalid.
 
         """
+        if not isinstance(name, str):
+            hint = f'Give its name, such as "{next(iter(self.names), "list_pats")}".'
+            raise invalid(f"the name of an action is a string, not {describe_value(name)}", field="action", hint=hint)
         if name not in self._actions:
             if name not in self.names:
                 raise _no_such_action(name, self.names, "action")

@@ -32,23 +32,52 @@ def _flat(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+_LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
+_PRINTABLE_ASCII = r"^[!-~]{1,200}$"
+_OUTPUT_PATH = r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$"
+_JSON_PATH = r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$"
+_ENV_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
+_HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
+_ERROR_STATUS = r"^[45][0-9][0-9]$"
+_VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
+_HOST = r"^[a-z0-9.-]+$"
+_EXAMPLE_PATH = r"^/[!-~]*$"
+_BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
+_LAST_WORD = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
+_PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
+PATTERN_WORDS = {
+    _NAME: "lowercase letters, digits and underscores, beginning with a letter",
+    _LINE: "one line without control characters",
+    _PRINTABLE_ASCII: "1 to 200 ASCII characters without spaces",
+    _OUTPUT_PATH: "keys with dots between them, such as data.items",
+    _JSON_PATH: "$ or keys with dots between them, such as data.items",
+    _ENV_VARIABLE: "the name of a variable in capital letters, such as ACME_TOKEN",
+    _HEADER_NAME: "the name of a header: letters, digits and hyphens",
+    _ERROR_STATUS: 'a status from 400 to 599 in quotes, such as "404"',
+    _VERSION: "three numbers with dots between them, such as 1.0.0",
+    _HOST: "a host in lowercase letters, such as api.example.com",
+    _EXAMPLE_PATH: "a path that begins with /, without spaces",
+    _BASE_URL: "a URL such as https://api.example.com/v1",
+    _LAST_WORD: "text with {name} in it, such as /keys/{id}",
+    _PATH: "a path that begins with /, without spaces, ? and # (parameters go under query)",
+}
+"""What a string that does not match one of these patterns should be, for messages."""
+
+Name = Annotated[str, Field(pattern=_NAME)]
+Line = Annotated[str, Field(min_length=1, max_length=500, pattern=_LINE)]
 Effect = Literal["read", "create", "rotate", "update", "delete"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 OutputType = Literal["text", "number", "switch", "datetime", "nested_object", "json"]
 PageKind = Literal["page", "offset", "cursor", "link"]
-PrintableAscii = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
-OutputPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$")]
-JsonPath = Annotated[str, Field(pattern=r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]
-EnvVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
-ErrorStatus = Annotated[str, Field(pattern=r"^[45][0-9][0-9]$")]
+PrintableAscii = Annotated[str, Field(pattern=_PRINTABLE_ASCII)]
+OutputPath = Annotated[str, Field(pattern=_OUTPUT_PATH)]
+JsonPath = Annotated[str, Field(pattern=_JSON_PATH)]
+EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
+HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
+ErrorStatus = Annotated[str, Field(pattern=_ERROR_STATUS)]
 Fields = dict[PrintableAscii, Annotated[Any, AfterValidator(_flat)]]
 """Names and values; a value is a template or a constant, and a list repeats the name."""
-_BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
-_LAST_WORD = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
-_PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
 
 
 class Input(Model):
@@ -185,7 +214,7 @@ class ExampleRequest(Model):
     """The request that must be sent; constants only."""
 
     method: Method
-    path: Annotated[str, Field(pattern=r"^/[!-~]*$")]
+    path: Annotated[str, Field(pattern=_EXAMPLE_PATH)]
     query: dict[str, str | list[str]] = {}
     headers: dict[HeaderName, str] = {}
     """The headers that the spec adds."""
@@ -334,10 +363,10 @@ class ConnectorSpec(_VersionedFile):
 
     connector: Name
     title: Line
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
+    version: Annotated[str, Field(pattern=_VERSION)]
     docs: Line | None = None
     base_url: Annotated[str, Field(pattern=_BASE_URL)]
-    hosts: Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]], Field(min_length=1, max_length=50)]
+    hosts: Annotated[list[Annotated[str, Field(pattern=_HOST)]], Field(min_length=1, max_length=50)]
     """The hosts that the credential may be sent to; loopback is always allowed."""
     env: Env
     check: Name | None = None

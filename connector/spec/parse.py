@@ -5,6 +5,7 @@ Pure.  Templates are parsed later, when an action is compiled.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import reduce
 from itertools import islice
@@ -14,14 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from locoia_pat.characters import describe_character, hidden_character
-from locoia_pat.messages import did_you_mean, join_names
+from locoia_pat.messages import describe_value, did_you_mean, join_names
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec import yaml
-from locoia_pat.spec.model import ActionSpec, ConnectorSpec, LocatedModel, OptionList, SuperSpec
+from locoia_pat.spec.model import PATTERN_WORDS, ActionSpec, ConnectorSpec, LocatedModel, OptionList, SuperSpec
 from locoia_pat.spec.rules import action_findings, connector_findings, super_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _Spec = TypeVar("_Spec", bound=LocatedModel)
 _RENAMED = {
@@ -35,6 +36,19 @@ _RENAMED = {
     "parts": "last_word",
 }
 """Keys of specs before 1.0, and what they are called now."""
+_OTHER_WORDS = {
+    "response": "reply",
+    "params": "query",
+    "parameters": "query",
+    "json": "body",
+    "data": "body",
+    "url": "path",
+    "description": "summary",
+    "expires": "expiration",
+    "store": "to",
+    "token_to": "to",
+}
+"""Keys as other languages call them."""
 _CONTROLS = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 """Control characters, which a string may contain as escapes: what is shown to people refuses or replaces them."""
 _HIDDEN = "the invisible character {} is not allowed; remove it"
@@ -118,7 +132,7 @@ def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], It
     try:
         spec = model.model_validate(source.value)
     except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_input=False, include_context=False)
+        mistakes = error.errors(include_url=False)
     else:
         refuse_hidden(source)
         spec._document = source  # noqa: SLF001  # the model's own private attribute, set once, here
@@ -129,7 +143,8 @@ def parse(model: type[_Spec], source: yaml.Document, rules: Callable[[_Spec], It
     for mistake in mistakes[: yaml.MAX_FINDINGS]:
         path = _path_in_file(source, mistake["loc"], mistake["type"])
         kind = mistake["type"] if len(path) == len(mistake["loc"]) else "union"  # one finding for all its branches
-        by_path.setdefault((path, kind), _finding(model, source, path, mistake["type"], mistake["msg"]))
+        message = _explain(path, mistake["type"], mistake["msg"], mistake.get("ctx", {}), mistake["input"])
+        by_path.setdefault((path, kind), _finding(model, source, path, mistake["type"], message))
     raise SpecError(by_path.values())
 
 
@@ -173,17 +188,84 @@ def _path_in_file(source: yaml.Document, loc: yaml.Path, kind: str) -> yaml.Path
     return (*path, *last)
 
 
+def _explain(path: yaml.Path, kind: str, message: str, context: Mapping[str, Any], given: object) -> str:
+    """Return what is wrong with the value *given*; pydantic's *message* is about Python and regular expressions."""
+    received = f"got {describe_value(given)}"
+    if kind == "literal_error":
+        return _explain_option(path, [each.strip("'") for each in _OR.split(str(context["expected"]))], given)
+    if kind == "string_pattern_mismatch":
+        words = PATTERN_WORDS.get(context["pattern"], "a string of another form")
+        return f"{describe_value(given)} is not allowed; expected {words}"
+    if kind == "list_type" and isinstance(given, str | int) and describe_value(given).strip('"') == str(given):
+        return f"expected a list, as [{given}]; {received}"
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind].format(**context)}; {received}"
+    return message
+
+
+def _explain_option(path: yaml.Path, allowed: Sequence[str], given: object) -> str:
+    """Return that *given* is not one of the words that are *allowed*, and which of them is meant."""
+    word = str(given)
+    suggestion = did_you_mean(word, allowed)
+    if word.upper() in allowed:
+        suggestion = f"; write {word.upper()}"
+    elif path[-1:] == ("type",) and (known := _TYPE_WORDS.get(word.lower())) in allowed:
+        suggestion = f"; write {known}"
+    return f"{describe_value(given)} is not allowed{suggestion} (allowed: {', '.join(allowed)})"
+
+
+_EXPECTED = {
+    "list_type": "a list",
+    "int_type": "a whole number without quotes",
+    "int_from_float": "a whole number",
+    "float_type": "a number without quotes",
+    "bool_type": "true or false without quotes",
+    "string_type": "a string: put it in quotes",
+    "model_type": "keys with values, as {{key: value}}",
+    "dict_type": "keys with values, as {{key: value}}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a finite number",
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} characters",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+}
+"""What is expected, by pydantic's type of the error."""
+_OR = re.compile(r", | or ")
+_TYPE_WORDS = {
+    "string": "text",
+    "str": "text",
+    "integer": "number",
+    "int": "number",
+    "float": "number",
+    "boolean": "switch",
+    "bool": "switch",
+    "object": "nested_object",
+    "dict": "nested_object",
+    "secret": "password",
+    "array": "json",
+    "list": "json",
+}
+"""What other languages call the types of inputs."""
+
+
 def _finding(model: type[BaseModel], source: yaml.Document, loc: yaml.Path, kind: str, message: str) -> Finding:
     if kind == "extra_forbidden":
         known = _known_keys(model, loc)
         renamed = _RENAMED.get(str(loc[-1]))
-        hint = f"; it is {renamed} now" if renamed in known else did_you_mean(str(loc[-1]), known)
+        other = _OTHER_WORDS.get(str(loc[-1]))
+        hint = f"; did you mean {other}?" if other in known else did_you_mean(str(loc[-1]), known)
+        hint = f"; it is {renamed} now" if renamed in known else hint
         text = f'unknown key "{loc[-1]}"{hint} (known keys: {join_names(known)})'
         return source.finding("unknown-key", loc, text, at_key=True)
     if kind == "missing":
         return source.finding("missing-key", loc[:-1], f'the key "{loc[-1]}" is missing')
     if loc[-1:] == ("[key]",):
-        return source.finding("bad-name", loc[:-1], f'invalid name "{loc[-2]}": {message}', at_key=True)
+        return source.finding(
+            "bad-name", loc[:-1], f'invalid name "{loc[-2]}": {message.partition("; ")[2] or message}', at_key=True
+        )
     return source.finding("bad-value", loc, f"{'.'.join(map(str, loc)) or 'the file'}: {message}")
 
 

@@ -32,9 +32,23 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LITERAL = re.compile(r"(?i)~|null|true|false|[-+]?[0-9]{1,19}(?:\.[0-9]*)?(?:e[-+]?[0-9]{1,3})?")
 _BINARY = "tag:yaml.org,2002:binary"
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
+_SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 _EXPONENT = re.compile(r"-?[1-9]\.[0-9]+e[+-][0-9]{1,2}")
+_MISTAKES = {
+    "mapping values are not allowed in this context": "this line is indented more than the one above, or a colon and a "
+    "space are missing there",
+    "did not find expected '-' indicator": "this line is not part of the list above; indent it as the keys of an item, "
+    'or begin it with "- "',
+    "did not find expected ',' or ']'": 'a list in brackets needs "," or "]" here; put special characters in quotes',
+    "did not find expected ',' or '}'": 'an object in braces needs "," or "}" here; put special characters in quotes',
+    "did not find expected key": "this line is indented differently from the keys that belong to it",
+    "could not find expected ':'": 'a colon and a space are missing: a key is written "key: value"',
+}
+"""What PyYAML says, and what to say instead."""
+_COLON = re.compile(r"^\s*(- )?[\w.-]+: ")
+_OPEN_QUOTE = re.compile(r"""(?:[:,\[{-] |[\[{])(["'])""")
 # What some version or parser of YAML does not read as a string.
 _AMBIGUOUS = re.compile(
     r"(?i)yes|no|on|off|null|true|false|=|<<|\.nan"
@@ -97,14 +111,41 @@ def load(text: str, name: str, *, size_factor: int = 1) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        reader.stop(*position, "yaml", f"invalid YAML: {error.problem or error.context}")
+        reader.stop(
+            *position, "yaml", f"invalid YAML: {_explain(text, *position, str(error.problem or error.context))}"
+        )
     except UnicodeEncodeError:
         raise SpecError([Finding(name, 1, 1, "yaml", "invalid UTF-8: the text has unpaired surrogates")]) from None
-    except yaml.YAMLError as error:
-        raise SpecError([Finding(name, 1, 1, "yaml", f"invalid YAML: {error}")]) from None
+    except yaml.YAMLError:
+        raise SpecError([Finding(name, 1, 1, "yaml", "invalid YAML: a character is not allowed in YAML")]) from None
     if reader.findings:
         raise SpecError(reader.findings)
     return Document(name, value, reader.values, reader.keys, frozenset(reader.plain), text)
+
+
+def _explain(text: str, line: int, column: int, problem: str) -> str:
+    """Return what is wrong at *line* and *column* and what to write, instead of the *problem* in PyYAML's words."""
+    lines = text.split("\n")
+    here = lines[line - 1] if line <= len(lines) else ""
+    before = here[: column - 1]
+    if "\t" in here[: len(here) - len(here.lstrip())]:
+        return "a tab indents this line; use spaces"
+    open_quote = next((number for number, each in enumerate(lines[:line], 1) if _has_open_quote(each)), None)
+    if open_quote is not None:
+        return f"the quote that opens in line {open_quote} is not closed there"
+    if problem == "found character that cannot start any token":
+        return f"a value cannot begin with {here[column - 1 : column]}; put it in quotes"
+    if problem.startswith("mapping values") and _COLON.search(before):
+        return 'the value contains ": "; put it in quotes'
+    if problem == "did not find expected key" and before.strip():
+        return "there is more after the end of the value; put the whole value in quotes"
+    return _MISTAKES.get(problem, "this cannot be read; look for a missing quote, comma, colon or space here or above")
+
+
+def _has_open_quote(line: str) -> bool:
+    """Return whether a value in *line* opens with a quote that nothing closes in it."""
+    opened = _OPEN_QUOTE.search(line)
+    return opened is not None and opened[1] not in line[opened.end() :].replace(f"\\{opened[1]}", "")
 
 
 def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
@@ -167,6 +208,7 @@ class _Reader:
     def __init__(self, text: str, name: str, max_parts: int) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
         self._name = name
+        self._lines = text.split("\n")
         self._max_parts = max_parts
         self.values: dict[Path, Mark] = {}
         self.keys: dict[Path, Mark] = {}
@@ -217,6 +259,9 @@ class _Reader:
         mapping: dict[str, Any] = {}
         for event in self._until(yaml.MappingEndEvent):
             key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            if key is None and self._is_template(event):
+                message = 'a value that begins with {{ must be in quotes, as "{{ name }}": YAML reads { as an object'
+                self.stop(_mark(event)[0], _mark(event)[1] - 1, "yaml", message)
             if key is None:
                 self._note(event, "yaml-feature", "a key must be a string")
                 self._value(event, (*path, "?"))
@@ -231,6 +276,11 @@ class _Reader:
             self.keys[*path, key] = _mark(event)
             mapping[key] = self._value(next(self._events), (*path, key))
         return mapping
+
+    def _is_template(self, event: yaml.Event) -> bool:
+        """Return whether *event* is the second brace of a template without quotes."""
+        line, column = _mark(event)
+        return column > 1 and self._lines[line - 1][column - 2 : column] == "{{"
 
     def _until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
         for event in self._events:
@@ -250,7 +300,10 @@ class _Reader:
             return float(text)
         if _AMBIGUOUS.fullmatch(text):
             what = f"ambiguous unquoted value: {_shortened(text)}"
-            message = f"{what}; YAML parsers disagree about it, so quote it if it is a string"
+            fix = "quote it if it is a string"
+            if text.lower() in _SWITCHES:
+                fix = f"write {_SWITCHES[text.lower()]} for a switch, or quote it if it is a string"
+            message = f"{what}; YAML parsers disagree about it, so {fix}"
             self._note(event, "ambiguous-scalar", message)
         if event.start_mark and event.end_mark and event.start_mark.line == event.end_mark.line:
             self.plain.add(path)

@@ -65,7 +65,9 @@ class StateFile:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
         except OSError as error:
-            reason, is_full = error.strerror or str(error), is_disk_full(error)
+            is_file = isinstance(error, FileExistsError)
+            reason = "it is a file" if is_file else error.strerror or str(error)
+            is_full = is_disk_full(error)
         else:
             return
         hint = f"Free space on its disk, or set {VARIABLE} to a folder on another one."

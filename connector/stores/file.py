@@ -163,7 +163,8 @@ class EnvFileStore(FileStore):
         """
         path, _, name = place.rpartition("#")
         if not path or not _VARIABLE_NAME.fullmatch(name):
-            raise invalid("expected env-file:PATH#NAME, with the name of a variable", field=field)
+            hint = "For example env-file:.env#CI_TOKEN."
+            raise invalid("expected env-file:PATH#NAME, with the name of a variable", field=field, hint=hint)
         super().__init__(path, form=EnvVariable(name), field=field)
         self._name = name
 

@@ -38,7 +38,8 @@ class KeyringStore(RecordStore):
         super().__init__(key, field=field)
         self._service, _, self._name = place.partition("/")
         if not self._service or not self._name:
-            raise invalid("expected keyring:SERVICE/NAME", field=field)
+            hint = "For example keyring:locoia-pat/ci."
+            raise invalid("expected keyring:SERVICE/NAME", field=field, hint=hint)
         self._keyring: Any = self._guard(lambda: import_extra("keyring", "keyring"))
 
     @property

@@ -225,6 +225,8 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     schemes = (*_SCHEMES, *PLATFORM_STORES, "env")
     if colon and place and scheme in schemes:
         return scheme, place
+    if suggestion := _suggest_scheme(ref, scheme if colon and not place else "", field):
+        raise invalid(suggestion[0], field=field, hint=suggestion[1])
     forms = [*(kind.form for kind in _SCHEMES.values()), *(f"{name}:ID" for name in PLATFORM_STORES)]
     looks_like_scheme = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
     raise invalid(
@@ -234,6 +236,20 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
         field=field,
         hint=f"Use {', '.join(forms)}, env:NAME or - (standard input). A token itself is never an argument.",
     )
+
+
+def _suggest_scheme(ref: str, scheme: str, field: str) -> tuple[str, str] | None:
+    """Return what is wrong with *ref*, a bare path or name or a *scheme* without a place, and what to write."""
+    form = _SCHEMES[scheme].form if scheme in _SCHEMES else ""
+    if form:
+        return f"{scheme}: names nothing", f"Write {form}."
+    if describe_value(ref) != f'"{ref}"' or ":" in ref:
+        return None
+    if field == "auth" and ref.isupper() and ref.isidentifier():
+        return f'"{ref}" has no kind of token store before it', f"For the variable, write env:{ref}."
+    if "." in ref or "/" in ref or os.path.exists(ref):  # noqa: PTH110  # a string: it may be no path at all
+        return f'"{ref}" has no kind of token store before it', f"For the file, write file:{ref}."
+    return None
 
 
 def _split_key(place: str, *, field: str) -> tuple[str, Key]:

@@ -256,9 +256,9 @@ def test_json_that_locoia_does_not_document_is_refused() -> None:
     huge = {"n": {"title": "N", "type": "number", "max": 10**20}}
     deep = '{"a": {"type": "text", "default": ' + "[" * 60 + "]" * 60 + "}}"
     for text, expected in (
-        ("", "a.json:1:1: not valid JSON"),
-        ('{"name": "x"\n "b": 1}', "a.json:2:2: not valid JSON"),
-        ("{“name”: 1}", "a.json:1:2: not valid JSON"),
+        ("", "a.json is not valid JSON: it is empty"),
+        ('{"name": "x"\n "b": 1}', "a.json is not valid JSON: line 2, column 2: a comma is missing before this"),
+        ("{“name”: 1}", "a.json is not valid JSON: line 1, column 2"),
         ("[" * 100_000, "too deeply"),
         ('{"a": {"b": 1, "b": 2}}', "same key twice"),
         ('{"a": NaN}', "NaN is not a JSON number"),

@@ -90,7 +90,7 @@ def test_show_works_for_a_spec_with_every_kind_of_input(call: Call, tmp_path: Pa
     ("arguments", "words"),
     [
         (["rum"], "did you mean run?"),
-        (["show"], "Missing argument"),
+        (["show"], "is missing"),
         (["show", "creat_pat"], "did you mean create_pat?"),
         (["sandbox", "--port", "x"], "--port"),
         (["sandbox", "--host", "0.0.0.0"], "--expose"),  # noqa: S104  # is what must be refused

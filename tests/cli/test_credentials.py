@@ -216,7 +216,7 @@ def test_a_token_goes_into_the_keyring_and_comes_back() -> None:
         (["exec", "-", "--", "env"], "standard input is passed to the command"),
         (["exec", "file:/nowhere", "--as", "a-b", "--", "env"], "not a valid variable name"),
         (["exec", "file:/nowhere", "--", "env"], "cannot be read"),
-        (["exec", "file:/nowhere"], "Missing argument"),
+        (["exec", "file:/nowhere"], "COMMAND... is missing"),
     ],
 )
 def test_an_invalid_reference_is_rejected(arguments: list[str], words: str) -> None:

@@ -68,7 +68,7 @@ WRONG = {
     "nothing": ([], "ACTION", None),
     "unknown action": (["creat_pat", *GOOD], "did you mean create_pat?", "action"),
     "unknown option": (["create_pat", *GOOD, "--tokn-to", "x"], "--tokn-to", None),
-    "no value": (["create_pat", "expiration"], 'invalid argument "expiration": expected NAME=VALUE', None),
+    "no value": (["create_pat", "expiration"], "the input expiration has no value", None),
     "a token as input": (["create_pat", CREDENTIAL], "invalid argument a 32-character string", None),
     "missing": (["create_pat", "scopes=embed", "note=CI"], "is missing", "expiration"),
     "unknown input": (["create_pat", *GOOD, "notes=x"], "did you mean note?", "notes"),
@@ -165,8 +165,8 @@ def test_an_unknown_scope_names_the_option_that_sends_it(call: Call) -> None:
     ("value", "advice"),
     [
         ("30 days", "Give the number of days without a unit, for example 30."),
-        ("never", "For never or none, give null."),
-        ("2999-01-01", "days from today."),
+        ("never", "For never or none, give null: expiration=null."),
+        ("2999-01-01", "days from today: give 355"),
         ("2001-01-01", "is not in the future"),
     ],
 )

@@ -152,7 +152,7 @@ def test_an_invalid_default_in_an_object_is_found() -> None:
     with pytest.raises(SpecError) as caught:
         action({"x": {"title": "X", "type": "nested_object", "children": {"n": child}}}, body="{{ x }}")
     (finding,) = caught.value.findings
-    assert finding.message == "the default 0 is not allowed"
+    assert finding.message == "the default 0 is not allowed: a number, at least 1"
 
 
 @pytest.mark.parametrize(

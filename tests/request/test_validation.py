@@ -209,7 +209,7 @@ def test_an_unknown_input_is_reported_before_a_missing_one() -> None:
 
 def test_an_action_without_inputs_accepts_none() -> None:
     assert _inputs().check({}) == {}
-    assert _problem(_inputs(), {"x": 1}).hint == "Inputs: none."
+    assert _problem(_inputs(), {"x": 1}).hint == "This action takes no inputs."
 
 
 def test_a_misspelt_option_is_reported_with_all_options() -> None:
@@ -238,13 +238,13 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
 @pytest.mark.parametrize(
     ("keys", "value", "advice"),
     [
-        ({**SELECT, "multiple": True}, "view,manage", "Give a list: repeat the name for each of its values."),
-        (DAYS, "never", "For never or none, give null."),
-        (DAYS, "None", "For never or none, give null."),
-        (DAYS, "", "For never or none, give null."),
-        (DAYS, "2026-12-31", "2026-12-31 is 364 days from today."),
-        (DAYS, "2026-01-02T10:00", "2026-01-02 is 1 days from today."),
-        (DAYS, "9999-12-31", "9999-12-31 is 2912442 days from today."),
+        ({**SELECT, "multiple": True}, "view,manage", "Repeat the name for each value: x=view x=manage."),
+        (DAYS, "never", "For never or none, give null: x=null."),
+        (DAYS, "None", "For never or none, give null: x=null."),
+        (DAYS, "30", "Give the number without quotes: 30."),
+        (DAYS, "2026-12-31", "2026-12-31 is 364 days from today: give 364."),
+        (DAYS, "2026-01-02T10:00", "2026-01-02 is 1 days from today: give 1."),
+        (DAYS, "9999-12-31", "9999-12-31 is 2912442 days from today: give 2912442."),
         (DAYS, "2026-01-01", "2026-01-01 is not in the future."),
         (DAYS, "1999-01-01", "1999-01-01 is not in the future."),
         (DAYS, "30d", "Give the number of days without a unit, for example 30."),
@@ -262,7 +262,7 @@ def test_an_error_suggests_what_was_probably_meant(keys: dict[str, Any], value: 
     [
         (DAYS, "2026-99-99"),
         (DAYS, "soon"),
-        (DAYS, "30"),
+        (DAYS, ""),
         (DAYS, -1),
         (DAYS, True),
         (WHOLE, "never"),

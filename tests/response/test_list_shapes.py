@@ -340,9 +340,9 @@ def test_each_kind_of_pages_has_its_keys_and_exactly_one_parameter(tmp_path: Pat
         ({"by": "link", "query": "p"}, "GET", 'pages by link cannot have "query"'),
         ({"by": "page", "query": "p"}, "POST", 'only a GET with effect: read and "rows" can have "pages"'),
         ({"by": "page", "body": "p"}, "GET", 'only a POST with effect: read and "rows" can have such "pages"'),
-        ({"by": "page", "query": "p", "end_status": [500]}, "GET", "less than or equal to 499"),
-        ({"by": "page", "query": "p", "page_size": 0}, "GET", "greater than or equal to 1"),
-        ({"by": "link", "relative_to": "host"}, "GET", "'base' or 'request'"),
+        ({"by": "page", "query": "p", "end_status": [500]}, "GET", "at most 499"),
+        ({"by": "page", "query": "p", "page_size": 0}, "GET", "at least 1"),
+        ({"by": "link", "relative_to": "host"}, "GET", "(allowed: base, request)"),
     ):
         request = {"method": method, "path": "/rows", **({"body": {"a": 1}} if method == "POST" else {})}
         (tmp_path / "ls.yaml").write_text(json.dumps(base | {"pages": pages, "request": request}))

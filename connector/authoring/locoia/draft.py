@@ -16,6 +16,7 @@ from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, HEADER, PAG
 from locoia_pat.authoring.locoia.extra_keys import FILE
 from locoia_pat.messages import describe_value, join_names
 from locoia_pat.outcomes import invalid
+from locoia_pat.spec.json_text import describe_json_mistake
 from locoia_pat.spec.load import CONNECTOR_FILE
 from locoia_pat.spec.yaml import dump
 
@@ -94,8 +95,10 @@ def draft(texts: Mapping[str, str]) -> Draft:
 def _load(text: str, path: str) -> dict[str, Any]:
     try:
         value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
-    except json.JSONDecodeError as error:
-        raise invalid(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}", field="file") from None
+    except json.JSONDecodeError:
+        raise invalid(
+            f"{path} is not valid JSON: {describe_json_mistake(text.removeprefix(chr(0xFEFF)))}", field="file"
+        ) from None
     except ValueError as error:
         raise invalid(f"{path}: not valid JSON: {error}", field="file") from None
     except RecursionError:

@@ -61,7 +61,8 @@ def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.E
         for part in parts:
             _check(part, frozenset(names), path, source)
     except TemplateSyntaxError as error:
-        raise TemplateError("template-syntax", f"invalid template: {error.message}", path, error.lineno) from None
+        reason = _explain(source, str(error.message))
+        raise TemplateError("template-syntax", f"invalid template: {reason}", path, error.lineno) from None
     except RecursionError:
         raise TemplateError("yaml-limit", "this template is nested too deeply", path) from None
     constants = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
@@ -74,6 +75,13 @@ def parse(source: str, names: Collection[str], path: Path) -> tuple[list[nodes.E
             names_in = part.find_all(nodes.Name)
             uses += [Use(name.name, path, name.lineno, "in expression", is_padded) for name in names_in]
     return parts, uses
+
+
+def _explain(source: str, message: str) -> str:
+    """Return what is wrong with *source*, where Jinja's *message* is about its own words."""
+    if source.count("{{") > source.count("}}"):
+        return "}} is missing: a template begins with {{ and ends with }}"
+    return "only {{ expressions }} are allowed, not {% statements %}" if "{%" in source else message
 
 
 def _expressions(source: str, path: Path) -> Iterator[nodes.Expr]:
