@@ -1,0 +1,122 @@
+"""The flow for Node-RED, imported into the real engine, headless on loopback.
+
+    python -m tests.engines.node_red
+    python -m tests.engines.node_red --version 4.1.15
+
+It installs Node.js from PyPI and Node-RED from npm in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from tests.engines.setting import free_port, npm_with, opened, report
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.engines.setting import Setting
+
+VERSION = "5.0.7"
+FLOWS = Path(__file__).parents[2] / "docs" / "flows"
+BRANCHES = {
+    "done": "Done",
+    "not_done": "Later: it did not happen",
+    "unknown": "Look: it may have happened",
+    "not_stored": "Look: it may have happened",
+    "refused": "Change: nothing happened",
+    "invalid": "Change: nothing happened",
+}
+SETTINGS = """module.exports = {{
+  uiHost: "127.0.0.1", uiPort: {port}, flowFile: "flows.json", credentialSecret: "of this test",
+  httpNodeRoot: false, telemetry: {{ enabled: false }}, logging: {{ console: {{ level: "info" }} }},
+}};
+"""
+
+
+@dataclass
+class NodeRed:
+    """A running Node-RED."""
+
+    url: str
+    http: httpx.Client
+    log: Path
+    key: str
+
+    def deploy(self, flow: list[dict[str, Any]], settings: Mapping[str, Any]) -> None:
+        """Import a flow and set its placeholders, as a user does in the editor."""
+        tab = flow[0]
+        for variable in tab["env"]:
+            name = variable["name"].removeprefix("LOCOIA_PAT_").lower()
+            if name in settings:
+                value = settings[name]
+                variable["value"] = json.dumps(value) if variable["type"] == "json" else str(value)
+        tab["credentials"] = {"LOCOIA_PAT_KEY": self.key}
+        starts = self._text().count("Started flows")
+        self.http.post(f"{self.url}/flows", json=flow).raise_for_status()
+        eventually(lambda: self._text().count("Started flows") > starts)  # the response comes before
+
+    def run(self, flow: list[dict[str, Any]], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Press the button of the flow, and return what its end shows."""
+        self.deploy(flow, settings)
+        before = len(self._ends())
+        (button,) = [node["id"] for node in flow if node["type"] == "inject"]
+        self.http.post(f"{self.url}/inject/{button}").raise_for_status()
+        eventually(lambda: len(self._ends()) > before, within=60, every=0.05)
+        ((name, text),) = self._ends()[before:]
+        end: dict[str, Any] = json.loads(text)
+        branch = BRANCHES.get(end.get("outcome", ""))
+        return end if name == branch else {**end, "outcome": f"{end.get('outcome')} at {name}"}
+
+    def _text(self) -> str:
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text())
+
+    def _ends(self) -> list[tuple[str, str]]:
+        """Return what the debug nodes have logged: the name of each and its string."""
+        return re.findall(r"\[debug:([^\]]+)\] (.+)\n", self._text())
+
+
+def main() -> int:
+    """Run the flow with every fault."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", default=VERSION)
+    modules, variables = npm_with(f"node-red@{parser.parse_args().version}")
+    flow = json.loads((FLOWS / "node-red.json").read_text())
+    with opened() as setting:
+        with started(setting, modules, variables) as engine:
+            print(re.findall(r"Node.*version: .*", engine.log.read_text()))
+            wrong = setting.run(lambda settings: engine.run(flow, settings))
+        return report([*wrong, *setting.leaks()])
+
+
+@contextmanager
+def started(setting: Setting, modules: Path, variables: Mapping[str, str]) -> Iterator[NodeRed]:
+    """Run Node-RED with a folder of its own."""
+    port = free_port()
+    (setting.folder / "settings.js").write_text(SETTINGS.format(port=port))
+    log = setting.folder / "node-red.log"
+    command = ["node", str(modules / "node-red" / "red.js"), "--userDir", str(setting.folder)]
+    with log.open("w") as out, httpx.Client(trust_env=False, timeout=30) as http:
+        process = subprocess.Popen(command, cwd=setting.folder, env=dict(variables), stdout=out, stderr=out)
+        try:
+            eventually(lambda: process.poll() is not None or "Started flows" in log.read_text())
+            assert process.poll() is None, log.read_text()
+            yield NodeRed(f"http://127.0.0.1:{port}", http, log, setting.key)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""The flows in docs/flows call the server as it is.  ``tests/engines`` runs them in the real engines."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from locoia_pat.outcomes import Outcome, Problem
+from locoia_pat.serve.http_status import retry_after
+from locoia_pat.serve.served_openapi import document
+from locoia_pat.spec.load import SpecFolder
+
+FLOWS = Path(__file__).parents[2] / "docs" / "flows"
+OUTCOMES = [str(outcome) for outcome in Outcome]
+PATHS = document(SpecFolder())["paths"]
+LONGEST = max(retry_after(Problem(code, "")) for code in ("busy", "rate_limited", "unavailable"))
+
+
+def assert_valid_call(action: str, body: dict[str, Any]) -> None:
+    """Check a call against the OpenAPI document of the server."""
+    schema = PATHS[f"/v1/actions/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    jsonschema.validate(body, schema)
+
+
+def test_the_flow_for_node_red_calls_and_branches_as_the_server_responds() -> None:
+    tab, *nodes = json.loads((FLOWS / "node-red.json").read_text())
+    by_name = {node["name"]: node for node in nodes}
+    names = {node["id"]: node["name"] for node in nodes}
+    environment = {
+        each["name"]: json.loads(each["value"]) if each["type"] in ("json", "num") else each["value"]
+        for each in tab["env"]
+    }
+    assert environment["RETRY_SECONDS"] >= LONGEST
+    assert [each["type"] for each in tab["env"] if each["name"] == "LOCOIA_PAT_KEY"] == ["cred"]
+    for action in ("ensure_pat", "list_pats"):
+        rules = {rule["p"]: rule.get("to") for rule in by_name[f"inputs of {action}"]["rules"]}
+        assert rules["url"] == f'$env("LOCOIA_PAT_URL") & "/v1/actions/{action}"'
+        assert rules["headers"] is None, "the headers of the response before must not be sent"
+        expression = re.sub(
+            r'\$env\("(\w+)"\)', lambda found: json.dumps(environment[found[1]]), rules["payload"] or ""
+        )
+        assert_valid_call(action, json.loads(expression))
+        request = by_name[action]
+        assert (request["method"], request["authType"], request["ret"]) == ("POST", "bearer", "obj")
+        assert request["credentials"] == {"password": "${LOCOIA_PAT_KEY}"}
+        assert request["senderr"] is False, "a lost connection must reach the switch"
+        assert names[by_name[f"inputs of {action}"]["wires"][0][0]] == action
+    key = {"keyType": "other", "keyValue": "Idempotency-Key", "valueType": "msg", "valueValue": "_msgid"}
+    assert (by_name["ensure_pat"]["headers"], by_name["list_pats"]["headers"]) == ([key], [])
+
+    switch = by_name["outcome?"]
+    values = [rule.get("v", "no envelope") for rule in switch["rules"]]
+    branches = {value: [names[each] for each in wire] for value, wire in zip(values, switch["wires"], strict=True)}
+    later, look = ["count the attempts"], ["Look: it may have happened"]
+    change = ["Change: nothing happened"]
+    assert (switch["property"], switch["checkall"]) == ("payload.outcome", "false")
+    assert branches == {
+        "done": ["inputs of list_pats"], "not_done": later, "no envelope": later, "unknown": look,
+        "not_stored": look, "refused": change, "invalid": change,
+    }  # fmt: skip
+    assert set(branches) == {*OUTCOMES, "no envelope"}
+    assert names[by_name["wait"]["wires"][0][0]] == "inputs of ensure_pat"
+
+
+def test_the_flow_for_prefect_calls_and_branches_as_the_server_responds() -> None:
+    source = (FLOWS / "prefect_flow.py").read_text()
+    placeholders = ast.literal_eval(source.split("PLACEHOLDERS = ")[1].split("\n\n")[0])
+    assert placeholders.pop("retry_seconds") >= LONGEST
+    assert placeholders.pop("url").startswith("http://127.0.0.1:")
+    assert_valid_call("ensure_pat", placeholders)
+    assert_valid_call("list_pats", {})
+    strings = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert {"done", "not_done", "unknown", "not_stored", "ensure_pat", "list_pats", "Idempotency-Key"} <= strings
+    last = source.split("raise ChangeError(message)")[1].split("\n")[0]
+    assert set(re.findall(r"\w+", last)) == set(OUTCOMES) - {"done", "not_done", "unknown", "not_stored"}
