@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from locoia_pat.connector import RecordingConnector
-from locoia_pat.engine.examples import example_inputs, request_as_example
+from locoia_pat.engine.examples import example_inputs, missing_parts, request_as_example
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import invalid
+from locoia_pat.response.outputs import get_path
 from locoia_pat.secrets.secret import MASK, Secret, load_json, redact
 from locoia_pat.spec import yaml
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.secret_names import SecretNames
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from locoia_pat.engine.action import CompiledAction
     from locoia_pat.http.exchange_types import ResponseOrError
@@ -30,6 +33,18 @@ _KEPT_HEADERS = ("date", "link", "retry-after")
 class Recorder(RecordingConnector):
     """A connector that records exchanges, with the few headers that matter."""
 
+    def check(self, recording: Recording) -> None:
+        """Check all that can be checked of *recording* before a request is sent: its inputs and its token stores.
+
+        Raises:
+            InvalidError: it cannot be recorded.
+
+        """
+        action = recording.action
+        run = self._engine.prepare(action.spec.action, recording.inputs)
+        replaced_id = run.inputs[action.spec.replaces] if action.spec.replaces else None
+        self._engine.probe_stores(action, replaced_id, recording.token_to, replace_current=False)
+
     def _sanitize(self, response: ResponseOrError) -> ResponseOrError:
         if not isinstance(response, Response):
             return response
@@ -37,22 +52,73 @@ class Recorder(RecordingConnector):
         return replace(response, headers=headers)
 
 
-def record_example(
-    action: CompiledAction,
-    example: Example,
-    connector: Recorder,
-    token_to: Sequence[str],
-    credential: Secret,
-    *,
-    harmless: Collection[str] = (),
-) -> dict[str, Any]:
-    """Run *example* with *connector* and return it with the request, responses and result of that run.
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An example that a real call completes."""
+
+    action: CompiledAction
+    index: int
+    """The position of the example in its spec."""
+    inputs: dict[str, Any]
+    """Those of the example, with real secrets in place of its fakes."""
+    token_to: tuple[str, ...]
+    """The token stores, if the action creates a token."""
+
+    @property
+    def example(self) -> Example:
+        """The example."""
+        return self.action.spec.examples[self.index]
+
+
+def plan_recordings(
+    actions: Iterable[CompiledAction], token_to: Sequence[str], secrets: Mapping[str, Secret]
+) -> list[Recording]:
+    """Return what is to be recorded: the incomplete examples of *actions*.
 
     Args:
-        action: the action.
-        example: an example of it, with inputs.
+        actions: the actions.
+        token_to: references of the token stores for the tokens that are created; ``{example}`` in one is replaced by
+            the name of the action and the number of the example, such as ``create_key-1``.
+        secrets: the real values of secret inputs, by name; the examples keep their fakes.
+
+    Raises:
+        InvalidError: a token would have no store, or two tokens the same one; or an example cannot be replaced.
+
+    """
+    recordings = []
+    taken: set[str] = set()
+    for action in actions:
+        indices = [index for index, example in enumerate(action.spec.examples) if missing_parts(example)]
+        if indices:
+            replace_examples(action.spec.document, [])  # fails here, before a request is sent
+        for index in indices:
+            refs = tuple(ref.replace("{example}", f"{action.spec.action}-{index + 1}") for ref in token_to)
+            if action.spec.secrets and not refs:
+                hint = "Pass a token store with --token-to file:PATH."
+                raise invalid(
+                    f"{action.spec.action} creates a token, and no token store was given", field="token_to", hint=hint
+                )
+            if action.spec.secrets and not taken.isdisjoint(refs):
+                raise invalid(
+                    "several examples create tokens, and they would go to the same store",
+                    field="token_to",
+                    hint="Give each a store of its own: --token-to 'file:tokens/{example}.json'.",
+                )
+            taken.update(refs if action.spec.secrets else ())
+            inputs = example_inputs(action, action.spec.examples[index])
+            inputs |= {name: secret for name, secret in secrets.items() if name in inputs}
+            recordings.append(Recording(action, index, inputs, refs if action.spec.secrets else ()))
+    return recordings
+
+
+def record_example(
+    recording: Recording, connector: Recorder, credential: Secret, *, harmless: Collection[str] = ()
+) -> dict[str, Any]:
+    """Run an example with *connector* and return it with the request, responses and result of that run.
+
+    Args:
+        recording: the example.
         connector: the connector that sends the requests.
-        token_to: references of the token stores for a token that is created.
         credential: the credential, which must not be in the result.
         harmless: names of strings that look random and are not secrets.
 
@@ -60,22 +126,24 @@ def record_example(
         InvalidError: the request could not be sent, a response is incomplete, or the result may hold a secret.
 
     """
+    action, example = recording.action, recording.example
     connector.exchanges = []
-    inputs = example_inputs(action, example)
-    result = connector.run(action.spec.action, inputs, token_to=token_to)
+    result = connector.run(action.spec.action, recording.inputs, token_to=recording.token_to)
     replies = [answer for _, answer in connector.exchanges if isinstance(answer, Response)]
     if not replies or len(replies) != len(connector.exchanges):
         problem = result.problem
         reason = problem.message if problem else "the response is incomplete"
         raise invalid(f"cannot be recorded: {reason}", field=example.name, hint=problem.hint if problem else None)
-    hidden = [credential, *result.secrets.values()]
-    request = request_as_example(connector.exchanges[0][0], connector.base_url)
+    fakes = example_inputs(action, example)
+    real = [secret for name, secret in recording.inputs.items() if isinstance(secret, Secret) and secret != fakes[name]]
+    hidden = [credential, *result.secrets.values(), *real]
+    request = request_as_example(action.request(action.check(fakes), connector.base_url), connector.base_url)
     complete: dict[str, Any] = {
         "name": example.name,
         **({"inputs": example.inputs} if example.inputs else {}),
         "request": request,
-        "reply": _reply(action, replies[0]),
-        **({"pages": [_reply(action, reply) for reply in replies[1:]]} if replies[1:] else {}),
+        "reply": _reply(action, replies[0], connector.base_url),
+        **({"pages": [_reply(action, reply, connector.base_url) for reply in replies[1:]]} if replies[1:] else {}),
         "result": _outcome(result),
     }
     scrubbed = {key: _scrub(value, hidden) for key, value in complete.items()}
@@ -90,13 +158,38 @@ def record_example(
     return scrubbed
 
 
-def _reply(action: CompiledAction, reply: Response) -> dict[str, Any]:
-    headers = dict(reply.headers)
+def _reply(action: CompiledAction, reply: Response, base_url: str) -> dict[str, Any]:
+    headers = {
+        name: re.sub(r"<([^>]*)>", lambda link: f"<{_without_host(link[1], base_url)}>", value)
+        for name, value in reply.headers.items()
+    }
     try:
         body = load_json(reply.text, action.spec.secret_keys)
     except ValueError:
         body = MASK if reply.text.reveal() else None  # not JSON: its secrets cannot be found
+    pages = action.spec.pages
+    if pages and pages.by == "link" and pages.at and isinstance(url := get_path(body, pages.at), str):
+        body = _replaced(body, url, _without_host(url, base_url))
     return {"status": reply.status, **({"headers": headers} if headers else {}), "body": body}
+
+
+def _without_host(url: str, base_url: str) -> str:
+    """Return *url* without the base URL, or without its host or path: an example has neither."""
+    base = urlsplit(base_url)
+    for prefix in (base_url, f"{base.scheme}://{base.netloc}", base.path):
+        if prefix and url.startswith((f"{prefix}/", f"{prefix}?")):
+            return url.removeprefix(prefix)
+    return url
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    match value:
+        case list():
+            return [_replaced(item, old, new) for item in value]
+        case dict():
+            return {key: _replaced(item, old, new) for key, item in value.items()}
+        case _:
+            return new if value == old else value
 
 
 def _outcome(result: Result) -> dict[str, Any]:

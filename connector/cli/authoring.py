@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -31,7 +32,10 @@ from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.secrets.secret import Secret
 
 
 @click.command("new")
@@ -187,6 +191,13 @@ def _escaped(text: str, more: Iterable[str]) -> str:
 @click.option("--record", is_flag=True, help="Complete examples by sending real requests.")
 @auth_option
 @token_to_option
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="INPUT=REF",
+    help="With --record: the real value of a secret input, from its token store; the example keeps its fake.",
+)
 @harmless_option
 @yes_option
 @json_option
@@ -196,6 +207,7 @@ def test_command(
     record: bool,
     auth: str | None,
     token_to: tuple[str, ...],
+    secrets: tuple[str, ...],
     harmless: tuple[str, ...],
     yes: bool,
     as_json: bool,
@@ -210,7 +222,7 @@ def test_command(
         for path, file in zip(paths, files, strict=True):
             if file != Path(path):
                 raise invalid(f"{path} is an installed pack and cannot be changed", hint="Copy it with eject first.")
-            _record(file, auth, token_to, harmless, yes=yes)
+        _record(files, auth, token_to, harmless, _secrets(secrets), yes=yes)
     rows: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for file in files:
@@ -229,6 +241,17 @@ def test_command(
             click.echo(f"\n{finding}\n{_excerpt(finding)}")
         click.echo(f"{len(rows) - len(failed)} passed, {len(failed)} failed" if rows else "no examples found")
     return FOUND if failed or findings or not rows else 0
+
+
+def _secrets(given: Iterable[str]) -> dict[str, Secret]:
+    """Return the secrets that ``--secret INPUT=REF`` names."""
+    from locoia_pat.stores import read_token
+
+    pairs = [text.partition("=") for text in given]
+    for name, _, ref in pairs:
+        if not name or not ref:
+            raise invalid("expected INPUT=REF", field="secret", hint="Such as --secret password=file:password.txt.")
+    return {name: read_token(ref, field=name) for name, _, ref in pairs}
 
 
 def _spec_files(path: Path) -> list[Path]:
@@ -258,42 +281,58 @@ def _example_rows(file: Path, findings: list[Finding]) -> list[dict[str, Any]]:
     ] or [{"action": spec.action, "example": None, "passed": False}]
 
 
-def _record(path: Path, auth: str | None, token_to: tuple[str, ...], harmless: tuple[str, ...], *, yes: bool) -> None:
-    """Complete the incomplete examples of *path*, and write each one back as soon as it is recorded."""
+def _record(
+    files: Sequence[Path],
+    auth: str | None,
+    token_to: tuple[str, ...],
+    harmless: tuple[str, ...],
+    secrets: Mapping[str, Secret],
+    *,
+    yes: bool,
+) -> None:
+    """Complete the incomplete examples of *files*, and write each one back as soon as it is recorded.
+
+    All that can be checked is checked, and all that is to be confirmed is confirmed, before the first request.
+    """
     from locoia_pat.authoring import recorder
-    from locoia_pat.engine import examples
     from locoia_pat.engine.action import CompiledAction
 
-    folder = SpecFolder(path if path.is_dir() else path.parent)
-    incomplete = [
-        (file, action, index)
+    parents = [path if path.is_dir() else path.parent for path in files]
+    folders = {parent: SpecFolder(parent) for parent in parents}
+    actions = [
+        CompiledAction(spec)
+        for path, parent in zip(files, parents, strict=True)
         for file in _spec_files(path)
-        for spec in [folder.spec(file.stem)]
+        for spec in [folders[parent].spec(file.stem)]
         if isinstance(spec, ActionSpec)
-        for action in [CompiledAction(spec)]
-        for index, example in enumerate(action.spec.examples)
-        if examples.missing_parts(example)
     ]
-    if not incomplete:
-        return
-    credential = resolve_auth(auth, folder.connector).auth
-    token = credential.credential(folder.connector).token
-    with recorder.Recorder(credential, specs=folder) as connector:
-        for file, action, index in incomplete:
-            _confirm_record(action.spec, connector.base_url, stored=bool(token_to), yes=yes)
-            source = SpecFolder(folder.folder).action(file.stem).document
-            examples_ = list(source.value["examples"])
-            example = action.spec.examples[index]
-            examples_[index] = recorder.record_example(action, example, connector, token_to, token, harmless=harmless)
-            file.write_text(recorder.replace_examples(source, examples_), encoding="utf-8")
-            render.say(f"recorded {action.spec.action}: {example.name}")
-
-
-def _confirm_record(spec: ActionSpec, base_url: str, *, stored: bool, yes: bool) -> None:
-    if spec.secrets and not stored:
-        hint = "Pass a token store with --token-to file:PATH."
-        raise invalid(f"{spec.action} creates a token, and no token store was given", field="token_to", hint=hint)
-    render.confirm(f"{spec.title} at {urlsplit(base_url).netloc}", yes=yes or spec.effect == "read")
+    planned = [
+        (Path(recording.action.spec.document.name), recording)
+        for recording in recorder.plan_recordings(actions, token_to, secrets)
+    ]
+    auths: dict[str, ConnectorAuth] = {}
+    connectors: dict[Path, recorder.Recorder] = {}
+    with ExitStack() as stack:
+        for parent in dict.fromkeys(file.parent for file, _ in planned):
+            spec = folders[parent].connector
+            if spec.connector not in auths:  # a variable, or standard input, can be read once
+                auths[spec.connector] = resolve_auth(auth, spec).auth
+            connectors[parent] = stack.enter_context(recorder.Recorder(auths[spec.connector], specs=folders[parent]))
+        for file, recording in planned:
+            connectors[file.parent].check(recording)
+        for file in dict.fromkeys(file for file, _ in planned):
+            action_spec = folders[file.parent].action(file.stem)
+            host = urlsplit(connectors[file.parent].base_url).netloc
+            render.confirm(f"{action_spec.title} at {host}", yes=yes or action_spec.effect == "read")
+        for file, recording in planned:
+            connector = connectors[file.parent]
+            spec = folders[file.parent].connector
+            token = auths[spec.connector].credential(spec).token
+            source = SpecFolder(file.parent).action(file.stem).document
+            examples = list(source.value["examples"])
+            examples[recording.index] = recorder.record_example(recording, connector, token, harmless=harmless)
+            file.write_text(recorder.replace_examples(source, examples), encoding="utf-8")
+            render.say(f"recorded {file.stem}: {recording.example.name}")
 
 
 _CASSETTE_FILES = ("*.yaml", "*.yml", "*.json", "*.har")

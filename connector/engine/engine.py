@@ -225,7 +225,7 @@ class Engine:
         header = self._header(credential)
         _reject_credential_in_inputs(credential.token, inputs)
         replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
-        stores = self._probe_stores(action, replaced_id, token_to, replace_current=replace_current)
+        stores = self.probe_stores(action, replaced_id, token_to, replace_current=replace_current)
 
         exchange = Exchange(action.spec, header, self._timeout)  # its time begins when the stores are probed
         try:
@@ -292,7 +292,7 @@ class Engine:
             return None
         return fresh if fresh.token != rejected.token and fresh.api in (None, rejected.api) else None
 
-    def _probe_stores(
+    def probe_stores(
         self,
         action: CompiledAction,
         replaced_id: str | None,

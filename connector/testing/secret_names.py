@@ -44,7 +44,7 @@ _PLACEHOLDER = re.compile(
     r"(?:[-_ ]?(?:api|access|auth|client|bearer|personal))*"
     r"(?:[-_ ]?(?:token|secret|key|value|credential|password|pat))?"
     r"|x{3,}|\*{3,}|\.{3,}|<[\w .:-]{0,60}>|\[(?:redacted|filtered|masked|hidden|removed)\]|\{\{?[\w .-]{0,60}\}\}?"
-    r"|\$\{?[A-Z_]+\}?|" + MASK + r"|)"
+    r"|\$\{?[A-Z_]+\}?|null|none|undefined|true|false|" + MASK + r"|)"
 )
 """What people write in place of a secret."""
 
@@ -55,7 +55,7 @@ LABELS = ("name", "key", "header", "field", "parameter", "param", "variable")
 _FLAT = re.compile(r"(?i)headers|trailers|param|query|cookies|env|fields")
 """Names of lists that may hold names and values in turn."""
 _QUERY = re.compile(r"[?&#;]([\w.\[\]%~-]+)=([^&#\s<>\"']*)")
-_FORM = re.compile(r"[^\s<>=?#/:]*=[^\s<>]*")
+_FORM = re.compile(r"[^\s<>=?#/:!]*=[^\s<>]*")
 _JSON_START = re.compile(r"[{\[]")
 """What servers write before JSON, so that a page of another site cannot run it as a script."""
 _BLANK = " \t\r\n\f\v\0\x1e\xa0\ufeff,"

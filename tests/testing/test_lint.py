@@ -90,6 +90,7 @@ HARMLESS = [
     "key: name\nsession: closed",
     "token: null\npassword: true\npin: 12345678\nsecret: ~\napi_key: -1.5",
     '{"token": null, "password": true, "otp": 12345678}',
+    "body: token=null&password=false\nscopes: ['read:tokens!user=ann', 'tokens!user=ann']",
     "rawHeaders: [Date, today, Content-Type, token, X-Total, '5']",
     "text: 'see [here](x) for {things}'",
     "interactions: []\nversion: 1",
