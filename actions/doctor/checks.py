@@ -24,7 +24,6 @@ from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import is_loopback
 from locoia_pat.messages import describe_value
-from locoia_pat.state.database import FILE
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.unprinted import last_unprinted
 from locoia_pat.version import VERSION
@@ -94,7 +93,7 @@ def run_checks(
     yield from _check_unprinted(report.folder)
     yield from _check_stores(report, connector.auth_ref)
     if base_url is not None and report.trouble is None:
-        yield from _check_capabilities(report.folder, base_url)
+        yield from _check_capabilities(report, base_url)
 
 
 # The local machine
@@ -253,18 +252,18 @@ def _check_clock(response: Response, now: dt.datetime) -> CheckResult:
 def _check_state(report: StateReport) -> Iterator[CheckResult]:
     """Check the state folder, unfinished operations, and leases."""
     if report.trouble is not None:
-        hint = "set LOCOIA_PAT_STATE to a folder that you may write to"
-        yield CheckResult("state", "problem", f"{report.folder}: {report.trouble}", hint)
+        hint = "set LOCOIA_PAT_STATE to a folder or a database that you may write to"
+        yield CheckResult("state", "problem", f"{report.label}: {report.trouble}", hint)
     else:
         created = "" if report.exists else ", created when it is needed"
-        yield CheckResult("state", "ok", f"{report.folder}{created}")
+        yield CheckResult("state", "ok", f"{report.label}{created}")
     for path, mode in report.open_to_others:
         yield _open_permissions(path, mode)
     now = dt.datetime.now(dt.UTC)
     for base_url, entry, _ in intact_entries(report):
         yield _check_name(base_url, entry.name, entry, now)
     for base_url, name, reason in damaged_entries(report):
-        shown, way_out = describe_value(name), f"restore {report.folder / FILE} from a backup"
+        shown, way_out = describe_value(name), f"restore {report.label} from a backup"
         if NAME.fullmatch(name):
             shown, way_out = name, f"locoia-pat reconcile --take-over {name} --token-to REF"
         where = base_url if base_url.isprintable() else describe_value(base_url)
@@ -320,10 +319,10 @@ def _open_permissions(path: Path, mode: int) -> CheckResult:
 # Measurements
 
 
-def _check_capabilities(folder: Path, base_url: str) -> Iterator[CheckResult]:
+def _check_capabilities(report: StateReport, base_url: str) -> Iterator[CheckResult]:
     """Check how old the measured facts are, and whether a measurement is unfinished."""
     try:
-        saved = CapabilityFile(folder).read(base_url)
+        saved = CapabilityFile(report).read(base_url)
     except ConnectorError as error:
         yield CheckResult("measured", "problem", error.problem.message, error.problem.hint)
         return

@@ -72,7 +72,7 @@ class Measurement:
         self._connector = connector
         self._api = connector.base_url
         self._state = state or State()
-        self._file = CapabilityFile(self._state.folder)
+        self._file = CapabilityFile(self._state)
         self._saved = self._file.read(self._api)
         self._lease = self._state.lease(*LEASE)
         self._scopes = tuple(dict.fromkeys(scopes))

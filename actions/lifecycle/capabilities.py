@@ -1,6 +1,6 @@
-"""What was measured of an API, and ``capabilities.json``, the file in the state folder that keeps it.
+"""What was measured of an API, and ``capabilities.json``, the document of the state that keeps it.
 
-``doctor --measure`` writes the file.  It is the journal of a measurement too: each throwaway row is written down when
+``doctor --measure`` writes it.  It is the journal of a measurement too: each throwaway row is written down when
 it is created, so that the next measurement cleans up after a kill.  It holds no secret.
 """
 
@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from locoia_pat.actions.scopes import includes
-from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
+
+    from locoia_pat.state.inspect import StateReport
+    from locoia_pat.state.journal import State
 
 UNKNOWN = "unknown"
 """The value of a fact that was not measured, or that a measurement could not decide."""
@@ -154,10 +155,10 @@ class ApiFacts:
 
 
 class CapabilityFile:
-    """``capabilities.json`` in one state folder."""
+    """``capabilities.json`` in one state."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+    def __init__(self, state: State | StateReport) -> None:
+        self._document = state.document(FILE)
 
     def read(self, api: str) -> ApiFacts:
         """Return what is known of *api*; nothing if there is no file.
@@ -184,17 +185,18 @@ class CapabilityFile:
         entry = {"facts": facts.all_facts(), "runs": [asdict(run) for run in facts.runs]}
         text = json.dumps({"v": _VERSION, "apis": {**self._read_apis(), api: entry}}, indent=2) + "\n"
         try:
-            write_atomic(self.path, text.encode())
+            self._document.write(text.encode())
         except OSError as error:
-            raise invalid(f"{self.path} cannot be written: {error.strerror}", field="state") from None
+            reason = error.strerror or str(error)
+            raise invalid(f"{self._document.label} cannot be written: {reason}", field="state") from None
 
     def _read_apis(self) -> dict[str, Any]:
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = json.loads(self._document.read())
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise self._unusable(str(error.strerror)) from None
+            raise self._unusable(error.strerror or str(error)) from None
         except ValueError:
             raise self._unusable("it is not JSON") from None
         if not isinstance(content, dict) or content.get("v") != _VERSION or not isinstance(content.get("apis"), dict):
@@ -203,5 +205,5 @@ class CapabilityFile:
         return apis
 
     def _unusable(self, why: str) -> Exception:
-        hint = f"Move {self.path} away and measure again: locoia-pat doctor --measure."
-        return invalid(f"{self.path} cannot be used: {why}", field="state", hint=hint)
+        hint = f"Move {self._document.label} away and measure again: locoia-pat doctor --measure."
+        return invalid(f"{self._document.label} cannot be used: {why}", field="state", hint=hint)

@@ -67,7 +67,8 @@ _PROBLEMS: dict[StopReason, tuple[Outcome, Code, str]] = {
     "managed_elsewhere": (
         Outcome.REFUSED,
         "managed_elsewhere",
-        "{state} take_over=true manages the name from here, and ends its other rows once the overlap has passed.",
+        "{state} Machines that manage the same name share one state, in PostgreSQL. Where the other one is no longer "
+        "used, take_over=true manages the name from here, and ends its other rows once the overlap has passed.",
     ),
     "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true creates new rows with these scopes."),
     "journal": (Outcome.NOT_DONE, "unavailable", "Nothing was sent; it is safe to retry."),
@@ -154,8 +155,9 @@ class Driver:
         opened = [connector.open_store(ref) if isinstance(ref, str) else ref for ref in stores]
         for number, store in enumerate(opened):
             reject_same_location(opened[:number], store)
-        self.replicas = TokenReplicas(opened, self._state, self._api, name)
         self._lease = self._state.lease(self._api, name)
+        self._state = self._state.under(self._lease)
+        self.replicas = TokenReplicas(opened, self._state, self._api, name)
         self._wait = wait
         self._settle = settle
         self._take_over, self._ending = take_over, ending
@@ -196,7 +198,7 @@ class Driver:
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
         if finished.problem is not None:
             outcome, code, hint = _PROBLEMS[finished.problem]
-            state = f"The state folder is {self._state.folder}; if it is another one, set {VARIABLE}."
+            state = f"The state {self._state.place}; if it is another one, set {VARIABLE}."
             problem = Problem(code, finished.message, hint=hint.replace("{state}", state))
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
         if finished.change != "none":
@@ -230,6 +232,8 @@ class Driver:
     # Effects
 
     def _perform(self, effect: Effect) -> Any:
+        if not isinstance(effect, AcquireLease):
+            self._lease.check()
         match effect:
             case AcquireLease():
                 if self._lease.acquire(self._wait):
@@ -285,7 +289,7 @@ class Driver:
     def _capabilities(self) -> Capabilities:
         """Return what was measured of the API; nothing if the file cannot be read."""
         try:
-            api = CapabilityFile(self._state.folder).read(self._api)
+            api = CapabilityFile(self._state).read(self._api)
         except InvalidError as error:
             self._warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()

@@ -33,7 +33,7 @@ def load_known_rows(api: str) -> KnownRows:
     entries = [entry for entry_api, entry, _ in intact_entries(report) if entry_api == api]
     revoked = {id_ for entry in entries for id_ in entry.revoked}
     with suppress(InvalidError):  # the file of a measurement cannot be read: its rows are treated like any other
-        runs = CapabilityFile(report.folder).read(api).runs
+        runs = CapabilityFile(report).read(api).runs
         revoked |= {id_ for run in runs if run.cleared for id_ in run.rows.values()}
     managed = {
         id_: entry.name for entry in entries for id_ in (*entry.rows.values(), *(row.id for row in entry.retirements))

@@ -109,7 +109,7 @@ def serve_command(
         raise NotDoneError(
             Problem(
                 "busy",
-                f"another server uses this state folder: {lease.describe_holder()}",
+                f"another server uses this state: {lease.describe_holder()}",
                 field="state",
                 hint="Stop it, or set LOCOIA_PAT_STATE to another folder.",
             )
@@ -117,7 +117,7 @@ def serve_command(
     try:
         connector = Connector(resolve_auth(auth, specs.connector).auth, specs=specs, timeout=timeout)
         connector.base_url  # noqa: B018  # a wrong URL is reported now, not at the first call
-        keys = AccessKeys(State(state.folder, timeout=5))
+        keys = AccessKeys(State(state.location, timeout=5))
         if not keys.all():
             render.say("there is no key yet, so no call is allowed: locoia-pat serve key new NAME --allow ACTION")
         limits = http_app.Limits(concurrency=concurrency, peers=frozenset(proxies) or None)

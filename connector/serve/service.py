@@ -16,7 +16,6 @@ from locoia_pat.serve.call_permissions import check_call
 from locoia_pat.serve.idempotency import Call, IdempotentCalls
 from locoia_pat.serve.request_log import log
 from locoia_pat.state.access_keys import AccessKeys
-from locoia_pat.state.lease import held_leases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +120,7 @@ class Service:
 
     def held_leases(self) -> int:
         """Return how many managed names a process or thread is working on."""
-        return sum(lease.api == self._default.base_url for lease in held_leases(self._state.folder))
+        return sum(lease.api == self._default.base_url for lease in self._state.held_leases())
 
     def failed(self, action: str | None, error: ConnectorError) -> Result:
         """Return the result of a call that *error* ended before anything was sent."""

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.state.database import transaction
 
 if TYPE_CHECKING:
+    from locoia_pat.state.database import Session
     from locoia_pat.state.journal import State
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _KEY = re.compile(r"lpk_([a-z2-9]{8})_([0-9a-f]{48})")
+_SELECT = "SELECT id, name, hash, permissions, created, expires, revoked FROM access_keys"
 _ID_CHARACTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -71,7 +72,7 @@ class AccessKey:
 
 
 class AccessKeys:
-    """The keys of one state folder."""
+    """The keys of one state."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -99,7 +100,7 @@ class AccessKeys:
         key = Secret(f"lpk_{id_}_{secrets.token_hex(24)}")
         expires = _format(now + dt.timedelta(days=days)) if days is not None else None
         row = (id_, name, self._state.keyed_hash(key), json.dumps(asdict(permissions)), _format(now), expires)
-        with self._state.connected() as database, transaction(database):
+        with self._state.writing(lock="access_keys") as database:
             if any(each.name == name and each.status(now) == "active" for each in self._select(database)):
                 raise invalid(
                     f"there is a key {describe_value(name)} already",
@@ -107,7 +108,8 @@ class AccessKeys:
                     hint="Choose another name, or revoke that key first.",
                     next=f"locoia-pat serve key revoke {name}",
                 )
-            database.execute("INSERT INTO access_keys VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+            insert = "INSERT INTO access_keys (id, name, hash, permissions, created, expires) VALUES (?, ?, ?, ?, ?, ?)"
+            database.execute(insert, row)
         return key
 
     def find(self, key: Secret) -> AccessKey | None:
@@ -121,7 +123,7 @@ class AccessKeys:
         if match is None:
             return None
         with self._state.connected() as database:
-            row = database.execute("SELECT * FROM access_keys WHERE id = ?", (match[1],)).fetchone()
+            row = database.execute(f"{_SELECT} WHERE id = ?", (match[1],)).fetchone()
         if row is None or not hmac.compare_digest(row[2], self._state.keyed_hash(key)):
             return None
         return _access_key(row)
@@ -138,7 +140,7 @@ class AccessKeys:
             InvalidError: no active key has that name.
 
         """
-        with self._state.connected() as database, transaction(database):
+        with self._state.writing(lock="access_keys") as database:
             ids = [key.id for key in self._select(database) if key.name == name and key.status(now) == "active"]
             update = "UPDATE access_keys SET revoked = ? WHERE id = ?"
             database.executemany(update, [(_format(now), id_) for id_ in ids])
@@ -147,8 +149,8 @@ class AccessKeys:
                 f"there is no active key {describe_value(name)}", field="name", next="locoia-pat serve key list"
             )
 
-    def _select(self, database: Any) -> list[AccessKey]:
-        return [_access_key(row) for row in database.execute("SELECT * FROM access_keys ORDER BY rowid")]
+    def _select(self, database: Session) -> list[AccessKey]:
+        return [_access_key(row) for row in database.execute(f"{_SELECT} ORDER BY rowid").fetchall()]
 
 
 def _access_key(row: tuple[Any, ...]) -> AccessKey:

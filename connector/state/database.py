@@ -1,9 +1,13 @@
-"""The SQLite file of a state folder: create it, open it, upgrade it, and write to it."""
+"""The database of a state: an SQLite file in the state folder, or PostgreSQL for several machines.
+
+This module has the file; :mod:`.postgres` has the other.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import sqlite3
 import stat
@@ -11,16 +15,22 @@ import time
 import weakref
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from locoia_pat.files import is_disk_full, user_folder
+from locoia_pat.extras import import_extra
+from locoia_pat.files import is_disk_full, user_folder, write_atomic
 from locoia_pat.outcomes import invalid
+from locoia_pat.state.lease import FileLease, held_file_leases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from locoia_pat.state.lease import Lease, LeaseInfo
 
 VARIABLE = "LOCOIA_PAT_STATE"
 FILE = "state.sqlite3"
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE names (api TEXT NOT NULL, name TEXT NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (api, name)) STRICT;
@@ -42,24 +52,151 @@ CREATE INDEX served_calls_at ON served_calls (at);
 """
 
 
+SQLITE_SCHEMAS = (_SCHEMA, _SERVE_SCHEMA)
+"""The statements that each version adds; an older file is upgraded, and a copy of it is kept."""
+
+
+class Session(Protocol):
+    """A connection to either database.  Both understand the same statements, with ``?`` for each value."""
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
+        """Run one statement."""
+        ...
+
+    def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> object:
+        """Run one statement for each of *values*."""
+        ...
+
+
+class Rows(Protocol):
+    """The rows that a statement returned."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows a statement has written."""
+        ...
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows."""
+        ...
+
+
+class Document(Protocol):
+    """A small JSON text of the state, such as what was measured of the API."""
+
+    label: str
+    """Where it is, for messages."""
+
+    def read(self) -> bytes:
+        """Return it; ``FileNotFoundError`` if there is none, another ``OSError`` if it cannot be read."""
+        ...
+
+    def write(self, content: bytes) -> None:
+        """Replace it; an ``OSError`` says that it was not written."""
+        ...
+
+
+class StateDatabase(Protocol):
+    """What :class:`~locoia_pat.state.journal.State` needs of a database."""
+
+    folder: Path
+    """The folder of files that stay on this machine."""
+    label: str
+    """Where the database is, for messages; without a password."""
+    tool: str
+    """The program in which a person can edit its rows."""
+
+    def connected(self) -> AbstractContextManager[Session]:
+        """Connect, to read; an error of the database becomes an ``OSError``."""
+        ...
+
+    def writing(self, lease: Lease | None = None, *, lock: str | None = None) -> AbstractContextManager[Session]:
+        """Run one transaction; its writes are durable at the end, or rolled back on any exception.
+
+        Args:
+            lease: refuse the writes if this lease was lost.
+            lock: the table that no one else may write in the meantime.
+
+        """
+        ...
+
+    def lease(self, api: str, name: str) -> Lease:
+        """Return the lease of *name* at *api*, not acquired yet."""
+        ...
+
+    def held_leases(self) -> Iterable[LeaseInfo]:
+        """Return the leases that are held now."""
+        ...
+
+    def document(self, name: str) -> Document:
+        """Return the document *name*."""
+        ...
+
+
+class FileDocument:
+    """A document in a file of the state folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.label = str(path)
+
+    def read(self) -> bytes:
+        """Return its content."""
+        return self._path.read_bytes()
+
+    def write(self, content: bytes) -> None:
+        """Replace its content, durably."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(self._path, content)
+
+
+def open_database(
+    location: str | Path, sqlite_schemas: tuple[str, ...], postgres_schemas: tuple[str, ...], timeout: float
+) -> StateDatabase:
+    """Open the state at *location*, which is created or upgraded if needed.
+
+    Args:
+        location: a folder, or the URL of a database.
+        sqlite_schemas: the statements that each version adds.
+        postgres_schemas: the same for PostgreSQL.
+        timeout: seconds to wait while another process writes, or for a database that is restarted.
+
+    Raises:
+        InvalidError: it cannot be used, or a newer version wrote it.
+        NotDoneError: the database cannot be reached now.
+
+    """
+    if isinstance(location, Path):
+        return StateFile(location, sqlite_schemas, timeout=timeout)
+    postgres = import_extra("locoia_pat.state.postgres", "postgres")
+    database: StateDatabase = postgres.PostgresDatabase(location, postgres_schemas, timeout=timeout)
+    return database
+
+
 class StateFile:
     """The SQLite file of one state folder; only its owner can read it."""
 
-    schemas: tuple[str, ...] = (_SCHEMA, _SERVE_SCHEMA)
-    """The statements that each version adds; an older file is upgraded, and a copy of it is kept."""
+    tool = "sqlite3"
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None, *, timeout: float = 30.0) -> None:
-        """Open the state in *folder*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
+    def __init__(self, folder: Path, schemas: tuple[str, ...] = SQLITE_SCHEMAS, *, timeout: float = 30.0) -> None:
+        """Open the file in *folder*, or create it.
 
         Args:
             folder: the state folder.
+            schemas: the statements that each version adds.
             timeout: seconds to wait while another process writes.
 
         Raises:
             InvalidError: the folder cannot be used, or a newer version wrote it.
 
         """
-        self.folder = state_folder(folder)
+        self.folder = folder
+        self.label = str(folder / FILE)
+        self.schemas = schemas
         self._timeout = timeout
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -146,6 +283,25 @@ class StateFile:
         message = f"the journal in {self.folder} cannot be used: {reason}"
         raise OSError(error_number, message) if error_number else OSError(message)
 
+    @contextmanager
+    def writing(self, lease: Lease | None = None, *, lock: str | None = None) -> Iterator[sqlite3.Connection]:
+        """Run one transaction; SQLite admits one writer, and the lock behind a lease cannot be lost."""
+        del lease, lock
+        with self.connected() as database, transaction(database):
+            yield database
+
+    def lease(self, api: str, name: str) -> FileLease:
+        """Return the lease of *name* at *api*, not acquired yet."""
+        return FileLease(self.folder, api, name)
+
+    def held_leases(self) -> Iterator[LeaseInfo]:
+        """Return the leases that are held now."""
+        return held_file_leases(self.folder)
+
+    def document(self, name: str) -> FileDocument:
+        """Return the document *name*."""
+        return FileDocument(self.folder / name)
+
 
 def sqlite_errno(error: sqlite3.Error) -> int | None:
     """Return the error number of the system that is behind *error*, if the disk is full or a file is read-only."""
@@ -173,7 +329,30 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("COMMIT")
 
 
-def state_folder(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return *folder*, by default that of ``LOCOIA_PAT_STATE``, else the user's state folder."""
-    named = folder or os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else user_folder("state")
+def state_location(location: str | os.PathLike[str] | None = None) -> str | Path:
+    """Return *location*, by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
+
+    Returns:
+        The URL of a database, or a folder.
+
+    Raises:
+        InvalidError: it is a URL, and not of PostgreSQL.
+
+    """
+    named = location or os.environ.get(VARIABLE)
+    url = _URL.match(named) if isinstance(named, str) else None
+    if url is None:
+        return Path(named).expanduser() if named else user_folder("state")
+    if url[1].lower() in {"postgresql", "postgres"}:
+        return str(named)
+    raise invalid(
+        f"the state cannot be at a URL that starts with {url[0]}",  # the rest may hold a password
+        field="state",
+        hint=f"Set {VARIABLE} to a folder, or to postgresql://HOST/DATABASE.",
+    )
+
+
+def state_folder(location: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of :func:`state_location`; for a database, the user's, for files that stay on this machine."""
+    found = state_location(location)
+    return found if isinstance(found, Path) else user_folder("state")

@@ -1,4 +1,4 @@
-"""Inspect a state folder: nothing is created or upgraded."""
+"""Inspect a state: nothing is created or upgraded."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.state.database import FILE, decode, state_folder
-from locoia_pat.state.journal import State
-from locoia_pat.state.lease import LeaseInfo, held_leases
+from locoia_pat.extras import import_extra
+from locoia_pat.outcomes import ConnectorError
+from locoia_pat.state.database import FILE, SQLITE_SCHEMAS, FileDocument, decode, state_folder, state_location
+from locoia_pat.state.lease import LeaseInfo, held_file_leases
 from locoia_pat.state.sealed import unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from locoia_pat.state.database import Document, StateDatabase
+
+_SELECT_NAMES = "SELECT api, name, entry FROM names ORDER BY api, name"
 
 
 @dataclass(frozen=True, slots=True)
 class StateReport:
-    """What is in a state folder."""
+    """What is in a state."""
 
     folder: Path
+    """The folder of files that stay on this machine: the state folder, or the user's next to a database."""
+    label: str
+    """The state folder, or the database, for messages."""
     exists: bool = False
     trouble: str | None = None
     """Why it cannot be used, or None."""
@@ -35,33 +43,60 @@ class StateReport:
     """The API and name of each entry that cannot be used, and why."""
     leases: tuple[LeaseInfo, ...] = ()
     """The leases that are held now."""
+    database: StateDatabase | None = None
+    """The database, if it is not a file in the folder."""
+
+    def document(self, name: str) -> Document:
+        """Return the document *name* of this state."""
+        return FileDocument(self.folder / name) if self.database is None else self.database.document(name)
 
 
-def inspect_state(folder: str | os.PathLike[str] | None = None) -> StateReport:
-    """Return what is in *folder*, by default the folder that :class:`State` would use."""
-    path = state_folder(folder)
+def inspect_state(location: str | os.PathLike[str] | None = None) -> StateReport:
+    """Return what is in the state at *location*, by default the one that ``State`` would use."""
+    found = state_location(location)
+    return _inspect_database(found) if isinstance(found, str) else _inspect_folder(found)
+
+
+def _inspect_database(url: str) -> StateReport:
+    folder, label = state_folder(url), "PostgreSQL"
+    try:
+        database = import_extra("locoia_pat.state.postgres", "postgres").PostgresDatabase(url, create=False)
+        label = database.label
+        if not database.version:
+            return StateReport(folder, label, database=database)
+        with database.connected() as session:
+            rows = session.execute(_SELECT_NAMES).fetchall()
+        names, damaged = _unsealed(rows)
+        leases = tuple(database.held_leases())
+    except (ConnectorError, OSError) as error:
+        return StateReport(folder, label, exists=True, trouble=str(error))
+    return StateReport(folder, label, exists=True, names=names, damaged=damaged, leases=leases, database=database)
+
+
+def _inspect_folder(path: Path) -> StateReport:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return _absent(path)
     except OSError as error:
-        return StateReport(path, trouble=error.strerror or str(error))
+        return StateReport(path, str(path), trouble=error.strerror or str(error))
     if not path.is_dir() or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        return StateReport(path, exists=True, trouble="it is not a folder that you may read and write")
+        return StateReport(path, str(path), exists=True, trouble="it is not a folder that you may read and write")
     file = path / FILE
     if not file.exists():
-        return StateReport(path, exists=True, open_to_others=tuple(_open_to_others(path)))
+        return StateReport(path, str(path), exists=True, open_to_others=tuple(_open_to_others(path)))
     try:
         return _read(path, file)
     except (sqlite3.Error, OSError, ValueError) as error:
         open_to_others = tuple(_open_to_others(path, file))
-        return StateReport(path, exists=True, trouble=str(error), open_to_others=open_to_others)
+        return StateReport(path, str(path), exists=True, trouble=str(error), open_to_others=open_to_others)
 
 
 def _absent(folder: Path) -> StateReport:
     parent = next(parent for parent in folder.parents if parent.exists())
     usable = parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
-    return StateReport(folder, trouble=None if usable else f"it does not exist, and {parent} is not writable")
+    trouble = None if usable else f"it does not exist, and {parent} is not writable"
+    return StateReport(folder, str(folder), trouble=trouble)
 
 
 def _read(folder: Path, file: Path) -> StateReport:
@@ -69,10 +104,26 @@ def _read(folder: Path, file: Path) -> StateReport:
     mode = "mode=ro" if file.with_name(f"{FILE}-wal").exists() else "immutable=1"
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=5)) as database:
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > len(State.schemas):
+        if version > len(SQLITE_SCHEMAS):
             raise ValueError(f"version {version} of locoia-pat's state is newer than this program")
         database.text_factory = decode
-        rows = database.execute("SELECT api, name, entry FROM names ORDER BY api, name").fetchall()
+        rows = database.execute(_SELECT_NAMES).fetchall()
+    names, damaged = _unsealed(rows)
+    return StateReport(
+        folder,
+        str(folder),
+        exists=True,
+        open_to_others=tuple(_open_to_others(folder, file)),
+        names=names,
+        damaged=damaged,
+        leases=tuple(held_file_leases(folder)),
+    )
+
+
+def _unsealed(
+    rows: Sequence[tuple[str, str, str]],
+) -> tuple[tuple[tuple[str, str, Mapping[str, Any]], ...], tuple[tuple[str, str, str], ...]]:
+    """Return the intact and the damaged rows of the table of names."""
     names: list[tuple[str, str, Mapping[str, Any]]] = []
     damaged: list[tuple[str, str, str]] = []
     for api, name, text in rows:
@@ -80,14 +131,7 @@ def _read(folder: Path, file: Path) -> StateReport:
             names.append((api, name, unseal((api, name), text)))
         except ValueError as error:
             damaged.append((api, name, str(error)))
-    return StateReport(
-        folder,
-        exists=True,
-        open_to_others=tuple(_open_to_others(folder, file)),
-        names=tuple(names),
-        damaged=tuple(damaged),
-        leases=tuple(held_leases(folder)),
-    )
+    return tuple(names), tuple(damaged)
 
 
 def _open_to_others(*paths: Path) -> Iterator[tuple[Path, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import re
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem
-from locoia_pat.state.database import FILE, StateFile, transaction
-from locoia_pat.state.lease import Lease
+from locoia_pat.state.database import SQLITE_SCHEMAS, open_database, state_location
+from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
 from locoia_pat.state.sealed import DamagedRowError, is_intact, is_sealed, seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from locoia_pat.secrets.secret import Secret
+    from locoia_pat.state.database import Document, Session, StateDatabase
+    from locoia_pat.state.lease import Lease, LeaseInfo
 
 _ROWS = {
     "names": "the journal entry",
@@ -27,14 +33,64 @@ _ROWS = {
 }
 """What a row of a table is, for messages."""
 _META = {"owner": re.compile(r"[a-z0-9]{8}"), "key": re.compile(r"[0-9a-f]{64}")}
+_SAVE = """INSERT INTO names (api, name, entry) VALUES (?, ?, ?)
+           ON CONFLICT (api, name) DO UPDATE SET entry = excluded.entry"""
 _SHELL_WORD = re.compile(r"[a-z0-9][a-z0-9._-]*")
 """A name that a shell reads as it is."""
 _MAX_TOKENS = 4
 """Tokens of a name whose metadata is kept: the current, the previous and the pending one, and one more."""
 
 
-class State(StateFile):
-    """The journal of one state folder."""
+class State:
+    """The journal in one state folder, or in one database that several machines share."""
+
+    schemas: tuple[str, ...] = SQLITE_SCHEMAS
+    postgres_schemas: tuple[str, ...] = POSTGRES_SCHEMAS
+
+    def __init__(self, location: str | os.PathLike[str] | None = None, *, timeout: float = 30.0) -> None:
+        """Open the state at *location*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
+
+        Args:
+            location: the state folder, or the URL of a PostgreSQL database.
+            timeout: seconds to wait while another process writes, or for a database that is restarted.
+
+        Raises:
+            InvalidError: it cannot be used, or a newer version wrote it.
+            NotDoneError: the database cannot be reached now.
+
+        """
+        self.location = state_location(location)
+        """The folder or the URL."""
+        self.database: StateDatabase = open_database(self.location, self.schemas, self.postgres_schemas, timeout)
+        self._lease: Lease | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of files that stay on this machine: the state folder, or the user's next to a database."""
+        return self.database.folder
+
+    @property
+    def place(self) -> str:
+        """Where the state is, as the end of a sentence."""
+        return f"is in {self.database.label}" if isinstance(self.location, str) else f"folder is {self.folder}"
+
+    def under(self, lease: Lease) -> State:
+        """Return this state for the holder of *lease*: once the lease is lost, it refuses every write."""
+        state = copy.copy(self)
+        state._lease = lease  # noqa: SLF001  # our own copy
+        return state
+
+    def connected(self) -> AbstractContextManager[Session]:
+        """Connect to the database, to read; an error of it becomes an ``OSError``."""
+        return self.database.connected()
+
+    def writing(self, *, lock: str | None = None) -> AbstractContextManager[Session]:
+        """Run one transaction, while no one else writes to the table *lock*."""
+        return self.database.writing(self._lease, lock=lock)
+
+    def document(self, name: str) -> Document:
+        """Return a small JSON text that is kept with the journal."""
+        return self.database.document(name)
 
     @cached_property
     def owner(self) -> str:
@@ -58,13 +114,13 @@ class State(StateFile):
             row = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if row is not None and _META[key].fullmatch(str(row[0])):
             return str(row[0])
-        file = self.folder / FILE
+        trouble = "was changed" if row else "is missing"
         raise DamagedRowError(
             Problem(
                 "validation",
-                f"{file} cannot be used: the row {key} of the table meta {'was changed' if row else 'is missing'}",
+                f"{self.database.label} cannot be used: the row {key} of the table meta {trouble}",
                 field="state",
-                hint="Restore the file from a backup. Without one, move it away and take over each name: locoia-pat "
+                hint="Restore it from a backup. Without one, move it away and take over each name: locoia-pat "
                 "reconcile --take-over NAME --token-to REF.",
             )
         )
@@ -74,18 +130,18 @@ class State(StateFile):
     ) -> DamagedRowError:
         """Return the error for a row of *name* at *api* that cannot be used; it names the row and the way out."""
         what = _ROWS[table]
-        place = f"{'' if row is None else f'row {row} of '}the table {table} of {self.folder / FILE}"
+        place = f"{'' if row is None else f'row {row} of '}the table {table} of {self.database.label}"
         shown = f"the name {describe_value(name)} at {api}" if api.isprintable() else "a name"
         is_word = _SHELL_WORD.fullmatch(name) is not None
         way_out = "take the name over: its rows at the API are then adopted or revoked, and the damaged row is replaced"
         if not is_word:
-            way_out = f"delete row {row} of the table {table} with sqlite3"
+            way_out = f"delete row {row} of the table {table} with {self.database.tool}"
         return DamagedRowError(
             Problem(
                 "validation",
                 f"{what} of {shown}, in {place}, cannot be used: {reason}",
                 field="state",
-                hint=f"Restore the file from a backup, or {way_out}. Other names are not affected.",
+                hint=f"Restore it from a backup, or {way_out}. Other names are not affected.",
                 next=f"locoia-pat reconcile --take-over {name} --token-to REF" if is_word else None,
             )
         )
@@ -136,7 +192,7 @@ class State(StateFile):
 
         """
         tables = (("names", "entry", ()), ("receipts", "receipt", ()), ("tokens", "metadata", ("fingerprint",)))
-        with self.connected() as database, transaction(database):
+        with self.writing() as database:
             if with_entry:
                 database.execute("DELETE FROM names WHERE api = ? AND name = ?", (api, name))
             for table, column, keys in tables:
@@ -149,8 +205,8 @@ class State(StateFile):
     def save(self, api: str, name: str, entry: Mapping[str, Any]) -> None:
         """Write the journal entry of *name* at *api*; it is on the disk when this returns."""
         text = seal((api, name), entry)
-        with self.connected() as database, transaction(database):
-            database.execute("INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (api, name, text))
+        with self.writing() as database:
+            database.execute(_SAVE, (api, name, text))
             database.execute("INSERT INTO events (api, name, entry) VALUES (?, ?, ?)", (api, name, text))
 
     def names(self, api: str) -> list[str]:
@@ -179,10 +235,13 @@ class State(StateFile):
         """Journal the metadata of *token* (id, expiry, slot), for stores that hold only the token."""
         fingerprint = self.fingerprint(token)
         row = (api, name, fingerprint, seal((api, name, fingerprint), metadata))
-        old = "SELECT rowid FROM tokens WHERE api = ? AND name = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?"
-        with self.connected() as database, transaction(database):
-            database.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", row)
-            database.execute(f"DELETE FROM tokens WHERE rowid IN ({old})", (api, name, _MAX_TOKENS))  # noqa: S608  # ours
+        mine = "api = ? AND name = ?"
+        newest = f"SELECT rowid FROM tokens WHERE {mine} ORDER BY rowid DESC LIMIT ?"  # noqa: S608  # ours
+        with self.writing() as database:
+            database.execute(f"DELETE FROM tokens WHERE {mine} AND fingerprint = ?", row[:3])  # noqa: S608  # ours
+            database.execute("INSERT INTO tokens (api, name, fingerprint, metadata) VALUES (?, ?, ?, ?)", row)
+            delete = f"DELETE FROM tokens WHERE {mine} AND rowid NOT IN ({newest})"  # noqa: S608  # ours
+            database.execute(delete, (api, name, api, name, _MAX_TOKENS))
 
     def token_metadata(self, api: str, name: str, fingerprint: str) -> dict[str, Any]:
         """Return the metadata of the token with that fingerprint; empty if none is journalled.
@@ -203,10 +262,11 @@ class State(StateFile):
     def record_delivery(self, api: str, name: str, ref: str, token: Secret | None) -> None:
         """Journal that *token* was delivered to the store *ref*, which cannot be read; None forgets the delivery."""
         fingerprint = self.fingerprint(token) if token else None
-        with self.connected() as database, transaction(database):
+        with self.writing() as database:
             database.execute("DELETE FROM deliveries WHERE api = ? AND name = ? AND store = ?", (api, name, ref))
             if fingerprint is not None:
-                database.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?)", (api, name, ref, fingerprint))
+                columns = "(api, name, store, fingerprint)"
+                database.execute(f"INSERT INTO deliveries {columns} VALUES (?, ?, ?, ?)", (api, name, ref, fingerprint))  # noqa: S608  # ours
 
     def last_delivery(self, api: str, name: str, ref: str) -> str | None:
         """Return the fingerprint of the token that was last delivered to the store *ref*, or None."""
@@ -224,7 +284,7 @@ class State(StateFile):
 
     def write_receipt(self, api: str, name: str, receipt: Mapping[str, Any]) -> None:
         """Journal what was done to *name*, once it is done."""
-        with self.connected() as database, transaction(database):
+        with self.writing() as database:
             row = (api, name, seal((api, name), receipt))
             database.execute("INSERT INTO receipts (api, name, receipt) VALUES (?, ?, ?)", row)
 
@@ -251,8 +311,8 @@ class State(StateFile):
         """
         select = """SELECT name, entry, (SELECT max(at) FROM receipts
                     WHERE receipts.api = names.api AND receipts.name = names.name
-                    AND CASE WHEN json_valid(receipt) THEN json_extract(receipt, '$.change') END
-                        IN ('created', 'rotated', 'adopted'))
+                    AND (receipt LIKE '%"change": "created"%' OR receipt LIKE '%"change": "rotated"%'
+                         OR receipt LIKE '%"change": "adopted"%'))
                     FROM names WHERE api = ?"""
         with self.connected() as database:
             rows = database.execute(select, (api,)).fetchall()
@@ -268,4 +328,8 @@ class State(StateFile):
 
     def lease(self, api: str, name: str) -> Lease:
         """Return the lease of *name* at *api*, not acquired yet."""
-        return Lease(self.folder, api, name)
+        return self.database.lease(api, name)
+
+    def held_leases(self) -> Iterable[LeaseInfo]:
+        """Return the leases that are held now."""
+        return self.database.held_leases()

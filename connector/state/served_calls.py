@@ -10,8 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.state.database import transaction
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -36,7 +34,7 @@ class ServedCall:
 
 
 class ServedCalls:
-    """The calls of one state folder, each by its caller and its idempotency key."""
+    """The calls of one state, each by its caller and its idempotency key."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -82,9 +80,11 @@ class ServedCalls:
 
         """
         row = (caller, key, now, fingerprint, json.dumps(marks), json.dumps(stores))
-        with self._state.connected() as database, transaction(database):
+        with self._state.writing() as database:
             database.execute("DELETE FROM served_calls WHERE at <= ?", (now - KEEP_SECONDS,))
-            database.execute("INSERT OR REPLACE INTO served_calls VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+            database.execute("DELETE FROM served_calls WHERE caller = ? AND key = ?", (caller, key))
+            columns = "(caller, key, at, fingerprint, marks, stores)"
+            database.execute(f"INSERT INTO served_calls {columns} VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608  # ours
 
     def finish(self, caller: str, key: str, response: Mapping[str, Any] | None) -> None:
         """Journal the *response* of the call; None forgets the call.
@@ -93,7 +93,7 @@ class ServedCalls:
             OSError: the state cannot be written.
 
         """
-        with self._state.connected() as database, transaction(database):
+        with self._state.writing() as database:
             if response is None:
                 database.execute("DELETE FROM served_calls WHERE caller = ? AND key = ?", (caller, key))
             else:

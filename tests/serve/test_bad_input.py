@@ -22,6 +22,7 @@ from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.serve.http_app import Limits
 from locoia_pat.serve.json_body import MAX_BYTES, MAX_DEPTH, parse_object
+from locoia_pat.state.database import StateFile
 from tests.support.command import call as call  # noqa: PLC0414  # a fixture
 from tests.support.served import CREATE, ENSURE, serving
 from tests.support.served_process import new_key, serve_process
@@ -145,9 +146,10 @@ def test_a_state_that_is_locked_or_gone_is_not_done(sandbox: ManagedSandbox) -> 
     with serving(sandbox) as served:
         assert served.http.get(f"{served.url}/readyz").status_code == 200
         file = served.state.folder / "state.sqlite3"
+        state = served.app._service._calls._calls._state  # noqa: SLF001  # see below
+        state.database = StateFile(served.state.folder, timeout=0.1)  # the default waits longer than a test
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            served.app._service._calls._calls._state._timeout = 0.1  # noqa: SLF001  # the default waits longer than a test
             answer = served.call("create_pat", CREATE, store="a", idempotency_key="k")
             assert (answer.status_code, answer.json()["outcome"]) == (503, "not_done"), answer.text
             other.execute("ROLLBACK")
@@ -210,7 +212,7 @@ def test_one_server_uses_a_state_folder_at_a_time_and_starts_only_where_it_is_sa
     with serve_process(tmp_path / "log") as server:
         assert "there is no key yet" in (tmp_path / "log").read_text()
         done = call("serve", "--port", "0")
-        assert (done.code, "another server uses this state folder" in done.err) == (4, True), done.err
+        assert (done.code, "another server uses this state:" in done.err) == (4, True), done.err
         server.stop()
     for options, message in [
         (["--host", "0.0.0.0"], "over plain http"),  # noqa: S104  # it is refused

@@ -38,8 +38,8 @@ def holder(folder: Path, then: str = "") -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_a_lease_has_one_holder_until_it_is_released(tmp_path: Path) -> None:
-    state = State(tmp_path)
+def test_a_lease_has_one_holder_until_it_is_released(location: str | Path) -> None:
+    state = State(location)
     first, second = state.lease(API, "ci"), state.lease(API, "ci")
     assert first.acquire(0)
     assert first.acquire(0)  # it holds it already
@@ -52,16 +52,16 @@ def test_a_lease_has_one_holder_until_it_is_released(tmp_path: Path) -> None:
     assert not first.acquire(0)
 
 
-def test_a_negative_wait_is_no_wait(tmp_path: Path) -> None:
-    state = State(tmp_path)
+def test_a_negative_wait_is_no_wait(location: str | Path) -> None:
+    state = State(location)
     holder_, other = state.lease(API, "ci"), state.lease(API, "ci")
     assert holder_.acquire(0)
     assert not other.acquire(-1)
     holder_.release()
 
 
-def test_leases_of_other_names_and_other_apis_are_free(tmp_path: Path) -> None:
-    state = State(tmp_path)
+def test_leases_of_other_names_and_other_apis_are_free(location: str | Path) -> None:
+    state = State(location)
     assert state.lease(API, "ci").acquire(0)
     for api, name in [(API, "another"), ("http://127.0.0.1:2/v1", "ci")]:
         lease = state.lease(api, name)
@@ -93,8 +93,8 @@ def test_lock_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
         os.umask(old)
 
 
-def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
-    state = State(tmp_path)
+def test_threads_of_one_process_exclude_each_other(location: str | Path) -> None:
+    state = State(location)
     inside: list[int] = []
     most = 0
 
@@ -114,8 +114,8 @@ def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
     assert most == 1
 
 
-def test_a_lease_that_one_thread_acquired_is_released_by_another(tmp_path: Path) -> None:
-    state = State(tmp_path)
+def test_a_lease_that_one_thread_acquired_is_released_by_another(location: str | Path) -> None:
+    state = State(location)
     lease = state.lease(API, "ci")
     assert lease.acquire(0)
     with ThreadPoolExecutor(1) as pool:

@@ -90,7 +90,7 @@ class ManagedSandbox:
     def set_facts(self, **facts: Any) -> None:
         """Let *facts* be known of the API, as if they had been measured."""
         entries = {name: {"value": value, "at": "2026-01-01T00:00:00Z", "how": "set"} for name, value in facts.items()}
-        CapabilityFile(State(self.folder / "state").folder).write(self.url, ApiFacts(entries))
+        CapabilityFile(State(self.folder / "state")).write(self.url, ApiFacts(entries))
 
 
 @contextmanager
