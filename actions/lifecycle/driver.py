@@ -53,6 +53,10 @@ if TYPE_CHECKING:
 SETTLE = 2.0
 """Seconds to wait for a request whose response was lost; the response itself was waited for before."""
 
+_OTHER_STATE = (
+    "{state} Machines that manage the same name share one state, in PostgreSQL. Where the other one is no longer used, "
+    "take_over=true manages the name from here, and ends its other rows once the overlap has passed."
+)
 _PROBLEMS: dict[StopReason, tuple[Outcome, Code, str]] = {
     "busy": (Outcome.NOT_DONE, "busy", "It is safe to retry."),
     "not_stored": (
@@ -67,8 +71,7 @@ _PROBLEMS: dict[StopReason, tuple[Outcome, Code, str]] = {
     "managed_elsewhere": (
         Outcome.REFUSED,
         "managed_elsewhere",
-        "{state} Machines that manage the same name share one state, in PostgreSQL. Where the other one is no longer "
-        "used, take_over=true manages the name from here, and ends its other rows once the overlap has passed.",
+        _OTHER_STATE,
     ),
     "scopes_differ": (Outcome.INVALID, "scopes_differ", "change_scopes=true creates new rows with these scopes."),
     "journal": (Outcome.NOT_DONE, "unavailable", "Nothing was sent; it is safe to retry."),
