@@ -66,7 +66,7 @@ def recording(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--cassettes") == "record")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a module may have specs, and so secrets, of its own
 def _rules(cassettes: Cassettes) -> SecretNames:
     from locoia_pat.spec.load import SpecFolder  # noqa: PLC0415  # pytest loads the plugin in every run
     from locoia_pat.testing.secret_names import SecretNames  # noqa: PLC0415

@@ -12,13 +12,13 @@ import pytest
 import locoia_pat.specs
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
-from tests.support.connectors import GITLAB, TWILIO, command
+from tests.support.connectors import EXAMPLES, GITLAB, TWILIO, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHIPPED = Path(locoia_pat.specs.__path__[0])
-FOLDERS = {"locoia": SHIPPED, "gitlab": GITLAB, "twilio": TWILIO}
+FOLDERS = {"locoia": SHIPPED, **{folder.name: folder for folder in sorted(EXAMPLES.iterdir())}}
 ACTIONS = [
     (name, action)
     for name, folder in FOLDERS.items()
