@@ -155,7 +155,7 @@ class FileDocument:
 
 
 def open_database(
-    location: str | Path, sqlite_schemas: tuple[str, ...], postgres_schemas: tuple[str, ...], timeout: float
+    location: str | Path, sqlite_schemas: tuple[str, ...], postgres_schemas: tuple[str, ...], **options: float
 ) -> StateDatabase:
     """Open the state at *location*, which is created or upgraded if needed.
 
@@ -163,7 +163,7 @@ def open_database(
         location: a folder, or the URL of a database.
         sqlite_schemas: the statements that each version adds.
         postgres_schemas: the same for PostgreSQL.
-        timeout: seconds to wait while another process writes, or for a database that is restarted.
+        options: ``timeout`` and ``lease_seconds`` of :class:`~locoia_pat.state.journal.State`.
 
     Raises:
         InvalidError: it cannot be used, or a newer version wrote it.
@@ -171,9 +171,9 @@ def open_database(
 
     """
     if isinstance(location, Path):
-        return StateFile(location, sqlite_schemas, timeout=timeout)
+        return StateFile(location, sqlite_schemas, timeout=options["timeout"])
     postgres = import_extra("locoia_pat.state.postgres", "postgres")
-    database: StateDatabase = postgres.PostgresDatabase(location, postgres_schemas, timeout=timeout)
+    database: StateDatabase = postgres.PostgresDatabase(location, postgres_schemas, **options)
     return database
 
 

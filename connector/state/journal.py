@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem
 from locoia_pat.state.database import SQLITE_SCHEMAS, open_database, state_location
+from locoia_pat.state.postgres_lease import LEASE_SECONDS
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
 from locoia_pat.state.sealed import DamagedRowError, is_intact, is_sealed, seal, unseal
 
@@ -47,12 +48,19 @@ class State:
     schemas: tuple[str, ...] = SQLITE_SCHEMAS
     postgres_schemas: tuple[str, ...] = POSTGRES_SCHEMAS
 
-    def __init__(self, location: str | os.PathLike[str] | None = None, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        *,
+        timeout: float = 30.0,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         """Open the state at *location*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
 
         Args:
             location: the state folder, or the URL of a PostgreSQL database.
             timeout: seconds to wait while another process writes, or for a database that is restarted.
+            lease_seconds: in a database, how long a lease is held after it was last renewed.
 
         Raises:
             InvalidError: it cannot be used, or a newer version wrote it.
@@ -61,7 +69,9 @@ class State:
         """
         self.location = state_location(location)
         """The folder or the URL."""
-        self.database: StateDatabase = open_database(self.location, self.schemas, self.postgres_schemas, timeout)
+        self.database: StateDatabase = open_database(
+            self.location, self.schemas, self.postgres_schemas, timeout=timeout, lease_seconds=lease_seconds
+        )
         self._lease: Lease | None = None
 
     @property

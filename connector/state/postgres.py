@@ -23,7 +23,7 @@ from locoia_pat.files import user_folder
 from locoia_pat.forks import call_after_fork
 from locoia_pat.outcomes import ConnectorError, InvalidError, NotDoneError, Problem, invalid
 from locoia_pat.state.lease import LeaseInfo, LeaseLostError, parse_lease_note
-from locoia_pat.state.postgres_lease import PostgresLease
+from locoia_pat.state.postgres_lease import LEASE_SECONDS, PostgresLease
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
 
 if TYPE_CHECKING:
@@ -33,16 +33,13 @@ if TYPE_CHECKING:
 
 SCHEMA = "locoia_pat"
 """The schema that holds our tables, so that others may use the same database."""
-STATEMENT_SECONDS = 20
-"""How long the server works on one statement, waiting for locks included."""
-RESPONSE_SECONDS = 30.0
-"""How long to wait for a server that does not respond at all."""
 OPEN_SECONDS = 5.0
 """How long opening a state waits for a database that cannot be reached."""
-_OPTIONS = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_CONNECT_SECONDS = 10
+_OPTIONS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _BEGIN = f"""BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL search_path = {SCHEMA};
-SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s';
+SET LOCAL statement_timeout = %d;
 SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"""
 _UPGRADE_LOCK = 5_717_341_090_871
 """Any number that other programs are unlikely to use for their advisory locks."""
@@ -59,8 +56,12 @@ _inherited: list[_Connection] = []
 class _Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that does not wait forever for a server that hangs."""
 
+    limit = 30.0
+    """Seconds."""
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        return super().wait(gen, interval, RESPONSE_SECONDS if timeout is None else timeout)
+        """Wait for what *gen* waits for."""
+        return super().wait(gen, interval, self.limit if timeout is None else timeout)
 
 
 class PostgresSession:
@@ -116,6 +117,7 @@ class PostgresDatabase:
         schemas: tuple[str, ...] = POSTGRES_SCHEMAS,
         *,
         timeout: float = 30.0,
+        lease_seconds: float = LEASE_SECONDS,
         create: bool = True,
     ) -> None:
         """Open the database at *url*; its credentials come from where libpq looks for them.
@@ -123,7 +125,8 @@ class PostgresDatabase:
         Args:
             url: ``postgresql://``, with what libpq reads; without a password.
             schemas: the statements that each version adds.
-            timeout: seconds to wait for a database that is restarted.
+            timeout: seconds to wait for a database that is restarted, and for each statement.
+            lease_seconds: how long a lease is held after it was last renewed.
             create: whether to create or upgrade our tables; otherwise a database without them has no names.
 
         Raises:
@@ -138,6 +141,8 @@ class PostgresDatabase:
         """The version of our tables; 0 if there are none."""
         self._idle: list[_Connection] = []
         self._lock = Lock()
+        self._statement_seconds = max(timeout, 0.1)
+        self.lease_seconds = lease_seconds
         self._timeout = min(timeout, OPEN_SECONDS)
         weakref.finalize(self, _close_all, self._idle)
         call_after_fork(self, PostgresDatabase._forget_connections)
@@ -214,8 +219,8 @@ class PostgresDatabase:
                 connection = self._idle.pop() if self._idle else None
             is_new = connection is None
             try:
-                connection = connection or _Connection.connect(**self._options, autocommit=True, prepare_threshold=None)
-                connection.execute(_BEGIN.encode())
+                connection = connection or self._connect()
+                connection.execute((_BEGIN % round(self._statement_seconds * 1000)).encode())
             except psycopg.OperationalError as error:
                 if connection is not None:
                     connection.close()
@@ -226,6 +231,12 @@ class PostgresDatabase:
                     pause = min(2 * pause, 1.0)
             else:
                 return connection
+
+    def _connect(self) -> _Connection:
+        connect = {"connect_timeout": max(2, min(_CONNECT_SECONDS, round(self._statement_seconds))), **self._options}
+        connection = _Connection.connect(**connect, autocommit=True, prepare_threshold=None)
+        connection.limit = 1 + 1.1 * self._statement_seconds  # a server that responds ends the statement before
+        return connection
 
     def _release(self, connection: _Connection) -> None:
         """Keep the connection for the next transaction, unless this one did not end."""
@@ -359,7 +370,7 @@ def _reason(error: psycopg.Error) -> str:
     """Return why, on one line; values of rows are only in the detail, which is left out."""
     match error:
         case errors.QueryCanceled():
-            return f"a statement took longer than {STATEMENT_SECONDS} s"
+            return "it took too long for a statement"
         case errors.DiskFull():
             return "the disk of the server is full"
         case errors.ReadOnlySqlTransaction():

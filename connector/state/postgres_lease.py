@@ -61,7 +61,7 @@ class PostgresLease:
     def _acquire(self) -> bool:
         if self._fence is not None:
             return True
-        values = (self._key, self._holder, lease_note(self._api, self._name), LEASE_SECONDS)
+        values = (self._key, self._holder, lease_note(self._api, self._name), self._database.lease_seconds)
         with self._database.writing() as session:
             row = session.execute(_ACQUIRE, values).fetchone()
         if row is None:
@@ -119,9 +119,9 @@ class PostgresLease:
         if not self._is_ours():
             return False
         with self._database.renewing() as session:
-            return session.execute(_RENEW, (LEASE_SECONDS, *self._identity())).rowcount == 1
+            return session.execute(_RENEW, (self._database.lease_seconds, *self._identity())).rowcount == 1
 
     def _keep_renewing(self, released: Event) -> None:
-        while not released.wait(LEASE_SECONDS / 3):
+        while not released.wait(self._database.lease_seconds / 3):
             with suppress(OSError):  # the database is gone for now; the next write or check says so
                 self._renew()

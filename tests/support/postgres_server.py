@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,20 +45,12 @@ class PostgresServer:
             self.port: int = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _as_user(self, *command: str) -> list[str]:
-        """Return *command* as a user that the server accepts: it refuses root."""
-        return (
-            ["setpriv", "--reuid", _USER, "--regid", _USER, "--clear-groups", *command]
-            if os.getuid() == 0
-            else [*command]
-        )
-
     def create(self) -> None:
         """Create the server's files."""
         if os.getuid() == 0:
             shutil.chown(self.folder, _USER, _USER)
         initdb = [str(self._programs / "initdb"), "-D", str(self.folder / "data"), "-U", _USER, "-A", "trust", "-N"]
-        subprocess.run(self._as_user(*initdb), check=True, capture_output=True, cwd="/")
+        subprocess.run(as_user(*initdb), check=True, capture_output=True, cwd="/")
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -68,7 +61,7 @@ class PostgresServer:
         ]  # fmt: skip
         log = (self.folder / "log").open("ab")
         with log:
-            self._process = subprocess.Popen(self._as_user(*command), stdout=log, stderr=log, cwd="/")
+            self._process = subprocess.Popen(as_user(*command), stdout=log, stderr=log, cwd="/")
         ready = [str(self._programs / "pg_isready"), "-h", str(self.folder), "-p", str(self.port), "-t", "1", "-q"]
         while subprocess.run(ready, check=False).returncode:
             assert self._process.poll() is None, (self.folder / "log").read_text()
@@ -107,6 +100,48 @@ class PostgresServer:
         name = f"state_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return self.url(name)
+
+
+@contextmanager
+def running_pooler(server: PostgresServer, connections: int) -> Iterator[int]:
+    """Run PgBouncer before *server*, which gives each transaction one of few connections, and yield its port."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    settings = {
+        "listen_addr": "127.0.0.1",
+        "listen_port": port,
+        "unix_socket_dir": "",
+        "auth_type": "any",
+        "pool_mode": "transaction",
+        "default_pool_size": connections,
+        "max_client_conn": 200,
+        "logfile": server.folder / "pooler.log",
+    }
+    lines = [f"{key} = {value}" for key, value in settings.items()]
+    file = server.folder / "pooler.ini"
+    database = f"* = host=127.0.0.1 port={server.port} user={_USER}"
+    file.write_text("\n".join(["[databases]", database, "[pgbouncer]", *lines, ""]))
+    with subprocess.Popen(as_user("pgbouncer", "-q", str(file)), stderr=subprocess.DEVNULL, cwd="/") as process:
+        try:
+            while not accepts(port):
+                assert process.poll() is None, (server.folder / "pooler.log").read_text()
+                time.sleep(0.02)
+            yield port
+        finally:
+            process.terminate()
+
+
+def accepts(port: int) -> bool:
+    """Return whether something listens on *port* of localhost."""
+    with closing(socket.socket()) as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def as_user(*command: str) -> list[str]:
+    """Return *command* as a user that the servers accept: they refuse root."""
+    change_user = ["setpriv", "--reuid", _USER, "--regid", _USER, "--clear-groups"] if os.getuid() == 0 else []
+    return [*change_user, *command]
 
 
 @contextmanager
