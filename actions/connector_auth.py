@@ -63,6 +63,14 @@ class ConnectorAuthStore:
         """
         raise invalid(f"{self.ref} cannot be read: the API does not show it", field=self._field)
 
+    def check(self) -> None:
+        """Read it: one that cannot be read cannot be written either.
+
+        Raises:
+            InvalidError: it does not exist, or this credential may not see it.
+        """
+        self._require(self._run("get_connector_auth"))
+
     def probe(self) -> None:
         """Update its name to the same name: a write that changes nothing.
 
@@ -73,6 +81,9 @@ class ConnectorAuthStore:
         if result.problem is None:
             name = (result.data or {}).get("name")
             result = self._run("update_connector_auth", **({"name": name} if name else {}))
+        self._require(result)
+
+    def _require(self, result: Result) -> None:
         if result.problem is not None:
             raise invalid(
                 f"{self.ref} cannot be written: {result.problem.message}",

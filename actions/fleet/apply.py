@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Outcome, Problem, Result
 from locoia_pat.actions.fleet.waves import FailureBudget, waves
 from locoia_pat.actions.lifecycle.driver import run_protocol
-from locoia_pat.actions.lifecycle.rotation import ensure
+from locoia_pat.actions.lifecycle.rotation import ensure, retire, rotate
 from locoia_pat.limits import FLEET_FAILURES
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from locoia_pat.actions.fleet.fleet_file import FleetToken
     from locoia_pat.actions.fleet.fleet_plan import FleetPlan
     from locoia_pat.actions.fleet.waves import Member
+    from locoia_pat.actions.lifecycle.rotation import Protocol
+    from locoia_pat.outcomes import Code
 
 CONCURRENCY = 8
 """Tokens that are handled at once."""
@@ -26,7 +29,18 @@ _NOT_A_FAILURE = {Outcome.DONE, Outcome.INVALID}
 """With these outcomes nothing is wrong with the credential: for an invalid token nothing was sent."""
 
 
-def apply(plan: FleetPlan, *, max_failures: int | None = None, **options: Any) -> Iterator[tuple[str, Result]]:
+Verb = Literal["ensure", "rotate", "retire"]
+"""What is done to each token: as :func:`~locoia_pat.actions.ensure_pat` and the other actions do."""
+
+
+def apply(
+    plan: FleetPlan,
+    *,
+    verb: Verb = "ensure",
+    now: bool = False,
+    max_failures: int | None = None,
+    **options: Any,
+) -> Iterator[tuple[str, Result]]:
     """Bring each token to its desired state, and yield its name and result as soon as it is done.
 
     Each token is handled by :func:`~locoia_pat.actions.ensure_pat`, so after a kill, apply the fleet again: finished
@@ -34,6 +48,8 @@ def apply(plan: FleetPlan, *, max_failures: int | None = None, **options: Any) -
 
     Args:
         plan: the fleet, entered as a context.
+        verb: ``ensure``; or ``rotate`` for a new token in any case, or ``retire`` to end each name.
+        now: with ``rotate``, revoke the previous token at once instead of after its overlap.
         max_failures: failures after which no more tokens are started; by default the tokens of each credential stop
             on their own, after more than one failure and more than 5 % of them.  An invalid token is not a failure.
         options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
@@ -50,8 +66,8 @@ def apply(plan: FleetPlan, *, max_failures: int | None = None, **options: Any) -
 
     def work(member: Member) -> tuple[Member, Result]:
         if reason := budget.stop_reason(member.credential):
-            return member, _not_started(reason)
-        result = _ensure(plan, tokens[member.name], **options)
+            return member, _not_started(reason, refused=member.credential in budget.refused)
+        result = _handle(plan, tokens[member.name], verb, now=now, **options)
         with lock:
             failed = result.outcome not in _NOT_A_FAILURE
             budget.record(member, failed=failed, unauthorized=_is_unauthorized(result.problem))
@@ -66,21 +82,35 @@ def apply(plan: FleetPlan, *, max_failures: int | None = None, **options: Any) -
         pool.shutdown(cancel_futures=True)  # started tokens are finished, no more are started
 
 
-def _ensure(plan: FleetPlan, token: FleetToken, **options: Any) -> Result:
+def _handle(plan: FleetPlan, token: FleetToken, verb: Verb, *, now: bool, **options: Any) -> Result:
+    action = f"{verb}_pat"
     credential = plan.credential_of(token)
     if credential.problem is not None and not credential.rows:
-        return Result("ensure_pat", Outcome.NOT_DONE, problem=credential.problem)
+        return Result(action, credential.outcome, problem=credential.problem)
     desired = plan.fleet.desired(token)
-    return run_protocol("ensure_pat", ensure, credential.connector, desired, token.to, state=plan.state, **options)
+    if now:
+        desired = replace(desired, overlap=0)
+    protocol, more = _PROTOCOLS[verb]
+    return run_protocol(action, protocol, credential.connector, desired, token.to, state=plan.state, **more, **options)
+
+
+_PROTOCOLS: dict[Verb, tuple[Protocol, dict[str, Any]]] = {
+    "ensure": (ensure, {}),
+    "rotate": (rotate, {}),
+    "retire": (retire, {"ending": True}),
+}
 
 
 def _is_unauthorized(problem: Problem | None) -> bool:
     return problem is not None and problem.code == "unauthorized"
 
 
-def _not_started(reason: str) -> Result:
-    hint = 'Fix this and run "fleet apply" again; finished tokens are skipped.'
-    return Result(None, Outcome.NOT_DONE, problem=Problem("unavailable", f"not started: {reason}", hint=hint))
+def _not_started(reason: str, *, refused: bool) -> Result:
+    hint = "Fix this and run it again; finished tokens are skipped."
+    outcome: Outcome
+    code: Code
+    outcome, code = (Outcome.REFUSED, "unauthorized") if refused else (Outcome.NOT_DONE, "unavailable")
+    return Result(None, outcome, problem=Problem(code, f"not started: {reason}", hint=hint))
 
 
 class Summary:

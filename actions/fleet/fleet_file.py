@@ -44,6 +44,8 @@ class Defaults(Model):
     """Days left at which a token is renewed; a third of its lifetime by default."""
     auth: Line | None = None
     """Reference of the credential that authorises it; by default the command's credential."""
+    take_over: bool = False
+    """Whether to take over names that another state folder manages."""
 
 
 class FleetToken(Model):
@@ -59,7 +61,7 @@ class FleetToken(Model):
     overlap: Hours | None = None
     renew_within: DaysLeft | None = None
     change_scopes: bool = False
-    take_over: bool = False
+    take_over: bool | None = None
     canary: bool = False
     """Whether it is handled first of its credential's tokens: one whose failure shows a problem and does no harm."""
 
@@ -91,7 +93,7 @@ class Fleet(LocatedModel):
             overlap=defaults.overlap if token.overlap is None else token.overlap,
             renew_within=defaults.renew_within if token.renew_within is None else token.renew_within,
             change_scopes=token.change_scopes,
-            take_over=token.take_over,
+            take_over=defaults.take_over if token.take_over is None else token.take_over,
         )
 
 

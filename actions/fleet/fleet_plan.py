@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from locoia_pat import Connector, ConnectorAuth, ConnectorError, Problem
+from locoia_pat import Connector, ConnectorAuth, ConnectorError, Outcome, Problem
 from locoia_pat.actions.fleet.waves import Member
 from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.journalled import load_entry
@@ -41,6 +41,8 @@ class TokenPlan:
     """Why it is blocked, or what needs attention."""
     id: str | None = None
     expires_in_days: float | None = None
+    expiration: str | None = None
+    """When it expires, as the API shows it; RFC 3339."""
     retire_due: dt.datetime | None = None
     warnings: tuple[str, ...] = ()
 
@@ -52,6 +54,7 @@ class TokenPlan:
             "step": self.step,
             "id": self.id,
             "expires_in_days": self.expires_in_days,
+            "expiration": self.expiration,
             "retire_due": rfc3339(self.retire_due) if self.retire_due else None,
             "reason": self.reason or None,
             "warnings": list(self.warnings),
@@ -66,6 +69,8 @@ class CredentialView:
         self.connector = connector
         self.problem = problem
         """Why it cannot be used, or None."""
+        self.outcome = Outcome.INVALID if problem is not None else Outcome.DONE
+        """``refused`` if the API does not accept it, ``invalid`` if it cannot be read, else that of the list."""
         self.rows: dict[str, Mapping[str, Any]] = {}
         now = dt.datetime.now(dt.UTC)
         self.clock = Clock(now, now)
@@ -77,7 +82,7 @@ class CredentialView:
     def load(self) -> Self:
         """List the rows."""
         listed = self.connector.run("list_pats")
-        self.problem, self.warnings = listed.problem, listed.warnings
+        self.problem, self.outcome, self.warnings = listed.problem, listed.outcome, listed.warnings
         self.clock = self.clock._replace(api=listed.at or self.clock.api)
         self.row_id = credential_row_id(self.connector) if listed.problem is None else None
         self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
@@ -165,8 +170,10 @@ class FleetPlan:
             journal, refs = saved or (JournalEntry(token.name, self.state.owner), ())
             stores = [connector.open_store(ref) for ref in token.to]
             replicas = TokenReplicas(stores, self.state, connector.base_url, token.name)
-            record = replicas.read_latest(journal, take_over=token.take_over)
+            record = replicas.read_latest(journal, take_over=self.fleet.desired(token).take_over)
             abandoned = replicas.find_abandoned(refs, connector.open_store)
+            for store in stores:
+                store.check()
         except (ConnectorError, OSError, ValueError) as error:
             reason = error.problem.message if isinstance(error, ConnectorError) else str(error)
             return TokenPlan(token.name, credential.name, "blocked", reason)
@@ -189,7 +196,8 @@ class FleetPlan:
             warnings = (expiry.warning,) if expiry.warning else ()
             if days is None and expiry.end is not None:
                 days = round((expiry.end - credential.clock.api) / dt.timedelta(days=1))
-        return TokenPlan(token.name, credential.name, step, reason, id_, days, due, warnings)
+        end = row.get("expiration")
+        return TokenPlan(token.name, credential.name, step, reason, id_, days, end, due, warnings)
 
     def _next_step(
         self, token: FleetToken, credential: CredentialView, journal: JournalEntry, current: TokenEntry | None
@@ -199,8 +207,9 @@ class FleetPlan:
             return "finish", f"{journal.operation} is not finished"
         others = foreign_rows(credential.rows.values(), journal)
         is_foreign = current is not None and not journal.owns(current)
-        if (is_foreign or others) and not token.take_over:
-            return "blocked", " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
+        if (is_foreign or others) and not self.fleet.desired(token).take_over:
+            owners = " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
+            return "blocked", f"{owners}; the state folder looked at is {self.state.folder}"
         if current is None or is_foreign:
             return "create", "it is taken over" if is_foreign or others else ""
         if {*token.scopes} != {*journal.scopes}:

@@ -49,7 +49,7 @@ _COMMANDS = {
     "pack": _Command("packs", "Build, install and manage packs: connectors to share."),
     "diff": _Command("export", "Compare two versions of specs."),
     "reconcile": _Command("maintenance", "Finish interrupted work on managed names."),
-    "fleet": _Command("maintenance", "Plan, apply and show many managed tokens from one file."),
+    "fleet": _Command("fleet_command", "Plan, apply, rotate, retire and show many managed tokens from one file."),
     "doctor": _Command("doctor", "Check the setup; with --measure, probe undocumented API behaviour."),
     "cassettes": _Command("authoring", "Find possible secrets in recorded exchanges."),
     "export": _Command("export", "Write specs for other tools: Locoia configuration, OpenAPI, JSON Schema, Markdown."),

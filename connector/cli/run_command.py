@@ -77,6 +77,7 @@ EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "re
 @click.pass_context
 def run_command(
     context: click.Context,
+    /,
     action: str,
     specs: SpecFolder,
     *,

@@ -67,6 +67,10 @@ class CommandStore:
             raise invalid(f"{self._argv[0]} {reason}", field=self._field)
         return Credential(token)
 
+    def check(self) -> None:
+        """Check that the program exists, as :meth:`probe` does."""
+        self.probe()
+
     def probe(self) -> None:
         """Check that the program exists; it is not run.
 

@@ -8,6 +8,7 @@ nothing is written through a symbolic link.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -78,6 +79,21 @@ class FileStore(RecordStore):
     def _check(self) -> None:
         if self.path.is_symlink():
             raise invalid(f"{self.path} is a symbolic link", field=self._field, hint="Name the file that it points to.")
+
+    def check(self) -> None:
+        """Check that the folder exists and may be written to; nothing is written.
+
+        Raises:
+            InvalidError: the file cannot be written.
+        """
+        super().check()
+        self._translate_errors(self._check_folder, "is not writable")
+
+    def _check_folder(self) -> None:
+        folder = self.path.parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            code = errno.EACCES if folder.is_dir() else errno.ENOENT
+            raise OSError(code, os.strerror(code))
 
     def _lock(self) -> AbstractContextManager[None]:
         return lock_file(self.path)

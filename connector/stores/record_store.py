@@ -103,15 +103,23 @@ class RecordStore(ABC):
             raise invalid(f"{self.label} holds no {self._key} token", field=self._field)
         return Credential(entry.token, record.api)
 
+    def check(self) -> None:
+        """Check what can be checked without a write: by default what must not be written at all.
+
+        Raises:
+            InvalidError: the store cannot take a token.
+        """
+        if self._key != "current":
+            raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
+        self._translate_errors(self._check, "is not writable")
+
     def probe(self) -> TokenEntry | None:
         """Save the stored text once more, exactly as a token will be saved; return the current entry.
 
         Raises:
             InvalidError: the store is not writable; nothing is changed.
         """
-        if self._key != "current":
-            raise invalid(f"a new token becomes #current, not #{self._key}", field=self._field)
-        self._translate_errors(self._check, "is not writable")
+        RecordStore.check(self)
         self._probed = self._translate_errors(self._rewrite, "is not writable")
         return self._probed.current
 
