@@ -209,7 +209,7 @@ class FleetPlan:
         is_foreign = current is not None and not journal.owns(current)
         if (is_foreign or others) and not self.fleet.desired(token).take_over:
             owners = " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
-            return "blocked", f"{owners}; the state folder looked at is {self.state.folder}"
+            return "blocked", f"{owners}; the state {self.state.place}"
         if current is None or is_foreign:
             return "create", "it is taken over" if is_foreign or others else ""
         if {*token.scopes} != {*journal.scopes}:

@@ -86,7 +86,7 @@ def test_defaults_may_take_over(yard: Yard, call: Call) -> None:
     call("fleet", "apply", file)
     os.environ["LOCOIA_PAT_STATE"] = str(yard.folder / "another")
     done = call("fleet", "plan", file)
-    assert (done.code, f"the state folder looked at is {yard.folder}/another" in done.out) == (2, True)
+    assert (done.code, f"the state folder is {yard.folder}/another" in done.out) == (2, True)
     file = yard.fleet({"name": "a"}, take_over=True)
     assert call("fleet", "apply", file).code == 0
     assert yard.works("a")
