@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def cassettes(request: pytest.FixtureRequest) -> Cassettes:
     server = request.module.server
-    return Cassettes(specs=server.SPECS, folder="cassettes/servers", label=server.VERSION)
+    return Cassettes(specs=server.SPECS, folder="cassettes/servers", label=server.VERSION, harmless=server.HARMLESS)
 
 
 @pytest.fixture

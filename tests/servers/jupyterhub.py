@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SPECS = EXAMPLES / "jupyterhub"
 VERSION = "JupyterHub 6.1.1"
+HARMLESS: tuple[str, ...] = ()
 _PORT = 8381
 _URL = f"http://127.0.0.1:{_PORT}/hub/api"
 _CREDENTIAL = "fake-credential-of-a-service"

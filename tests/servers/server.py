@@ -90,6 +90,8 @@ class Server(Protocol):
 
     SPECS: Path
     VERSION: str
+    HARMLESS: tuple[str, ...]
+    """Names of strings that are not secrets."""
     ACCOUNT: Account
     """What is recorded in place of a real account."""
 
