@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.stores import TokenStore
+    from locoia_pat.stores import CheckableStore, TokenStore
 
 
 WAIT = 60.0
@@ -98,7 +98,7 @@ class Connector:
         other._limiter = self._limiter  # noqa: SLF001  # they share a rate limit
         return other
 
-    def open_store(self, ref: str) -> TokenStore:
+    def open_store(self, ref: str) -> CheckableStore:
         """Open the token store of *ref*; a store of the platform itself is written with this connector's credential.
 
         Raises:

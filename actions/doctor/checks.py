@@ -257,6 +257,8 @@ def _check_state(report: StateReport) -> Iterator[CheckResult]:
     else:
         created = "" if report.exists else ", created when it is needed"
         yield CheckResult("state", "ok", f"{report.label}{created}")
+    if report.copied is not None:
+        yield CheckResult("state", "problem", report.copied.message, str(report.copied.hint))
     for path, mode in report.open_to_others:
         yield _open_permissions(path, mode)
     now = dt.datetime.now(dt.UTC)

@@ -166,6 +166,7 @@ class FleetPlan:
     def _plan(self, token: FleetToken, credential: CredentialView) -> TokenPlan:
         connector = credential.connector
         try:
+            self.state.require_home()
             saved = load_entry(self.state, connector.base_url, token.name)
             journal, refs = saved or (JournalEntry(token.name, self.state.owner), ())
             stores = [connector.open_store(ref) for ref in token.to]

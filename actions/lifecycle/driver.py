@@ -154,6 +154,7 @@ class Driver:
         self._connector = connector
         self._name = name
         self._state = state or State()
+        self._state.require_home()
         self._api = connector.base_url
         opened = [connector.open_store(ref) if isinstance(ref, str) else ref for ref in stores]
         for number, store in enumerate(opened):
@@ -205,7 +206,7 @@ class Driver:
             problem = Problem(code, finished.message, hint=hint.replace("{state}", state))
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
         if finished.change != "none":
-            self._write_receipt(finished)
+            self._write_receipt(action, finished)
         current = finished.record.current if finished.record else None
         due = finished.retire_due
         data = {
@@ -219,12 +220,14 @@ class Driver:
         refs = self.replicas.current_refs if current else ()
         return Result(action, Outcome.DONE, self._api, self._attempts, warnings, data, token_refs=refs)
 
-    def _write_receipt(self, finished: Finished) -> None:
+    def _write_receipt(self, action: str, finished: Finished) -> None:
         """Journal what was done, without the secret but with its fingerprint, by which it can be recognised."""
         current = finished.record.current if finished.record else None
         readable = current is not None and current.token is not UNREADABLE
         receipt = {
             "change": finished.change,
+            "action": action,
+            "operation": self._operation_id,
             "id": current.id if current else None,
             "fingerprint": self._state.fingerprint(current.token) if current and readable else None,
             "stores": self.replicas.refs,

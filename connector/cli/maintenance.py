@@ -1,4 +1,4 @@
-"""``reconcile``: finish interrupted work on managed names."""
+"""``reconcile`` and ``history``: finish interrupted work on managed names, and show what was done to them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from locoia_pat.cli import output, render
 from locoia_pat.cli.options import (
     Number,
     auth_option,
+    json_option,
     resolve_auth,
     specs_option,
     token_to_option,
@@ -65,3 +66,35 @@ def reconcile_command(
         if name is not None:
             return render.print_result(take_over(connector, name, token_to, expiration=expiration, wait=wait))
         return render.print_result(reconcile(connector, plan=plan, wait=wait))
+
+
+@click.command("history")
+@click.argument("name", required=False, metavar="[NAME]")
+@json_option
+def history_command(name: str | None, *, as_json: bool) -> None:
+    """Show what was done to the managed NAME, or to all names of this state, and when: for a year.
+
+    Each row has the action, the id of its operation, the id of the row in use since then, and its token stores. No
+    token is shown or stored.
+    """
+    from locoia_pat.messages import describe_value, did_you_mean
+    from locoia_pat.state.inspect import inspect_state
+    from locoia_pat.state.journal import State
+
+    report = inspect_state()
+    known = {each for _, each, _ in report.names}
+    entries = State().history() if known else []
+    if name is not None:
+        entries = [entry for entry in entries if entry["name"] == name]
+        if not entries and name not in known:
+            raise invalid(
+                f"nothing is journalled of {describe_value(name)}{did_you_mean(name, known)}",
+                field="name",
+                hint=f"The state is {report.label}; if it is another one, set LOCOIA_PAT_STATE.",
+            )
+    keys = ("at", "name", "change", "action", "operation", "id", "stores", "api")
+    rows = [{key: entry.get(key) for key in keys} for entry in entries]
+    if as_json:
+        render.print_json({"v": 1, "history": rows})
+    else:
+        render.print_table(keys[:-1], [list(row.values())[:-1] for row in rows])

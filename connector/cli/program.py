@@ -50,6 +50,8 @@ _COMMANDS = {
     "diff": _Command("export", "Compare two versions of specs."),
     "reconcile": _Command("maintenance", "Finish interrupted work on managed names."),
     "fleet": _Command("fleet_command", "Plan, apply, rotate, retire and show many managed tokens from one file."),
+    "state": _Command("state_command", "Move the journal of managed names to another place."),
+    "history": _Command("maintenance", "Show what was done to managed names, and when."),
     "doctor": _Command("doctor", "Check the setup; with --measure, probe undocumented API behaviour."),
     "cassettes": _Command("authoring", "Find possible secrets in recorded exchanges."),
     "export": _Command("export", "Write specs for other tools: Locoia configuration, OpenAPI, JSON Schema, Markdown."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.extras import import_extra
 from locoia_pat.outcomes import ConnectorError
 from locoia_pat.state.database import FILE, SQLITE_SCHEMAS, FileDocument, decode, state_folder, state_location
+from locoia_pat.state.home import copy_problem, saved_home
 from locoia_pat.state.lease import LeaseInfo, held_file_leases
 from locoia_pat.state.sealed import unseal
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from locoia_pat.outcomes import Problem
     from locoia_pat.state.database import Document, StateDatabase
 
 _SELECT_NAMES = "SELECT api, name, entry FROM names ORDER BY api, name"
@@ -43,6 +45,8 @@ class StateReport:
     """The API and name of each entry that cannot be used, and why."""
     leases: tuple[LeaseInfo, ...] = ()
     """The leases that are held now."""
+    copied: Problem | None = None
+    """What is wrong if the folder is a copy of one that was last used elsewhere, or None."""
     database: StateDatabase | None = None
     """The database, if it is not a file in the folder."""
 
@@ -108,6 +112,7 @@ def _read(folder: Path, file: Path) -> StateReport:
             raise ValueError(f"version {version} of locoia-pat's state is newer than this program")
         database.text_factory = decode
         rows = database.execute(_SELECT_NAMES).fetchall()
+        home = database.execute("SELECT value FROM meta WHERE key = 'home'").fetchone()
     names, damaged = _unsealed(rows)
     return StateReport(
         folder,
@@ -117,6 +122,7 @@ def _read(folder: Path, file: Path) -> StateReport:
         names=names,
         damaged=damaged,
         leases=tuple(held_file_leases(folder)),
+        copied=copy_problem(folder, saved_home(home[0] if home else None)),
     )
 
 

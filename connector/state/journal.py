@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import hashlib
 import hmac
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem
 from locoia_pat.state.database import SQLITE_SCHEMAS, open_database, state_location
+from locoia_pat.state.home import require_home
 from locoia_pat.state.postgres_lease import LEASE_SECONDS
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
 from locoia_pat.state.sealed import DamagedRowError, is_intact, is_sealed, seal, unseal
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.state.database import Document, Session, StateDatabase
@@ -38,6 +40,8 @@ _SAVE = """INSERT INTO names (api, name, entry) VALUES (?, ?, ?)
            ON CONFLICT (api, name) DO UPDATE SET entry = excluded.entry"""
 _SHELL_WORD = re.compile(r"[a-z0-9][a-z0-9._-]*")
 """A name that a shell reads as it is."""
+KEEP_DAYS = 366
+"""Days for which it is remembered what was done to a name."""
 _MAX_TOKENS = 4
 """Tokens of a name whose metadata is kept: the current, the previous and the pending one, and one more."""
 
@@ -83,6 +87,16 @@ class State:
     def place(self) -> str:
         """Where the state is, as the end of a sentence."""
         return f"is in {self.database.label}" if isinstance(self.location, str) else f"folder is {self.folder}"
+
+    def require_home(self) -> None:
+        """Remember where the state folder is; one database is for all machines.
+
+        Raises:
+            InvalidError: the folder is a copy of one that was last used elsewhere.
+
+        """
+        if isinstance(self.location, Path):
+            require_home(self)
 
     def under(self, lease: Lease) -> State:
         """Return this state for the holder of *lease*: once the lease is lost, it refuses every write."""
@@ -297,6 +311,31 @@ class State:
         with self.writing() as database:
             row = (api, name, seal((api, name), receipt))
             database.execute("INSERT INTO receipts (api, name, receipt) VALUES (?, ?, ?)", row)
+            self._forget_old(database, api, name)
+
+    def _forget_old(self, database: Session, api: str, name: str) -> None:
+        """Delete what was journalled of *name* before :data:`KEEP_DAYS`, but keep the last receipt."""
+        before = (dt.datetime.now(dt.UTC) - dt.timedelta(days=KEEP_DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        old = "api = ? AND name = ? AND at < ?"
+        database.execute(f"DELETE FROM events WHERE {old}", (api, name, before))  # noqa: S608  # ours
+        last = "SELECT max(rowid) FROM receipts WHERE api = ? AND name = ?"
+        delete = f"DELETE FROM receipts WHERE {old} AND rowid <> ({last})"  # noqa: S608  # ours
+        database.execute(delete, (api, name, before, api, name))
+
+    def history(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return what was done to *name*, or to every name, and when, oldest first, without damaged rows.
+
+        Raises:
+            OSError: the state cannot be read.
+
+        """
+        with self.database.connected() as database:
+            rows = database.execute("SELECT at, api, name, receipt FROM receipts ORDER BY rowid").fetchall()
+        return [
+            {"at": at, "api": api, "name": each, **unseal((api, each), receipt)}
+            for at, api, each, receipt in rows
+            if name in (None, each) and is_intact((api, each), receipt)
+        ]
 
     def receipts(self, api: str, name: str) -> list[dict[str, Any]]:
         """Return what was done to *name*, and when, oldest first.

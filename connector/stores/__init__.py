@@ -17,9 +17,10 @@ from locoia_pat.stores.references import (
     read_token,
     reject_same_location,
 )
-from locoia_pat.stores.store import Readback, TokenStore
+from locoia_pat.stores.store import CheckableStore, Readback, TokenStore
 
 __all__ = [
+    "CheckableStore",
     "Credential",
     "Readback",
     "TokenEntry",

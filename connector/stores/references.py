@@ -21,7 +21,7 @@ from locoia_pat.stores.token_text import decode_text, read_bare_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from locoia_pat.stores.store import TokenStore
+    from locoia_pat.stores.store import CheckableStore, TokenStore
 
 
 class _Scheme(NamedTuple):
@@ -48,7 +48,7 @@ _KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending"
 _READ_ONLY = {"-": "standard input", "env": "the environment"}
 
 
-def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | None = None) -> TokenStore:
+def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | None = None) -> CheckableStore:
     """Return the token store that *ref* names.
 
     Args:
@@ -61,7 +61,7 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
 
     """
     scheme, place = _split(ref, field=field)
-    store: TokenStore
+    store: CheckableStore
     if kind := _SCHEMES.get(scheme):
         store = resolve_name(kind.store)(*_split_key(place, field=field) if kind.has_key else (place,), field=field)
         return store

@@ -33,15 +33,6 @@ class TokenStore(Protocol):
         """
         ...
 
-    def check(self) -> None:
-        """Check, without changing anything, whether the store can take a token, as far as that can be seen.
-
-        Raises:
-            InvalidError: it certainly cannot; the error says why.
-
-        """
-        ...
-
     def probe(self) -> TokenEntry | None:
         """Try the very operation that :meth:`store` will perform, and return the current entry, if any.
 
@@ -91,6 +82,19 @@ class TokenStore(Protocol):
 
         Raises:
             InvalidError: it cannot be removed.
+
+        """
+        ...
+
+
+class CheckableStore(TokenStore, Protocol):
+    """A store that was opened by its reference."""
+
+    def check(self) -> None:
+        """Check, without changing anything, whether the store can take a token, as far as that can be seen.
+
+        Raises:
+            InvalidError: it certainly cannot; the error says why.
 
         """
         ...

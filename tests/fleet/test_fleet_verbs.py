@@ -133,7 +133,7 @@ def test_status_is_csv_without_formulas() -> None:
 
 def test_status_is_openmetrics() -> None:
     text = to_openmetrics((*TOKENS, TokenPlan('d"\\\n', "x", "none")), NOW)
-    families = {family.name: family.samples for family in text_string_to_metric_families(text)}
+    families = {family.name: family.samples for family in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]  # it has no types
     ends = families["locoia_pat_token_expiry_timestamp_seconds"]
     assert [(each.labels["name"][:1], each.value) for each in ends] == [("a", 1768953600.0), ("b", 1767441600.0)]
     steps = {each.labels["name"]: each.labels["step"] for each in families["locoia_pat_token_step"]}

@@ -1,0 +1,59 @@
+"""``state``: move the state to another place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from locoia_pat.cli import render
+from locoia_pat.outcomes import invalid
+
+if TYPE_CHECKING:
+    from locoia_pat.state.journal import State
+
+
+@click.group("state")
+def state_command() -> None:
+    """Move the journal of managed names to another place."""
+
+
+@state_command.command("move")
+def move_command() -> None:
+    """Say that the state was moved here: the folder it was copied from is gone, and is not used again."""
+    from locoia_pat.state import home
+
+    state = _existing_state()
+    home.move(state)
+    render.say(f"the state is {state.folder} from now on; check it with locoia-pat doctor")
+
+
+@state_command.command("fork")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def fork_command(*, yes: bool) -> None:
+    """Give a copied state an identity of its own; the one it was copied from goes on.
+
+    It no longer manages the names that both had, and take_over=true manages one here.
+    """
+    from locoia_pat.state import home
+
+    state = _existing_state()
+    render.confirm(f"The state {state.folder} stops managing its names", yes=yes, undone="changed")
+    names = home.fork(state)
+    ended = ", ".join(names) or "nothing"
+    render.say(f"the state {state.folder} has an identity of its own; it stopped managing {ended}")
+    render.say("to manage a name here: locoia-pat reconcile --take-over NAME --token-to REF")
+
+
+def _existing_state() -> State:
+    from locoia_pat.state.inspect import inspect_state
+    from locoia_pat.state.journal import State
+
+    report = inspect_state()
+    if not report.exists or report.database is not None:
+        raise invalid(
+            f"{report.label} is not a state folder that exists",
+            field="state",
+            hint="Set LOCOIA_PAT_STATE to the folder that was moved or copied here.",
+        )
+    return State()
