@@ -14,5 +14,11 @@ SUPER_ACTIONS = {
 }
 """By the name in a spec's ``super``: a function of a connector and checked inputs that returns a Result."""
 
-PLATFORM_STORES = {"connector-auth": "locoia_pat.actions.connector_auth:open_store"}
-"""By scheme: what opens a token store that is an entity of the platform and is written through its API."""
+PLATFORM_STORES = {
+    "connector-auth": "locoia_pat.actions.connector_auth:open_store",
+    "action": "locoia_pat.action_store:open_store",
+}
+"""By scheme: what opens a token store that is written through an API, by the actions of a connector."""
+
+READABLE_PLATFORM_STORES = {"action"}
+"""Those that need no connector that is in use, and may be readable."""

@@ -112,6 +112,11 @@ class Connector:
         return self._engine.specs.connector.connector
 
     @property
+    def specs(self) -> SpecFolder:
+        """The specs of its actions."""
+        return self._engine.specs
+
+    @property
     def auth_ref(self) -> str | None:
         """The absolute REF that the credential is read from, if a token can be stored there; else None."""
         return self._engine.auth.ref

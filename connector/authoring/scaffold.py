@@ -84,7 +84,10 @@ def eject_action(folder: SpecFolder, action: str) -> dict[str, str]:
         if f"{name}.yaml" not in texts:
             spec = folder.action(name)
             texts[f"{name}.yaml"] = _with_schema_line(spec.document.text, "action.schema.json")
-            names += filter(None, [spec.verify_with, spec.revoke.action if spec.revoke else None])
+            names += filter(
+                None,
+                [spec.verify_with, spec.create_with, spec.delete_with, spec.revoke.action if spec.revoke else None],
+            )
     connector = _with_schema_line(folder.connector.document.text, "connector.schema.json")
     return {CONNECTOR_FILE: connector, **dict(sorted(texts.items()))}
 

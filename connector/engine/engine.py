@@ -206,7 +206,7 @@ class Engine:
                 if result.outcome is Outcome.DONE and result.secrets and not token_to:
                     if deliver is not None:
                         result = self._deliver(sender, run.action, result, header, deliver)
-                    elif hold.is_outermost and hold.ends_process:
+                    elif hold.is_outermost and hold.ends_process and run.action.spec.effect != "read":
                         result = self._revoke_unstored(sender, run.action, result, "the run was interrupted", header)
             except KeyboardInterrupt:
                 if (held_back := held()) is not None and held_back.phase == "abandoned":
@@ -247,7 +247,7 @@ class Engine:
                 action, parsed, self.base_url, exchange.attempts, credential=credential.token, inputs=inputs
             )
             result = result.with_warnings(*action.input_warnings(inputs))
-            if result.outcome is Outcome.DONE and stores:
+            if result.outcome is Outcome.DONE and stores and result.secrets:  # a stored secret may be missing
                 result = self._store_token(
                     sender, action, result, stores=stores, replaced_id=replaced_id, header=exchange.header
                 )
@@ -384,6 +384,9 @@ class Engine:
         self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret]
     ) -> Result:
         """Return the ``not_stored`` result of a token that no store accepted, and revoke it where the spec says how."""
+        if action.spec.effect == "read":
+            problem = Problem("not_stored", reason, hint="The secret is still where it was read from.")
+            return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
         data = result.data or {}
         inputs = action.revoke_inputs(data)
         revoked = inputs is not None and self._revoke(sender, action, inputs, header)

@@ -65,6 +65,8 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
         secrets = {name: value for name, value in values.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
             found.append((payload, secrets))
+        elif all(_may_be_empty(reply.output[name], value) for name, value in values.items()):
+            found.append((payload, {}))
     if not found:
         return f"the response has no usable {spec.secrets[0]}"
     payload, secrets = found[0]
@@ -106,6 +108,11 @@ def _is_null(body: object, path: str) -> bool:
     parent, _, name = path.rpartition(".")
     place = get_path(body, parent or "$")
     return isinstance(place, dict) and name in place and place[name] is None
+
+
+def _may_be_empty(output: Output, value: object) -> bool:
+    """Return whether *value* is none, of a stored secret that may be missing."""
+    return output.is_stored_secret and output.nullable and (value is None or value == Secret(""))
 
 
 def _is_usable(value: Secret) -> bool:

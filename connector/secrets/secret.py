@@ -164,7 +164,7 @@ class CopiedSecret(Secret):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CopiedSecret) and other.refs == self.refs
 
-    __hash__ = None  # type: ignore[assignment]  # as for every secret
+    __hash__ = None  # as for every secret
 
     def __repr__(self) -> str:
         return f"Secret(stored in {', '.join(self.refs)})" if self.refs else super().__repr__()

@@ -73,7 +73,7 @@ class SpecFolder:
         )
 
     def matching(self, patterns: Iterable[str], *, field: str) -> tuple[str, ...]:
-        """Return the names of the actions that *patterns* allow; ``*`` stands for any characters.
+        """Return the names of the actions that *patterns* allow; ``*`` matches any characters.
 
         Raises:
             InvalidError: for *field*; a pattern matches no action.

@@ -178,8 +178,8 @@ class Output(Model):
     nullable: bool = False
     """It may be missing or ``null``."""
     multiple: bool = False
-    secret: Literal["once"] | None = None
-    """The API shows it only once; it goes into a token store and nowhere else."""
+    secret: Literal["once", "stored"] | None = None
+    """``once``: the API shows it only this time. ``stored``: a read shows it each time. It goes into a token store."""
     source: OutputPath | None = Field(None, alias="from")
     """Its path in the payload, with dots; by default its own name."""
     store_with_token: bool = False
@@ -191,6 +191,11 @@ class Output(Model):
     fallback_input: Name | None = None
     """The input to use instead, with a warning, if the response leaves it out."""
     children: dict[Name, Output] | None = None
+
+    @property
+    def is_stored_secret(self) -> bool:
+        """Whether it is a secret that a read shows each time."""
+        return self.secret == "stored"  # noqa: S105  # a word of the language
 
 
 class ReplySpec(Model):
@@ -296,6 +301,10 @@ class ActionSpec(_BaseAction):
     """For ``rotate``: the input with the id of the row whose token is replaced."""
     verify_with: Name | None = None
     """The action that shows whether this one succeeded, if its outcome is unknown."""
+    create_with: Name | None = None
+    """For ``action:`` token stores: the action that creates what this one updates, given inputs of the same names."""
+    delete_with: Name | None = None
+    """For ``action:`` token stores: the action that deletes what this one stored, given inputs of the same names."""
     revoke: RevokeSpec | None = None
     tag_input: Name | None = None
     """For ``create``: the text input that may carry a mark, by which ``verify_with`` finds the row of a killed run."""

@@ -86,8 +86,11 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     for name in spec.secrets[1:]:
         yield at("contradiction", ("reply", "output", name), "an action can have only one secret output", at_key=True)
     for name in spec.secrets[:1]:
-        if spec.reply.rows or spec.effect == "read":
+        stored = spec.reply.output[name].is_stored_secret
+        if spec.reply.rows or (spec.effect == "read") != stored:
             message = "only an action that changes one row can have a secret output"
+            if not spec.reply.rows:
+                message += '; a read needs "secret: stored"' if not stored else ' with "secret: once"'
             yield at("contradiction", ("reply", "output", name), message, at_key=True)
 
 
@@ -164,6 +167,8 @@ def reference_findings(
     for spec in specs.values():
         yield from header_findings(spec, connector)
         yield from _action_reference_findings(spec, ("verify_with",), spec.verify_with, specs, names)
+        yield from _action_reference_findings(spec, ("create_with",), spec.create_with, specs, names)
+        yield from _action_reference_findings(spec, ("delete_with",), spec.delete_with, specs, names)
         if spec.revoke is not None:
             yield from _action_reference_findings(spec, ("revoke", "action"), spec.revoke.action, specs, names)
             if (revoker := specs.get(spec.revoke.action)) is not None:
@@ -198,6 +203,10 @@ def header_findings(spec: ActionSpec, connector: ConnectorSpec) -> Iterator[Find
             yield spec.document.finding("contradiction", ("request", "headers", header), message, at_key=True)
 
 
+_NEEDED: dict[str | int, str] = {"create_with": "create", "delete_with": "delete"}
+"""The effect of the action that a key names, if it is not a read."""
+
+
 def _action_reference_findings(
     spec: ActionSpec | ConnectorSpec,
     path: yaml.Path,
@@ -205,14 +214,14 @@ def _action_reference_findings(
     specs: Mapping[str, ActionSpec],
     names: Collection[str],
 ) -> Iterator[Finding]:
-    """Yield a finding if *name*, the action at *path*, does not exist or, except for "revoke", is not a read."""
+    """Yield a finding if *name*, the action at *path*, does not exist or has another effect than it needs."""
     if name is None:
         return
     if name not in names:
         message = f'there is no action "{name}" in this folder{did_you_mean(name, names)}'
         yield spec.document.finding("unknown-reference", path, message)
-    elif path[0] != "revoke" and name in specs and specs[name].effect != "read":
-        message = f'"{path[0]}" needs an action with effect: read; "{name}" has effect: {specs[name].effect}'
+    elif path[0] != "revoke" and name in specs and specs[name].effect != (needed := _NEEDED.get(path[0], "read")):
+        message = f'"{path[0]}" needs an action with effect: {needed}; "{name}" has effect: {specs[name].effect}'
         yield spec.document.finding("contradiction", path, message)
 
 
@@ -241,7 +250,19 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("revoke",), '"revoke" needs a secret output; there is none', at_key=True)
     if spec.verify_with is not None and spec.effect == "read":
         yield at("contradiction", ("verify_with",), '"verify_with" is not allowed with effect: read', at_key=True)
+    yield from _store_findings(spec)
     yield from _tag_findings(spec)
+
+
+def _store_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield what is wrong about the keys for ``action:`` token stores."""
+    for key, name, effects in (
+        ("create_with", spec.create_with, ["update"]),
+        ("delete_with", spec.delete_with, ["create", "update"]),
+    ):
+        if name is not None and spec.effect not in effects:
+            message = f'"{key}" is allowed with effect: {" or ".join(effects)} only'
+            yield spec.document.finding("contradiction", (key,), message, at_key=True)
 
 
 def _tag_findings(spec: ActionSpec) -> Iterator[Finding]:

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 
+_RETRY = "It is safe to retry."
+
+
+class StoreUnavailableError(OSError):
+    """The store was not reached; nothing happened to it."""
+
+
 class RecordStore(ABC):
     """A store that keeps one text."""
 
@@ -220,8 +227,11 @@ class RecordStore(ABC):
             return work()
         except ConnectorError:
             raise
+        except StoreUnavailableError as error:
+            away = Problem("unavailable", f"{self.label} {failure}: {error}", field=self._field, hint=_RETRY)
+            raise NotDoneError(away) from None
         except FolderBusyError as error:
-            busy = Problem("busy", f"{self.label} {failure}: {error}", field=self._field, hint="It is safe to retry.")
+            busy = Problem("busy", f"{self.label} {failure}: {error}", field=self._field, hint=_RETRY)
             raise NotDoneError(busy) from None
         except OSError as error:
             reason, hint = (error.strerror or str(error)).lower(), self.write_hint

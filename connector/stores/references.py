@@ -10,7 +10,7 @@ import sys
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from locoia_pat.built_in import PLATFORM_STORES
+from locoia_pat.built_in import PLATFORM_STORES, READABLE_PLATFORM_STORES
 from locoia_pat.characters import describe_character, hidden_character
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
@@ -65,8 +65,8 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
     if kind := _SCHEMES.get(scheme):
         store = resolve_name(kind.store)(*_split_key(place, field=field) if kind.has_key else (place,), field=field)
         return store
-    if scheme in PLATFORM_STORES and by is not None:
-        store = resolve_name(PLATFORM_STORES[scheme])(place, by, field=field)
+    if scheme in PLATFORM_STORES and (by is not None or scheme in READABLE_PLATFORM_STORES):
+        store = resolve_name(PLATFORM_STORES[scheme])(place, by or (lambda: None), field=field)
         return store
     if scheme in PLATFORM_STORES:
         problem = f"{scheme}: can only be written, by an action"
@@ -146,8 +146,9 @@ def read_credential(
 
 def is_readable(ref: str) -> bool:
     """Return whether *ref* names a store from which a stored token can be read again."""
-    kind = _SCHEMES.get(ref.partition(":")[0])
-    return kind is not None and kind.readable
+    scheme = ref.partition(":")[0]
+    kind = _SCHEMES.get(scheme)
+    return kind.readable if kind is not None else scheme in READABLE_PLATFORM_STORES
 
 
 def canonical_location(ref: str) -> str:
@@ -227,7 +228,7 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
         return scheme, place
     if suggestion := _suggest_scheme(ref, scheme if colon and not place else "", field):
         raise invalid(suggestion[0], field=field, hint=suggestion[1])
-    forms = [*(kind.form for kind in _SCHEMES.values()), *(f"{name}:ID" for name in PLATFORM_STORES)]
+    forms = [*(kind.form for kind in _SCHEMES.values()), "connector-auth:ID", "action:CONNECTOR.ACTION"]
     looks_like_scheme = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
     raise invalid(
         f"unknown kind of token store: {describe_value(scheme)}{did_you_mean(scheme, schemes)}"

@@ -42,8 +42,9 @@ def test_check_finds_nothing_and_all_examples_pass(folder: Path) -> None:
 
 def test_the_example_connectors_can_create_list_rotate_and_revoke() -> None:
     assert SpecFolder(GITLAB).names == (
-        *("create_token", "create_user_token", "get_self", "get_token", "list_tokens"),
-        *("revoke_self", "revoke_token", "rotate_self", "rotate_token"),
+        *("create_token", "create_user_token", "create_variable", "delete_variable"),
+        *("get_self", "get_token", "get_variable", "list_tokens"),
+        *("revoke_self", "revoke_token", "rotate_self", "rotate_token", "update_variable"),
     )
     assert SpecFolder(TWILIO).names == ("create_key", "delete_key", "get_key", "list_keys", "update_key")
 

@@ -139,6 +139,10 @@ ROWS: list[Row] = [
     ("a row that is no input", "rotate_key", ("replaces: key_id", "replaces: key_ld"), "key_ld", "unknown-reference", "key_id?"),
     ("replaces in a read", "list_keys", ("read", "read\nreplaces: owner"), "replaces", "contradiction", "effect: rotate"),
     ("verify_with in a read", "list_keys", ("read", "read\nverify_with: list_all"), "verify_with", "contradiction", "not allowed with effect: read"),
+    ("a stored secret of a rotation", "rotate_key", ("secret: once", "secret: stored"), "key: {type: text, secret", "contradiction", 'with "secret: once"'),
+    ("a secret of a read", "list_all", ("rows: keys, output: {id: {type: text}", "output: {id: {type: text, secret: once}"), "id: {type: text, secret", "contradiction", 'a read needs "secret: stored"'),
+    ("create_with in a rotation", "rotate_key", ("verify_with:", "create_with: rotate_key\nverify_with:"), "create_with", "contradiction", "effect: update only"),
+    ("delete_with in a read", "list_all", ("effect: read", "effect: read\ndelete_with: list_keys"), "delete_with", "contradiction", "create or update only"),
     ("revoke without a secret", "rotate_key", (", secret: once", ""), "revoke:", "contradiction", "needs a secret output"),
     ("a tag in a rotate", "rotate_key", ("verify_with:", "tag_input: note\nverify_with:"), "tag_input:", "contradiction", "effect: create"),
     ("a tag in no input", "rotate_key", ("verify_with:", "tag_input: nota\nverify_with:"), "nota", "unknown-reference", "note?"),
@@ -214,6 +218,7 @@ ROWS: list[Row] = [
     # Between files.
     ("a verify_with that is nowhere", "rotate_key", ("verify_with: list_keys", "verify_with: list_key"), "list_key", "unknown-reference", "list_keys?"),
     ("a verify_with that changes", "rotate_key", ("verify_with: list_keys", "verify_with: rotate_key"), "rotate_key\nrevoke", "contradiction", "needs an action with effect: read"),
+    ("a delete_with that reads", "rotate_key", ("rotate\nreplaces: key_id", "update\ndelete_with: list_all"), "list_all", "contradiction", "needs an action with effect: delete"),
     ("a tag that no row shows", "rotate_key", ("rotate\nreplaces: key_id", "create\ntag_input: note"), "note\nverify_with", "unknown-reference", "have no output"),
     ("a revoke that is nowhere", "rotate_key", ("{action: rotate_key", "{action: revoke"), "revoke,", "unknown-reference", "revoke"),
     ("a revoke with an unknown input", "rotate_key", ("inputs: {key_id: ", "inputs: {key_id: 1, id: "), 'id: "{{ id', "unknown-reference", 'input "id"'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keyring
@@ -13,11 +14,11 @@ import pytest
 from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.stores import TokenStore, open_store
+from tests.support.secret_servers import CREDENTIAL, SecretServer
 from tests.support.token_store_tests import TokenStoreTests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class TestTokenFile(TokenStoreTests):
@@ -75,6 +76,28 @@ class TestCommand(TokenStoreTests):
         program.write_text("import sys\nopen(sys.argv[1], 'w').write(sys.stdin.read())\n")
         argv = [sys.executable, str(program), str(tmp_path / "stored")]
         return open_store(f"command:{shlex.join(argv)}")
+
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+class TestVault(TokenStoreTests):
+    @pytest.fixture
+    def store(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenStore]:
+        with SecretServer().serving() as server:
+            monkeypatch.setenv("VAULT_TOKEN", CREDENTIAL)
+            monkeypatch.setenv("VAULT_ADDR", server.url)
+            yield open_store(f"action:{EXAMPLES}/vault/write_secret.yaml?path=apps%2Fbilling#value")
+
+
+class TestGitLabVariable(TokenStoreTests):
+    @pytest.fixture
+    def store(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenStore]:
+        with SecretServer().serving() as server:
+            monkeypatch.setenv("GITLAB_TOKEN", CREDENTIAL)
+            monkeypatch.setenv("GITLAB_BASE_URL", server.url)
+            variable = f"{EXAMPLES}/gitlab/update_variable.yaml?project_id=group%2Fapp&key=LOCOIA_TOKEN#value"
+            yield open_store(f"action:{variable}")
 
 
 class TestConnectorAuth(TokenStoreTests):

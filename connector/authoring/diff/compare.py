@@ -118,7 +118,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "reply.rows": _WEAKENED_OUTPUT,
     "reply.at": _RESPONSE,
     "reply.errors": _TEXT,
-    **dict.fromkeys(("verify_with", "revoke", "replaces"), _SAFEGUARD),
+    **dict.fromkeys(("verify_with", "create_with", "delete_with", "revoke", "replaces"), _SAFEGUARD),
     "examples": _any_change("changed-examples"),
 }
 _INPUT_RULES: dict[str, Rule] = {
