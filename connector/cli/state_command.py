@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from locoia_pat.cli import render
-from locoia_pat.outcomes import invalid
+from locoia_pat.outcomes import NotDoneError, Problem, invalid
 
 if TYPE_CHECKING:
     from locoia_pat.state.journal import State
@@ -43,6 +43,28 @@ def fork_command(*, yes: bool) -> None:
     ended = ", ".join(names) or "nothing"
     render.say(f"the state {state.folder} has an identity of its own; it stopped managing {ended}")
     render.say("to manage a name here: locoia-pat reconcile --take-over NAME --token-to REF")
+
+
+@state_command.command("copy")
+@click.argument("source")
+@click.argument("target")
+def copy_command(source: str, target: str) -> None:
+    """Copy the state at SOURCE to the new one at TARGET; each is a folder or postgresql://HOST/DATABASE.
+
+    SOURCE is then marked as moved and cannot be used again: two copies would revoke each other's new tokens. Stop all
+    programs that use it first.
+    """
+    from locoia_pat.state.state_copy import copy_state
+
+    try:
+        copied = copy_state(source, target)
+    except OSError as error:
+        reason = str(error)
+    else:
+        render.print_json({"copied": copied})
+        render.say("Set LOCOIA_PAT_STATE to the new one on each machine.")
+        return
+    raise NotDoneError(Problem("unavailable", reason, field="state", hint="Nothing was changed; it is safe to retry."))
 
 
 def _existing_state() -> State:

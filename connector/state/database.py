@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from locoia_pat.outcomes import InvalidError
     from locoia_pat.state.lease import Lease, LeaseInfo
 
 VARIABLE = "LOCOIA_PAT_STATE"
@@ -74,6 +75,10 @@ class Rows(Protocol):
     @property
     def rowcount(self) -> int:
         """How many rows a statement has written."""
+        ...
+
+    def fetchmany(self, size: int, /) -> list[Any]:
+        """Return at most *size* of the next rows."""
         ...
 
     def fetchone(self) -> Any:
@@ -230,7 +235,9 @@ class StateFile:
             # One connection stays open: the last one to close checkpoints the log, which is half the cost of a write.
             open_connection = self._connect()
             weakref.finalize(self, open_connection.close)
-            open_connection.execute("SELECT * FROM meta").close()
+            meta = dict(open_connection.execute("SELECT key, value FROM meta").fetchall())
+        if "moved" in meta:
+            raise moved_error(self.label, meta["moved"])
 
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
         """Upgrade the file, and keep a copy of the older version."""
@@ -327,6 +334,15 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
             database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
+
+
+def moved_error(label: str, target: str) -> InvalidError:
+    """Return the error for a state that was copied to another place."""
+    return invalid(
+        f"the state in {label} was moved to {target}",
+        field="state",
+        hint=f"Set {VARIABLE} to the new one. To move it back, name a new folder or database.",
+    )
 
 
 def state_location(location: str | os.PathLike[str] | None = None) -> str | Path:

@@ -22,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from locoia_pat.files import user_folder
 from locoia_pat.forks import call_after_fork
 from locoia_pat.outcomes import ConnectorError, InvalidError, NotDoneError, Problem, invalid
+from locoia_pat.state.database import moved_error
 from locoia_pat.state.lease import LeaseInfo, LeaseLostError, parse_lease_note
 from locoia_pat.state.postgres_lease import LEASE_SECONDS, PostgresLease
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
@@ -311,6 +312,8 @@ class PostgresDatabase:
                 hint="Upgrade locoia-pat on this machine.",
                 next="pip install --upgrade 'locoia-pat[postgres]'",
             )
+        if "moved" in meta:
+            raise moved_error(self.label, meta["moved"])
         return int(meta["version"])
 
     def _cannot_open(self, error: psycopg.Error) -> ConnectorError:

@@ -6,23 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.postgres_server import find_programs, running_postgres
+from tests.support.command import call
+from tests.support.postgres_server import postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.postgres_server import PostgresServer
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """Run one server for all tests of this process."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with running_postgres(programs) as server:
-        yield server
+__all__ = ["call", "postgres"]
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])

@@ -1,0 +1,103 @@
+"""A state is moved with all that it holds, and the former one cannot be used again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locoia_pat import InvalidError, NotDoneError, Secret
+from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile
+from locoia_pat.state.access_keys import AccessKeys, Permissions
+from locoia_pat.state.journal import State
+from locoia_pat.state.served_calls import ServedCalls
+from locoia_pat.state.state_copy import copy_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.command import Done
+    from tests.support.postgres_server import PostgresServer
+
+API = "http://127.0.0.1:1/v1"
+TOKEN = Secret("fake-token-0123456789")
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def fill(state: State) -> Secret:
+    for number in range(3):
+        state.save(API, "ci", {"a": number})
+        state.save_token_metadata(API, "ci", Secret(f"fake-token-{number:020}"), {"id": str(number)})
+        state.write_receipt(API, "ci", {"change": "created", "id": str(number)})
+    state.record_delivery(API, "ci", "command:x", TOKEN)
+    ServedCalls(state).begin("c", "k", fingerprint="f", marks=["m"], stores=["file:/x"], now=NOW.timestamp())
+    CapabilityFile(state).write(API, ApiFacts({"list_lag": {"value": 2, "at": "now", "how": "x"}}))
+    return AccessKeys(state).create("engine", Permissions(allow=("*",)), days=None, now=NOW)
+
+
+def content(state: State, key: Secret) -> list[Any]:
+    return [
+        state.owner,
+        state.load(API, "ci"),
+        state.events(API, "ci"),
+        state.receipts(API, "ci"),
+        [state.token_metadata(API, "ci", state.fingerprint(Secret(f"fake-token-{n:020}"))) for n in range(3)],
+        state.last_delivery(API, "ci", "command:x"),
+        ServedCalls(state).find("c", "k", now=NOW.timestamp()),
+        CapabilityFile(state).read(API),
+        AccessKeys(state).find(key),
+    ]
+
+
+def test_a_state_is_copied_into_a_database_and_back(
+    postgres: PostgresServer, tmp_path: Path, call: Callable[..., Done]
+) -> None:
+    first = State(tmp_path / "first")
+    key = fill(first)
+    before = content(first, key)
+    url = postgres.new_database()
+    done = call("state", "copy", str(tmp_path / "first"), url)
+    counts = {"names": 1, "events": 3, "tokens": 3, "deliveries": 1, "receipts": 3, "access_keys": 1, "served_calls": 1}
+    assert (done.code, json.loads(done.out)) == (0, {"copied": {**counts, "documents": 1}}), done.err
+    assert content(State(url), key) == before
+    copy_state(url, tmp_path / "second")
+    second = State(tmp_path / "second")
+    assert content(second, key) == before
+    second.save(API, "ci", {"a": 9})  # new rows follow the copied ones
+    assert [entry for _, entry in second.events(API, "ci")][-1] == {"a": 9}
+    for moved in (tmp_path / "first", url):
+        with pytest.raises(InvalidError, match="was moved to"):
+            State(moved)
+
+
+def test_a_state_that_cannot_be_moved_safely_stays_as_it_is(
+    postgres: PostgresServer, tmp_path: Path, call: Callable[..., Done]
+) -> None:
+    url, state = postgres.new_database(), State(tmp_path / "state")
+    state.save(API, "ci", {"a": 1})
+    for source, target in ((tmp_path / "none", url), (url, tmp_path / "new"), (state.folder, state.folder)):
+        with pytest.raises(InvalidError, match="there is no state to copy"):
+            copy_state(source, target)
+    State(url).save(API, "crm", {"a": 1})
+    with pytest.raises(InvalidError, match="holds a state already"):
+        copy_state(state.folder, url)
+    lease = state.lease(API, "ci")
+    assert lease.acquire(0)
+    with pytest.raises(NotDoneError, match="ci is being worked on by process"):
+        copy_state(state.folder, postgres.new_database())
+    lease.release()
+    (state.folder / "bulk").mkdir()
+    (state.folder / "bulk" / "x.sqlite3").touch()
+    with pytest.raises(InvalidError, match="a bulk run is not finished"):
+        copy_state(state.folder, postgres.new_database())
+    (state.folder / "bulk" / "x.sqlite3").unlink()
+    full = postgres.new_database()
+    State(full)
+    postgres.execute("DROP TABLE locoia_pat.receipts", full.rpartition("/")[2])
+    done = call("state", "copy", str(state.folder), full)
+    assert (done.code, "Nothing was changed" in done.err) == (4, True), done.err
+    assert (state.load(API, "ci"), State(url).names(API)) == ({"a": 1}, ["crm"])
+    copy_state(state.folder, postgres.new_database())
