@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.engines.setting import free_port, npm_with, opened, report
+from tests.engines.flow_run import free_port, npm_with, opened, report
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.engines.setting import Setting
+    from tests.engines.flow_run import FlowRun
 
 VERSION = "5.0.7"
 FLOWS = Path(__file__).parents[2] / "docs" / "flows"
@@ -93,26 +93,26 @@ def main() -> int:
     parser.add_argument("--version", default=VERSION)
     modules, variables = npm_with(f"node-red@{parser.parse_args().version}")
     flow = json.loads((FLOWS / "node-red.json").read_text())
-    with opened() as setting:
-        with started(setting, modules, variables) as engine:
+    with opened() as flow_run:
+        with started(flow_run, modules, variables) as engine:
             print(re.findall(r"Node.*version: .*", engine.log.read_text()))
-            wrong = setting.run(lambda settings: engine.run(flow, settings))
-        return report([*wrong, *setting.leaks()])
+            wrong = flow_run.run(lambda settings: engine.run(flow, settings))
+        return report([*wrong, *flow_run.leaks()])
 
 
 @contextmanager
-def started(setting: Setting, modules: Path, variables: Mapping[str, str]) -> Iterator[NodeRed]:
+def started(flow_run: FlowRun, modules: Path, variables: Mapping[str, str]) -> Iterator[NodeRed]:
     """Run Node-RED with a folder of its own."""
     port = free_port()
-    (setting.folder / "settings.js").write_text(SETTINGS.format(port=port))
-    log = setting.folder / "node-red.log"
-    command = ["node", str(modules / "node-red" / "red.js"), "--userDir", str(setting.folder)]
+    (flow_run.folder / "settings.js").write_text(SETTINGS.format(port=port))
+    log = flow_run.folder / "node-red.log"
+    command = ["node", str(modules / "node-red" / "red.js"), "--userDir", str(flow_run.folder)]
     with log.open("w") as out, httpx.Client(trust_env=False, timeout=30) as http:
-        process = subprocess.Popen(command, cwd=setting.folder, env=dict(variables), stdout=out, stderr=out)
+        process = subprocess.Popen(command, cwd=flow_run.folder, env=dict(variables), stdout=out, stderr=out)
         try:
             eventually(lambda: process.poll() is not None or "Started flows" in log.read_text())
             assert process.poll() is None, log.read_text()
-            yield NodeRed(f"http://127.0.0.1:{port}", http, log, setting.key)
+            yield NodeRed(f"http://127.0.0.1:{port}", http, log, flow_run.key)
         finally:
             process.terminate()
             process.wait(30)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.engines.setting import free_port, opened, python_with, report
+from tests.engines.flow_run import free_port, opened, python_with, report
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.engines.setting import Setting
+    from tests.engines.flow_run import FlowRun
 
 VERSION = "3.9.1"
 FLOW = Path(__file__).parents[2] / "docs" / "flows" / "prefect_flow.py"
@@ -72,12 +72,12 @@ class Prefect:
 
 
 @contextmanager
-def started(setting: Setting, python: Path) -> Iterator[Prefect]:
+def started(flow_run: FlowRun, python: Path) -> Iterator[Prefect]:
     """Run a server and the flow, with a folder of their own."""
-    port, log = free_port(), setting.folder / "prefect.log"
+    port, log = free_port(), flow_run.folder / "prefect.log"
     api = f"http://127.0.0.1:{port}/api"
     variables = {
-        **os.environ, "PREFECT_HOME": str(setting.folder), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
+        **os.environ, "PREFECT_HOME": str(flow_run.folder), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "PATH": f"{python}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
@@ -86,7 +86,7 @@ def started(setting: Setting, python: Path) -> Iterator[Prefect]:
 
         def start(*command: str | Path) -> None:
             processes.append(
-                subprocess.Popen(command, cwd=setting.folder, env=variables, stdout=out, stderr=subprocess.STDOUT)
+                subprocess.Popen(command, cwd=flow_run.folder, env=variables, stdout=out, stderr=subprocess.STDOUT)
             )
 
         def answers() -> bool:
@@ -100,7 +100,7 @@ def started(setting: Setting, python: Path) -> Iterator[Prefect]:
             start(python / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui")
             eventually(answers, within=180, every=0.3)
             save = [str(python / "python"), "-c", SAVE_KEY]
-            subprocess.run(save, cwd=setting.folder, env={**variables, "KEY": setting.key}, check=True)
+            subprocess.run(save, cwd=flow_run.folder, env={**variables, "KEY": flow_run.key}, check=True)
             start(python / "python", FLOW)
             prefect = Prefect(api, http)
             eventually(prefect.exists, within=60, every=0.3)
@@ -115,10 +115,10 @@ def main() -> int:
     """Run the flow with every fault."""
     python = python_with(f"prefect=={VERSION}")
     print("Prefect", VERSION)
-    with opened() as setting:
-        with started(setting, python) as prefect:
-            wrong = setting.run(prefect.run)
-        return report([*wrong, *setting.leaks()])
+    with opened() as flow_run:
+        with started(flow_run, python) as prefect:
+            wrong = flow_run.run(prefect.run)
+        return report([*wrong, *flow_run.leaks()])
 
 
 if __name__ == "__main__":

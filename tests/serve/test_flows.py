@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
+from locoia_pat.cli.run_command import run_command
 from locoia_pat.outcomes import Outcome, Problem
 from locoia_pat.serve.http_status import retry_after
 from locoia_pat.serve.served_openapi import document
@@ -65,6 +67,57 @@ def test_the_flow_for_node_red_calls_and_branches_as_the_server_responds() -> No
     }  # fmt: skip
     assert set(branches) == {*OUTCOMES, "no envelope"}
     assert names[by_name["wait"]["wires"][0][0]] == "inputs of ensure_pat"
+
+
+def test_the_flows_for_n8n_call_and_branch_as_the_server_and_the_command_respond() -> None:
+    for file in ("n8n", "n8n-command"):
+        flow = json.loads((FLOWS / f"{file}.json").read_text())
+        nodes = {node["name"]: node["parameters"] for node in flow["nodes"]}
+        following = {
+            name: [[each["node"] for each in output] for output in outputs["main"]]
+            for name, outputs in flow["connections"].items()
+        }
+        settings = {each["name"]: each["value"] for each in nodes["Settings"]["assignments"]["assignments"]}
+        assert settings["retry_seconds"] >= LONGEST, file
+
+        switch = nodes["outcome?"]
+        assert switch["options"]["fallbackOutput"] == "extra", file
+        for rule in switch["rules"]["values"]:
+            (condition,) = rule["conditions"]["conditions"]
+            assert condition["leftValue"] == "={{ $json.outcome }}", file
+            assert condition["rightValue"] == rule["outputKey"], file
+        values = [rule["outputKey"] for rule in switch["rules"]["values"]]
+        assert values == ["done", "not_done", "unknown", "not_stored", "refused", "invalid"], file
+        assert set(values) == set(OUTCOMES), file
+        later = ["5 attempts?"]
+        assert following["outcome?"] == [["list_pats"], later, ["Look"], ["Look"], ["Change"], ["Change"], later], file
+        assert following["5 attempts?"] == [["Wait"], ["Later"]], file
+        assert following["Wait"] == [["ensure_pat"]], file
+        (assert_calls_the_server if file == "n8n" else assert_calls_the_command)(nodes, settings)
+
+
+def assert_calls_the_server(nodes: dict[str, Any], settings: dict[str, Any]) -> None:
+    assert settings["key"] == "=n8n-{{ $workflow.id }}-{{ $execution.id }}-{{ $itemIndex }}"
+    values = {**settings, "scopes": json.loads(settings["scopes"])}
+    for action in ("ensure_pat", "list_pats"):
+        request = nodes[action]
+        assert request["url"] == f"={{{{ $('Settings').item.json.url }}}}/v1/actions/{action}"
+        assert (request["method"], request["genericAuthType"]) == ("POST", "httpBearerAuth")
+        assert request["options"]["response"]["response"]["neverError"], "a refusal must reach the switch"
+        pairs = re.findall(r"(\w+): \$\('Settings'\)\.item\.json\.(\w+)", request["jsonBody"])
+        assert_valid_call(action, {name: values[value] for name, value in pairs})
+    (header,) = nodes["ensure_pat"]["headerParameters"]["parameters"]
+    assert header == {"name": "Idempotency-Key", "value": "={{ $('Settings').item.json.key }}"}
+    assert "headerParameters" not in nodes["list_pats"]
+
+
+def assert_calls_the_command(nodes: dict[str, Any], _: dict[str, Any]) -> None:
+    for action in ("ensure_pat", "list_pats"):
+        assert "{{" not in nodes[action]["command"], "the shell would run what an expression holds"
+        program, run, name, *words = shlex.split(nodes[action]["command"])
+        assert (program, run, name) == ("locoia-pat", "run", action)
+        assert "--exit-zero" in words, action
+        run_command.make_context(name, [name, *words])  # it knows all options
 
 
 def test_the_flow_for_prefect_calls_and_branches_as_the_server_responds() -> None:

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from platformdirs import user_cache_path
 
 from locoia_pat.actions.sandbox.faults import Fault
-from tests.security.test_credentials import forms
+from tests.engines.engine_run import CACHE, search
 from tests.support.lifecycle_sandbox import open_sandbox
 from tests.support.served import serving
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from tests.support.served import Served
 
 NODE = "24.19.0"
-CACHE = user_cache_path("locoia-pat") / "engines"
 
 
 def python_with(*packages: str) -> Path:
@@ -122,6 +120,7 @@ class Case:
     requests: int = 1
     """How often ``ensure_pat`` is called: with one key."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    only_over_http: bool = False
 
 
 CASES = (
@@ -132,11 +131,11 @@ CASES = (
          faults=(Fault("status", method="POST", status=429, retry_after=500),)),
     Case("the API cannot be read", "done", "created", 1, requests=2,
          faults=(Fault("status", method="GET", status=503, times=3),)),
-    Case("the server's response is lost", "done", "created", 1, losses=1, requests=2),
+    Case("the server's response is lost", "done", "created", 1, losses=1, requests=2, only_over_http=True),
     Case("the API answers 429 for ever", "not_done", requests=5,
          faults=(Fault("status", method="POST", status=429, retry_after=500, times=None),)),
     Case("the API refuses", "refused", faults=(Fault("status", method="POST", status=403),)),
-    Case("the key does not allow the name", "refused", settings={"name": "other-ci"}),
+    Case("the key does not allow the name", "refused", settings={"name": "other-ci"}, only_over_http=True),
     Case("an input is not valid", "invalid", settings={"expiration": -1}),
     Case("the API answers 500 for ever", "unknown",
          faults=(Fault("status", method="POST", status=500, times=None),)),
@@ -144,7 +143,7 @@ CASES = (
 
 
 @dataclass(frozen=True)
-class Setting:
+class FlowRun:
     """A sandbox and a server, and what a flow needs to call it."""
 
     served: Served
@@ -161,16 +160,18 @@ class Setting:
         }  # fmt: skip
         return {**defaults, **case.settings}
 
-    def run(self, run: Callable[[Mapping[str, Any]], Mapping[str, Any]], cases: tuple[Case, ...] = CASES) -> list[str]:
+    def run(self, run: Callable[[Mapping[str, Any]], Mapping[str, Any]], *, over_http: bool = True) -> list[str]:
         """Run each case and return what is not as it should be.
 
         Args:
             run: runs the flow once with these placeholders; returns ``outcome``, ``change`` and ``rows`` of its end.
-            cases: the faults.
+            over_http: whether the flow calls the server; otherwise the command, to which some cases do not apply.
 
         """
         wrong: list[str] = []
-        for number, case in enumerate(cases):
+        for number, case in enumerate(CASES, 0 if over_http else len(CASES)):
+            if not over_http and case.only_over_http:
+                continue
             before = self.served.minted()
             for fault in case.faults:
                 self.served.sandbox.faults.add(fault)
@@ -183,15 +184,16 @@ class Setting:
             seconds = time.monotonic() - started
             minted = self.served.minted() - before
             calls = [(key, replayed) for path, key, replayed in self.proxy.requests if path.endswith("/ensure_pat")]
-            facts = {
+            facts: dict[str, tuple[Any, Any]] = {
                 "outcome": (end.get("outcome"), case.outcome),
                 "change": (end.get("change"), case.change),
                 "mints": (minted, case.minted),
-                "calls": (len(calls), case.requests),
-                "keys": (len({key for key, _ in calls}), 1),
-                "no key": (None in {key for key, _ in calls}, False),
-                "replays": (sum(replayed for _, replayed in calls), case.losses),
             }
+            if over_http:
+                facts["calls"] = (len(calls), case.requests)
+                facts["keys"] = (len({key for key, _ in calls}), 1)
+                facts["without a key"] = (sum(key is None for key, _ in calls), 0)
+                facts["replays"] = (sum(replayed for _, replayed in calls), case.losses)
             if case.outcome == "done":
                 facts["rows"] = (end.get("rows"), self.served.minted() + 1)
                 facts["works"] = (self.served.sandbox.works(f"tokens/{number}"), True)
@@ -206,18 +208,15 @@ class Setting:
         """Return the files of the engine that hold a token or the key, plain or encoded."""
         tokens = [self.served.token(path.stem)["token"] for path in self.served.folder.glob("*.json")]
         tokens += [self.served.sandbox.rotator.reveal()]
-        traces = {trace.encode() for value in (*tokens, self.key) for trace in forms(value)}
-        files = [path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()]
-        hits = [path for path in files if any(trace in path.read_bytes() for trace in traces)]
-        references = [path for path in files if self.served.ref("0").encode() in path.read_bytes()]
-        print(f"{len(hits)} hits of {len(tokens)} tokens and the key in the {len(files)} files of the engine; "
-              f"the reference of a token, for comparison, is in {len(references)}", flush=True)  # fmt: skip
-        wrong = [f"a token or the key is in {path}" for path in hits]
-        return wrong if references else [*wrong, "the search does not find what the engine must have kept"]
+        hits, texts = search(self.folder, [*tokens, self.key])
+        references, _ = search(self.folder, [self.served.ref("0")])
+        print(f"{len(hits)} hits of {len(tokens)} tokens and the key in {texts} texts of the engine; the reference of "
+              f"a token, for comparison, has {len(references)}", flush=True)  # fmt: skip
+        return hits if references else [*hits, "the search does not find what the engine must have kept"]
 
 
 @contextmanager
-def opened() -> Iterator[Setting]:
+def opened() -> Iterator[FlowRun]:
     """Start a sandbox, a server and the proxy; the engine's folder goes with them."""
     with contextlib.ExitStack() as stack:
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -232,7 +231,7 @@ def opened() -> Iterator[Setting]:
         stack.callback(proxy.shutdown)
         folder = temporary / "engine"
         folder.mkdir()
-        yield Setting(served, proxy, key, folder)
+        yield FlowRun(served, proxy, key, folder)
 
 
 def free_port() -> int:
