@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -54,9 +55,14 @@ _COMMANDS = {
     "history": _Command("maintenance", "Show what was done to managed names, and when."),
     "doctor": _Command("doctor", "Check the setup; with --measure, probe undocumented API behaviour."),
     "cassettes": _Command("authoring", "Find possible secrets in recorded exchanges."),
+    "completion": _Command("completion", "Print the completion script of a shell."),
     "export": _Command("export", "Write specs for other tools: Locoia configuration, OpenAPI, JSON Schema, Markdown."),
     "import": _Command("export", "Draft specs from Locoia's configuration."),
 }
+
+
+_COMPLETE = "_LOCOIA_PAT_COMPLETE"
+_SHELLS = ("bash", "zsh", "fish")
 
 
 class _Commands(click.Group):
@@ -116,6 +122,11 @@ def _main(arguments: list[str]) -> int:
             render.mark_sensitive(arguments)
             disable_core_dumps()
             refuse_tokens(arguments)
+            if (shell := os.environ.get(_COMPLETE)) in _SHELLS:
+                from locoia_pat.cli.completion import LINE, print_completions
+
+                print_completions(shell, os.environ.get(LINE, ""), group)
+                return 0
             code = group.main(arguments, prog_name="locoia-pat", standalone_mode=False)
         finally:
             signals.hold_from_here()

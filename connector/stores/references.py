@@ -44,6 +44,8 @@ _SCHEMES = {
     "keyring": _Scheme("locoia_pat.stores.keyring:KeyringStore", "keyring:SERVICE/NAME", has_key=True),
     "command": _Scheme("locoia_pat.stores.command:CommandStore", "command:ARGV", readable=False),
 }
+SCHEMES = (*_SCHEMES, *PLATFORM_STORES, "env")
+"""How references begin, those included that can only be read."""
 _KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 _READ_ONLY = {"-": "standard input", "env": "the environment"}
 
@@ -223,15 +225,14 @@ def _split(ref: str, *, field: str) -> tuple[str, str]:
     except UnicodeEncodeError:
         raise invalid("a token store reference cannot hold half of a surrogate pair", field=field) from None
     scheme, colon, place = ref.partition(":")
-    schemes = (*_SCHEMES, *PLATFORM_STORES, "env")
-    if colon and place and scheme in schemes:
+    if colon and place and scheme in SCHEMES:
         return scheme, place
     if suggestion := _suggest_scheme(ref, scheme if colon and not place else "", field):
         raise invalid(suggestion[0], field=field, hint=suggestion[1])
     forms = [*(kind.form for kind in _SCHEMES.values()), "connector-auth:ID", "action:CONNECTOR.ACTION"]
     looks_like_scheme = colon and place and scheme[:1].isalpha() and scheme.replace("-", "_").isidentifier()
     raise invalid(
-        f"unknown kind of token store: {describe_value(scheme)}{did_you_mean(scheme, schemes)}"
+        f"unknown kind of token store: {describe_value(scheme)}{did_you_mean(scheme, SCHEMES)}"
         if looks_like_scheme
         else "not a valid token store reference",
         field=field,
