@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
+from locoia_pat.engine.compiled_specs import ready_action
 from locoia_pat.engine.engine import Engine
 from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
@@ -109,7 +110,7 @@ class Connector:
     @property
     def name(self) -> str:
         """The name of the connector in its ``connector.yaml``."""
-        return self._engine.specs.connector.connector
+        return self._engine.connector.connector
 
     @property
     def specs(self) -> SpecFolder:
@@ -127,7 +128,7 @@ class Connector:
         Raises:
             InvalidError: there is no credential.
         """
-        return self._engine.auth.credential(self._engine.specs.connector).token
+        return self._engine.auth.credential(self._engine.connector).token
 
     @property
     def storing(self) -> bool:
@@ -286,7 +287,7 @@ class Connector:
         """
         from locoia_pat.bulk.recovery import Recovery  # noqa: PLC0415  # a single action needs none of it
 
-        recovery = Recovery(self._engine, self._engine.specs.action(action), replace=False, retry_unknown=False)
+        recovery = Recovery(self._engine, ready_action(self._engine.specs, action), replace=False, retry_unknown=False)
         with _frames_cleared():
             return recovery.settle_marks(self, marks, stores)
 

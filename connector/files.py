@@ -83,11 +83,12 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def user_folder(kind: Literal["config", "data", "state"]) -> Path:
+def user_folder(kind: Literal["cache", "config", "data", "state"]) -> Path:
     """Return our folder for the user's files of that *kind*, which may not exist yet.
 
-    On Linux it is ``~/.config/locoia-pat``, ``~/.local/share/locoia-pat`` or ``~/.local/state/locoia-pat``, or where
-    ``XDG_CONFIG_HOME``, ``XDG_DATA_HOME`` and ``XDG_STATE_HOME`` say.
+    On Linux it is ``~/.cache/locoia-pat``, ``~/.config/locoia-pat``, ``~/.local/share/locoia-pat`` or
+    ``~/.local/state/locoia-pat``, or where ``XDG_CACHE_HOME``, ``XDG_CONFIG_HOME``, ``XDG_DATA_HOME`` and
+    ``XDG_STATE_HOME`` say.
     """
     from platformdirs import PlatformDirs  # noqa: PLC0415  # not needed where the folder is named
 

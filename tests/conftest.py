@@ -35,6 +35,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         if name.startswith("LOCOIA_") or name.upper().endswith("_PROXY"):
             del os.environ[name]
     os.environ["LOCOIA_PAT_PACKS"] = "/nowhere/packs"  # what is installed on the machine is no test's
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.getbasetemp() / "cache")
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.getbasetemp() / "state" / secrets.token_hex(8))
     yield
     os.environ.clear()

@@ -21,8 +21,9 @@ from locoia_pat.bulk.items import (
 )
 from locoia_pat.bulk.recovery import Recovery
 from locoia_pat.bulk.workers import WorkerPool
+from locoia_pat.engine.compiled_specs import ready_spec
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
-from locoia_pat.spec.model import SuperSpec
+from locoia_pat.spec.compiled_form import is_super
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -51,11 +52,11 @@ class BulkRun:
         """Check everything that can be checked before anything is sent.  See ``Connector.run_many``."""
         options.check()
         self._options = options
-        self._spec = engine.specs.spec(action)
+        self._spec = ready_spec(engine.specs, action)
         self._api = engine.base_url
         self._open_store = engine.open_store
         self._template = StoreTemplate(options.token_to) if options.token_to is not None else None
-        single: ActionSpec | None = None if isinstance(self._spec, SuperSpec) else engine.action(action).spec
+        single: ActionSpec | None = None if is_super(self._spec) else engine.action(action).spec
         self._single = single
         self._journal_options: JournalOptions | None = None
         self._recovery: Recovery | None = None

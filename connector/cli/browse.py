@@ -44,15 +44,16 @@ def actions_command(specs: SpecFolder, *, as_json: bool) -> None:
 
 def _summary(specs: SpecFolder, name: str) -> dict[str, Any]:
     """Return name, effect and summary of an action, without validating its spec."""
+    from locoia_pat.engine.compiled_specs import loaded_spec
+
+    action = f"{specs.pack}.{name}" if specs.pack else name
+    if spec := loaded_spec(specs, name):
+        return {"action": action, "effect": spec.effect, "summary": spec.summary}
     from locoia_pat.spec import yaml
 
     value = yaml.load(*specs.text(f"{name}.yaml")).value
-    spec = value if isinstance(value, dict) else {}
-    return {
-        "action": f"{specs.pack}.{name}" if specs.pack else name,
-        "effect": spec.get("effect"),
-        "summary": spec.get("summary"),
-    }
+    keys = value if isinstance(value, dict) else {}
+    return {"action": action, "effect": keys.get("effect"), "summary": keys.get("summary")}
 
 
 def _pack_summaries(pack: PackSpecs) -> list[dict[str, Any]]:
@@ -69,11 +70,12 @@ def _pack_summaries(pack: PackSpecs) -> list[dict[str, Any]]:
 @specs_option
 def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show the inputs and outputs of ACTION; --json adds its form as Locoia's UI Form Schema."""
+    from locoia_pat.engine.compiled_specs import ready_spec
     from locoia_pat.spec.description import describe_action, outputs_of
     from locoia_pat.spec.input_types import describe_allowed
 
     name, folder = resolve_action(action, specs)
-    spec = folder.spec(name)
+    spec = folder.spec(name) if as_json else ready_spec(folder, name)
     full = f"{folder.pack}.{spec.action}" if folder.pack else spec.action
     request = getattr(spec, "request", None)
     if as_json:
@@ -127,10 +129,11 @@ def plan_command(
     from locoia_pat.cli.arguments import parse_inputs
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
+    from locoia_pat.engine.compiled_specs import ready_action
     from locoia_pat.secrets.secret import Secret
 
     name, folder = resolve_action(action, specs)
-    fields = folder.action(name).inputs
+    fields = ready_action(folder, name).inputs
     inputs = parse_inputs(pairs, inputs_file, fields, read=lambda _, __: Secret("placeholder-of-a-secret"))
     any_option = ("scopes",) if allow_unknown_scope else ()
     plan = Connector(ConnectorAuth(Secret("none")), specs=folder, any_option=any_option).plan(name, inputs)

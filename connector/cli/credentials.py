@@ -19,6 +19,7 @@ from locoia_pat.cli.options import (
     specs_option,
     stored_login,
 )
+from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.stores import TokenEntry, open_store, read_token
 
@@ -40,7 +41,7 @@ def login_command(specs: SpecFolder, *, to: str | None, with_token: bool) -> Non
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
 
-    spec = specs.connector
+    spec = ready_connector(specs)
     store = open_store(to or f"keyring:locoia-pat/{spec.connector}", field="to")
     store.probe()
     ask = None if with_token or not sys.stdin.isatty() else partial(_ask, spec.auth.info)
@@ -76,7 +77,7 @@ def whoami_command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int
     """
     from locoia_pat.connector import Connector
 
-    spec = specs.connector
+    spec = ready_connector(specs)
     resolved = resolve_auth(auth, spec)
     with Connector(resolved.auth, specs=specs) as connector:
         report: dict[str, Any] = {"connector": spec.connector, "api": connector.base_url, "credential": resolved.source}
@@ -106,7 +107,7 @@ def _minted_for(api: str, token: Secret) -> str | None:
 @specs_option
 def logout_command(specs: SpecFolder) -> None:
     """Remove the stored credential.  The token itself stays valid until it expires or is regenerated."""
-    name = specs.connector.connector
+    name = ready_connector(specs).connector
     ref = stored_login(name)
     if ref is None:
         render.say("not logged in")
@@ -132,7 +133,7 @@ def exec_command(ref: str, command: tuple[str, ...], specs: SpecFolder, *, name:
     """
     if ref == "-":
         raise invalid("standard input is passed to the command", field="ref", hint="Read the token from another store.")
-    variable = name or specs.connector.env.token
+    variable = name or ready_connector(specs).env.token
     if not variable.isidentifier():
         raise invalid("not a valid variable name", field="as", hint="For example --as API_TOKEN.")
     token = read_token(ref, field="ref")

@@ -18,6 +18,7 @@ from locoia_pat.cli import output, render
 from locoia_pat.cli.options import Number, json_option, resolve_auth, wait_option, yes_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
+from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Outcome, invalid
@@ -233,7 +234,7 @@ def _open_plan(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[F
     for name in only:
         if name not in names:
             raise invalid(f"{file} has no token {describe_value(name)}{did_you_mean(name, names)}", field="only")
-    with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as default:
+    with Connector(resolve_auth(auth, ready_connector(specs)).auth, specs=specs) as default:
         plan = FleetPlan(fleet, State(), default, only=only)
         for location, one, other in plan.shared_stores():
             raise invalid(f"{location} is the token store of both {one} and {other}", field="to")

@@ -20,6 +20,7 @@ from locoia_pat.cli.options import (
     yes_option,
 )
 from locoia_pat.connector import WAIT, Connector
+from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def reconcile_command(
         raise invalid("--take-over and --token-to need each other", field=field, hint=hint)
     if plan and name is not None:
         raise invalid("--plan cannot be combined with --take-over", field="plan")
-    with Connector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
+    with Connector(resolve_auth(auth, ready_connector(specs)).auth, specs=specs) as connector:
         work = f"take over {name}" if name else "finish interrupted work"
         render.confirm(f"This will {work} at {connector.base_url}", yes=yes or plan)
         if not plan:

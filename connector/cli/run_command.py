@@ -28,14 +28,16 @@ from locoia_pat.cli.options import (
 )
 from locoia_pat.cli.process import FOUND, INTERRUPTED
 from locoia_pat.connector import CONCURRENCY, WAIT, Connector
+from locoia_pat.engine.compiled_specs import ready_connector, ready_spec
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.interrupts import SentInterrupt, must_finish, signals
 from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result, invalid
-from locoia_pat.spec.model import ActionSpec, SuperSpec
+from locoia_pat.spec.compiled_form import is_super
 
 if TYPE_CHECKING:
     from locoia_pat.engine.engine import PreparedRun
     from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 
 EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "retry_unknown", "no_journal")
@@ -119,7 +121,7 @@ def run_command(
     except ConnectorError as error:
         result = _suggest_unknown_scope(Result.from_error(action, error))
     except SentInterrupt:
-        show(_interrupted(specs.spec(action)))
+        show(_interrupted(ready_spec(specs, action)))
         return signals.exit_code or INTERRUPTED
     except (KeyboardInterrupt, click.Abort):
         show(Result(action, Outcome.NOT_DONE, problem=Problem("unavailable", "interrupted; nothing was sent")))
@@ -186,7 +188,7 @@ def _run(
     quiet: bool,
     verbose: bool,
 ) -> Result:
-    spec = specs.spec(action)
+    spec = ready_spec(specs, action)
     if inputs_file == "-" and auth == "-":
         raise invalid("--inputs and --auth cannot both read standard input", field="auth")
     inputs = parse_inputs(pairs, inputs_file, spec.inputs)
@@ -194,10 +196,10 @@ def _run(
     if spec.effect != "read":
         output.set_effect()
     with Connector(
-        resolve_auth(auth, specs.connector).auth, specs=specs, timeout=timeout, any_option=any_option
+        resolve_auth(auth, ready_connector(specs)).auth, specs=specs, timeout=timeout, any_option=any_option
     ) as connector:
         signals.wait_while = must_finish
-        if isinstance(spec, SuperSpec):
+        if is_super(spec):
             render.confirm(f"{spec.title} at {connector.base_url}", yes=yes or spec.effect == "read")
             return _suggest_unknown_scope(connector.run(spec.action, inputs, token_to=token_to, wait=wait))
         prepared = connector.prepare(action, inputs)
@@ -231,8 +233,8 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
 def _interrupted(spec: ActionSpec | SuperSpec) -> Result:
     """Return the result of an interrupted action whose request was sent, and may have been executed."""
     hint = "The request may have succeeded. Check before you run it again."
-    command = f"locoia-pat run {spec.verify_with}" if isinstance(spec, ActionSpec) and spec.verify_with else None
-    if isinstance(spec, SuperSpec):
+    command = f"locoia-pat run {spec.verify_with}" if not is_super(spec) and spec.verify_with else None
+    if is_super(spec):
         hint = "Run it again, or reconcile: both finish what was started."
     return Result(spec.action, Outcome.UNKNOWN, problem=Problem("unknown", "interrupted", hint=hint, next=command))
 

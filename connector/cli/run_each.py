@@ -17,9 +17,10 @@ from locoia_pat.cli.item_file import ItemFile, open_items
 from locoia_pat.cli.options import resolve_auth
 from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.connector import Connector
+from locoia_pat.engine.compiled_specs import ready_connector, ready_spec
 from locoia_pat.interrupts import signals
 from locoia_pat.outcomes import Outcome, invalid
-from locoia_pat.spec.model import SuperSpec
+from locoia_pat.spec.compiled_form import is_super
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def run_each(action: str, specs: SpecFolder, **options: Any) -> int:
         InvalidError: an option, the file or a token store is invalid; nothing was sent.
 
     """
-    spec = specs.spec(action)
+    spec = ready_spec(specs, action)
     for name in _SINGLE_RUN_OPTIONS:
         if options[name]:
             message = f"--{name.removesuffix('_file')} cannot be combined with --each"
@@ -48,7 +49,7 @@ def run_each(action: str, specs: SpecFolder, **options: Any) -> int:
     if options["each"] == "-" and options["auth"] == "-":
         raise invalid("--each and --auth cannot both read standard input", field="auth")
     template = _template(options["token_to"])
-    if spec.effect != "read" and not isinstance(spec, SuperSpec) and not spec.secrets and template:
+    if spec.effect != "read" and not is_super(spec) and not spec.secrets and template:
         raise invalid(f"{action} returns no token to store", field="token_to")
     given = parse_inputs(options["pairs"], None, spec.inputs)
     quiet: bool = options["quiet"]
@@ -57,7 +58,7 @@ def run_each(action: str, specs: SpecFolder, **options: Any) -> int:
     with (
         open_items(options["each"]) as (file, source),
         Connector(
-            resolve_auth(options["auth"], specs.connector).auth,
+            resolve_auth(options["auth"], ready_connector(specs)).auth,
             specs=specs,
             timeout=options["timeout"],
             any_option=("scopes",) if options["allow_unknown_scope"] else (),

@@ -9,13 +9,14 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.characters import refuse_hidden_in
-from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
-from locoia_pat.request.builder import MAX_BODY, RequestBuilder, template_findings_at
-from locoia_pat.request.template import compiler as template
+from locoia_pat.outcomes import InvalidError, SpecError, invalid
+from locoia_pat.request.builder import MAX_BODY, RequestBuilder
+from locoia_pat.request.template.evaluate import Template
 from locoia_pat.request.validation import InputValidator, definition_errors
 from locoia_pat.response.classify import ParsedResponse, ResponseClassifier
 from locoia_pat.response.pagination import Paginator
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.compiled_form import CompiledSpec
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,16 +30,19 @@ class CompiledAction:
     """One spec, checked and compiled once for all its runs."""
 
     def __init__(self, spec: ActionSpec, *, any_option: Collection[str] = ()) -> None:
-        """Compile *spec*; the inputs named in *any_option* accept options that it does not list.
+        """Compile *spec*, or use it if it is compiled.
+
+        Args:
+            spec: the spec.
+            any_option: the names of inputs that accept options which it does not list.
 
         Raises:
             SpecError: a template, a pattern or a default is wrong.
 
         """
         self.spec = spec
-        findings = [
-            spec.document.finding("bad-value", at, why) for at, why in definition_errors(("inputs",), spec.inputs)
-        ]
+        errors = () if isinstance(spec, CompiledSpec) else definition_errors(("inputs",), spec.inputs)
+        findings = [spec.document.finding("bad-value", at, why) for at, why in errors]
         try:
             self._builder = RequestBuilder(spec)
         except SpecError as error:
@@ -82,6 +86,11 @@ class CompiledAction:
         """
         return self._builder.request(inputs, base_url, limit)
 
+    @property
+    def templates(self) -> dict[str, Any]:
+        """The templates of the spec as JSON values, for its compiled form."""
+        return self._builder.compiled
+
     def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yield each part of the request that has a template: its location, the template, and the inputs it uses."""
         return self._builder.template_uses()
@@ -108,28 +117,26 @@ class AuthHeader:
     """Makes the header that carries a credential, in two steps: ``token_format``, then ``token_prefix`` around it."""
 
     def __init__(self, spec: ConnectorSpec) -> None:
-        """Compile the templates of a connector's ``auth``.
+        """Compile the templates of a connector's ``auth``, or use them if *spec* is compiled.
 
         Raises:
             SpecError: one is wrong.
 
         """
         self._auth = spec.auth
-        findings: list[Finding] = []
-        compiled: list[template.Template] = []
-        for key, source, names in (
-            ("token_format", spec.auth.token_format, ["token", *(["identifier"] if spec.env.identifier else [])]),
-            ("token_prefix", spec.auth.token_prefix, ["token_format"]),
-        ):
-            try:
-                compiled.append(template.text(source, names))
-            except template.TemplateError as error:
-                findings += template_findings_at(spec.document, ("auth", key), error)
-        if findings:
-            raise SpecError(findings)
-        self._format, self._prefix = compiled
         self._last: tuple[Secret, str | None, Secret] | None = None
         self._variable = spec.env.identifier
+        if isinstance(spec, CompiledSpec):
+            self.templates = spec.templates
+        else:
+            from locoia_pat.engine.spec_compiler import compile_auth  # noqa: PLC0415  # Jinja
+
+            self.templates = compile_auth(spec)
+        self._format, self._prefix = (Template.from_data(*data) for data in self.templates)
+        if not isinstance(spec, CompiledSpec):
+            self._check_constants(spec)
+
+    def _check_constants(self, spec: ConnectorSpec) -> None:
         try:
             self.header(Secret("token"), "identifier")
         except InvalidError as error:  # the constant parts around the credential are wrong

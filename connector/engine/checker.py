@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from locoia_pat.engine import examples
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.outcomes import Finding, SpecError
-from locoia_pat.request.builder import template_findings
+from locoia_pat.request.request_compiler import template_findings
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.spec.rules import reference_findings
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.engine.compiled_specs import ready_action, ready_connector, ready_spec
 from locoia_pat.engine.exchange import Exchange, now
 from locoia_pat.engine.flow_step import current_flow_engine
 from locoia_pat.engine.request_plan import Plan
@@ -26,15 +27,13 @@ from locoia_pat.outcomes import (
     Outcome,
     Problem,
     Result,
-    SpecError,
     invalid,
 )
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.response.outputs import known_strings
 from locoia_pat.secrets.secret import iter_secrets, redact, redacted
+from locoia_pat.spec.compiled_form import CompiledSpec, is_super
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.model import SuperSpec
-from locoia_pat.spec.rules import header_findings
 from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
     from locoia_pat.stores import Credential, TokenStore
 
 
@@ -99,6 +98,16 @@ class Engine:
         return bool(self._storing)
 
     @cached_property
+    def connector(self) -> ConnectorSpec:
+        """What the actions share.
+
+        Raises:
+            InvalidError: the folder has no ``connector.yaml``, or it is invalid.
+
+        """
+        return ready_connector(self.specs)
+
+    @cached_property
     def base_url(self) -> str:
         """The base URL: the one given, else that of the connector's variable, else the connector's own.
 
@@ -106,7 +115,7 @@ class Engine:
             InvalidError: it is not a URL that this connector's credential may be sent to.
 
         """
-        spec = self.specs.connector
+        spec = self.connector
         variable = spec.env.base_url
         if self._base_url is not None:
             return validate_base_url(self._base_url, spec.hosts, source="base_url")
@@ -122,10 +131,13 @@ class Engine:
 
         """
         if name not in self._actions:
-            spec = self.specs.action(name)
-            if findings := list(header_findings(spec, self.specs.connector)):
-                raise SpecError(findings)
-            self._actions[name] = CompiledAction(spec, any_option=self._any_option)
+            spec = ready_action(self.specs, name)
+            if isinstance(spec, CompiledSpec):
+                self._actions[name] = CompiledAction(spec, any_option=self._any_option)
+            else:
+                from locoia_pat.engine.spec_compiler import checked_action  # noqa: PLC0415  # to explain what is wrong
+
+                self._actions[name] = checked_action(spec, self.specs.connector, any_option=self._any_option)
         return self._actions[name]
 
     def prepare(self, name: str, inputs: Mapping[str, Any]) -> PreparedRun:
@@ -168,7 +180,7 @@ class Engine:
         try:
             WAIT.check("wait", wait)
             token_to = check_refs(token_to)
-            if name not in self._actions and isinstance(spec := self.specs.spec(name), SuperSpec):
+            if name not in self._actions and is_super(spec := ready_spec(self.specs, name)):
                 options = {"token_to": token_to, "wait": wait, "operation_id": operation_id}
                 return self._run_super_action(connector, spec, inputs, **options)
             run = self.prepare(name, inputs)
@@ -220,7 +232,7 @@ class Engine:
         """Send the request of *run* and store its token; return the result, and the header of its credential."""
         action, inputs = run.action, run.inputs
         token_to = check_refs(token_to)
-        credential = self.auth.credential(self.specs.connector)
+        credential = self.auth.credential(self.connector)
         _check_token_host(credential.api, self.base_url)
         header = self._header(credential)
         _reject_credential_in_inputs(credential.token, inputs)
@@ -287,7 +299,7 @@ class Engine:
         if not self.auth.can_change:
             return None
         try:
-            fresh = self.auth.credential(self.specs.connector)
+            fresh = self.auth.credential(self.connector)
         except Exception:  # noqa: BLE001  # whatever is wrong with it now, the 401 is the result
             return None
         return fresh if fresh.token != rejected.token and fresh.api in (None, rejected.api) else None
@@ -376,9 +388,7 @@ class Engine:
     def discard(self, sender: Sender, result: Result, reason: str) -> Result:
         """Revoke the token that *result* carries, which is stored nowhere; return the ``not_stored`` result of that."""
         action = self.action(str(result.action))
-        return self._revoke_unstored(
-            sender, action, result, reason, self._header(self.auth.credential(self.specs.connector))
-        )
+        return self._revoke_unstored(sender, action, result, reason, self._header(self.auth.credential(self.connector)))
 
     def _revoke_unstored(
         self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret]
@@ -424,10 +434,10 @@ class Engine:
 
     @cached_property
     def _auth_header(self) -> AuthHeader:
-        return AuthHeader(self.specs.connector)
+        return AuthHeader(self.connector)
 
     def _header(self, credential: Credential) -> tuple[str, Secret]:
-        return self._auth_header.header(credential.token, self.auth.identifier(self.specs.connector))
+        return self._auth_header.header(credential.token, self.auth.identifier(self.connector))
 
 
 def _require_store_in_flow(spec: ActionSpec) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.spec.compiled_form import is_super
 from locoia_pat.spec.input_types import describe_allowed
-from locoia_pat.spec.model import SuperSpec, ui_form_schema
 
 if TYPE_CHECKING:
-    from locoia_pat.spec.model import ActionSpec, Output
+    from locoia_pat.spec.model import ActionSpec, Output, SuperSpec
 
 
 STORE_FIELD = "token_to"
@@ -19,12 +19,14 @@ MANAGED_NAME = "name"
 
 def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
     """Return whether a call of *spec* names token stores: it mints a token, or works on a managed name."""
-    return MANAGED_NAME in spec.inputs if isinstance(spec, SuperSpec) else bool(spec.secrets)
+    return MANAGED_NAME in spec.inputs if is_super(spec) else bool(spec.secrets)
 
 
 def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
-    """Return *spec* with its inputs, its outputs, and its form as Locoia's UI Form Schema."""
-    request = None if isinstance(spec, SuperSpec) else spec.request
+    """Return *spec*, which is not compiled, with its inputs, its outputs, and its form as Locoia's UI Form Schema."""
+    from locoia_pat.spec.model import ui_form_schema  # noqa: PLC0415  # showing an action as text needs no pydantic
+
+    request = None if is_super(spec) else spec.request
     return {
         "action": spec.action,
         "title": spec.title,
@@ -46,11 +48,11 @@ def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
             name: output.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
             for name, output in outputs_of(spec).items()
         },
-        "rows": None if isinstance(spec, SuperSpec) else spec.reply.rows,
+        "rows": None if is_super(spec) else spec.reply.rows,
         "ui_form_schema": ui_form_schema(spec.inputs),
     }
 
 
 def outputs_of(spec: ActionSpec | SuperSpec) -> dict[str, Output]:
     """Return the outputs of *spec*."""
-    return spec.output if isinstance(spec, SuperSpec) else spec.reply.output
+    return spec.output if is_super(spec) else spec.reply.output

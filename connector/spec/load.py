@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
+from locoia_pat.spec.compiled_form import is_super
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
+    from locoia_pat.spec.compiled_form import CompiledSpec
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
 
 CONNECTOR_FILE = "connector.yaml"
@@ -37,6 +39,8 @@ class SpecFolder:
             folder = files("locoia_pat.specs")
         self.folder = _expand(folder) if isinstance(folder, (str, os.PathLike)) else folder
         self._actions: dict[str, ActionSpec | SuperSpec] = {}
+        self.compiled: dict[str, CompiledSpec] = {}
+        """By file: the specs that were compiled for runs."""
 
     @cached_property
     def connector(self) -> ConnectorSpec:
@@ -106,17 +110,7 @@ class SpecFolder:
             InvalidError: there is no such action, its spec is invalid, or it is a super action.
 
         """
-        from locoia_pat.spec.model import SuperSpec  # noqa: PLC0415  # listing names needs no pydantic
-
-        spec = self.spec(name)
-        if isinstance(spec, SuperSpec):
-            raise invalid(
-                f"{name} is a super action: it has no request of its own",
-                field="action",
-                hint=f"Show or run it; it runs other actions. {spec.summary}",
-                next=f"locoia-pat show {name}",
-            )
-        return spec
+        return require_request(self.spec(name))
 
     def spec(self, name: str) -> ActionSpec | SuperSpec:
         """Return the action or super action *name*.
@@ -158,6 +152,23 @@ class SpecFolder:
             raise SpecError([Finding(str(path), 1, 1, "yaml", "the file is not UTF-8 text")]) from None
         except OSError as error:
             raise invalid(f"{path} cannot be read: {error.strerror}", field="specs") from None
+
+
+def require_request(spec: ActionSpec | SuperSpec) -> ActionSpec:
+    """Return *spec*, which has a request of its own.
+
+    Raises:
+        InvalidError: it is a super action.
+
+    """
+    if is_super(spec):
+        raise invalid(
+            f"{spec.action} is a super action: it has no request of its own",
+            field="action",
+            hint=f"Show or run it; it runs other actions. {spec.summary}",
+            next=f"locoia-pat show {spec.action}",
+        )
+    return spec
 
 
 def _expand(folder: str | os.PathLike[str]) -> Path:

@@ -11,7 +11,8 @@ import pytest
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import InvalidError, SpecError
-from locoia_pat.request.builder import MAX_BODY, template_findings
+from locoia_pat.request.builder import MAX_BODY
+from locoia_pat.request.request_compiler import template_findings
 from locoia_pat.secrets.secret import MASK, Secret, revealed
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.parse import parse_action

@@ -7,7 +7,7 @@ more than a name is still a source, which Jinja compiles when it is first evalua
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote
 
 from locoia_pat.messages import describe_value
@@ -56,6 +56,15 @@ class Template:
         """The names that it uses, with positions."""
         self._evaluate = _evaluator(node)
 
+    @classmethod
+    def from_data(cls, node: Node, uses: Iterable[list[Any]]) -> Self:
+        """Return the template that :meth:`to_data` described."""
+        return cls(node, [Use(name, tuple(path), *rest) for name, path, *rest in uses])
+
+    def to_data(self) -> tuple[Node, list[list[Any]]]:
+        """Return what it is and the names that it uses, as JSON values."""
+        return self.node, [[use.name, list(use.path), use.offset, use.position, use.is_padded] for use in self.uses]
+
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Return its value for *values*, which have every name that it was compiled for.
 
@@ -88,9 +97,7 @@ def _evaluator(node: Node) -> Evaluate:
         case ["string", wrap, template, parts]:
             return _string(_WRAPPERS[wrap], template, parts)
         case ["expression", source, names, wrap]:
-            from locoia_pat.request.template.expression import compile_expression  # noqa: PLC0415  # Jinja, if needed
-
-            return compile_expression(source, names, wrap)
+            return _expression(source, names, wrap)
         case _:
             raise ValueError("not a compiled template")
 
@@ -100,6 +107,15 @@ def _string(wrapper: Callable[[Any, str, str | None], str], template: str, parts
         return joined(
             [part if isinstance(part, str) else wrapper(values[part[0]], template, part[0]) for part in parts]
         )
+
+    return evaluate
+
+
+def _expression(source: str, names: list[str], wrap: Wrap | None) -> Evaluate:
+    def evaluate(values: Mapping[str, Any]) -> Any:
+        from locoia_pat.request.template.expression import compile_expression  # noqa: PLC0415  # Jinja, if needed
+
+        return compile_expression(source, names, wrap)(values)
 
     return evaluate
 
