@@ -6,6 +6,7 @@ Installed engines are kept in the user's cache folder, so that only the first ru
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -151,6 +152,7 @@ class FlowRun:
     key: str
     folder: Path
     """The engine's own: all that it keeps is there."""
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def settings(self, number: int, case: Case) -> dict[str, Any]:
         """Return the placeholders of a flow: a managed name of its own for each case."""
@@ -169,9 +171,10 @@ class FlowRun:
 
         """
         wrong: list[str] = []
-        for number, case in enumerate(CASES, 0 if over_http else len(CASES)):
+        for case in CASES:
             if not over_http and case.only_over_http:
                 continue
+            number = next(self.numbers)
             before = self.served.minted()
             for fault in case.faults:
                 self.served.sandbox.faults.add(fault)

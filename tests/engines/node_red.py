@@ -1,4 +1,4 @@
-"""The flow for Node-RED, imported into the real engine, headless on loopback.
+"""The flow for Node-RED and the node with its example, imported into the real engine, headless on loopback.
 
     python -m tests.engines.node_red
     python -m tests.engines.node_red --version 4.1.15
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from locoia_pat.spec.description import describe_action
+from locoia_pat.spec.load import SpecFolder
 from tests.engines.flow_run import free_port, npm_with, opened, report
 from tests.support.waiting import eventually
 
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
 
 VERSION = "5.0.7"
 FLOWS = Path(__file__).parents[2] / "docs" / "flows"
+NODE = FLOWS / "node-red-contrib-locoia-pat"
 BRANCHES = {
     "done": "Done",
-    "not_done": "Later: it did not happen",
+    "not_done": "Later: the next run does it",
     "unknown": "Look: it may have happened",
     "not_stored": "Look: it may have happened",
     "refused": "Change: nothing happened",
@@ -56,13 +59,18 @@ class NodeRed:
 
     def deploy(self, flow: list[dict[str, Any]], settings: Mapping[str, Any]) -> None:
         """Import a flow and set its placeholders, as a user does in the editor."""
-        tab = flow[0]
-        for variable in tab["env"]:
-            name = variable["name"].removeprefix("LOCOIA_PAT_").lower()
-            if name in settings:
-                value = settings[name]
-                variable["value"] = json.dumps(value) if variable["type"] == "json" else str(value)
-        tab["credentials"] = {"LOCOIA_PAT_KEY": self.key}
+        for node in flow:
+            for variable in node.get("env", []):
+                name = variable["name"].removeprefix("LOCOIA_PAT_").lower()
+                if name in settings:
+                    value = settings[name]
+                    variable["value"] = json.dumps(value) if variable["type"] == "json" else str(value)
+                node["credentials"] = {"LOCOIA_PAT_KEY": self.key}
+            if node["type"] == "locoia-pat-server":
+                node |= {"url": settings["url"], "credentials": {"key": self.key}}
+            if node["type"] == "locoia-pat":
+                node["inputs"] = {name: settings[name] for name in node["inputs"]}
+                node["wait"] = str(settings["retry_seconds"])
         starts = self._text().count("Started flows")
         self.http.post(f"{self.url}/flows", json=flow).raise_for_status()
         eventually(lambda: self._text().count("Started flows") > starts)  # the response comes before
@@ -79,6 +87,13 @@ class NodeRed:
         branch = BRANCHES.get(end.get("outcome", ""))
         return end if name == branch else {**end, "outcome": f"{end.get('outcome')} at {name}"}
 
+    def form(self, flow: list[dict[str, Any]], action: str) -> Any:
+        """Return what the editor makes the form of an action from."""
+        (server,) = [node["id"] for node in flow if node["type"] == "locoia-pat-server"]
+        response = self.http.get(f"{self.url}/locoia-pat/{server}/actions/{action}").raise_for_status()
+        assert self.key not in response.text
+        return response.json()["ui_form_schema"]
+
     def _text(self) -> str:
         return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text())
 
@@ -92,11 +107,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", default=VERSION)
     modules, variables = npm_with(f"node-red@{parser.parse_args().version}")
-    flow = json.loads((FLOWS / "node-red.json").read_text())
     with opened() as flow_run:
+        install = ["npm", "install", "--install-links", "--no-audit", "--no-fund", "--silent", str(NODE)]
+        subprocess.run(install, cwd=flow_run.folder, env=variables, check=True)
         with started(flow_run, modules, variables) as engine:
             print(re.findall(r"Node.*version: .*", engine.log.read_text()))
+            flow = json.loads((FLOWS / "node-red.json").read_text())
             wrong = flow_run.run(lambda settings: engine.run(flow, settings))
+            print("by the node of docs/flows/node-red-contrib-locoia-pat")
+            example = json.loads((NODE / "examples" / "keep a token.json").read_text())
+            wrong += flow_run.run(lambda settings: engine.run(example, settings))
+            inputs = describe_action(SpecFolder().spec("ensure_pat"))["inputs"]
+            if list(engine.form(example, "ensure_pat")) != list(inputs):
+                wrong.append("the form of the node has other fields than the inputs of the action")
         return report([*wrong, *flow_run.leaks()])
 
 
