@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,10 +15,16 @@ from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from locoia_pat.actions import ManagedToken
     from tests.support.lifecycle_sandbox import ManagedSandbox
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def new_database(request: pytest.FixtureRequest) -> Callable[[], str] | None:
+    """Run each test with both kinds of state."""
+    return request.getfixturevalue("postgres").new_database if request.param == "PostgreSQL" else None
 
 
 def test_a_name_is_created_once_and_then_unchanged(sandbox: ManagedSandbox) -> None:
@@ -37,7 +41,7 @@ def test_the_note_says_whose_row_it_is(sandbox: ManagedSandbox) -> None:
     (row,) = sandbox.rows()
     marker = find_marker(row.note)
     assert marker is not None
-    assert (marker.name, marker.slot, marker.owner) == ("ci", "a", State(sandbox.folder / "state").owner)
+    assert (marker.name, marker.slot, marker.owner) == ("ci", "a", sandbox.state().owner)
     assert row.note.startswith("CI ~lp1/")
 
 
@@ -113,6 +117,7 @@ def test_lost_responses_end_with_one_working_token(sandbox: ManagedSandbox, faul
 
 def test_two_concurrent_calls_create_one_token(sandbox: ManagedSandbox) -> None:
     done: list[ManagedToken] = []
+    sandbox.location()  # one state for all of them
     threads = [threading.Thread(target=lambda: done.append(sandbox.ensure())) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -145,7 +150,7 @@ def test_two_state_folders_with_one_name_revoke_no_token_in_use(sandbox: Managed
     for _ in range(2):
         for state, code in (("state", "managed_elsewhere"), ("other", None)):
             with sandbox.connector() as connector:
-                result = reconcile(connector, state=State(sandbox.folder / state), settle=0)
+                result = reconcile(connector, state=sandbox.state(state), settle=0)
             assert (result.problem and result.problem.code) == code
             assert sandbox.works("other")
 
@@ -188,7 +193,7 @@ def test_a_row_of_other_scopes_is_not_adopted(sandbox: ManagedSandbox) -> None:
 
 
 def test_a_lease_that_stays_held_ends_not_done(sandbox: ManagedSandbox) -> None:
-    lease = State(sandbox.folder / "state").lease(sandbox.url, "ci")
+    lease = sandbox.state().lease(sandbox.url, "ci")
     assert lease.acquire(0)
     with pytest.raises(NotDoneError) as raised:
         sandbox.ensure(wait=0.1)
@@ -261,10 +266,13 @@ def test_a_row_created_by_hand_is_replaced(sandbox: ManagedSandbox) -> None:
 
 def test_a_journal_that_fails_before_anything_is_sent_ends_not_done(sandbox: ManagedSandbox) -> None:
     options = sandbox.options()
-    with closing(sqlite3.connect(sandbox.folder / "state" / "state.sqlite3")) as database:
-        database.execute("DROP TABLE names")
+    with sandbox.state().writing() as session:
+        session.execute("DROP TABLE names")
     wishes: dict[str, Any] = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
-    with sandbox.connector() as connector, pytest.raises(NotDoneError, match=r"the journal in .* cannot be used"):
+    with (
+        sandbox.connector() as connector,
+        pytest.raises(NotDoneError, match=r"the (journal|state) in .* cannot be"),
+    ):
         ensure_pat(connector, **wishes, **options)
     assert sandbox.rows() == []
 
@@ -283,7 +291,7 @@ class Worn(State):
 
 def test_a_journal_that_fails_half_way_ends_unknown_and_the_next_call_finishes(sandbox: ManagedSandbox) -> None:
     with pytest.raises(UnknownOutcomeError, match="disk I/O error"):
-        sandbox.ensure(state=Worn(sandbox.folder / "state"))
+        sandbox.ensure(state=Worn(sandbox.location()))
     assert sandbox.ensure().change in ("created", "adopted", "none")
     assert sandbox.works()
     assert len([row for row in sandbox.rows() if (row.expires_in_days or 0) > 1]) == 1
@@ -297,7 +305,7 @@ class Blind(State):
 
 
 def test_a_receipt_that_cannot_be_written_is_ignored(sandbox: ManagedSandbox) -> None:
-    assert sandbox.ensure(state=Blind(sandbox.folder / "state")).change == "created"
+    assert sandbox.ensure(state=Blind(sandbox.location())).change == "created"
 
 
 def test_a_changed_note_is_reported_to_have_no_effect(sandbox: ManagedSandbox) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +36,9 @@ class ManagedSandbox:
     faults: Faults
     rotator: Secret
     folder: Path
+    new_database: Callable[[], str] | None = None
+    """Creates a database for a state; by default a state is in a folder."""
+    urls: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def connector(self, auth: ConnectorAuth | None = None) -> Iterator[Connector]:
@@ -43,7 +46,18 @@ class ManagedSandbox:
             yield connector
 
     def options(self, state: str = "state", **more: Any) -> dict[str, Any]:
-        return {"state": State(self.folder / state), "settle": 0.0, "token_to": [self.ref()], **more}
+        return {"state": self.state(state), "settle": 0.0, "token_to": [self.ref()], **more}
+
+    def location(self, state: str = "state") -> str | Path:
+        """Return where a state is kept."""
+        if self.new_database is None:
+            return self.folder / state
+        if state not in self.urls:
+            self.urls[state] = self.new_database()
+        return self.urls[state]
+
+    def state(self, state: str = "state") -> State:
+        return State(self.location(state))
 
     def ref(self, name: str = "ci") -> str:
         return f"file:{self.folder / name}.json"
@@ -82,7 +96,7 @@ class ManagedSandbox:
 
     def end_overlaps(self, state: str = "state", name: str = "ci") -> None:
         """Let every overlap of a name end a moment ago: the server's clock shows only whole seconds, and late."""
-        journal = State(self.folder / state)
+        journal = self.state(state)
         entry = journal.load(self.url, name) or {}
         ended = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=5)).isoformat()
         journal.save(self.url, name, {**entry, "retirements": [[id_, ended] for id_, _ in entry["retirements"]]})
@@ -90,7 +104,7 @@ class ManagedSandbox:
     def set_facts(self, **facts: Any) -> None:
         """Let *facts* be known of the API, as if they had been measured."""
         entries = {name: {"value": value, "at": "2026-01-01T00:00:00Z", "how": "set"} for name, value in facts.items()}
-        CapabilityFile(State(self.folder / "state")).write(self.url, ApiFacts(entries))
+        CapabilityFile(self.state()).write(self.url, ApiFacts(entries))
 
 
 @contextmanager
@@ -107,10 +121,19 @@ def open_sandbox(
 
 
 @pytest.fixture
-def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagedSandbox]:
+def new_database() -> Callable[[], str] | None:
+    """Return what creates a database for each state; None for states in folders."""
+    return None
+
+
+@pytest.fixture
+def sandbox(
+    request: pytest.FixtureRequest, tmp_path: Path, new_database: Callable[[], str] | None
+) -> Iterator[ManagedSandbox]:
     """Run a sandbox; the mark ``behaviour`` says how it responds."""
     mark = request.node.get_closest_marker("behaviour")
     with open_sandbox(tmp_path, behaviour=Behaviour(**mark.kwargs) if mark else None) as opened:
+        opened.new_database = new_database
         yield opened
 
 

@@ -1,0 +1,130 @@
+"""Workers on several machines share one state: no name is managed elsewhere, and a worker that lost its lease stops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locoia_pat import RefusedError, UnknownOutcomeError
+from locoia_pat.state.journal import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from locoia_pat.actions import ManagedToken
+    from tests.support.lifecycle_sandbox import ManagedSandbox
+    from tests.support.postgres_server import PostgresServer
+
+
+@pytest.fixture
+def new_database(postgres: PostgresServer) -> Callable[[], str]:
+    """Keep each state in PostgreSQL."""
+    return postgres.new_database
+
+
+class Interrupted(State):
+    """Something else happens after the first write of the journal, which says what is about to be done."""
+
+    then: list[Callable[[], object]] | None = None
+
+    def save(self, api: str, name: str, entry: Mapping[str, Any]) -> None:
+        super().save(api, name, entry)
+        if self.then:
+            self.then.pop()()
+
+
+def rotate_interrupted(sandbox: ManagedSandbox, then: Callable[[], object], **options: Any) -> ManagedToken:
+    state = Interrupted(sandbox.location(), **options)
+    state.then = [then]
+    return sandbox.rotate(state=state)
+
+
+def end_leases(sandbox: ManagedSandbox, postgres: PostgresServer) -> None:
+    """Let the database's clock pass the end of every lease."""
+    database = sandbox.urls["state"].rpartition("/")[2]
+    postgres.execute("UPDATE locoia_pat.leases SET expires = now() - interval '1 hour'", database)
+
+
+def test_machines_that_share_a_database_manage_the_same_names(sandbox: ManagedSandbox, tmp_path: Path) -> None:
+    assert sandbox.ensure().change == "created"
+    assert sandbox.ensure(**sandbox.options()).change == "none"
+    assert sandbox.rotate().change == "rotated"
+    assert sandbox.works()
+    with pytest.raises(RefusedError) as refused:
+        sandbox.ensure(state=State(tmp_path / "of this machine"))
+    assert "share one state, in PostgreSQL" in str(refused.value.problem.hint)
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_more_and_the_token_of_the_other_one_works(
+    sandbox: ManagedSandbox, postgres: PostgresServer
+) -> None:
+    sandbox.ensure()
+    sandbox.rotate()
+    written: list[Any] = []
+
+    def pass_on() -> None:
+        end_leases(sandbox, postgres)
+        assert sandbox.rotate().change == "rotated"
+        written.append((sandbox.state().load(sandbox.url, "ci"), (sandbox.folder / "ci.json").read_text()))
+
+    with pytest.raises(UnknownOutcomeError, match="the lease of the name ci was lost"):
+        rotate_interrupted(sandbox, pass_on)
+    assert written == [(sandbox.state().load(sandbox.url, "ci"), (sandbox.folder / "ci.json").read_text())]
+    assert sandbox.works()
+    assert sandbox.ensure().change == "none"
+    assert sandbox.state().held_leases() == []
+
+
+def test_a_database_that_goes_away_during_a_rotation_leaves_it_unknown_and_the_next_call_finishes(
+    sandbox: ManagedSandbox, postgres: PostgresServer
+) -> None:
+    sandbox.ensure()
+    sandbox.rotate()  # from now on each slot has a row
+    try:
+        with pytest.raises(UnknownOutcomeError, match=r"the state in postgresql://.* cannot be used"):
+            rotate_interrupted(sandbox, postgres.stop, timeout=0.2)
+    finally:
+        postgres.start()
+    assert sandbox.works()  # the previous token
+    end_leases(sandbox, postgres)  # this one could not be released
+    assert sandbox.rotate().change == "rotated"
+    assert sandbox.works()
+    assert len(sandbox.rows()) == 2
+
+
+def test_a_database_that_is_restarted_during_a_rotation_is_waited_for(
+    sandbox: ManagedSandbox, postgres: PostgresServer
+) -> None:
+    sandbox.ensure()
+    sandbox.rotate()
+    rotated = rotate_interrupted(sandbox, lambda: (postgres.stop(), postgres.start()))
+    assert rotated.change == "rotated"
+    assert sandbox.works()
+
+
+def test_a_failover_that_loses_the_end_of_the_journal_loses_no_token(
+    sandbox: ManagedSandbox, postgres: PostgresServer
+) -> None:
+    def fail_over(work: Callable[[], object]) -> None:
+        """Do *work*, and continue with the database as it was before."""
+        database = sandbox.urls["state"].rpartition("/")[2]
+        postgres.execute(f"CREATE DATABASE {database}_standby TEMPLATE {database}")
+        work()
+        sandbox.urls["state"] = postgres.url(f"{database}_standby")
+
+    sandbox.ensure(name="warm", token_to=[sandbox.ref("warm")])
+    fail_over(sandbox.ensure)
+    with pytest.raises(RefusedError, match="does not know"):  # the row is not in the journal
+        sandbox.ensure()
+    assert sandbox.works()
+    sandbox.ensure(take_over=True, overlap=0)
+    sandbox.rotate()
+    fail_over(sandbox.rotate)
+    for _ in range(2):
+        sandbox.ensure(overlap=0)
+        assert sandbox.works()
+    assert sandbox.rotate().change == "rotated"
+    assert sandbox.works()
+    assert sandbox.works("warm")
