@@ -77,7 +77,7 @@ class LosingProxy(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: LosingProxy
+    server: LosingProxy  # pyright: ignore[reportIncompatibleVariableOverride]  # the only server it is used with
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815  # http.server's name
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Write no log."""
 
     def _pass_on(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.servers.server import Life
 
 SPECS = EXAMPLES / "jupyterhub"
-VERSION = "JupyterHub 6.1.1"
+VERSION: str = "JupyterHub 6.1.1"
 HARMLESS: tuple[str, ...] = ()
 _PORT = 8381
 _URL = f"http://127.0.0.1:{_PORT}/hub/api"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.servers.server import Life
 
 SPECS = EXAMPLES / "verdaccio"
-VERSION = "Verdaccio 6.8.0"
+VERSION: str = "Verdaccio 6.8.0"
 HARMLESS: tuple[str, ...] = ("key",)  # the id of a row
 _PORT = 8382
 _URL = f"http://127.0.0.1:{_PORT}"

@@ -94,7 +94,7 @@ class SecretServer:
 
             do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # as http.server calls them
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
