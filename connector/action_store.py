@@ -105,7 +105,7 @@ class _BareToken(PlainText):
     """The token alone, without a line break; nothing else is sent to an API."""
 
     def __init__(self, readback: Readback) -> None:
-        self.readback = readback
+        self.readback: Readback = readback
 
     def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
         """Return the current token of *record*."""
