@@ -69,7 +69,7 @@ class NodeRed:
             if node["type"] == "locoia-pat-server":
                 node |= {"url": settings["url"], "credentials": {"key": self.key}}
             if node["type"] == "locoia-pat":
-                node["inputs"] = {name: settings[name] for name in node["inputs"]}
+                node["values"] = {name: settings[name] for name in node["values"]}
                 node["wait"] = str(settings["retry_seconds"])
         starts = self._text().count("Started flows")
         self.http.post(f"{self.url}/flows", json=flow).raise_for_status()

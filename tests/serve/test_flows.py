@@ -15,11 +15,13 @@ from locoia_pat.cli.run_command import run_command
 from locoia_pat.outcomes import Outcome, Problem
 from locoia_pat.serve.http_status import retry_after
 from locoia_pat.serve.served_openapi import document
+from locoia_pat.spec.description import describe_action
 from locoia_pat.spec.load import SpecFolder
 
 FLOWS = Path(__file__).parents[2] / "docs" / "flows"
 OUTCOMES = [str(outcome) for outcome in Outcome]
-PATHS = document(SpecFolder())["paths"]
+SPECS = SpecFolder()
+PATHS = document(SPECS)["paths"]
 LONGEST = max(retry_after(Problem(code, "")) for code in ("busy", "rate_limited", "unavailable"))
 
 
@@ -67,6 +69,28 @@ def test_the_flow_for_node_red_calls_and_branches_as_the_server_responds() -> No
     }  # fmt: skip
     assert set(branches) == {*OUTCOMES, "no envelope"}
     assert names[by_name["wait"]["wires"][0][0]] == "inputs of ensure_pat"
+
+
+def test_the_node_for_node_red_calls_and_branches_as_the_server_responds() -> None:
+    folder = FLOWS / "node-red-contrib-locoia-pat"
+    program, editor = ((folder / f"locoia-pat.{kind}").read_text() for kind in ("js", "html"))
+    branches = dict(re.findall(r"(\w+): (\d)", program.split("const BRANCHES = {")[1].split("}")[0]))
+    assert branches == {"done": "0", "not_done": "1", "unknown": "2", "not_stored": "2", "refused": "3", "invalid": "3"}
+    assert set(branches) == set(OUTCOMES)
+    (wait,) = re.findall(r"wait: \{ value: (\d+)", editor)
+    assert int(wait) >= LONGEST
+    properties = re.findall(
+        r"^      (\w+): \{", editor.split("outputs: 4")[0].split('registerType("locoia-pat", {')[1], re.MULTILINE
+    )
+    assert not {"inputs", "outputs", "type", "wires"} & set(properties), "the editor has these for itself"
+    forms = [describe_action(SPECS.spec(name))["ui_form_schema"] for name in SPECS.names]
+    types = {field["type"] for form in forms for field in form.values()}
+    assert types == {"text", "number", "select", "switch", "password"}, "the form of the node shows these"
+    for node in json.loads((folder / "examples" / "keep a token.json").read_text()):
+        if node["type"] == "locoia-pat":
+            assert_valid_call(node["action"], node["values"])
+            assert int(node["wait"]) >= LONGEST
+            assert node["reads"] == (SPECS.spec(node["action"]).effect == "read")
 
 
 def test_the_flows_for_n8n_call_and_branch_as_the_server_and_the_command_respond() -> None:

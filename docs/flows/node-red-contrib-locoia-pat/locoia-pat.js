@@ -40,7 +40,7 @@ module.exports = function (RED) {
     const attempts = Number(config.attempts) || 1;
     const pauses = new Map(); // timers, and what ends their pause
     this.on("input", async (msg, send_, done) => {
-      const inputs = { ...config.inputs, ...msg.inputs };
+      const inputs = { ...config.values, ...msg.inputs };
       // Messages of one run can share an ID, so the inputs are a part of the key; a retry has the same.
       const digest = createHash("sha256").update(JSON.stringify([this.id, inputs])).digest("hex").slice(0, 16);
       const key = config.reads ? undefined : `node-red-${msg._msgid}-${digest}`;
