@@ -160,6 +160,7 @@ class Driver:
         for number, store in enumerate(opened):
             reject_same_location(opened[:number], store)
         self._lease = self._state.lease(self._api, name)
+        self._receipts = self._state  # a receipt is written once the lease was released
         self._state = self._state.under(self._lease)
         self.replicas = TokenReplicas(opened, self._state, self._api, name)
         self._wait = wait
@@ -233,7 +234,7 @@ class Driver:
             "stores": self.replicas.refs,
         }
         with suppress(OSError):  # it is done, whether it can be written down or not
-            self._state.write_receipt(self._api, self._name, receipt)
+            self._receipts.write_receipt(self._api, self._name, receipt)
 
     # Effects
 

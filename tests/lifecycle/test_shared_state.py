@@ -51,6 +51,7 @@ def test_machines_that_share_a_database_manage_the_same_names(sandbox: ManagedSa
     assert sandbox.ensure().change == "created"
     assert sandbox.ensure(**sandbox.options()).change == "none"
     assert sandbox.rotate().change == "rotated"
+    assert [receipt["change"] for receipt in sandbox.state().receipts(sandbox.url, "ci")] == ["created", "rotated"]
     assert sandbox.works()
     with pytest.raises(RefusedError) as refused:
         sandbox.ensure(state=State(tmp_path / "of this machine"))
