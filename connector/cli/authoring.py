@@ -45,12 +45,75 @@ if TYPE_CHECKING:
     "--auth", type=click.Choice(list(scaffold.AUTHS)), default="bearer", show_default=True,
     help="How the API expects the credential.",
 )  # fmt: skip
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draft the specs from an OpenAPI document (3.0 or 3.1, JSON or YAML).",
+)
+@click.option(
+    "--operation",
+    "operations",
+    multiple=True,
+    metavar="ID",
+    help="With --from: this operation, by operationId or 'METHOD /path'; * matches any characters; may repeat.",
+)
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder to write to, by default NAME.")
 @json_option
-def new_command(name: str, base_url: str | None, auth: str, out: Path | None, *, as_json: bool) -> None:
-    """Create a folder of specs for a connector NAME: a working example that passes check and test."""
+def new_command(
+    name: str,
+    base_url: str | None,
+    auth: str,
+    *,
+    source: Path | None,
+    operations: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Create a folder of specs for a connector NAME: a working example that passes check and test.
+
+    With --from, the specs are drafts that pass check; what a person must decide is listed, and is a comment in each.
+    """
     folder = out or Path(name)
+    if source is not None:
+        _draft(name, source, operations, base_url, folder, as_json=as_json)
+        return
+    if operations:
+        raise invalid("--operation needs --from", field="operation")
     _print_written(scaffold.write_specs(scaffold.new_connector(name, base_url, auth), folder), folder, as_json=as_json)
+
+
+def _draft(
+    name: str, source: Path, operations: tuple[str, ...], base_url: str | None, folder: Path, *, as_json: bool
+) -> None:
+    from locoia_pat.authoring.openapi_document import MAX_CHARACTERS, OpenApiDocument
+    from locoia_pat.authoring.openapi_drafts import draft_connector
+
+    try:
+        with source.open(encoding="utf-8") as file:
+            text = file.read(MAX_CHARACTERS + 1)
+    except OSError as error:
+        raise invalid(f"{source} cannot be read: {error.strerror}", field="from") from None
+    except UnicodeDecodeError:
+        raise invalid(f"{source} is not UTF-8 text", field="from") from None
+    draft = draft_connector(name, OpenApiDocument(text, str(source)), operations, base_url)
+    written = scaffold.write_specs(draft.texts, folder)
+    output.set_effect()
+    if as_json:
+        lists = {"decide": draft.decide, "skipped": draft.skipped}
+        notes = {key: [{"file": each.file, "message": each.message} for each in notes] for key, notes in lists.items()}
+        render.print_json({"files": [str(file) for file in written], **notes})
+        return
+    for file in written:
+        click.echo(file)
+    for heading, notes in (("Decide", draft.decide), ("Not drafted", draft.skipped)):
+        if notes:
+            click.echo(f"\n{heading}:")
+        for each in notes:
+            click.echo(f"  {each.file}: {each.message}")
+    click.echo(f"\nNext: decide the above, then run\n  locoia-pat check {folder}")
+    click.echo(f"Then add examples; test --record completes them:\n  locoia-pat test --record {folder}")
 
 
 def _print_written(written: list[Path], folder: Path, *, as_json: bool) -> None:

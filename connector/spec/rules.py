@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
 
 # Words that a template does not read as names.
-_RESERVED_NAMES = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
+RESERVED_NAMES = frozenset(["and", "else", "false", "if", "in", "is", "none", "not", "or", "self", "true"])
 
 _METHODS: dict[Effect, tuple[Method, ...]] = {
     "read": ("GET", "POST"),  # a search may be a POST
@@ -45,7 +45,7 @@ _METHODS: dict[Effect, tuple[Method, ...]] = {
 _TYPE_KEYS = sorted(frozenset[str]().union(*(info.keys for info in INPUT_TYPES.values())))
 """The keys of an input that only some types have."""
 
-_RESERVED_HEADERS = frozenset(
+RESERVED_HEADERS = frozenset(
     ["authorization", "connection", "content-length", "cookie", "expect", "host", "proxy-authorization", "te",
      "trailer", "transfer-encoding", "upgrade"]
 )  # fmt: skip
@@ -104,7 +104,7 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     yield from _host_findings(spec)
     if len(spec.version) > _MAX_VERSION:
         yield at("bad-value", ("version",), f"a version has at most {_MAX_VERSION} characters")
-    if spec.auth.header_key.lower() in _RESERVED_HEADERS - {"authorization", "cookie", "proxy-authorization"} | {
+    if spec.auth.header_key.lower() in RESERVED_HEADERS - {"authorization", "cookie", "proxy-authorization"} | {
         "accept",
         "content-type",
     }:
@@ -294,7 +294,7 @@ def _request_findings(spec: ActionSpec) -> Iterator[Finding]:
     if request.omit_null and not (request.query or request.headers or request.form or isinstance(request.body, dict)):
         yield at("contradiction", ("request", "omit_null"), "there are no keys to omit", at_key=True)
     for name in request.headers:
-        if name.lower() in _RESERVED_HEADERS:
+        if name.lower() in RESERVED_HEADERS:
             message = f'an action cannot set the header "{name}": the credential, the connection or the body sets it'
             yield at("contradiction", ("request", "headers", name), message, at_key=True)
 
@@ -342,7 +342,7 @@ def _input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, inputs: Mappi
 def _shape_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, field: Input) -> Iterator[Finding]:
     """Yield what an input of its type must have and does not, or must not have and does."""
     at = spec.document.finding
-    if path[-1] in _RESERVED_NAMES:
+    if path[-1] in RESERVED_NAMES:
         message = f'"{path[-1]}" has a meaning in templates; choose another name'
         yield at("bad-name", path, message, at_key=True)
     if field.options is not None and field.type == "select":  # a list that exists has been inserted

@@ -29,6 +29,12 @@ MAX_FINDINGS = 50
 _MAX_SHOWN = 100
 """The most characters of a value that a finding shows."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TIMELESS: Any = type("Timeless", (_LOADER,), {})
+"""Reads times as strings, as JSON does."""
+_TIMELESS.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _LITERAL = re.compile(r"(?i)~|null|true|false|[-+]?[0-9]{1,19}(?:\.[0-9]*)?(?:e[-+]?[0-9]{1,3})?")
 _BINARY = "tag:yaml.org,2002:binary"
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
@@ -146,6 +152,19 @@ def _has_open_quote(line: str) -> bool:
     """Return whether a value in *line* opens with a quote that nothing closes in it."""
     opened = _OPEN_QUOTE.search(line)
     return opened is not None and opened[1] not in line[opened.end() :].replace(f"\\{opened[1]}", "")
+
+
+def load_any(text: str) -> Any:
+    """Return the value of the first document in *text*, which may use all of YAML; times stay strings.
+
+    Raises:
+        ValueError: it is not YAML.
+
+    """
+    try:
+        return next(yaml.load_all(text, _TIMELESS), None)
+    except (yaml.YAMLError, RecursionError):
+        raise ValueError("not YAML") from None
 
 
 def iter_scalars(text: str) -> Iterator[tuple[Path, str | None, Mark]]:
