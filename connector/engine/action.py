@@ -51,6 +51,9 @@ class CompiledAction:
             raise SpecError(findings)
         self._inputs = InputValidator(spec.inputs, any_option=any_option)
         self._classifier = ResponseClassifier(spec, self._builder.input_of)
+        options = (option for field in spec.inputs.values() for option in field.enum or ())
+        self.declared_strings = frozenset([*spec.inputs, *options])
+        """The names and options of inputs, which no credential can be in."""
 
     def check(self, inputs: Mapping[str, Any], *, today: dt.date | None = None) -> dict[str, Any]:
         """Return *inputs*, complete and typed.

@@ -235,7 +235,7 @@ class Engine:
         credential = self.auth.credential(self.connector)
         _check_token_host(credential.api, self.base_url)
         header = self._header(credential)
-        _reject_credential_in_inputs(credential.token, inputs)
+        _reject_credential_in_inputs(credential.token, inputs, action.declared_strings)
         replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
         stores = self.probe_stores(action, replaced_id, token_to, replace_current=replace_current)
 
@@ -468,9 +468,9 @@ def _check_token_host(api: str | None, base_url: str) -> None:
         )
 
 
-def _reject_credential_in_inputs(token: Secret, inputs: Mapping[str, Any]) -> None:
-    """Refuse inputs that contain the credential: it is sent in its header, and nowhere else."""
-    for name, value in inputs.items() if redacted(inputs, [token]) is not inputs else ():
+def _reject_credential_in_inputs(token: Secret, inputs: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse inputs that contain the credential, which *known* strings do not: it is sent in its header only."""
+    for name, value in inputs.items() if redacted(inputs, [token], known) is not inputs else ():
         if redacted(value, [token]) is not value:
             raise invalid("contains the credential itself, which is sent in its header only", field=name)
 

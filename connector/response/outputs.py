@@ -79,8 +79,13 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
 
 def known_strings(spec: ActionSpec, inputs: Mapping[str, Any]) -> set[str]:
     """Return the names of the outputs, and the strings of the inputs at the top level and in lists."""
-    items = (item for value in inputs.values() for item in (value if isinstance(value, list) else [value]))
-    return {*spec.reply.output, *(item for item in items if isinstance(item, str))}
+    known = {*spec.reply.output}
+    for value in inputs.values():
+        if isinstance(value, str):
+            known.add(value)
+        elif isinstance(value, list):
+            known.update(item for item in value if isinstance(item, str))
+    return known
 
 
 def find_rows(reply: ReplySpec, body: object) -> list[dict[str, Any]]:
@@ -139,6 +144,11 @@ def get_path(body: object, path: str) -> object:
     return None
 
 
+_Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
+"""Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
+_DAY = dt.timedelta(days=1)
+
+
 class _Reader:
     """Reads declared outputs, and warns once of each assumption."""
 
@@ -147,30 +157,46 @@ class _Reader:
         self._now = now
         self._lifetimes = lifetimes
         """The inputs that ask for days."""
+        self._prepared: dict[int, _Prepared] = {}
+        """By the identity of declared outputs, which the spec keeps."""
         self.warnings: dict[str, None] = {}
 
     def outputs(self, declared: Mapping[str, Output], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs of the object *given*, without secrets."""
         data: dict[str, Any] = {}
         times: dict[str, dt.datetime] = {}
-        for name, output in declared.items():
-            if output.secret:
-                continue
+        visible, counted = self._prepare(declared)
+        for name, output, source, is_key in visible:
+            value = given.get(source) if is_key else get_path(given, source)
             if output.days_until:
                 data[name] = None  # keeps the order of the outputs
             elif output.last_word:
-                data[name] = parse_last_word(output.last_word, get_path(given, output.source or name))
-            elif (value := get_path(given, output.source or name)) is None:
+                data[name] = parse_last_word(output.last_word, value)
+            elif value is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":
                 self._time(name, value, data, times)
+            elif output.multiple:
+                data[name] = self._list(name, output, value)
             else:
-                data[name] = self._value(name, output, value)
-        for name, output in declared.items():
-            if (until := times.get(output.days_until or "")) is not None:
-                data[name] = round((until - self._now) / dt.timedelta(days=1))
-                self._compare(str(output.days_until), until)
+                data[name] = self._one(name, output, value)
+        for name, until in counted:
+            if (time := times.get(until)) is not None:
+                data[name] = round((time - self._now) / _DAY)
+                self._compare(until, time)
         return data
+
+    def _prepare(self, declared: Mapping[str, Output]) -> _Prepared:
+        """Return what is the same for all rows: the outputs that are not secret, and those that count days."""
+        prepared = self._prepared.get(id(declared))
+        if prepared is None:
+            sources = [(name, output, output.source or name) for name, output in declared.items() if not output.secret]
+            prepared = (
+                [(name, output, source, source != "$" and "." not in source) for name, output, source in sources],
+                [(name, output.days_until) for name, output in declared.items() if output.days_until],
+            )
+            self._prepared[id(declared)] = prepared
+        return prepared
 
     def _compare(self, name: str, until: dt.datetime) -> None:
         """Warn if the time *until* is not as many days from now as the input of the same name asked for."""
@@ -188,9 +214,7 @@ class _Reader:
             self._warn(f'the response has no "{name}"')
         return None
 
-    def _value(self, name: str, output: Output, value: object) -> Any:
-        if not output.multiple:
-            return self._one(name, output, value)
+    def _list(self, name: str, output: Output, value: object) -> list[Any]:
         if not isinstance(value, list):
             self._warn(f'"{name}" is not a list in the response')
             value = [value]
@@ -198,13 +222,16 @@ class _Reader:
         return [item for item in read if item is not None]
 
     def _one(self, name: str, output: Output, value: object) -> Any:
-        if isinstance(value, str) and len(value) > MAX_STRING:
-            self._warn(f'"{name}" has more than {MAX_STRING} characters')
-            return None
+        if isinstance(value, str):
+            if len(value) > MAX_STRING:
+                self._warn(f'"{name}" has more than {MAX_STRING} characters')
+                return None
+            if output.type == "text":  # most of them
+                return value
         match output.type, value:
             case "nested_object", dict():
                 return self.outputs(output.children or {}, value)
-            case ("text", str()) | ("switch", bool()):
+            case "switch", bool():
                 return value
             case "number", int() | float() if math.isfinite(value) and not isinstance(value, bool):
                 return value

@@ -32,9 +32,12 @@ _FORMS = tuple(
         rf"{_WEEKDAY}{_MONTH} {_DAY} {_TIME}(?: {_ZONE})? {_YEAR}",  # asctime, Java
     )
 )
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
+"""The form that most APIs write, and that :func:`rfc3339` writes."""
 _NUMBER = re.compile(r"\d{10,19}(?:\.\d+)?", re.ASCII)
 _JSON_DATE = re.compile(r"\\?/Date\((?P<milliseconds>-?\d{1,15})(?:[+-]\d{4})?\)\\?/", re.ASCII)
 """How .NET wrote times in JSON; an offset changes only how the time is to be shown."""
+_DAY_LENGTH = dt.timedelta(days=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _SECONDS = (10**9, 2**32)
@@ -56,8 +59,10 @@ def read_time(value: object) -> ReadTime:
         return _checked(_read_number(value))
     if not isinstance(value, str) or len(value) > MAX_LENGTH:
         return ReadTime(None)
-    text = " ".join(value.split())
     try:
+        if _USUAL.fullmatch(value):
+            return _checked(ReadTime(dt.datetime.fromisoformat(value)))
+        text = " ".join(value.split())
         if _NUMBER.fullmatch(text):
             return _checked(_read_number(float(text) if "." in text else int(text)))
         if match := _JSON_DATE.fullmatch(text):
@@ -70,7 +75,7 @@ def read_time(value: object) -> ReadTime:
 
 def rfc3339(time: dt.datetime) -> str:
     """Return *time* as RFC 3339 in UTC, in whole seconds."""
-    return time.astimezone(dt.UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return time.astimezone(dt.UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def _read_number(number: float) -> ReadTime:
@@ -102,6 +107,6 @@ def _read_match(parts: dict[str, str | None]) -> ReadTime:
 def _checked(read: ReadTime) -> ReadTime:
     """Return *read*, but no time that means an absent one: programs write year 1, the epoch or year 9999 then."""
     time = read.time
-    if time is None or (1900 < time.year < 9000 and abs(time - _EPOCH) > dt.timedelta(days=1)):
+    if time is None or (1900 < time.year < 9000 and abs(time - _EPOCH) > _DAY_LENGTH):
         return read
     return ReadTime(None, 'is a time that often means "never" or "not set"')

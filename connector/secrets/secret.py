@@ -362,7 +362,8 @@ def redacted(value: Any, secrets: Collection[Secret], known: Collection[str] = (
     """
     texts: list[str] = []
     _collect_strings(value, texts)
-    texts = [text for text in dict.fromkeys(texts) if text not in known and not _is_harmless(text, secrets)]
+    whole = [secret.reveal().lower() for secret in secrets]
+    texts = [text for text in dict.fromkeys(texts) if text not in known and not _is_harmless(text, whole)]
     if not texts:
         return value  # without the search for a new secret, which takes as long as sending a request
     is_found = any(secret.find_in(readings) for readings in map(Readings, _batches(texts)) for secret in secrets)
@@ -372,11 +373,17 @@ def redacted(value: Any, secrets: Collection[Secret], known: Collection[str] = (
     return value if found == value else found  # what was found may have been in several strings
 
 
-def _is_harmless(text: str, secrets: Collection[Secret]) -> bool:
-    """Return whether *text* is too short for a part of a secret, a time, or a UUID that is no part of one."""
+def _is_harmless(text: str, whole: list[str]) -> bool:
+    """Return whether *text* is too short for a part of a secret, a time, or a UUID that is no part of one.
+
+    Args:
+        text: the string.
+        whole: the secrets, in lower case.
+
+    """
     if len(text) < MIN_FRAGMENT or _TIME.fullmatch(text):
         return True
-    return bool(_UUID.fullmatch(text)) and not any(text in secret.reveal().lower() for secret in secrets)
+    return _UUID.fullmatch(text) is not None and not any(text in secret for secret in whole)
 
 
 def _batches(texts: Iterable[str]) -> Iterator[str]:
@@ -434,6 +441,8 @@ class _Masker:
 def _characters(value: list[Any] | dict[str, Any]) -> str:
     """Return the short strings or bytes in *value* as one string; empty if it has others."""
     items = value if isinstance(value, list) else [*value.values()]
+    if not items or (isinstance(items[0], str) and len(items[0]) > MIN_FRAGMENT):
+        return ""  # most lists and objects, without looking at all of them
     if all(isinstance(item, int) and item in _BYTES for item in items):
         return "".join(map(chr, items))
     return "".join(items) if all(isinstance(item, str) and len(item) <= MIN_FRAGMENT for item in items) else ""
@@ -443,15 +452,17 @@ def _collect_strings(value: Any, texts: list[str]) -> None:
     """Append all strings in *value* to *texts*."""
     if isinstance(value, str):
         texts.append(value)
+    if not isinstance(value, list | dict):
         return
-    if isinstance(value, list | dict):
-        texts.append(_characters(value))
+    if characters := _characters(value):
+        texts.append(characters)
     if isinstance(value, dict):
         texts += value
-        for item in value.values():
-            _collect_strings(item, texts)
-    elif isinstance(value, list):
-        for item in value:
+        value = value.values()
+    for item in value:
+        if isinstance(item, str):
+            texts.append(item)
+        elif item is not None:
             _collect_strings(item, texts)
 
 
