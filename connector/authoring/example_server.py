@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from locoia_pat.engine import examples
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Response as SpecResponse
     from locoia_pat.spec.load import SpecFolder
 
+_SHORT_LIVED = "fake-short-lived-token-0123456789"
+"""The result of an exchange of the credential, if the connector has one."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -34,7 +37,7 @@ def create_app(folder: SpecFolder) -> Starlette:
     """
     base = base_path(folder)
     exchanges = [
-        (examples.request_as_example(request, ""), reply)
+        (spec.auth, examples.request_as_example(request, ""), reply)
         for name in folder.names
         for spec in [folder.spec(name)]
         if isinstance(spec, ActionSpec)
@@ -44,19 +47,28 @@ def create_app(folder: SpecFolder) -> Starlette:
         if reply is not None
     ]
     header = AuthHeader(folder.connector).header_key
+    exchange = folder.connector.auth.exchange
 
     async def answer(request: Request) -> Response:
-        if header not in request.headers:
-            return _json(401, f"the header {header} is missing")
+        if exchange is not None and request.method == "POST" and request.url.path == base + exchange.path:
+            return JSONResponse(_nested(exchange.at, _SHORT_LIVED))
         received = await _describe(request)
-        if (reply := next((reply for expected, reply in exchanges if _matches(expected, received)), None)) is not None:
-            return _response(reply)
+        matching = [(auth, reply) for auth, expected, reply in exchanges if _matches(expected, received)]
+        if header not in request.headers and "none" not in [auth for auth, _ in matching]:
+            return _json(401, f"the header {header} is missing")
+        if matching:
+            return _response(matching[0][1])
         method, path = received["method"], received["path"]
-        similar = [expected for expected, _ in exchanges if (expected["method"], expected["path"]) == (method, path)]
+        similar = [expected for _, expected, _ in exchanges if (expected["method"], expected["path"]) == (method, path)]
         differs = f"; an example sends {json.dumps(similar[0], ensure_ascii=False)}" if similar else ""
         return _json(404, f"no example sends {method} {path} with these values{differs}")
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
+
+
+def _nested(path: str, value: str) -> Any:
+    """Return an object that has *value* at *path*."""
+    return reduce(lambda inner, key: {key: inner}, reversed(path.split(".")), value)
 
 
 def base_path(folder: SpecFolder) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from locoia_pat.engine import examples
 from locoia_pat.engine.action import AuthHeader, CompiledAction
+from locoia_pat.engine.token_exchange import TokenExchange
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.request.request_compiler import template_findings
 from locoia_pat.spec.model import ActionSpec
@@ -42,6 +43,8 @@ def check_specs(folder: SpecFolder, *, whole: bool = False) -> list[Finding]:
                 findings += examples.example_findings(action, whole=whole)
     try:
         AuthHeader(folder.connector)
+        if (exchange := folder.connector.auth.exchange) is not None:
+            TokenExchange(folder.connector, exchange)
         findings += reference_findings(folder.connector, specs, folder.names)
     except SpecError as error:
         findings += error.findings

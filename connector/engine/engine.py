@@ -13,7 +13,7 @@ from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.compiled_specs import ready_action, ready_connector, ready_spec
-from locoia_pat.engine.exchange import Exchange, now
+from locoia_pat.engine.exchange import Exchange, ExchangeError, now
 from locoia_pat.engine.flow_step import current_flow_engine
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
@@ -39,6 +39,7 @@ from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from locoia_pat.engine.token_exchange import TokenExchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.secrets.secret import Secret
@@ -159,7 +160,8 @@ class Engine:
 
         """
         run = self.prepare(name, inputs)
-        return Plan.of(run.action, run.request, self._auth_header.header_key, iter_secrets(run.inputs))
+        header = None if run.action.spec.auth == "none" else self._auth_header.header_key
+        return Plan.of(run.action, run.request, header, iter_secrets(run.inputs))
 
     def run(
         self,
@@ -220,6 +222,9 @@ class Engine:
                         result = self._deliver(sender, run.action, result, header, deliver)
                     elif hold.is_outermost and hold.ends_process and run.action.spec.effect != "read":
                         result = self._revoke_unstored(sender, run.action, result, "the run was interrupted", header)
+            except ExchangeError as error:  # nothing was sent, or it was refused
+                inputs = run.inputs
+                return _result(run.action, error.parsed, self.base_url, error.attempts, credentials=(), inputs=inputs)
             except KeyboardInterrupt:
                 if (held_back := held()) is not None and held_back.phase == "abandoned":
                     raise SentInterrupt from None
@@ -228,36 +233,28 @@ class Engine:
 
     def _send(
         self, sender: Sender, run: PreparedRun, *, token_to: Sequence[str | TokenStore], replace_current: bool
-    ) -> tuple[Result, tuple[str, Secret]]:
+    ) -> tuple[Result, tuple[str, Secret] | None]:
         """Send the request of *run* and store its token; return the result, and the header of its credential."""
         action, inputs = run.action, run.inputs
         token_to = check_refs(token_to)
-        credential = self.auth.credential(self.connector)
-        _check_token_host(credential.api, self.base_url)
-        header = self._header(credential)
-        _reject_credential_in_inputs(credential.token, inputs, action.declared_strings)
+        credential = None if action.spec.auth == "none" else self._credential(action, inputs)
+        header = None if credential is None else self._header(credential.token)
         replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
         stores = self.probe_stores(action, replaced_id, token_to, replace_current=replace_current)
 
         exchange = Exchange(action.spec, header, self._timeout)  # its time begins when the stores are probed
         try:
-            response = sender.send(exchange, run.request)
+            response, secrets = self._send_authorized(sender, exchange, run.request, credential)
             if stores:
                 self._storing.add(exchange)  # the response may hold a token
-            if getattr(response, "status", None) == 401 and (fresh := self._read_rotated(credential)) is not None:
-                credential = fresh
-                exchange.header = self._header(credential)
-                response = sender.send(exchange, run.request)
-            parsed = action.classify(response, inputs, now(), credential.token)
+            parsed = action.classify(response, inputs, now(), secrets[-1] if secrets else None)
             if (paginator := action.paginator(run.request)) is not None:
                 while (request := paginator.advance(response, parsed)) is not None:
-                    response = sender.send(exchange, request)
+                    response, secrets = self._send_authorized(sender, exchange, request, credential)
                     parsed = action.classify(response, inputs, now())
                 parsed = paginator.parsed()
             del response  # the memory of its text is needed from here on
-            result = _result(
-                action, parsed, self.base_url, exchange.attempts, credential=credential.token, inputs=inputs
-            )
+            result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
             result = result.with_warnings(*action.input_warnings(inputs))
             if result.outcome is Outcome.DONE and stores and result.secrets:  # a stored secret may be missing
                 result = self._store_token(
@@ -293,6 +290,81 @@ class Engine:
 
         run: Callable[..., Result] = resolve_name(SUPER_ACTIONS[spec.super_])
         return run(connector, checked, **options)
+
+    def _credential(self, action: CompiledAction, inputs: Mapping[str, Any]) -> Credential:
+        """Read the credential for a run of *action* with *inputs*, which must not contain it.
+
+        Raises:
+            InvalidError: there is none, it is for another host, or an input contains it.
+
+        """
+        credential = self.auth.credential(self.connector)
+        _check_token_host(credential.api, self.base_url)
+        _reject_credential_in_inputs(credential.token, inputs, action.declared_strings)
+        return credential
+
+    def _send_authorized(
+        self, sender: Sender, exchange: Exchange, request: Request, credential: Credential | None
+    ) -> tuple[ResponseOrError, tuple[Secret, ...]]:
+        """Send *request*, and once more if its credential was refused and there is another.
+
+        Returns:
+            The response, and the credentials: the last one was sent.
+
+        """
+        if credential is None:
+            return sender.send(exchange, request), ()
+        if self._token_exchange is not None:
+            return self._send_exchanged(sender, self._token_exchange, exchange, request, credential)
+        response = sender.send(exchange, request)
+        if getattr(response, "status", None) == 401 and (fresh := self._read_rotated(credential)) is not None:
+            exchange.header = self._header(fresh.token)
+            return sender.send(exchange, request), (fresh.token,)
+        return response, (credential.token,)
+
+    def _send_exchanged(
+        self,
+        sender: Sender,
+        token_exchange: TokenExchange,
+        exchange: Exchange,
+        request: Request,
+        credential: Credential,
+    ) -> tuple[ResponseOrError, tuple[Secret, ...]]:
+        """Send *request* with a short-lived token; renew that once if the API refuses it and it was not new."""
+        try:
+            token, is_new = self._short_lived(sender, token_exchange, exchange, credential.token)
+        except ExchangeError as error:
+            fresh = self._read_rotated(credential) if error.is_refused else None
+            if fresh is None:
+                raise
+            credential = fresh
+            token, is_new = self._short_lived(sender, token_exchange, exchange, credential.token)
+        response = sender.send(exchange, request)
+        if getattr(response, "status", None) == 401 and not is_new:
+            token, _ = self._short_lived(sender, token_exchange, exchange, credential.token, rejected=token)
+            response = sender.send(exchange, request)
+        return response, (credential.token, token)
+
+    def _short_lived(
+        self,
+        sender: Sender,
+        token_exchange: TokenExchange,
+        exchange: Exchange,
+        credential: Secret,
+        *,
+        rejected: Secret | None = None,
+    ) -> tuple[Secret, bool]:
+        """Authorize *exchange* with a short-lived token; return it, and whether it is new."""
+        token, is_new = token_exchange.token(
+            sender.send,
+            credential,
+            identifier=self.auth.identifier(self.connector),
+            base_url=self.base_url,
+            timeout=exchange.remaining,
+            rejected=rejected,
+        )
+        exchange.header = self._header(token)
+        return token, is_new
 
     def _read_rotated(self, rejected: Credential) -> Credential | None:
         """Read the credential again after a 401; None unless it was rotated in the meantime."""
@@ -343,7 +415,7 @@ class Engine:
         *,
         stores: Sequence[TokenStore],
         replaced_id: str | None,
-        header: tuple[str, Secret],
+        header: tuple[str, Secret] | None,
     ) -> Result:
         """Store the minted token in all *stores*; if none accepts it, revoke it."""
         (token,) = result.secrets.values()  # an action that mints has one secret output
@@ -376,7 +448,7 @@ class Engine:
         sender: Sender,
         action: CompiledAction,
         result: Result,
-        header: tuple[str, Secret],
+        header: tuple[str, Secret] | None,
         deliver: Callable[[Result], None],
     ) -> Result:
         try:
@@ -388,10 +460,10 @@ class Engine:
     def discard(self, sender: Sender, result: Result, reason: str) -> Result:
         """Revoke the token that *result* carries, which is stored nowhere; return the ``not_stored`` result of that."""
         action = self.action(str(result.action))
-        return self._revoke_unstored(sender, action, result, reason, self._header(self.auth.credential(self.connector)))
+        return self._revoke_unstored(sender, action, result, reason, None)
 
     def _revoke_unstored(
-        self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret]
+        self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret] | None
     ) -> Result:
         """Return the ``not_stored`` result of a token that no store accepted, and revoke it where the spec says how."""
         if action.spec.effect == "read":
@@ -420,24 +492,55 @@ class Engine:
             return False  # the spec is wrong
 
     def _revoke(
-        self, sender: Sender, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret]
+        self, sender: Sender, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret] | None
     ) -> bool:
-        """Run the action that the spec names under ``revoke``, and discard the token it may mint."""
+        """Run the action that the spec names under ``revoke``, and discard the token it may mint.
+
+        Without a *header*, the credential is read.
+        """
         try:
             revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
             checked = revoking.check(inputs)
             request = revoking.request(checked, self.base_url)
-        except InvalidError:
-            return False  # the spec is wrong, which must not hide that a token was minted
-        response = sender.send(Exchange(revoking.spec, header, self._timeout), request)
+            exchange = Exchange(revoking.spec, header, self._timeout)
+            if revoking.spec.auth == "none":
+                exchange.header = None
+            elif header is None:
+                self._authorize(sender, exchange)
+        except (InvalidError, ExchangeError):
+            return False  # the spec is wrong, or there is no credential: that must not hide that a token was minted
+        response = sender.send(exchange, request)
         return revoking.classify(response, checked, now()).outcome is Outcome.DONE
+
+    def _authorize(self, sender: Sender, exchange: Exchange) -> None:
+        """Read the credential for *exchange*, and exchange it if the connector says so.
+
+        Raises:
+            ExchangeError: the API does not exchange it.
+            InvalidError: there is no credential.
+
+        """
+        credential = self.auth.credential(self.connector)
+        if self._token_exchange is not None:
+            self._short_lived(sender, self._token_exchange, exchange, credential.token)
+        else:
+            exchange.header = self._header(credential.token)
+
+    @cached_property
+    def _token_exchange(self) -> TokenExchange | None:
+        if self.connector.auth.exchange is None:
+            return None
+        from locoia_pat.engine.token_exchange import TokenExchange  # noqa: PLC0415  # few connectors have one
+
+        connector = self.specs.connector  # the file, not its compiled form
+        return TokenExchange(connector, connector.auth.exchange) if connector.auth.exchange else None
 
     @cached_property
     def _auth_header(self) -> AuthHeader:
         return AuthHeader(self.connector)
 
-    def _header(self, credential: Credential) -> tuple[str, Secret]:
-        return self._auth_header.header(credential.token, self.auth.identifier(self.connector))
+    def _header(self, token: Secret) -> tuple[str, Secret]:
+        return self._auth_header.header(token, self.auth.identifier(self.connector))
 
 
 def _require_store_in_flow(spec: ActionSpec) -> None:
@@ -481,13 +584,13 @@ def _result(
     api: str,
     attempts: int,
     *,
-    credential: Secret,
+    credentials: Sequence[Secret],
     inputs: Mapping[str, Any],
 ) -> Result:
     """Return the result of *parsed*, with the secrets that were sent or received redacted everywhere else."""
-    sent = [credential, *iter_secrets(inputs)]
+    sent = [*credentials, *iter_secrets(inputs)]
     # Inputs were searched for the credential, and not for each other.
-    known = known_strings(action.spec, inputs if len(sent) == 1 else {})
+    known = known_strings(action.spec, inputs if len(sent) <= 1 else {})
     secrets = [*sent, *parsed.secrets.values()]
     problem = parsed.problem
     if problem is not None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.http.retry import seconds_until_retry
 from locoia_pat.interrupts import held
+from locoia_pat.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import ActionSpec
 
@@ -47,12 +49,12 @@ class RateLimiter(Protocol):
 class Exchange:
     """The requests of one run: they share its deadline, its credential and its count of attempts."""
 
-    def __init__(self, spec: ActionSpec, header: tuple[str, Secret], timeout: float) -> None:
+    def __init__(self, spec: ActionSpec, header: tuple[str, Secret] | None, timeout: float) -> None:
         """Begin the time of a run of *spec*.
 
         Args:
             spec: the action; its effect and method decide what may be retried.
-            header: the name and value of the credential's header.
+            header: the name and value of the credential's header; None for a request without a credential.
             timeout: seconds for all requests and retries together.
 
         """
@@ -66,7 +68,7 @@ class Exchange:
     def send(
         self,
         request: Request,
-        send: Callable[[Request, tuple[str, Secret], float], ResponseOrError],
+        send: Callable[[Request, tuple[str, Secret] | None, float], ResponseOrError],
         limiter: RateLimiter | None = None,
     ) -> ResponseOrError:
         """Send *request*, retry it as far as that is safe, and return the last response.
@@ -113,19 +115,39 @@ class Exchange:
     def _attempt(
         self,
         request: Request,
-        send: Callable[[Request, tuple[str, Secret], float], ResponseOrError],
+        send: Callable[[Request, tuple[str, Secret] | None, float], ResponseOrError],
         limiter: RateLimiter | None,
     ) -> ResponseOrError:
         response: ResponseOrError | None = None
         try:
-            response = send(request, self.header, self._timeout - self._elapsed())
+            response = send(request, self.header, self.remaining)
             return response
         finally:
             if limiter is not None:
                 limiter.release(response)
 
+    @property
+    def remaining(self) -> float:
+        """The seconds that are left."""
+        return self._timeout - self._elapsed()
+
     def _elapsed(self) -> float:
         return time.monotonic() - self._started
+
+
+class ExchangeError(Exception):
+    """The credential could not be exchanged, so the request of the action was not sent."""
+
+    def __init__(self, parsed: ParsedResponse, attempts: int) -> None:
+        """Carry what the response to the exchange means, and the attempts."""
+        super().__init__("the credential could not be exchanged")
+        self.parsed = parsed
+        self.attempts = attempts
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the API refused the credential."""
+        return self.parsed.outcome is Outcome.REFUSED
 
 
 def now() -> dt.datetime:

@@ -49,11 +49,14 @@ class Plan:
     """The same request as a command line, with the credential and secret inputs masked."""
 
     @classmethod
-    def of(cls, action: CompiledAction, request: Request, credential_header: str, secrets: Iterable[Secret]) -> Self:
-        """Return the plan of *request*, with the *credential_header* and all *secrets* masked."""
+    def of(
+        cls, action: CompiledAction, request: Request, credential_header: str | None, secrets: Iterable[Secret]
+    ) -> Self:
+        """Return the plan of *request*, with the *credential_header*, if it has one, and all *secrets* masked."""
         hidden = list(secrets)
         headers = {name: redact(revealed(value), hidden) for name, value in request.headers}
-        headers[credential_header.lower()] = MASK
+        if credential_header is not None:
+            headers[credential_header.lower()] = MASK
         content = redact(request.content.reveal(), hidden) if request.content is not None else None
         spec = action.spec
         return cls(

@@ -75,8 +75,8 @@ class HttpTransport:
     def __init__(self, base_url: str) -> None:
         self._pool = _TransportPool(base_url)
 
-    def send(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
-        """Make one attempt, with the credential *header*, that takes at most *seconds*."""
+    def send(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> ResponseOrError:
+        """Make one attempt, with the credential *header* if there is one, that takes at most *seconds*."""
         outer = deadline.set(time.monotonic() + seconds)
         try:
             return self._attempt(request, header, seconds)
@@ -88,7 +88,7 @@ class HttpTransport:
             deadline.reset(outer)
         raise _without_context(interrupt)
 
-    def _attempt(self, request: Request, header: tuple[str, Secret], seconds: float) -> ResponseOrError:
+    def _attempt(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> ResponseOrError:
         with _httpx_request(request, header, seconds) as sent:
             response = self._pool.for_url(sent.url).handle_request(sent)
             if (hold := held()) is not None and hold.phase == "sent":
@@ -171,7 +171,7 @@ def _tls_context(base_url: str) -> ssl.SSLContext:
 
 
 @contextmanager
-def _httpx_request(request: Request, header: tuple[str, Secret], seconds: float) -> Iterator[httpx.Request]:
+def _httpx_request(request: Request, header: tuple[str, Secret] | None, seconds: float) -> Iterator[httpx.Request]:
     """Yield *request* for httpx, with the credential on it only while it is sent."""
     seconds = max(seconds, 0.001)
     built = httpx.Request(
@@ -183,6 +183,9 @@ def _httpx_request(request: Request, header: tuple[str, Secret], seconds: float)
             "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
         },
     )
+    if header is None:
+        yield built
+        return
     name, value = header
     built.headers[name] = value.reveal()
     try:

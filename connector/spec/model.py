@@ -43,6 +43,7 @@ _ERROR_STATUS = r"^[45][0-9][0-9]$"
 _VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 _HOST = r"^[a-z0-9.-]+$"
 _EXAMPLE_PATH = r"^/[!-~]*$"
+_EXCHANGE_PATH = r"^/[^\s?#{}\\]*$"
 _BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
 _LAST_WORD = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
@@ -58,6 +59,7 @@ PATTERN_WORDS = {
     _VERSION: "three numbers with dots between them, such as 1.0.0",
     _HOST: "a host in lowercase letters, such as api.example.com",
     _EXAMPLE_PATH: "a path that begins with /, without spaces",
+    _EXCHANGE_PATH: "a path that begins with /, without spaces, ?, # and templates",
     _BASE_URL: "a URL such as https://api.example.com/v1",
     _LAST_WORD: "text with {name} in it, such as /keys/{id}",
     _PATH: "a path that begins with /, without spaces, ? and # (parameters go under query)",
@@ -308,6 +310,8 @@ class ActionSpec(_BaseAction):
     revoke: RevokeSpec | None = None
     tag_input: Name | None = None
     """For ``create``: the text input that may carry a mark, by which ``verify_with`` finds the row of a killed run."""
+    auth: Literal["none"] | None = None
+    """``none``: it is sent without the credential, and needs none."""
     request: RequestSpec
     pages: PagesSpec | None = None
     reply: ReplySpec
@@ -341,6 +345,25 @@ class Env(Model):
     """The user name, or whatever ``token_format`` needs besides the token; it is not a secret."""
 
 
+class ExchangeSpec(Model):
+    """How a long-lived credential is exchanged, by a POST, for the short-lived token that requests carry."""
+
+    path: Annotated[str, Field(pattern=_EXCHANGE_PATH)]
+    """Appended to the base URL."""
+    body: Any = None
+    """Sent as JSON; templates with ``token``, the long-lived credential, and ``identifier``."""
+    form: Fields | None = None
+    """Sent as ``application/x-www-form-urlencoded`` instead of a body; templates as in ``body``."""
+    basic: bool = False
+    """Send ``identifier`` and ``token`` by ``Authorization: Basic``."""
+    at: OutputPath = "access_token"
+    """The path of the short-lived token in the response."""
+    expires_in_at: OutputPath = "expires_in"
+    """The path of the seconds that it lives, if the API says so."""
+    lifetime: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
+    """The seconds that it lives, if the API does not say so; else it is used until the API refuses it."""
+
+
 class Auth(Model):
     """Locoia's two-stage form: ``token_format`` is rendered first, then ``token_prefix`` around it.
 
@@ -353,6 +376,8 @@ class Auth(Model):
     encode: Literal["base64", False] = False
     """How the rendered ``token_format`` is encoded."""
     token_prefix: str = "Bearer {{ token_format }}"  # noqa: S105  # a template
+    exchange: ExchangeSpec | None = None
+    """How the credential is exchanged for a short-lived token, which is ``token`` in ``token_format`` then."""
     info: Line | None = None
     """Where to get a first credential, for people."""
 

@@ -110,6 +110,7 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     }:
         message = f'the header "{spec.auth.header_key}" cannot carry a credential: the connection or the body sets it'
         yield at("contradiction", ("auth", "header_key"), message)
+    yield from _exchange_findings(spec)
     prefix = f"{spec.connector.upper()}_"
     for key in ("token", "base_url", "identifier"):
         name = getattr(spec.env, key)
@@ -118,6 +119,19 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
             yield at("foreign-variable", ("env", key), message)
     for name, options in spec.options.items():
         yield from _option_findings(spec.document, ("options", name), options)
+
+
+def _exchange_findings(spec: ConnectorSpec) -> Iterator[Finding]:
+    """Yield what is wrong about the exchange of the credential, besides its templates."""
+    at, exchange, path = spec.document.finding, spec.auth.exchange, ("auth", "exchange")
+    if exchange is None:
+        return
+    if exchange.body is not None and exchange.form is not None:
+        yield at("contradiction", (*path, "form"), 'a request has a "body" or a "form", not both', at_key=True)
+    if exchange.basic and spec.env.identifier is None:
+        yield at("missing-key", ("env",), '"basic: true" needs "identifier" in "env"')
+    if not exchange.basic and exchange.body is None and exchange.form is None:
+        yield at("missing-key", path, 'an exchange needs a "body" or a "form" with the credential, or "basic: true"')
 
 
 def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
@@ -164,6 +178,9 @@ def reference_findings(
 
     """
     yield from _action_reference_findings(connector, ("check",), connector.check, specs, names)
+    if connector.check in specs and specs[connector.check].auth == "none":
+        message = f'"check" needs an action that sends the credential; "{connector.check}" has auth: none'
+        yield connector.document.finding("contradiction", ("check",), message)
     for spec in specs.values():
         yield from header_findings(spec, connector)
         yield from _action_reference_findings(spec, ("verify_with",), spec.verify_with, specs, names)
@@ -197,7 +214,7 @@ def _revoke_findings(spec: ActionSpec, given: Collection[str], revoker: ActionSp
 
 def header_findings(spec: ActionSpec, connector: ConnectorSpec) -> Iterator[Finding]:
     """Yield the headers of an action that would replace the credential."""
-    for header in spec.request.headers:
+    for header in spec.request.headers if spec.auth is None else ():
         if header.lower() == connector.auth.header_key.lower():
             message = f'"{header}" is the header of the credential, which "auth" in connector.yaml sets'
             yield spec.document.finding("contradiction", ("request", "headers", header), message, at_key=True)
@@ -294,7 +311,7 @@ def _request_findings(spec: ActionSpec) -> Iterator[Finding]:
     if request.omit_null and not (request.query or request.headers or request.form or isinstance(request.body, dict)):
         yield at("contradiction", ("request", "omit_null"), "there are no keys to omit", at_key=True)
     for name in request.headers:
-        if name.lower() in RESERVED_HEADERS:
+        if name.lower() in RESERVED_HEADERS - {"authorization"}:  # "auth" of the connector may use another header
             message = f'an action cannot set the header "{name}": the credential, the connection or the body sets it'
             yield at("contradiction", ("request", "headers", name), message, at_key=True)
 

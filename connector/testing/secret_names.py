@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote_plus
 
 from locoia_pat.engine.action import CompiledAction
+from locoia_pat.engine.token_exchange import exchange_action
 from locoia_pat.http.json_document import GUARD
 from locoia_pat.secrets.detect import (
     find_random_runs,
@@ -84,7 +85,11 @@ class SecretNames:
         """
         names: set[str] = set()
         headers = {folder.connector.auth.header_key.lower()}
-        for spec in map(folder.spec, folder.names):
+        specs = list(map(folder.spec, folder.names))
+        if (exchange := folder.connector.auth.exchange) is not None:
+            specs.append(exchange_action(folder.connector, exchange))
+            headers.add("authorization")
+        for spec in specs:
             if not isinstance(spec, ActionSpec):
                 continue
             names |= {*spec.secret_keys}
