@@ -100,7 +100,12 @@ def test_a_database_that_is_restarted_during_a_rotation_is_waited_for(
 ) -> None:
     sandbox.ensure()
     sandbox.rotate()
-    rotated = rotate_interrupted(sandbox, lambda: (postgres.stop(), postgres.start()))
+
+    def restart() -> None:
+        postgres.stop()
+        postgres.start()
+
+    rotated = rotate_interrupted(sandbox, restart)
     assert rotated.change == "rotated"
     assert sandbox.works()
 
