@@ -173,6 +173,21 @@ class Result:
             envelope["token_refs"] = list(self.token_refs)
         return envelope
 
+    @classmethod
+    def from_dict(cls, envelope: Mapping[str, Any]) -> Self:
+        """Return the result with that *envelope*."""
+        refs = envelope.get("token_refs") or ([envelope["token_ref"]] if "token_ref" in envelope else [])
+        return cls(
+            envelope["action"],
+            Outcome(envelope["outcome"]),
+            envelope["api"],
+            envelope["attempts"],
+            tuple(envelope["warnings"]),
+            envelope.get("data"),
+            Problem(**envelope["error"]) if "error" in envelope else None,
+            tuple(refs),
+        )
+
     __json__ = to_dict
     """What a JSON encoder that asks for it writes, such as Celery's."""
 

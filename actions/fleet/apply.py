@@ -15,11 +15,13 @@ from locoia_pat.actions.lifecycle.rotation import ensure, retire, rotate
 from locoia_pat.limits import FLEET_FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from locoia_pat import Connector
     from locoia_pat.actions.fleet.fleet_file import FleetToken
     from locoia_pat.actions.fleet.fleet_plan import FleetPlan
     from locoia_pat.actions.fleet.waves import Member
+    from locoia_pat.actions.lifecycle.desired import DesiredToken
     from locoia_pat.actions.lifecycle.rotation import Protocol
     from locoia_pat.outcomes import Code
 
@@ -39,6 +41,8 @@ def apply(
     verb: Verb = "ensure",
     now: bool = False,
     max_failures: int | None = None,
+    handle: Callable[..., Result] | None = None,
+    concurrency: int = CONCURRENCY,
     **options: Any,
 ) -> Iterator[tuple[str, Result]]:
     """Bring each token to its desired state, and yield its name and result as soon as it is done.
@@ -52,6 +56,8 @@ def apply(
         now: with ``rotate``, revoke the previous token at once instead of after its overlap.
         max_failures: failures after which no more tokens are started; by default the tokens of each credential stop
             on their own, after more than one failure and more than 5 % of them.  An invalid token is not a failure.
+        handle: what handles a token, given the plan, the token, the verb and *options*; by default this process.
+        concurrency: how many tokens are handled at once.
         options: ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
 
     """
@@ -67,13 +73,13 @@ def apply(
     def work(member: Member) -> tuple[Member, Result]:
         if reason := budget.stop_reason(member.credential):
             return member, _not_started(reason, refused=member.credential in budget.refused)
-        result = _handle(plan, tokens[member.name], verb, now=now, **options)
+        result = (handle or _handle)(plan, tokens[member.name], verb, now=now, **options)
         with lock:
             failed = result.outcome not in _NOT_A_FAILURE
             budget.record(member, failed=failed, unauthorized=_is_unauthorized(result.problem))
         return member, result
 
-    pool = ThreadPoolExecutor(CONCURRENCY)
+    pool = ThreadPoolExecutor(concurrency)
     try:
         for wave in waves(members):
             for member, result in pool.map(work, wave):
@@ -83,15 +89,21 @@ def apply(
 
 
 def _handle(plan: FleetPlan, token: FleetToken, verb: Verb, *, now: bool, **options: Any) -> Result:
-    action = f"{verb}_pat"
     credential = plan.credential_of(token)
     if credential.problem is not None and not credential.rows:
-        return Result(action, credential.outcome, problem=credential.problem)
+        return Result(f"{verb}_pat", credential.outcome, problem=credential.problem)
     desired = plan.fleet.desired(token)
+    return handle_token(credential.connector, desired, token.to, verb, now=now, state=plan.state, **options)
+
+
+def handle_token(
+    connector: Connector, desired: DesiredToken, stores: Sequence[str], verb: Verb, *, now: bool, **options: Any
+) -> Result:
+    """Bring one token to its *desired* state, by the credential of *connector*; see :func:`apply`."""
     if now:
         desired = replace(desired, overlap=0)
     protocol, more = _PROTOCOLS[verb]
-    return run_protocol(action, protocol, credential.connector, desired, token.to, state=plan.state, **more, **options)
+    return run_protocol(f"{verb}_pat", protocol, connector, desired, stores, **more, **options)
 
 
 _PROTOCOLS: dict[Verb, tuple[Protocol, dict[str, Any]]] = {

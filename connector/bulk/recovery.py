@@ -284,7 +284,7 @@ class RunJournal:
             lacking = [store for store in stores if not store.still_holds(row_id, is_same)]
             if not stores or len(lacking) < len(stores):
                 warnings = [f"{store.ref} no longer holds the token{_reason(store)}" for store in lacking]
-                task.result, task.earlier = _result_of(before.envelope).with_warnings(*warnings), True
+                task.result, task.earlier = Result.from_dict(before.envelope).with_warnings(*warnings), True
             elif self._spec.effect == "create":
                 task.warnings = (
                     f"no store of this item holds the token of row {row_id} now; that row was not revoked",
@@ -349,17 +349,3 @@ class RunJournal:
 
 def _reason(store: ItemStore) -> str:
     return f": it cannot be read: {store.problem}" if store.problem else "; copy it from another one"
-
-
-def _result_of(envelope: Mapping[str, Any]) -> Result:
-    """Return the ``done`` result with that journalled *envelope*."""
-    refs = envelope.get("token_refs") or ([envelope["token_ref"]] if "token_ref" in envelope else [])
-    return Result(
-        envelope["action"],
-        Outcome.DONE,
-        envelope["api"],
-        envelope["attempts"],
-        tuple(envelope["warnings"]),
-        envelope.get("data"),
-        token_refs=tuple(refs),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from locoia_pat.cli.options import Number, json_option, resolve_auth, wait_optio
 from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.engine.compiled_specs import ready_connector
+from locoia_pat.extras import import_extra
 from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Outcome, invalid
@@ -68,6 +69,10 @@ def _changing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         wait_option(WAIT),
         yes_option,
         click.option("--dry-run", is_flag=True, help="Show what would be done; send only reads."),
+        click.option(
+            "--on", "url", metavar="URL", help="Have workers do it that share this state, postgresql://…: see worker."
+        ),
+        click.option("--exit-zero", is_flag=True, help="Exit with 0 for every outcome, which the summary names."),
         click.option("--table", is_flag=True, help="Print a table at the end; the default on a terminal."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON lines; the default if piped."),
     ):
@@ -193,12 +198,14 @@ def _change(
     dry_run: bool,
     table: bool,
     as_json: bool,
+    url: str | None,
+    exit_zero: bool,
     now: bool = False,
 ) -> int:
     summary = Summary()
     as_table = table or (sys.stdout.isatty() and not as_json)
     rows: list[tuple[Any, ...]] = []
-    with _open_plan(file, auth, only) as plan:
+    with _open_plan(file, auth, only, url) as plan, _workers(plan, None if dry_run else url) as workers:
         if dry_run:
             if verb != "ensure":
                 render.say(f"{verb}: {', '.join(token.name for token in plan.tokens)}")
@@ -206,7 +213,7 @@ def _change(
         render.confirm(lambda: _question(plan, verb, now=now), yes=yes)
         output.set_effect()
         with _progress(len(plan.tokens), shown=as_table) as advance:
-            for name, result in apply(plan, verb=verb, now=now, max_failures=max_failures, wait=wait):
+            for name, result in apply(plan, verb=verb, now=now, max_failures=max_failures, wait=wait, **workers):
                 summary.add(result)
                 advance()
                 envelope = {"name": name, **result.to_dict()}
@@ -223,11 +230,22 @@ def _change(
         render.say(f"{_plural(summary.outcomes.total(), 'token')}: {counted}")
     else:
         render.print_line(summary.to_dict())
-    return summary.outcome.exit_code
+    return 0 if exit_zero and not output.failed() else summary.outcome.exit_code
 
 
 @contextmanager
-def _open_plan(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[FleetPlan]:
+def _workers(plan: FleetPlan, url: str | None) -> Iterator[dict[str, Any]]:
+    """Return the options of :func:`apply` for workers that share the state at *url*; none for None."""
+    if url is None:
+        yield {}
+        return
+    worker = import_extra("locoia_pat.actions.fleet.fleet_worker", "dbos")
+    with closing(worker.FleetQueue(plan.state)) as queue:
+        yield {"handle": queue.handle, "concurrency": worker.IN_FLIGHT}
+
+
+@contextmanager
+def _open_plan(file: str, auth: str | None, only: tuple[str, ...], state: str | None = None) -> Iterator[FleetPlan]:
     specs = SpecFolder()
     fleet = _read_fleet(file)
     names = [token.name for token in fleet.tokens]
@@ -235,7 +253,7 @@ def _open_plan(file: str, auth: str | None, only: tuple[str, ...]) -> Iterator[F
         if name not in names:
             raise invalid(f"{file} has no token {describe_value(name)}{did_you_mean(name, names)}", field="only")
     with Connector(resolve_auth(auth, ready_connector(specs)).auth, specs=specs) as default:
-        plan = FleetPlan(fleet, State(), default, only=only)
+        plan = FleetPlan(fleet, State(state), default, only=only)
         for location, one, other in plan.shared_stores():
             raise invalid(f"{location} is the token store of both {one} and {other}", field="to")
         with plan:

@@ -50,6 +50,7 @@ _COMMANDS = {
     "pack": _Command("packs", "Build, install and manage packs: connectors to share."),
     "diff": _Command("export", "Compare two versions of specs."),
     "reconcile": _Command("maintenance", "Finish interrupted work on managed names."),
+    "worker": _Command("worker_command", "Handle the tokens of fleets, as one of several workers."),
     "fleet": _Command("fleet_command", "Plan, apply, rotate, retire and show many managed tokens from one file."),
     "state": _Command("state_command", "Move the journal of managed names to another place."),
     "history": _Command("maintenance", "Show what was done to managed names, and when."),

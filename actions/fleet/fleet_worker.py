@@ -1,0 +1,253 @@
+"""A fleet on many machines: DBOS gives its tokens to workers, over the PostgreSQL database of the state.
+
+``fleet apply --on`` decides on waves, canaries and when to stop, as on one machine; workers handle the tokens.  A token
+is one workflow with one step, whose result is the envelope.  A worker that lives holds a lease; the work of one that
+does not is enqueued again.  Should both do it, the lease of the name lets one write only.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy
+from dbos import DBOS, DBOSClient
+
+from locoia_pat import ConnectorAuth, ConnectorError, Outcome, Problem, Result
+from locoia_pat.actions.fleet.apply import handle_token
+from locoia_pat.actions.fleet.fleet_file import Fleet
+from locoia_pat.outcomes import NotDoneError, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dbos import WorkflowHandle
+
+    from locoia_pat import Connector
+    from locoia_pat.actions.fleet.apply import Verb
+    from locoia_pat.actions.fleet.fleet_file import FleetToken
+    from locoia_pat.actions.fleet.fleet_plan import FleetPlan
+    from locoia_pat.state.journal import State
+
+IN_FLIGHT = 64
+"""Tokens that one ``apply`` has enqueued at a time, at most."""
+CHECK_SECONDS = 10.0
+"""How often a worker looks for the work of others that ended."""
+LOST_SECONDS = 60.0
+"""How long ``apply`` waits while no worker lives."""
+_APP = "locoia-pat"
+_VERSION = "1"
+"""The version of what is enqueued; workers of other versions of the package with the same one do it too."""
+_SCHEMA = "locoia_pat_dbos"
+_QUEUE = "fleet"
+_WORKFLOW = "handle_token"
+_WORKER = "worker"
+"""What the leases of workers are of, in the place of an API."""
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    """Return an engine whose credentials come from where libpq looks for them."""
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url, prepare_threshold=None), pool_pre_ping=True
+    )
+
+
+def _has_worker(state: State) -> bool:
+    return any(lease.api == _WORKER for lease in state.held_leases())
+
+
+class FleetQueue:
+    """Gives the tokens of a fleet to workers."""
+
+    def __init__(self, state: State, *, lost_seconds: float = LOST_SECONDS) -> None:
+        """Use the database of *state*; a token is given up after *lost_seconds* without a worker.
+
+        Raises:
+            InvalidError: the state is not in PostgreSQL.
+            NotDoneError: no worker is running.
+
+        """
+        if not isinstance(state.location, str):
+            raise invalid(
+                "workers need a state in PostgreSQL", field="on", hint="Pass --on postgresql://HOST/DATABASE."
+            )
+        self._state = state
+        self._lost_seconds = lost_seconds
+        self._run = secrets.token_hex(8)
+        if not _has_worker(state):
+            problem = Problem("unavailable", "no worker is running", field="on", hint="Start one: locoia-pat worker.")
+            raise NotDoneError(problem)
+        self._engine = _engine(state.location)
+        self._client = DBOSClient(
+            system_database_engine=self._engine, dbos_system_schema=_SCHEMA, application_name=_APP
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.destroy()
+        self._engine.dispose()
+
+    def handle(self, plan: FleetPlan, token: FleetToken, verb: Verb, *, now: bool, wait: float) -> Result:
+        """Have a worker handle *token*, and return its result."""
+        connector = plan.credential_of(token).connector
+        task = {
+            "verb": verb,
+            "now": now,
+            "wait": wait,
+            "api": connector.base_url,
+            "defaults": plan.fleet.defaults.model_dump(),
+            "token": token.model_dump(exclude_unset=True) | {"to": [connector.open_store(ref).ref for ref in token.to]},
+        }
+        handle: WorkflowHandle[dict[str, Any]] = self._client.enqueue(
+            {
+                "queue_name": _QUEUE,
+                "workflow_name": _WORKFLOW,
+                "workflow_id": f"{self._run}:{token.name}",
+                "app_version": _VERSION,
+                "queue_partition_key": plan.credential_of(token).name,
+            },
+            task,
+        )
+        last_seen, pause = time.monotonic(), 0.05
+        while (status := handle.get_status()).status not in ("SUCCESS", "ERROR"):
+            if _has_worker(self._state):
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > self._lost_seconds:
+                self._client.cancel_workflow(status.workflow_id)
+                hint = "Start one with locoia-pat worker, and run it again."
+                problem = Problem("unknown", "no worker is running any longer", hint=hint)
+                return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+        if status.status == "ERROR":
+            problem = Problem("unknown", "a worker failed with a bug", hint="Its log says where. Run it again.")
+            return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
+        envelope: Any = status.output
+        return Result.from_dict(envelope)
+
+
+class FleetWorker:
+    """Handles the tokens of fleets, one of any number of workers."""
+
+    def __init__(
+        self, state: State, connector: Connector, *, concurrency: int, rate: int | None, log_level: str = "WARNING"
+    ) -> None:
+        """Prepare a worker.
+
+        Args:
+            state: the state, in PostgreSQL.
+            connector: has the credential of tokens that name none.
+            concurrency: tokens that this worker handles at once.
+            rate: tokens a minute that all workers handle by one credential, at most.
+            log_level: of DBOS.
+
+        Raises:
+            InvalidError: the state is not in PostgreSQL.
+
+        """
+        if not isinstance(state.location, str):
+            raise invalid(
+                "workers need a state in PostgreSQL", field="on", hint="Pass --on postgresql://HOST/DATABASE."
+            )
+        self._state = state
+        self._connector = connector
+        self._concurrency, self._rate = concurrency, rate
+        self.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._lease = state.lease(_WORKER, self.name)
+        self._connectors: dict[str | None, Connector] = {None: connector}
+        self._lock = Lock()
+        self._engine = _engine(state.location)
+        self._config: Any = {
+            "name": _APP,
+            "system_database_engine": self._engine,
+            "dbos_system_schema": _SCHEMA,
+            "application_version": _VERSION,
+            "executor_id": self.name,
+            "use_listen_notify": False,
+            "log_level": log_level,
+        }
+
+    def run(self, report: Callable[[str], None], *, check_seconds: float = CHECK_SECONDS) -> None:
+        """Handle tokens until a ``KeyboardInterrupt``; *report* is given a line for people about what happens."""
+        try:
+            self._start()
+            report(f"locoia-pat worker {self.name} at {self._connector.base_url}")
+            while True:
+                for id_ in self._take_over():
+                    report(f"taken over: {id_.partition(':')[2]}")
+                time.sleep(check_seconds)
+        except KeyboardInterrupt:
+            report("finishing what was begun")
+        finally:
+            self._close()
+
+    def _start(self) -> None:
+        """Begin to take tokens."""
+        self._lease.acquire(0)
+
+        @DBOS.step(name="handle")
+        def handle(task: dict[str, Any]) -> dict[str, Any]:
+            return self._handle(task)
+
+        @DBOS.workflow(name=_WORKFLOW)
+        def handle_token_workflow(task: dict[str, Any]) -> dict[str, Any]:
+            return handle(task)
+
+        DBOS(config=self._config)
+        DBOS.launch()
+        limiter: Any = {"partition_limiter": {"limit": self._rate, "period": 60.0}} if self._rate else {}
+        DBOS.register_queue(
+            _QUEUE,
+            worker_concurrency=self._concurrency,
+            partition_worker_concurrency=self._concurrency,
+            polling_interval_sec=0.2,
+            on_conflict="always_update",
+            **limiter,
+        )
+
+    def _take_over(self) -> list[str]:
+        """Enqueue the work of workers that ended without finishing it; return the ids of what was enqueued."""
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        ids: list[str] = []
+        for name in {workflow.executor_id for workflow in pending} - {self.name, None}:
+            lease = self._state.lease(_WORKER, str(name))
+            if lease.acquire(0):  # it does not live
+                ids += [workflow.workflow_id for workflow in pending if workflow.executor_id == name]
+                lease.release()
+        if ids:
+            DBOS.resume_workflows(ids, queue_name=_QUEUE)
+        return ids
+
+    def _close(self) -> None:
+        """Finish what was begun, for a minute at most, and take no more."""
+        DBOS.destroy(workflow_completion_timeout_sec=60)
+        self._lease.release()
+        self._engine.dispose()
+        for connector in self._connectors.values():
+            connector.close()
+
+    def _handle(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Handle one token, and return the envelope."""
+        fleet = Fleet.model_validate({"fleet": 1, "defaults": task["defaults"], "tokens": [task["token"]]})
+        (token,) = fleet.tokens
+        try:
+            connector = self._connector_of(fleet.credential_ref(token))
+            if connector.base_url != task["api"]:
+                raise invalid(f"the worker {self.name} calls {connector.base_url}, not {task['api']}", field="base_url")
+            result = handle_token(
+                connector, fleet.desired(token), token.to, task["verb"], now=task["now"], wait=task["wait"],
+                state=self._state,
+            )  # fmt: skip
+        except ConnectorError as error:
+            result = Result.from_error(f"{task['verb']}_pat", error)
+        return result.to_dict()
+
+    def _connector_of(self, ref: str | None) -> Connector:
+        with self._lock:
+            if ref not in self._connectors:
+                self._connectors[ref] = self._connector.with_auth(ConnectorAuth.from_ref(str(ref)))
+            return self._connectors[ref]

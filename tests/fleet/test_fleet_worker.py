@@ -1,0 +1,169 @@
+"""A fleet that several workers handle, over the PostgreSQL database of the state."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.actions.fleet.fleet_file import parse_fleet
+from locoia_pat.actions.fleet.fleet_plan import FleetPlan
+from locoia_pat.actions.fleet.fleet_worker import FleetQueue
+from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.state.journal import State
+from locoia_pat.stores import read_token
+from tests.engines.engine_run import search
+from tests.state.conftest import postgres
+from tests.support.command import Done, call, spawn
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.postgres_server import PostgresServer
+
+__all__ = ["call", "postgres"]
+
+
+@pytest.fixture(autouse=True)
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    with running() as (url, store):
+        token = first_token(store)
+        assert token is not None
+        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
+        monkeypatch.setenv("LOCOIA_BASE_URL", url)
+        monkeypatch.setenv("LOCOIA_PAT_STATE", str(tmp_path / "unused"))
+        yield
+
+
+def fleet(folder: Path, *stores: str) -> str:
+    tokens = [
+        f"  - {{name: t{number}, scopes: [embed], note: N, to: [{json.dumps(store)}]}}"
+        for number, store in enumerate(stores)
+    ]
+    (folder / "fleet.yaml").write_text("\n".join(["fleet: 1", "tokens:", *tokens, ""]))
+    return str(folder / "fleet.yaml")
+
+
+@contextmanager
+def stopping(*processes: subprocess.Popen[str]) -> Iterator[None]:
+    """End the *processes*, by SIGTERM and then by force."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+def dumped(url: str, folder: Path) -> Path:
+    """All rows of all tables of a database, in a folder."""
+    folder.mkdir()
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_type = 'BASE TABLE' AND table_schema LIKE 'locoia%'"
+        ).fetchall()
+        for schema, table in tables:
+            rows = connection.execute(f'SELECT t::text FROM "{schema}"."{table}" t'.encode()).fetchall()  # noqa: S608  # ours
+            (folder / f"{schema}.{table}").write_text("\n".join(row for (row,) in rows))
+    return folder
+
+
+def test_workers_handle_a_fleet_and_their_database_holds_no_token(
+    call: Callable[..., Done], postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url, credential = postgres.new_database(), os.environ["LOCOIA_TOKEN"]
+    file = fleet(tmp_path, *(f"file:{tmp_path}/t{number}.json" for number in range(4)))
+
+    def apply(*options: str) -> Done:
+        os.environ["LOCOIA_TOKEN"] = credential  # the command removes it
+        return call("fleet", "apply", file, "--on", url, *options)
+
+    assert (apply().code, call("fleet", "apply", file, "--on", str(tmp_path / "state")).code) == (4, 2)
+    os.environ["LOCOIA_TOKEN"] = credential
+    assert call("worker", "--on", str(tmp_path / "state")).code == 2
+    os.environ["LOCOIA_TOKEN"] = credential
+    workers = [spawn("worker", "--on", url, "--rate", "600"), spawn("worker", "--on", url)]
+    with stopping(*workers):
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline().startswith("locoia-pat worker ")
+        for change in ("created", "none"):
+            done = apply()
+            assert (done.code, json.loads(done.out.splitlines()[-1])["summary"]["changes"]) == (0, {change: 4}), done
+        base_url, os.environ["LOCOIA_BASE_URL"] = os.environ["LOCOIA_BASE_URL"], "http://127.0.0.1:1/v1"
+        done = apply("--only", "t0")
+        assert (done.code, "not http://127.0.0.1:1/v1" in done.out) == (2, True)
+        assert apply("--only", "t0", "--exit-zero").code == 0
+        os.environ["LOCOIA_BASE_URL"], os.environ["LOCOIA_TOKEN"] = base_url, credential
+        fleet_file = parse_fleet(
+            Path(file).read_text().replace("tokens:", "defaults: {auth: 'file:no'}\ntokens:"), file
+        )
+        plan = FleetPlan(fleet_file, State(url), Connector())
+        plan.__enter__()
+        queue = FleetQueue(plan.state, lost_seconds=0.1)
+        nonsense: Any = "nonsense"
+        options: dict[str, Any] = {"now": False, "wait": 0}
+        assert queue.handle(plan, plan.tokens[1], "ensure", **options).outcome is Outcome.INVALID  # no such credential
+        assert queue.handle(plan, plan.tokens[0], nonsense, **options).outcome is Outcome.UNKNOWN  # a bug
+    assert [worker.returncode for worker in workers] == [0, 0]
+    lost = queue.handle(plan, plan.tokens[2], "ensure", **options)
+    assert (lost.outcome, lost.problem and lost.problem.message) == ("unknown", "no worker is running any longer")
+    queue.close()
+    plan.__exit__()
+    tokens = [read_token(f"file:{tmp_path}/t{number}.json") for number in range(4)]
+    for token in tokens:
+        with Connector(ConnectorAuth(token)) as connector:
+            assert connector.run("list_pats").outcome is Outcome.DONE
+    folder = dumped(url, tmp_path / "dump")
+    assert search(folder, [credential, *(token.reveal() for token in tokens)])[0] == []
+    assert search(folder, ["token_ref"])[0] != []  # what is searched can be read
+
+
+PROGRAM = """\
+cat >"$1/token"
+echo $$ >>"$1/runs"
+[ "$(wc -l <"$1/runs")" -gt 1 ] || exec sleep 600
+"""
+
+
+def test_what_a_killed_worker_began_is_finished_by_another_one(postgres: PostgresServer, tmp_path: Path) -> None:
+    url, runs = postgres.new_database(), tmp_path / "runs"
+    (tmp_path / "program.sh").write_text(PROGRAM)
+    file = fleet(tmp_path, f"command:sh {tmp_path}/program.sh {tmp_path}")
+    command = [sys.executable, "-m", "tests.support.fleet_worker_process", url]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with stopping(first):
+        assert first.stdout is not None
+        assert first.stdout.readline()
+        apply = spawn("fleet", "apply", file, "--on", url)
+        eventually(lambda: runs.exists() and runs.read_text())
+        first.kill()
+        first.wait()
+        os.kill(int(runs.read_text()), signal.SIGKILL)
+        second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with stopping(second):
+            out, errors = apply.communicate(timeout=60)
+        assert second.returncode == 0
+    line, summary = map(json.loads, out.splitlines())
+    assert (line["outcome"], summary["summary"]["outcomes"]) == ("done", {"done": 1}), errors
+    assert len(runs.read_text().splitlines()) == 2
+    with Connector(ConnectorAuth(Secret((tmp_path / "token").read_text().strip()))) as connector:
+        assert connector.run("list_pats").outcome is Outcome.DONE
