@@ -14,6 +14,7 @@ from locoia_pat.cli.options import (
     inputs_option,
     installed_packs,
     json_option,
+    no_trunc_option,
     resolve_action,
     specs_option,
 )
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from locoia_pat.authoring.packs.registry import PackSpecs
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.spec.load import SpecFolder
-    from locoia_pat.spec.model import Output
+    from locoia_pat.spec.model import Input, Output
 
 
 @click.command("actions")
 @json_option
+@no_trunc_option
 @specs_option
 def actions_command(specs: SpecFolder, *, as_json: bool) -> None:
     """List the available actions and their effect on the API's data.
@@ -67,12 +69,12 @@ def _pack_summaries(pack: PackSpecs) -> list[dict[str, Any]]:
 @click.command("show")
 @action_argument
 @json_option
+@no_trunc_option
 @specs_option
 def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     """Show the inputs and outputs of ACTION; --json adds its form as Locoia's UI Form Schema."""
     from locoia_pat.engine.compiled_specs import ready_spec
     from locoia_pat.spec.description import describe_action, outputs_of
-    from locoia_pat.spec.input_types import describe_allowed
 
     name, folder = resolve_action(action, specs)
     spec = folder.spec(name) if as_json else ready_spec(folder, name)
@@ -88,7 +90,7 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     click.echo()
     if spec.inputs:
         rows = [
-            (name, "yes" if field.required else "no", field.default, describe_allowed(field))
+            (name, "yes" if field.required else "no", field.default, _allowed(field))
             for name, field in spec.inputs.items()
         ]
         render.print_table(("input", "required", "default", "allowed"), rows)
@@ -96,6 +98,13 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     render.print_table(
         ("output", "type", "meaning"), [_output_row(name, out) for name, out in outputs_of(spec).items()]
     )
+
+
+def _allowed(field: Input) -> str:
+    """Return the values that an input accepts, and what it means."""
+    from locoia_pat.spec.input_types import describe_allowed
+
+    return ". ".join(filter(None, [describe_allowed(field), field.info]))
 
 
 def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
@@ -112,6 +121,7 @@ def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
 @inputs_option
 @click.option("--allow-unknown-scope", is_flag=True, help="Plan with scopes that this version does not know.")
 @json_option
+@no_trunc_option
 @specs_option
 def plan_command(
     action: str,
@@ -162,6 +172,7 @@ def _print_plan(plan: Plan) -> None:
 @click.command("scopes")
 @click.argument("query", nargs=-1, metavar="[SCOPE | ENTITY OPERATION]")
 @json_option
+@no_trunc_option
 def scopes_command(query: tuple[str, ...], *, as_json: bool) -> None:
     """Show what scopes allow.
 

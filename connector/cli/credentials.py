@@ -13,6 +13,7 @@ from locoia_pat.cli import render
 from locoia_pat.cli.options import (
     auth_option,
     json_option,
+    no_trunc_option,
     remove_login,
     resolve_auth,
     save_login,
@@ -68,6 +69,7 @@ def _ask(info: str | None) -> str:
 @click.command("whoami")
 @auth_option
 @json_option
+@no_trunc_option
 @specs_option
 def whoami_command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int:
     """Show which credential is used and whether the API accepts it.

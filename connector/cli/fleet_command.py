@@ -15,7 +15,7 @@ from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.cli import output, render
-from locoia_pat.cli.options import Number, json_option, resolve_auth, wait_option, yes_option
+from locoia_pat.cli.options import Number, json_option, no_trunc_option, resolve_auth, wait_option, yes_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.engine.compiled_specs import ready_connector
@@ -50,6 +50,7 @@ def _fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--only", metavar="NAME", multiple=True, help="Handle only this token; may repeat."),
         click.option("--auth", metavar="REF", help="Credential for tokens that name none in the file."),
+        no_trunc_option,
         click.argument("file"),
     ):
         command = option(command)

@@ -13,6 +13,7 @@ from locoia_pat.cli.options import (
     Number,
     auth_option,
     json_option,
+    no_trunc_option,
     resolve_auth,
     specs_option,
     token_to_option,
@@ -72,6 +73,7 @@ def reconcile_command(
 @click.command("history")
 @click.argument("name", required=False, metavar="[NAME]")
 @json_option
+@no_trunc_option
 def history_command(name: str | None, *, as_json: bool) -> None:
     """Show what was done to the managed NAME, or to all names of this state, and when: for a year.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from locoia_pat.cli import render
 from locoia_pat.cli.process import EXIT_ZERO
 from locoia_pat.files import user_folder, write_atomic
 from locoia_pat.limits import WAIT as WAIT_LIMIT
@@ -48,6 +49,11 @@ inputs_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+no_trunc_option = click.option(
+    "--no-trunc", is_flag=True, expose_value=False, help="Do not cut the cells of a table to the terminal's width.",
+    callback=lambda _, __, given: render.set_truncation(cut=not given),
+)  # fmt: skip
 
 implied_json_option = click.option("--json", is_flag=True, expose_value=False, hidden=True)
 """``--json`` for commands that always print JSON."""

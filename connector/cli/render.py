@@ -6,7 +6,9 @@ import codecs
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -108,12 +110,64 @@ def _echo(text: str) -> None:
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print *rows* in columns under *head*."""
+    """Print *rows* in columns under *head*.
+
+    On a terminal a row fits, unless ``--no-trunc``: its last cell is wrapped, and others are cut if they must be.
+    """
     cells = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    widths = _fitting([max(map(len, column)) for column in zip(head, *cells, strict=True)], head)
     for line in (head, *cells):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        click.echo(click.style(text, bold=True) if line is head else text)
+        is_head = line is head
+        parts = zip(head[:-1], line[:-1], widths[:-1], strict=True)
+        shown = [_padded("" if is_head else column, cell, width) for column, cell, width in parts]
+        lines = textwrap.wrap(line[-1], max(widths[-1], 1), break_on_hyphens=False)
+        for number, part in enumerate(lines or [""]):
+            before = [" " * width for width in widths[:-1]] if number else shown
+            text = "  ".join([*before, part]).rstrip()
+            click.echo(click.style(text, bold=True) if is_head else text)
+
+
+def set_truncation(*, cut: bool) -> None:
+    """Set whether cells of this command's tables are cut so that a row fits the terminal."""
+    _tables.cut = cut
+
+
+class _Tables:
+    cut = True
+    """Whether cells are cut so that a row fits the terminal."""
+
+
+_tables = _Tables()
+_GAP, _LEAST, _LEAST_WRAPPED = 2, 8, 30
+"""Spaces between two columns, and the width below which no column is cut, and below which none is wrapped."""
+_STATE_COLUMNS = {"step", "outcome", "status", "state", "intact", "accepted"}
+_COLORS = {
+    **dict.fromkeys(("done", "ok", "active", "true"), "green"),
+    **dict.fromkeys(("create", "renew", "finish", "rescope", "retire", "note", "not_done", "expired"), "yellow"),
+    **dict.fromkeys(("blocked", "problem", "invalid", "refused", "unknown", "not_stored", "revoked", "false"), "red"),
+}
+"""The color of a state, in the columns that hold one."""
+
+
+def _fitting(widths: list[int], head: Sequence[str]) -> list[int]:
+    """Return *widths*, made smaller until a row fits the terminal: first the last, then the widest."""
+    if not (_tables.cut and sys.stdout.isatty()):
+        return widths
+    spare = shutil.get_terminal_size().columns - _GAP * (len(widths) - 1)
+    *others, last = widths
+    last = max(min(last, spare - sum(others)), min(last, _LEAST_WRAPPED), len(head[-1]))
+    least = [max(_LEAST, len(name)) for name in head[:-1]]
+    while sum(others) + last > spare and any(width > low for width, low in zip(others, least, strict=True)):
+        widest = max((width, number) for number, width in enumerate(others) if width > least[number])[1]
+        others[widest] -= 1
+    return [*others, last]
+
+
+def _padded(column: str, cell: str, width: int) -> str:
+    """Return *cell* with that width, with its color if *column* is one of states."""
+    text = (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
+    color = _COLORS.get(cell) if column in _STATE_COLUMNS else None
+    return click.style(text, fg=color) if color else text
 
 
 def print_item(done: ItemResult) -> None:

@@ -18,6 +18,7 @@ from locoia_pat.cli.options import (
     auth_option,
     implied_json_option,
     inputs_option,
+    no_trunc_option,
     outcome_exit_zero_option,
     resolve_action,
     resolve_auth,
@@ -74,7 +75,11 @@ EACH_OPTIONS = ("concurrency", "rate", "max_failures", "ordered", "restart", "re
 @outcome_exit_zero_option
 @yes_option
 @click.option("--quiet", is_flag=True, help="Print nothing to standard error.")
-@click.option("--verbose", is_flag=True, help="Print method and URL of the request to standard error.")
+@click.option("--verbose", is_flag=True,
+              help="Print each attempt of a request to standard error, with its status and the wait.")  # fmt: skip
+@click.option("--log-format", type=click.Choice(["text", "json"]),
+              help="Format of what --verbose prints; it includes --verbose.")  # fmt: skip
+@no_trunc_option
 @specs_option
 @click.pass_context
 def run_command(
@@ -87,6 +92,7 @@ def run_command(
     table: bool,
     reveal: bool,
     each: str | None,
+    log_format: str | None,
     **options: Any,
 ) -> int:
     """Run ACTION with its inputs; inputs and options come in any order.
@@ -100,6 +106,11 @@ def run_command(
     with --exit-zero, 0 for each of them.
     """
     action, specs = resolve_action(action, specs)
+    options["verbose"] = (options["verbose"] or log_format is not None) and not quiet
+    if options["verbose"]:
+        from locoia_pat.cli.request_log import log_requests
+
+        context.call_on_close(log_requests(as_json=log_format == "json"))
     show = _Printer(specs, reveal=reveal, table=table, quiet=quiet)
     try:
         try:
@@ -115,7 +126,7 @@ def run_command(
                     raise invalid(
                         f"{option} needs --each", field=name, hint=f"Pass --each FILE, or leave {option} out."
                     )
-            result = _run(action, specs, show, reveal=reveal, quiet=quiet, **options)
+            result = _run(action, specs, show, reveal=reveal, **options)
         finally:
             signals.hold_from_here()
     except ConnectorError as error:
@@ -185,8 +196,7 @@ def _run(
     timeout: float,
     wait: float,
     yes: bool,
-    quiet: bool,
-    verbose: bool,
+    verbose: bool,  # noqa: ARG001  # requests are logged already
 ) -> Result:
     spec = ready_spec(specs, action)
     if inputs_file == "-" and auth == "-":
@@ -209,8 +219,6 @@ def _run(
                 field="token_to",
                 hint="Pass one with --token-to file:PATH, or print the token with --reveal.",
             )
-        if verbose and not quiet:
-            render.say(f"{prepared.request.method} {prepared.request.url}")
         render.confirm(lambda: _question(connector, spec, prepared), yes=yes or spec.effect == "read")
         if reveal:
             output.probe()

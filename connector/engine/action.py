@@ -15,7 +15,7 @@ from locoia_pat.request.template.evaluate import Template
 from locoia_pat.request.validation import InputValidator, definition_errors
 from locoia_pat.response.classify import ParsedResponse, ResponseClassifier
 from locoia_pat.response.pagination import Paginator
-from locoia_pat.secrets.secret import Secret
+from locoia_pat.secrets.secret import MASK, Secret
 from locoia_pat.spec.compiled_form import CompiledSpec
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ class CompiledAction:
         return Paginator(self.spec, self.spec.pages, request) if self.spec.pages else None
 
 
+_STAND_IN = "stands-for-a-credential"
+
+
 class AuthHeader:
     """Makes the header that carries a credential, in two steps: ``token_format``, then ``token_prefix`` around it."""
 
@@ -127,6 +130,7 @@ class AuthHeader:
 
         """
         self._auth = spec.auth
+        self._token_variable = spec.env.token
         self._last: tuple[Secret, str | None, Secret] | None = None
         self._variable = spec.env.identifier
         if isinstance(spec, CompiledSpec):
@@ -162,6 +166,16 @@ class AuthHeader:
         if last is None or last[:2] != (token, identifier):
             last = self._last = (token, identifier, self._value(token, identifier))
         return self._auth.header_key, last[2]
+
+    def in_shell(self) -> tuple[str, str]:
+        """Return the name of the header, and its value with the connector's variable of the shell for the token.
+
+        A token that is encoded, as for basic authentication, cannot be a variable: the value is then masked.
+        """
+        value = self._value(Secret(_STAND_IN), _STAND_IN if self._variable else None).reveal()
+        parts = value.split(_STAND_IN)
+        is_plain = len(parts) == 2 and not parts[1]
+        return self.header_key, f"{parts[0]}${self._token_variable}" if is_plain else MASK
 
     def _value(self, token: Secret, identifier: str | None) -> Secret:
         values: dict[str, Any] = {"token": token}

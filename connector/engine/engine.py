@@ -160,7 +160,7 @@ class Engine:
 
         """
         run = self.prepare(name, inputs)
-        header = None if run.action.spec.auth == "none" else self._auth_header.header_key
+        header = None if run.action.spec.auth == "none" else self._auth_header.in_shell()
         return Plan.of(run.action, run.request, header, iter_secrets(run.inputs))
 
     def run(

@@ -93,9 +93,6 @@ class Exchange:
             attempts += 1
             self.attempts += 1
             response = self._attempt(request, send, limiter)
-            if _log.isEnabledFor(logging.DEBUG):
-                status = getattr(response, "status", None) or "no complete response"
-                _log.debug("%s %s: %s, attempt %d", request.method, request.url, status, attempts)
             seconds = seconds_until_retry(
                 self._spec.effect,
                 self._spec.request.method,
@@ -106,6 +103,11 @@ class Exchange:
                 now=now(),
                 jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
             )
+            if _log.isEnabledFor(logging.DEBUG):
+                facts = {"method": request.method, "url": request.url, "attempt": attempts, "wait": seconds}
+                facts["status"] = getattr(response, "status", None) or "no complete response"
+                message = "%(method)s %(url)s: %(status)s, attempt %(attempt)d"
+                _log.debug(message if seconds is None else f"{message}, the next in %(wait).1f s", facts)
             if seconds is None or (hold is not None and hold.pending):
                 return response
             if hold is not None and (getattr(response, "status", None) == 429 or not getattr(response, "sent", True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import Effect, Method
 
+_VARIABLE = re.compile(r"\$[A-Z_][A-Z0-9_]*$")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -46,17 +48,32 @@ class Plan:
     """When it would be retried."""
     template_uses: tuple[TemplateUse, ...]
     curl: str
-    """The same request as a command line, with the credential and secret inputs masked."""
+    """The same request as a command line, with a variable for the token, and secret inputs masked."""
 
     @classmethod
     def of(
-        cls, action: CompiledAction, request: Request, credential_header: str | None, secrets: Iterable[Secret]
+        cls,
+        action: CompiledAction,
+        request: Request,
+        credential_header: tuple[str, str] | None,
+        secrets: Iterable[Secret],
     ) -> Self:
-        """Return the plan of *request*, with the *credential_header*, if it has one, and all *secrets* masked."""
+        """Return the plan of *request*, with all *secrets* masked.
+
+        Args:
+            action: the action.
+            request: its request, without the credential.
+            credential_header: the name of the credential's header, and its value with a variable of the shell for the
+                token; None without one.
+            secrets: the secrets in the request.
+
+        """
         hidden = list(secrets)
         headers = {name: redact(revealed(value), hidden) for name, value in request.headers}
+        in_shell = dict(headers)
         if credential_header is not None:
-            headers[credential_header.lower()] = MASK
+            name = credential_header[0].lower()
+            headers[name], in_shell[name] = MASK, credential_header[1]
         content = redact(request.content.reveal(), hidden) if request.content is not None else None
         spec = action.spec
         return cls(
@@ -68,7 +85,7 @@ class Plan:
             _parse_body(content, headers.get("content-type")),
             describe_policy(spec.effect, spec.request.method),
             tuple(TemplateUse(*use) for use in action.template_uses()),
-            _curl(spec.request.method, request.url, headers, content),
+            _curl(spec.request.method, request.url, in_shell, content),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,8 +105,10 @@ def _parse_body(content: str | None, kind: str | None) -> Any:
 
 
 def _curl(method: str, url: str, headers: dict[str, str], content: str | None) -> str:
+    """Return a command that a shell can run: a variable of the shell is in double quotes, all else is quoted."""
     arguments = ["curl", "--request", method]
     for name, value in headers.items():
-        arguments += ["--header", f"{name}: {value}"]
-    arguments += ["--data-raw", content] if content is not None else []
-    return shlex.join([*arguments, url])
+        header = f"{name}: {value}"
+        arguments += ["--header", f'"{header}"' if _VARIABLE.search(header) else shlex.quote(header)]
+    arguments += ["--data-raw", shlex.quote(content)] if content is not None else []
+    return " ".join([*arguments, shlex.quote(url)])

@@ -158,7 +158,7 @@ def test_commands_are_completed() -> None:
         text=True,
         check=False,
     )
-    assert sorted(done.stdout.split()) == ["plain,sandbox", "plain,scopes", "plain,serve", "plain,show"]
+    assert sorted(done.stdout.split()) == [f"plain,{name}" for name in ("sandbox", "scopes", "serve", "show", "state")]
 
 
 def test_a_data_file_that_is_not_a_sandbox_store_is_reported(call: Call, tmp_path: Path) -> None:

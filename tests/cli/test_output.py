@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import array
 import fcntl
+import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import termios
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from locoia_pat import Secret
+from locoia_pat.cli import main
 from locoia_pat.stores import read_token
 from tests.support.loopback import TOKEN, answer, created, serving
 from tests.support.waiting import eventually
@@ -343,3 +346,41 @@ def test_a_program_that_calls_the_command_keeps_its_streams(script: str) -> None
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+class Terminal(io.StringIO):
+    """Standard output, as if it were a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(*arguments: str, columns: int) -> str:
+    """Return what the command prints on a terminal of that width."""
+    os.environ["COLUMNS"] = str(columns)
+    terminal = Terminal()
+    with redirect_stdout(terminal), pytest.raises(SystemExit):
+        main([*arguments])
+    return terminal.getvalue()
+
+
+def test_a_table_fits_the_terminal_unless_it_is_asked_for_in_full() -> None:
+    for command in (("scopes",), ("actions",), ("show", "ensure_pat")):
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shown(*command, columns=80))
+        tables = [line for line in text.splitlines()[3 if command[0] == "show" else 0 :] if "  " in line]
+        assert max(map(len, tables)) <= 80, command
+    assert "…" in shown("scopes", columns=80)
+    assert "…" not in shown("scopes", "--no-trunc", columns=80)
+    assert "a whole number of days from 1 to 36500" in shown("show", "ensure_pat", columns=100)
+    narrow = shown("scopes", columns=20)  # too narrow for any table: the heads stay whole
+    assert "scope" in narrow
+    assert "read only" in narrow
+
+
+def test_a_state_has_its_color_on_a_terminal(tmp_path: Path) -> None:
+    with serving(answer(401)) as server:
+        os.environ.update({"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": "fake-credential-0123456789abcdef"})
+        fleet = tmp_path / "fleet.yaml"
+        fleet.write_text("fleet: 1\ntokens: [{name: ci, scopes: [embed], note: CI, to: ['file:a.json']}]\n")
+        os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / "state")
+        assert "\x1b[31mblocked" in shown("fleet", "status", str(fleet), columns=100)

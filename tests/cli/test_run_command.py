@@ -477,3 +477,37 @@ def test_a_question_that_is_interrupted_sends_nothing(tmp_path: Path) -> None:
         arguments = ("run", "create_pat", *GOOD, "--token-to", f"file:{tmp_path}/t.json")
         done = on_terminal(*arguments, typed="\x04", LOCOIA_BASE_URL=server.url)
     assert (done.code, done.envelope["outcome"], server.got) == (130, "not_done", [])
+
+
+def test_verbose_shows_each_attempt_of_a_super_action_too(call: Call) -> None:
+    with serving(answer(503), answer(200, [])) as server:
+        os.environ["LOCOIA_BASE_URL"] = server.url
+        done = call("run", "audit_pats", "--verbose")
+        lines = [line for line in done.err.splitlines() if line.startswith("GET ")]
+    url = f"{server.url}/personal-access-tokens"
+    assert lines[0].startswith(f"GET {url}: 503, attempt 1, the next in 0.")
+    assert lines[1] == f"GET {url}: 200, attempt 2"
+
+
+def test_the_requests_are_logged_as_json_lines(call: Call) -> None:
+    with serving(answer(200, [])) as server:
+        os.environ["LOCOIA_BASE_URL"] = server.url
+        done = call("run", "list_pats", "--log-format", "json")
+        os.environ["LOCOIA_TOKEN"] = CREDENTIAL
+        assert call("run", "list_pats").err == ""  # it ends with the command
+        os.environ["LOCOIA_TOKEN"] = CREDENTIAL
+        assert call("run", "list_pats", "--log-format", "json", "--quiet").err == ""
+    line = json.loads(done.err)
+    assert line.pop("at").endswith("Z")
+    facts = {"method": "GET", "url": f"{server.url}/personal-access-tokens", "attempt": 1, "wait": None, "status": 200}
+    assert line == {"event": "request", **facts}
+
+
+def test_the_curl_line_of_a_plan_can_be_pasted(call: Call) -> None:
+    with serving(answer(200, [])) as server:
+        os.environ["LOCOIA_BASE_URL"] = server.url
+        line = call("plan", "list_pats").out.splitlines()[-1]
+        assert line.startswith("curl --request GET ")
+        subprocess.run(["bash", "-c", f"{line} -s"], check=True, env={**os.environ, "LOCOIA_TOKEN": CREDENTIAL})
+    (got,) = server.got
+    assert got.headers["authorization"] == f"Bearer {CREDENTIAL}"

@@ -15,7 +15,7 @@ FOLDER = SpecFolder()
 def test_a_plan_is_the_request_with_its_credential_masked() -> None:
     action = CompiledAction(FOLDER.action("regenerate_pat"))
     request = action.request(action.check({"token_id": "7", "expiration": None}), "https://api.locoia.com/v1")
-    plan = Plan.of(action, request, "Authorization", []).to_dict()
+    plan = Plan.of(action, request, ("Authorization", "Bearer $LOCOIA_TOKEN"), []).to_dict()
     assert plan == {
         "action": "regenerate_pat",
         "effect": "rotate",
@@ -34,7 +34,7 @@ def test_a_plan_is_the_request_with_its_credential_masked() -> None:
         ],
         "curl": (
             "curl --request POST --header 'accept: application/json' --header 'content-type: application/json'"
-            f" --header 'authorization: {MASK}' --data-raw '{{\"expiration\": null}}'"
+            ' --header "authorization: Bearer $LOCOIA_TOKEN" --data-raw \'{"expiration": null}\''
             " https://api.locoia.com/v1/personal-access-tokens/7/regenerate"
         ),
     }
@@ -43,7 +43,7 @@ def test_a_plan_is_the_request_with_its_credential_masked() -> None:
 
 def test_a_plan_of_a_request_without_a_body_has_none() -> None:
     action = CompiledAction(FOLDER.action("list_pats"))
-    plan = Plan.of(action, action.request({}, "https://api.locoia.com/v1"), "X-Key", [])
+    plan = Plan.of(action, action.request({}, "https://api.locoia.com/v1"), ("X-Key", MASK), [])
     assert plan.body is None
     assert plan.retry == "up to 3 attempts: after a lost response, 408, 429 and 5xx"
     assert plan.template_uses == ()

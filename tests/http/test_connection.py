@@ -212,7 +212,7 @@ def test_a_plan_needs_no_credential_and_shows_none() -> None:
         ],
         "curl": (
             "curl --request POST --header 'accept: application/json' --header 'content-type: application/json'"
-            f" --header 'authorization: «secret»' --data-raw '{json.dumps(CREATE)}'"
+            f" --header \"authorization: Bearer $LOCOIA_TOKEN\" --data-raw '{json.dumps(CREATE)}'"
             " https://api.locoia.com/v1/personal-access-tokens"
         ),
     }
