@@ -127,12 +127,25 @@ def sentence(scope: str) -> str:
         InvalidError: the API page has no such scope.
 
     """
-    _require("scope", scope, ALL)
+    return f"A token with {scope} can {describe([scope])}, as far as the user who created it can."
+
+
+def describe(scopes: Sequence[str]) -> str:
+    """Describe what a token with *scopes* can do, as the end of "it can".
+
+    Raises:
+        InvalidError: the API page has no such scope.
+
+    """
+    granted: dict[str, set[str]] = {}
+    for scope in scopes:
+        _require("scope", scope, ALL)
+        for entity, operations in _TABLES[scope].items():
+            granted.setdefault(entity, set()).update(operations)
     entities: dict[tuple[str, ...], list[str]] = {}
-    for entity, operations in _TABLES[scope].items():
-        entities.setdefault(operations, []).append(entity)
-    abilities = [f"{_and(operations)} {_and(names)}" for operations, names in entities.items()]
-    return f"A token with {scope} can {', and '.join(abilities)}, as far as the user who created it can."
+    for entity, allowed in granted.items():
+        entities.setdefault(tuple(each for each in ALL_OPERATIONS if each in allowed), []).append(entity)
+    return ", and ".join(f"{_and(operations)} {_and(names)}" for operations, names in entities.items())
 
 
 def _and(items: Sequence[str]) -> str:

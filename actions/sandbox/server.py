@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from starlette.applications import Starlette
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from locoia_pat.actions.sandbox.behaviour import Behaviour
     from locoia_pat.actions.sandbox.faults import Faults
@@ -40,7 +40,17 @@ def first_token(store: SandboxStore, *, force: bool = False) -> Secret | None:
     return token
 
 
-def serve(app: Starlette, listener: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+def with_pages(api: ASGIApp, pages: ASGIApp) -> ASGIApp:
+    """Return an app that serves *api* under its own paths, and *pages* under all others."""
+
+    async def serve_either(scope: Scope, receive: Receive, send: Send) -> None:
+        is_api = scope["path"].startswith(("/v1/", "/_sandbox/"))
+        await (api if is_api else pages)(scope, receive, send)
+
+    return serve_either
+
+
+def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serve *app* until a signal; call *on_ready* once it accepts requests."""
     _server(app, on_ready).run(sockets=[listener])
 
@@ -99,7 +109,7 @@ class _ClosableProtocol(H11Protocol):
         self.app = with_connection
 
 
-def _server(app: Starlette, on_ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
+def _server(app: ASGIApp, on_ready: Callable[[], None] = lambda: None) -> uvicorn.Server:
     return ReadyServer(
         uvicorn.Config(
             app,

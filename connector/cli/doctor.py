@@ -71,22 +71,26 @@ def doctor_command(
 
 
 def _check(specs: SpecFolder, auth: str | None) -> list[CheckResult]:
-    from locoia_pat.actions.doctor.checks import LOGIN, CheckResult, run_checks
+    from locoia_pat.actions.doctor.checks import LOGIN, CheckResult
+
+    try:
+        resolved = resolve_auth(auth, specs.connector)
+    except InvalidError as error:
+        unreadable = CheckResult("credential", "problem", error.problem.message, error.problem.hint or LOGIN)
+        findings = check_setup(specs, ResolvedAuth(ConnectorAuth.from_env({}), "none"), sends=False)
+        return [*(finding for finding in findings if finding.check != "credential"), unreadable]
+    return check_setup(specs, resolved)
+
+
+def check_setup(specs: SpecFolder, resolved: ResolvedAuth, *, sends: bool = True) -> list[CheckResult]:
+    """Check the setup with a credential; *sends* says whether the API is asked about it."""
+    from locoia_pat.actions.doctor.checks import run_checks
 
     spec = specs.connector
-    unreadable: list[CheckResult] = []
-    try:
-        resolved = resolve_auth(auth, spec)
-    except InvalidError as error:
-        unreadable = [CheckResult("credential", "problem", error.problem.message, error.problem.hint or LOGIN)]
-        resolved = ResolvedAuth(ConnectorAuth.from_env({}), "none")
     with RecordingConnector(resolved.auth, specs=specs, timeout=15) as connector:
-        action = None if unreadable else spec.check
+        action = spec.check if sends else None
         setting = spec.env.base_url or "base_url"
-        findings = list(run_checks(connector, resolved.source, check_action=action, base_url_setting=setting))
-    if unreadable:
-        findings = [finding for finding in findings if finding.check != "credential"]
-    return [*findings, *unreadable]
+        return list(run_checks(connector, resolved.source, check_action=action, base_url_setting=setting))
 
 
 def _print_findings(findings: Sequence[CheckResult]) -> None:

@@ -248,7 +248,7 @@ def _workers(plan: FleetPlan, url: str | None) -> Iterator[dict[str, Any]]:
 @contextmanager
 def _open_plan(file: str, auth: str | None, only: tuple[str, ...], state: str | None = None) -> Iterator[FleetPlan]:
     specs = SpecFolder()
-    fleet = _read_fleet(file)
+    fleet = read_fleet(file)
     names = [token.name for token in fleet.tokens]
     for name in only:
         if name not in names:
@@ -261,7 +261,13 @@ def _open_plan(file: str, auth: str | None, only: tuple[str, ...], state: str | 
             yield plan
 
 
-def _read_fleet(file: str) -> Fleet:
+def read_fleet(file: str) -> Fleet:
+    """Return the fleet that *file* describes.
+
+    Raises:
+        InvalidError: it cannot be read, or a mistake is in it.
+
+    """
     try:
         text = Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError:

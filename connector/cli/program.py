@@ -41,6 +41,7 @@ _COMMANDS = {
     "exec": _Command("credentials", "Run a program with a stored token in its environment."),
     "token": _Command("credentials", "Print a stored token."),
     "sandbox": _Command("sandbox", "Serve the token API, or the examples of specs, on localhost."),
+    "console": _Command("console_command", "Serve a page in the browser to list, create and rotate tokens."),
     "mcp": _Command("mcp_command", "Serve actions as tools to an MCP client."),
     "serve": _Command("serve", "Serve the actions over HTTP, for flow engines, behind keys."),
     "new": _Command("authoring", "Create a folder of specs for a new connector."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,11 @@ from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from socket import socket
     from types import ModuleType
 
+    from locoia_pat.actions.console.page_app import PageApp
     from locoia_pat.connector import Connector
     from locoia_pat.outcomes import Result
     from locoia_pat.spec.load import SpecFolder
@@ -138,9 +140,28 @@ def _serve_api(
         _print_lines({"LOCOIA_BASE_URL": url, **({"LOCOIA_TOKEN": token} if token is not None else {})})
         if token is None:
             click.echo("# It keeps the tokens of the last run; --new-token mints one more.")
-        server.serve(server.create_app(store, behaviour, script), listener, _ready)
+        app = server.create_app(store, behaviour, script)
+        if token is None or not is_loopback(host):
+            server.serve(app, listener, _ready)
+            return
+        with _pages(token, url) as pages:
+            server.serve(server.with_pages(app, pages.asgi()), listener, lambda: _ready(pages))
     finally:
         store.close()
+
+
+@contextmanager
+def _pages(token: Secret, url: str) -> Iterator[PageApp]:
+    """Yield the token page over the sandbox at *url*."""
+    from locoia_pat.actions.console.page_app import PageApp
+    from locoia_pat.connector import Connector
+
+    with Connector(ConnectorAuth(token), base_url=url) as connector:
+        pages = PageApp(connector, url.removesuffix("/v1"), lambda link: click.echo(f"# The token page: {link}"))
+        try:
+            yield pages
+        finally:
+            pages.close()
 
 
 def _serve_examples(server: ModuleType, folder: SpecFolder, host: str, port: int) -> None:
@@ -160,7 +181,9 @@ def _listener(host: str, port: int) -> socket:
     return listener
 
 
-def _ready() -> None:
+def _ready(pages: PageApp | None = None) -> None:
+    if pages is not None:
+        pages.offer_link()
     click.echo("# ready")
     sys.stdout.flush()
 

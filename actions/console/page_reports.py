@@ -1,0 +1,67 @@
+"""What a page says about the outcome of an action.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from locoia_pat.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from locoia_pat.outcomes import Problem, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to another page."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened; it holds no token."""
+
+    title: str
+    message: str
+    tone: Literal["good", "warning", "bad"] = "good"
+    hint: str | None = None
+    command: str | None = None
+    """A command to copy."""
+    details: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+_FAILURES = {
+    Outcome.INVALID: ("Nothing was sent", "bad"),
+    Outcome.REFUSED: ("The API refused; nothing changed", "bad"),
+    Outcome.NOT_DONE: ("It did not happen; it is safe to retry", "warning"),
+    Outcome.UNKNOWN: ("It may have happened", "warning"),
+    Outcome.NOT_STORED: ("It happened, and no store accepted the token", "bad"),
+}
+
+
+def report_failure(result: Result, problem: Problem, *links: Link) -> Report:
+    """Return the report of a *result* whose outcome is not ``done``."""
+    title, tone = _FAILURES[result.outcome]
+    hint = problem.hint
+    if result.outcome is Outcome.UNKNOWN:
+        hint = "Look into the list before you try again: if there is a new row, its token is lost; revoke it."
+    command = problem.next
+    if problem.code == "unauthorized":
+        hint = "The page was started with a credential that is not accepted, or has expired. Log in and start it again."
+        command = "locoia-pat login"
+    return Report(
+        title,
+        str(problem).removesuffix(f"\n{problem.hint}") if not problem.others else str(problem),
+        "warning" if tone == "warning" else "bad",
+        hint,
+        command,
+        warnings=result.warnings,
+        links=links,
+    )
