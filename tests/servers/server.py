@@ -49,6 +49,8 @@ class Account:
     credential: Secret
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     """Secret inputs of its actions, by name."""
+    identifier: str | None = None
+    """What the API expects with a credential, such as a user name."""
 
 
 class Life:
@@ -68,11 +70,10 @@ class Life:
         *,
         by: Secret | None = None,
         refused: str | None = None,
-        identifier: str | None = None,
         **options: Any,
     ) -> Result:
         """Run an action by the account, or *by* another credential; it must be done, or *refused* with that code."""
-        auth = ConnectorAuth(by or self.account.credential, identifier=identifier)
+        auth = ConnectorAuth(by or self.account.credential, identifier=self.account.identifier)
         with Connector(auth, specs=self._specs, base_url=self.account.url) as connector:
             result = connector.run(action, inputs, **options)
         end = result.problem.code if result.problem else "done"
