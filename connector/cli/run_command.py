@@ -36,6 +36,8 @@ from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result, invali
 from locoia_pat.spec.compiled_form import is_super
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locoia_pat.engine.engine import PreparedRun
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.spec.model import ActionSpec, SuperSpec
@@ -210,7 +212,8 @@ def _run(
     ) as connector:
         signals.wait_while = must_finish
         if is_super(spec):
-            render.confirm(f"{spec.title} at {connector.base_url}", yes=yes or spec.effect == "read")
+            question = f"{spec.title} at {connector.base_url}{_at_stake(inputs, token_to)}"
+            render.confirm(question, yes=yes or spec.effect == "read")
             return _suggest_unknown_scope(connector.run(spec.action, inputs, token_to=token_to, wait=wait))
         prepared = connector.prepare(action, inputs)
         if spec.secrets and not token_to and not reveal:
@@ -219,7 +222,8 @@ def _run(
                 field="token_to",
                 hint="Pass one with --token-to file:PATH, or print the token with --reveal.",
             )
-        render.confirm(lambda: _question(connector, spec, prepared), yes=yes or spec.effect == "read")
+        stake = _at_stake(prepared.inputs, token_to)
+        render.confirm(lambda: _question(connector, spec, prepared) + stake, yes=yes or spec.effect == "read")
         if reveal:
             output.probe()
         deliver = show.deliver if reveal else None
@@ -236,6 +240,23 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
         note, used = row.get("note") or "-", row.get("last_used") or "never, or unknown"
         question += f'\nThis revokes the token {row_id}, note "{note}", last used {used}'
     return question
+
+
+def _at_stake(inputs: Mapping[str, Any], token_to: tuple[str, ...]) -> str:
+    """Return what a person should see before a token is minted or revoked, on lines of its own."""
+    shown = {"name": inputs.get("name"), "note": inputs.get("note"), "scopes": inputs.get("scopes"), "to": token_to}
+    parts = [f"{key}: {render.mask(render.one_line(_words(value)))}" for key, value in shown.items() if value]
+    lines = ["; ".join(parts)] if parts else []
+    if "expiration" in inputs and inputs["expiration"] is None:
+        lines.append("Warning: it never expires")
+    scopes = inputs.get("scopes")
+    if wide := [scope for scope in scopes if ":" not in scope] if isinstance(scopes, list) else []:
+        lines.append(f"Warning: a scope without a colon includes delete: {', '.join(wide)}")
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _interrupted(spec: ActionSpec | SuperSpec) -> Result:

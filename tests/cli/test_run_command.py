@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Secret
+from locoia_pat.cli.run_command import _at_stake
 from locoia_pat.stores import read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, free_port, serving, stall
@@ -308,7 +309,10 @@ def test_on_a_terminal_a_create_names_the_host_and_asks(tmp_path: Path) -> None:
         arguments = ("run", "create_pat", *GOOD, "--token-to", f"file:{tmp_path}/t.json")
         no = on_terminal(*arguments, typed="n\n", LOCOIA_BASE_URL=server.url)
         assert (no.code, no.envelope["outcome"], server.got) == (2, "invalid", [])
-        assert f"Create personal access token at 127.0.0.1:{server.port}. Continue?" in no.err
+        assert (
+            f"Create personal access token at 127.0.0.1:{server.port}\nnote: CI; scopes: automation:view; to: "
+            in no.err
+        )
         assert on_terminal(*arguments, typed="y\n", LOCOIA_BASE_URL=server.url).code == 0
         again = on_terminal(*arguments, "--yes", "--replace", LOCOIA_BASE_URL=server.url)
     assert again.code == 0
@@ -511,3 +515,21 @@ def test_the_curl_line_of_a_plan_can_be_pasted(call: Call) -> None:
         subprocess.run(["bash", "-c", f"{line} -s"], check=True, env={**os.environ, "LOCOIA_TOKEN": CREDENTIAL})
     (got,) = server.got
     assert got.headers["authorization"] == f"Bearer {CREDENTIAL}"
+
+
+def test_a_question_names_what_is_at_stake() -> None:
+    with serving(answer(200, [])) as server:
+        variables = {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL}
+        inputs = ["expiration=null", "scopes=embed", "scopes=automation:view", "note=CI", "--token-to", "file:t.json"]
+        asked = on_terminal("run", "create_pat", *inputs, typed="n\n", **variables).err
+        ended = on_terminal("run", "retire_pat", "name=ci", "--token-to", "file:t.json", typed="n\n", **variables).err
+    assert "note: CI; scopes: embed, automation:view; to: file:t.json\n" in asked
+    assert "Warning: it never expires\n" in asked
+    assert "Warning: a scope without a colon includes delete: embed. Continue?" in asked
+    assert "\nname: ci; to: file:t.json. Continue?" in ended
+    assert server.got == []
+
+
+def test_a_question_without_inputs_is_one_line() -> None:
+    assert _at_stake({}, ()) == ""
+    assert _at_stake({"expiration": None, "scopes": ["embed"]}, ()).count("\n") == 3
