@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import hashlib
 import hmac
+import json
 import re
 from functools import cached_property
 from pathlib import Path
@@ -177,10 +178,11 @@ class State:
             DamagedRowError: its row was damaged or edited.
 
         """
-        select = "SELECT rowid, api, name, entry FROM names"
+        select = "SELECT rowid, api, name, entry FROM names WHERE"
+        begins = f'{{"name": {json.dumps(name)},%'
         with self.connected() as database:
-            row = database.execute(f"{select} WHERE api = ? AND name = ?", (api, name)).fetchone()
-            others = () if row else database.execute(select).fetchall()
+            row = database.execute(f"{select} api = ? AND name = ?", (api, name)).fetchone()
+            others = () if row else database.execute(f"{select} substr(entry, 1, 90) LIKE ?", (begins,)).fetchall()
         for number, *_, text in others:
             if is_sealed((api, name), text):
                 raise self.damaged(api, name, "its API or its name was changed", row=number)

@@ -11,6 +11,7 @@ POSTGRES_SCHEMAS = (
     f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE names ({_ROWID}, api TEXT NOT NULL, name TEXT NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (api, name));
+CREATE INDEX names_entry ON names (substr(entry, 1, 90) text_pattern_ops);
 CREATE TABLE events ({_ROWID} PRIMARY KEY, {_AT}, api TEXT NOT NULL, name TEXT NOT NULL, entry TEXT NOT NULL);
 CREATE INDEX events_name ON events (api, name);
 CREATE TABLE tokens ({_ROWID}, api TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, metadata TEXT NOT NULL,

@@ -34,10 +34,11 @@ from locoia_pat.stores import read_token
 from tests.support.postgres_server import find_programs, running_postgres
 
 if TYPE_CHECKING:
+    from locoia_pat.actions.sandbox.faults import Kind
     from tests.support.postgres_server import PostgresServer
 
 LEASE_SECONDS = 2.0
-FAULTS = ("lost", "dropped", "cut", "no_token", "status", "slow")
+FAULTS: tuple[Kind, ...] = ("lost", "dropped", "cut", "no_token", "status", "slow")
 
 
 @dataclass
