@@ -1,4 +1,4 @@
-"""The flows for n8n, imported into the real engine, headless on loopback.
+"""The flows for n8n and the node with its example, imported into the real engine, headless on loopback.
 
     python -m tests.engines.n8n
 
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from locoia_pat.spec.description import describe_action
+from locoia_pat.spec.load import SpecFolder
 from tests.engines.flow_run import NODE, free_port, npm_with, opened, python_with, report
 from tests.support.waiting import eventually
 
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
 
 VERSION = "2.41.1"
 FLOWS = Path(__file__).parents[2] / "docs" / "flows"
+NODE_PACKAGE = FLOWS / "n8n-nodes-locoia-pat"
 BRANCHES = {"Later": ("not_done",), "Look": ("unknown", "not_stored"), "Change": ("refused", "invalid")}
 OWNER = {"email": "owner@flows.example", "firstName": "O", "lastName": "O", "password": "of-This-test-1"}
 TRIGGER = "When clicking Execute workflow"
 NAMES = {"name=": "name", "expiration=": "expiration", "note=": "note", "--token-to ": "token_to"}
 PLACEHOLDER = re.compile(f"({'|'.join(NAMES)})\\S+")
-OFFLINE = ("DIAGNOSTICS", "VERSION_NOTIFICATIONS", "TEMPLATES", "PERSONALIZATION", "COMMUNITY_PACKAGES")
+OFFLINE = ("DIAGNOSTICS", "VERSION_NOTIFICATIONS", "TEMPLATES", "PERSONALIZATION")
 
 
 def unflatten(text: str) -> Any:
@@ -57,14 +60,18 @@ class N8n:
     def __init__(self, url: str, key: str, http: httpx.Client) -> None:
         self._url, self._http = url, http
         self._post("owner/setup", OWNER)
-        credential = {"name": "locoia-pat key", "type": "httpBearerAuth", "data": {"token": key}}
-        self._credential: str = self._post("credentials", credential)["id"]
+        self._key = key
+        self._credentials: dict[str, str] = {}
 
     def run(self, flow: dict[str, Any], settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Import a flow, choose the credential, set the placeholders, and start it."""
         for node in flow["nodes"]:
-            for credential in node.get("credentials", {}).values():
-                credential["id"] = self._credential
+            for kind, credential in node.get("credentials", {}).items():
+                credential["id"] = self._credential(kind, settings["url"])
+            if "attempts" in node["parameters"]:
+                values = node["parameters"]["inputs"]["value"]
+                values |= {name: settings[name] for name in values}
+                node["parameters"]["wait"] = settings["retry_seconds"]
             if node["name"] == "Settings":
                 for field in node["parameters"]["assignments"]["assignments"]:
                     value = settings.get(field["name"], field["value"])
@@ -87,6 +94,22 @@ class N8n:
         branch, _, text = message.partition(": ")
         outcome = text.partition(":")[0]
         return {"outcome": outcome if outcome in BRANCHES.get(branch, ()) else f"{branch}: {text}", "message": message}
+
+    def form(self, action: str, url: str) -> list[str]:
+        """Return the fields that the editor shows for an action."""
+        body = {
+            "path": "parameters.inputs", "methodName": "fields", "currentNodeParameters": {"action": action},
+            "nodeTypeAndVersion": {"name": "n8n-nodes-locoia-pat.locoiaPat", "version": 1},
+            "credentials": {"locoiaPatApi": {"id": self._credential("locoiaPatApi", url), "name": "locoiaPatApi"}},
+        }  # fmt: skip
+        return [field["id"] for field in self._post("dynamic-node-parameters/resource-mapper-fields", body)["fields"]]
+
+    def _credential(self, kind: str, url: str) -> str:
+        """Return the ID of a credential of this type, which holds the key."""
+        if kind not in self._credentials:
+            data = {"token": self._key} if kind == "httpBearerAuth" else {"url": url, "key": self._key}
+            self._credentials[kind] = self._post("credentials", {"name": kind, "type": kind, "data": data})["id"]
+        return self._credentials[kind]
 
     def _get(self, path: str) -> Any:
         return self._http.get(f"{self._url}/rest/{path}").raise_for_status().json()["data"]
@@ -120,6 +143,10 @@ def started(flow_run: FlowRun, **more: str) -> Iterator[N8n]:
         "N8N_RUNNERS_BROKER_PORT": str(free_port()), "N8N_SECURE_COOKIE": "false", "NODES_EXCLUDE": "[]", "PATH": path,
         "N8N_DISABLED_MODULES": "mcp-registry,instance-ai,agents", "EXECUTIONS_DATA_SAVE_ON_SUCCESS": "all", **more,
     }  # fmt: skip
+    nodes = flow_run.folder / ".n8n" / "nodes"
+    nodes.mkdir(parents=True)
+    install_node = ["npm", "install", "--install-links", "--no-audit", "--no-fund", "--silent", str(NODE_PACKAGE)]
+    subprocess.run(install_node, cwd=nodes, env=variables, check=True)
     with log.open("w") as out, httpx.Client(trust_env=False, timeout=60) as http:
         command = ["node", str(modules / "n8n" / "bin" / "n8n"), "start"]
         process = subprocess.Popen(command, cwd=flow_run.folder, env=variables, stdout=out, stderr=subprocess.STDOUT)
@@ -140,7 +167,7 @@ def started(flow_run: FlowRun, **more: str) -> Iterator[N8n]:
 
 
 def main() -> int:
-    """Run both flows with every fault."""
+    """Run the flows with every fault."""
     print("n8n", VERSION)
     with opened() as flow_run:
         sandbox = flow_run.served.sandbox
@@ -149,6 +176,11 @@ def main() -> int:
             wrong = flow_run.run(lambda settings: engine.run(_load("n8n"), settings))
             print("by the command")
             wrong += flow_run.run(lambda settings: engine.run(_load("n8n-command"), settings), over_http=False)
+            print("by the node of docs/flows/n8n-nodes-locoia-pat")
+            wrong += flow_run.run(lambda settings: engine.run(_load("n8n-nodes-locoia-pat/example"), settings))
+            inputs = describe_action(SpecFolder().spec("ensure_pat"))["inputs"]
+            if engine.form("ensure_pat", flow_run.proxy.url) != [*inputs, "token_to"]:
+                wrong.append("the form of the node has other fields than the inputs of the action")
         shutil.rmtree(flow_run.folder / ".cache", ignore_errors=True)  # a copy of the editor: 47 MB
         return report([*wrong, *flow_run.leaks()])
 

@@ -144,6 +144,23 @@ def assert_calls_the_command(nodes: dict[str, Any], _: dict[str, Any]) -> None:
         run_command.make_context(name, [name, *words])  # it knows all options
 
 
+def test_the_node_for_n8n_calls_and_branches_as_the_server_responds() -> None:
+    folder = FLOWS / "n8n-nodes-locoia-pat"
+    program = (folder / "nodes" / "LocoiaPat.node.js").read_text()
+    branches = dict(re.findall(r"(\w+): (\d)", program.split("const BRANCHES = {")[1].split("}")[0]))
+    assert branches == {"done": "0", "not_done": "1", "unknown": "2", "not_stored": "2", "refused": "3", "invalid": "3"}
+    shown = set(re.findall(r"(\w+):", program.split("const TYPES = {")[1].split("}")[0]))
+    forms = [describe_action(SPECS.spec(name))["ui_form_schema"] for name in SPECS.names]
+    assert shown == {field["type"] for form in forms for field in form.values()}
+    flow = json.loads((folder / "example.json").read_text())
+    for node in flow["nodes"]:
+        if node["type"] == "n8n-nodes-locoia-pat.locoiaPat":
+            assert_valid_call(node["parameters"]["action"], node["parameters"]["inputs"]["value"])
+            assert node["parameters"]["wait"] >= LONGEST
+            ends = [[each["node"] for each in output] for output in flow["connections"][node["name"]]["main"]]
+            assert ends[1:] == [["Later"], ["Look"], ["Change"]]
+
+
 def test_the_flow_for_prefect_calls_and_branches_as_the_server_responds() -> None:
     source = (FLOWS / "prefect_flow.py").read_text()
     placeholders = ast.literal_eval(source.split("PLACEHOLDERS = ")[1].split("\n\n")[0])
