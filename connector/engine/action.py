@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec
 
 
+_REJECTED = "unauthorized"
+
+
 class CompiledAction:
     """One spec, checked and compiled once for all its runs."""
 
@@ -110,6 +113,11 @@ class CompiledAction:
     ) -> ParsedResponse:
         """Classify *response* to a call with *credential*; *now* is used if the server sent no time."""
         return self._classifier.classify(response, inputs, now, credential)
+
+    def is_rejected(self, response: ResponseOrError) -> bool:
+        """Return whether *response* says that the credential is not valid, or no longer."""
+        status = getattr(response, "status", None)
+        return status == 401 or (bool(self.spec.reply.codes) and self.spec.reply.codes.get(str(status)) == _REJECTED)
 
     def paginator(self, request: Request) -> Paginator | None:
         """Return what gathers the pages that begin with *request*, or None if the action has no pages."""

@@ -13,7 +13,7 @@ from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.engine.compiled_specs import ready_action, ready_connector, ready_spec
-from locoia_pat.engine.exchange import Exchange, ExchangeError, now
+from locoia_pat.engine.exchange import Exchange, ExchangeError, now, shared_headers, with_headers
 from locoia_pat.engine.flow_step import current_flow_engine
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.url import is_loopback, validate_base_url
@@ -161,7 +161,8 @@ class Engine:
         """
         run = self.prepare(name, inputs)
         header = None if run.action.spec.auth == "none" else self._auth_header.in_shell()
-        return Plan.of(run.action, run.request, header, iter_secrets(run.inputs))
+        request = with_headers(run.request, dict(shared_headers(run.action.spec, self.connector.headers)))
+        return Plan.of(run.action, request, header, iter_secrets(run.inputs))
 
     def run(
         self,
@@ -242,17 +243,21 @@ class Engine:
         replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
         stores = self.probe_stores(action, replaced_id, token_to, replace_current=replace_current)
 
-        exchange = Exchange(action.spec, header, self._timeout)  # its time begins when the stores are probed
+        exchange = Exchange(
+            action.spec, header, self._timeout, self.connector.headers
+        )  # its time begins when the stores are probed
         try:
-            response, secrets = self._send_authorized(sender, exchange, run.request, credential)
+            response, secrets = self._send_authorized(sender, action, exchange, run.request, credential)
             if stores:
                 self._storing.add(exchange)  # the response may hold a token
             parsed = action.classify(response, inputs, now(), secrets[-1] if secrets else None)
             if (paginator := action.paginator(run.request)) is not None:
                 while (request := paginator.advance(response, parsed)) is not None:
-                    response, secrets = self._send_authorized(sender, exchange, request, credential)
+                    response, secrets = self._send_authorized(sender, action, exchange, request, credential)
                     parsed = action.classify(response, inputs, now())
                 parsed = paginator.parsed()
+            if exchange.may_have_acted and action.spec.effect == "delete":
+                parsed = _deleted_before(action, parsed)
             del response  # the memory of its text is needed from here on
             result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
             result = result.with_warnings(*action.input_warnings(inputs))
@@ -304,7 +309,12 @@ class Engine:
         return credential
 
     def _send_authorized(
-        self, sender: Sender, exchange: Exchange, request: Request, credential: Credential | None
+        self,
+        sender: Sender,
+        action: CompiledAction,
+        exchange: Exchange,
+        request: Request,
+        credential: Credential | None,
     ) -> tuple[ResponseOrError, tuple[Secret, ...]]:
         """Send *request*, and once more if its credential was refused and there is another.
 
@@ -315,9 +325,9 @@ class Engine:
         if credential is None:
             return sender.send(exchange, request), ()
         if self._token_exchange is not None:
-            return self._send_exchanged(sender, self._token_exchange, exchange, request, credential)
+            return self._send_exchanged(sender, self._token_exchange, action, exchange, request, credential=credential)
         response = sender.send(exchange, request)
-        if getattr(response, "status", None) == 401 and (fresh := self._read_rotated(credential)) is not None:
+        if action.is_rejected(response) and (fresh := self._read_rotated(credential)) is not None:
             exchange.header = self._header(fresh.token)
             return sender.send(exchange, request), (fresh.token,)
         return response, (credential.token,)
@@ -326,8 +336,10 @@ class Engine:
         self,
         sender: Sender,
         token_exchange: TokenExchange,
+        action: CompiledAction,
         exchange: Exchange,
         request: Request,
+        *,
         credential: Credential,
     ) -> tuple[ResponseOrError, tuple[Secret, ...]]:
         """Send *request* with a short-lived token; renew that once if the API refuses it and it was not new."""
@@ -340,7 +352,7 @@ class Engine:
             credential = fresh
             token, is_new = self._short_lived(sender, token_exchange, exchange, credential.token)
         response = sender.send(exchange, request)
-        if getattr(response, "status", None) == 401 and not is_new:
+        if action.is_rejected(response) and not is_new:
             token, _ = self._short_lived(sender, token_exchange, exchange, credential.token, rejected=token)
             response = sender.send(exchange, request)
         return response, (credential.token, token)
@@ -502,7 +514,7 @@ class Engine:
             revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
             checked = revoking.check(inputs)
             request = revoking.request(checked, self.base_url)
-            exchange = Exchange(revoking.spec, header, self._timeout)
+            exchange = Exchange(revoking.spec, header, self._timeout, self.connector.headers)
             if revoking.spec.auth == "none":
                 exchange.header = None
             elif header is None:
@@ -600,6 +612,14 @@ def _result(
     return Result(
         action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at
     )
+
+
+def _deleted_before(action: CompiledAction, parsed: ParsedResponse) -> ParsedResponse:
+    """Return that a delete is done if its retry found nothing: the attempt before may have deleted it."""
+    if parsed.problem is None or parsed.problem.code != "not_found" or action.spec.reply.output:
+        return parsed
+    warning = f"the response to an earlier attempt was lost, and a retry found nothing: {parsed.problem.message}"
+    return replace(parsed, outcome=Outcome.DONE, data={}, problem=None, warnings=(*parsed.warnings, warning))
 
 
 def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, mints: bool) -> str | None:

@@ -6,15 +6,17 @@ import datetime as dt
 import logging
 import random
 import time
+import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from locoia_pat.http.exchange_types import TransportError
-from locoia_pat.http.retry import seconds_until_retry
+from locoia_pat.http.retry import seconds_until_retry, spec_repeatable
 from locoia_pat.interrupts import held
 from locoia_pat.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
@@ -49,19 +51,32 @@ class RateLimiter(Protocol):
 class Exchange:
     """The requests of one run: they share its deadline, its credential and its count of attempts."""
 
-    def __init__(self, spec: ActionSpec, header: tuple[str, Secret] | None, timeout: float) -> None:
+    def __init__(
+        self,
+        spec: ActionSpec,
+        header: tuple[str, Secret] | None,
+        timeout: float,
+        shared: Mapping[str, str] | None = None,
+    ) -> None:
         """Begin the time of a run of *spec*.
 
         Args:
             spec: the action; its effect and method decide what may be retried.
             header: the name and value of the credential's header; None for a request without a credential.
             timeout: seconds for all requests and retries together.
+            shared: the headers of all actions of the connector.
 
         """
         self.header = header
         self.attempts = 0
         """Attempts begun, over all requests."""
+        self.may_have_acted = False
+        """Whether a request was sent again although the one before may have had its effect."""
         self._spec = spec
+        self._added = dict(shared_headers(spec, shared)) if shared else {}
+        if spec.request.idempotency_key:
+            self._added[spec.request.idempotency_key.lower()] = str(uuid.uuid4())
+        self._repeatable = spec_repeatable(spec)
         self._timeout = timeout
         self._started = time.monotonic()
 
@@ -80,6 +95,8 @@ class Exchange:
 
         """
         attempts = 0
+        if self._added:
+            request = with_headers(request, self._added)
         hold = held()
         phase = hold.phase if hold is not None else "idle"
         while True:
@@ -102,6 +119,7 @@ class Exchange:
                 timeout=self._timeout,
                 now=now(),
                 jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
+                repeatable=self._repeatable,
             )
             if _log.isEnabledFor(logging.DEBUG):
                 facts = {"method": request.method, "url": request.url, "attempt": attempts, "wait": seconds}
@@ -110,8 +128,11 @@ class Exchange:
                 _log.debug(message if seconds is None else f"{message}, the next in %(wait).1f s", facts)
             if seconds is None or (hold is not None and hold.pending):
                 return response
-            if hold is not None and (getattr(response, "status", None) == 429 or not getattr(response, "sent", True)):
-                hold.phase = phase  # it did not happen, so a signal may end the pause
+            if getattr(response, "status", None) == 429 or not getattr(response, "sent", True):
+                if hold is not None:
+                    hold.phase = phase  # it did not happen, so a signal may end the pause
+            else:
+                self.may_have_acted = True
             (limiter.sleep if limiter is not None else time.sleep)(seconds)
 
     def _attempt(
@@ -150,6 +171,18 @@ class ExchangeError(Exception):
     def is_refused(self) -> bool:
         """Whether the API refused the credential."""
         return self.parsed.outcome is Outcome.REFUSED
+
+
+def shared_headers(spec: ActionSpec, shared: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield those of the headers that are *shared* by all actions that *spec* does not set itself."""
+    own = {name.lower() for name in spec.request.headers}
+    yield from ((name.lower(), value) for name, value in shared.items() if name.lower() not in own)
+
+
+def with_headers(request: Request, added: Mapping[str, str]) -> Request:
+    """Return *request* with the headers that are *added*, which replace those of the same names."""
+    others = [pair for pair in request.headers if pair[0] not in added]
+    return replace(request, headers=(*others, *added.items()))
 
 
 def now() -> dt.datetime:

@@ -14,7 +14,7 @@ from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from locoia_pat.spec.model import Effect, Method
+    from locoia_pat.spec.model import ActionSpec, Effect, Method
 
 MAX_ATTEMPTS = 3
 DEFAULT_TIMEOUT = 60.0
@@ -45,6 +45,7 @@ def seconds_until_retry(
     timeout: float,
     now: dt.datetime,
     jitter: float,
+    repeatable: bool | None = None,
 ) -> float | None:
     """Return the seconds to wait before the next attempt, or None if there is to be none.
 
@@ -57,9 +58,10 @@ def seconds_until_retry(
         timeout: seconds for all attempts; a wait that would pass it ends the action now.
         now: the current time, used where the server sent no ``Date``.
         jitter: a random number from 0 to 1, so that many callers do not return at once.
+        repeatable: whether the request may be sent twice, if the spec says so; else effect and method decide.
 
     """
-    idempotent = effect == "read" or method in _IDEMPOTENT
+    idempotent = repeatable if repeatable is not None else effect == "read" or method in _IDEMPOTENT
     if attempts >= MAX_ATTEMPTS or not _is_retryable(response, idempotent=idempotent):
         return None
     requested = requested_wait(response.headers, now) if isinstance(response, Response) else None
@@ -67,9 +69,14 @@ def seconds_until_retry(
     return seconds if elapsed + seconds < timeout else None
 
 
-def describe_policy(effect: Effect, method: Method) -> str:
+def spec_repeatable(spec: ActionSpec) -> bool | None:
+    """Return whether the request of *spec* may be sent twice, or None if effect and method decide."""
+    return True if spec.request.idempotency_key else spec.repeatable
+
+
+def describe_policy(effect: Effect, method: Method, *, repeatable: bool | None = None) -> str:
     """Say in words when an action is retried."""
-    if effect == "read" or method in _IDEMPOTENT:
+    if repeatable if repeatable is not None else effect == "read" or method in _IDEMPOTENT:
         return f"up to {MAX_ATTEMPTS} attempts: after a lost response, 408, 429 and 5xx"
     return f"sent once; up to {MAX_ATTEMPTS} attempts only if the request provably never left, or after 429"
 

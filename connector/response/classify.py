@@ -145,12 +145,13 @@ class ResponseClassifier:
     def _failure(self, response: Response, message: str | None, field: str | None, now: dt.datetime) -> ParsedResponse:
         status = response.status
         message = f"the API answered {status}" + (f": {message}" if message else "")
-        if is_rate_limited(response):
+        own = self._spec.reply.codes.get(str(status))
+        if own == "rate_limited" or (own is None and is_rate_limited(response)):
             seconds = requested_wait(response.headers, now)
             hint = f"It asks to wait {seconds:.0f} s." if seconds else self._hint(status, "rate_limited")
             return _problem(Outcome.NOT_DONE, "rate_limited", message, status, hint=hint)
         if 400 <= status < 500 and status != 408:
-            code = _CODES.get(status, "validation")
+            code = own or _CODES.get(status, "validation")
             return _problem(Outcome.REFUSED, code, message, status, field=field, hint=self._hint(status, code))
         if 300 <= status < 400:
             message += "; redirects are not followed, because the credential belongs to one host"

@@ -69,6 +69,7 @@ PATTERN_WORDS = {
 Name = Annotated[str, Field(pattern=_NAME)]
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=_LINE)]
 Effect = Literal["read", "create", "rotate", "update", "delete"]
+RefusalCode = Literal["unauthorized", "forbidden", "not_found", "conflict", "validation", "rate_limited"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 OutputType = Literal["text", "number", "switch", "datetime", "nested_object", "json"]
 PageKind = Literal["page", "offset", "cursor", "link"]
@@ -132,6 +133,8 @@ class RequestSpec(Model):
     """A YAML structure, sent as JSON; a lone ``{{ expression }}`` keeps its type."""
     form: Fields | None = None
     """Sent as ``application/x-www-form-urlencoded`` instead of a body."""
+    idempotency_key: HeaderName | None = None
+    """The header for a key that is made for each run, with which the API lets the same request be sent again."""
     omit_null: bool = False
     """Leave out query parameters, headers, form fields and keys of the body that are ``null``."""
 
@@ -213,6 +216,8 @@ class ReplySpec(Model):
     """Empty if nothing of the response is needed: then any success is complete."""
     ok_when: Annotated[dict[OutputPath, bool | int | str | None], Field(min_length=1)] | None = None
     """What a success has, by path, for an API that answers 200 to a failure; ``null`` is missing or empty."""
+    codes: dict[ErrorStatus, RefusalCode] = {}
+    """What a status of 400 to 499 means at this API, if that is not what HTTP says, such as ``403: unauthorized``."""
     errors: dict[ErrorStatus, Line] = {}
     """Hints for errors, by status; the API's own message is always shown too."""
 
@@ -299,6 +304,8 @@ class _BaseAction(_VersionedFile):
 class ActionSpec(_BaseAction):
     """One action."""
 
+    repeatable: Literal[False] | None = None
+    """``false``: a PUT or DELETE that must not be sent twice, such as one by an id that the API uses again."""
     replaces: Name | None = None
     """For ``rotate``: the input with the id of the row whose token is replaced."""
     verify_with: Name | None = None
@@ -406,6 +413,8 @@ class ConnectorSpec(_VersionedFile):
     check: Name | None = None
     """The read that shows whether a credential is accepted; used by login and doctor."""
     auth: Auth = Auth()
+    headers: dict[HeaderName, Line] = {}
+    """Constant headers of all actions; those of an action replace them."""
     options: dict[Name, OptionList] = {}
     """Lists of options, for the inputs that name one under ``options``."""
 

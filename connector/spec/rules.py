@@ -111,6 +111,12 @@ def connector_findings(spec: ConnectorSpec) -> Iterator[Finding]:
         message = f'the header "{spec.auth.header_key}" cannot carry a credential: the connection or the body sets it'
         yield at("contradiction", ("auth", "header_key"), message)
     yield from _exchange_findings(spec)
+    for name in spec.headers:
+        if name.lower() in RESERVED_HEADERS | {"content-type", spec.auth.header_key.lower()}:
+            message = (
+                f'the connector cannot set the header "{name}": the credential, the connection or the body sets it'
+            )
+            yield at("contradiction", ("headers", name), message, at_key=True)
     prefix = f"{spec.connector.upper()}_"
     for key in ("token", "base_url", "identifier"):
         name = getattr(spec.env, key)
@@ -308,12 +314,32 @@ def _request_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("request", key), 'a request has a "body" or a "form", not both', at_key=True)
     if bodies and request.method == "GET":
         yield at("contradiction", ("request", bodies[0]), f'a GET cannot have a "{bodies[0]}"', at_key=True)
+    yield from _repeat_findings(spec)
     if request.omit_null and not (request.query or request.headers or request.form or isinstance(request.body, dict)):
         yield at("contradiction", ("request", "omit_null"), "there are no keys to omit", at_key=True)
     for name in request.headers:
         if name.lower() in RESERVED_HEADERS - {"authorization"}:  # "auth" of the connector may use another header
             message = f'an action cannot set the header "{name}": the credential, the connection or the body sets it'
             yield at("contradiction", ("request", "headers", name), message, at_key=True)
+
+
+def _repeat_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield what is wrong about the keys that say whether a request may be sent twice, and about the codes."""
+    at, request = spec.document.finding, spec.request
+    if spec.repeatable is False and (spec.effect == "read" or request.method not in ("PUT", "DELETE")):
+        message = '"repeatable: false" is for an effect by PUT or DELETE: others are not sent twice'
+        yield at("contradiction", ("repeatable",), message, at_key=True)
+    if (key := request.idempotency_key) is not None:
+        path = ("request", "idempotency_key")
+        if spec.effect == "read" or request.method in ("PUT", "DELETE"):
+            message = '"idempotency_key" is for an effect by POST or PATCH: others are sent twice without it'
+            yield at("contradiction", path, message, at_key=True)
+        if key.lower() in RESERVED_HEADERS | {"accept", "content-type", *map(str.lower, request.headers)}:
+            yield at("contradiction", path, f'the header "{key}" has another meaning or value')
+    for status in spec.reply.codes:
+        if status.startswith("5") or status == "408":
+            message = f"a {status} may have had its effect, so it has no code of a refusal"
+            yield at("contradiction", ("reply", "codes", status), message, at_key=True)
 
 
 _PAGE_KEYS: dict[PageKind, frozenset[str]] = {

@@ -108,13 +108,19 @@ _CONNECTOR_RULES: dict[str, Rule] = {
     "connector": _any_change("renamed-connector"),
     "base_url": _REQUEST,
     "check": _RESPONSE,
+    "headers": _REQUEST,
     **{f"auth.{key}": _AUTH for key in ("header_key", "token_format", "encode", "token_prefix", "exchange")},
     **dict.fromkeys(("title", "docs", "auth.info"), _TEXT),
 }
 _ACTION_RULES: dict[str, Rule] = dict.fromkeys(("title", "summary", "docs"), _TEXT)
 _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "auth": _AUTH,
-    **{f"request.{key}": _REQUEST for key in ("method", "path", "query", "headers", "body", "form", "omit_null")},
+    **{
+        f"request.{key}": _REQUEST
+        for key in ("method", "path", "query", "headers", "body", "form", "omit_null", "idempotency_key")
+    },
+    "repeatable": _REQUEST,
+    "reply.codes": _RESPONSE,
     "pages": ("changed-request", "weakened-output", "changed-request"),
     "reply.rows": _WEAKENED_OUTPUT,
     "reply.at": _RESPONSE,

@@ -1,0 +1,123 @@
+"""A spec says what may be sent twice, what a status means, and which headers all actions have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.engine.checker import check_specs
+from locoia_pat.spec.load import SpecFolder
+from tests.support.loopback import answer, drop, serving
+from tests.support.spec_folders import action, connector, folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AUTH = ConnectorAuth(Secret("fake-acme-credential-0123456789"))
+DELETE: dict[str, Any] = {
+    "effect": "delete",
+    "request": {"method": "DELETE", "path": "/keys/a5"},
+    "reply": {"ok": [204], "output": {}},
+}
+READ: dict[str, Any] = {"effect": "read", "request": {"method": "GET", "path": "/rows"}}
+
+
+def run(place: Path, spec: dict[str, Any], *scripts: Any, auth: ConnectorAuth = AUTH, **shared: Any) -> tuple[Any, Any]:
+    """The result of the action, and the requests that arrived."""
+    specs = folder(place, connector(**shared), action(**spec))
+    assert check_specs(SpecFolder(specs)) == []
+    with serving(*scripts) as server, Connector(auth, specs=specs, base_url=server.url) as acme:
+        return acme.run("act"), server.got
+
+
+def test_a_delete_whose_id_is_used_again_is_sent_once(tmp_path: Path) -> None:
+    result, got = run(tmp_path, DELETE | {"repeatable": False}, drop)
+    assert (result.outcome, len(got)) == (Outcome.UNKNOWN, 1)
+    result, got = run(tmp_path, DELETE, drop, answer(204))
+    assert (result.outcome, len(got), result.warnings) == (Outcome.DONE, 2, ())
+    with Connector(AUTH, specs=folder(tmp_path, connector(), action(**DELETE, repeatable=False))) as acme:
+        assert acme.plan("act").retry.startswith("sent once")
+
+
+def test_a_delete_that_a_retry_does_not_find_is_done_with_a_warning(tmp_path: Path) -> None:
+    gone = answer(404, {"detail": "no such key"})
+    result, _ = run(tmp_path, DELETE, drop, gone)
+    assert (result.outcome, result.data) == (Outcome.DONE, {}), result
+    assert "a retry found nothing: the API answered 404: no such key" in result.warnings[0]
+    for first in ([], [answer(429, {}, {"retry-after": "0"})]):
+        result, _ = run(tmp_path, DELETE, *first, gone)
+        assert result.outcome is Outcome.REFUSED, "nothing was lost, so it was not there"
+    with_output = DELETE | {"reply": {"ok": [200], "output": {"id": {"type": "text"}}}}
+    assert run(tmp_path, with_output, drop, gone)[0].outcome is Outcome.REFUSED
+
+
+def test_a_lost_post_is_retried_with_the_same_idempotency_key(tmp_path: Path) -> None:
+    spec = {"request": {"method": "POST", "path": "/keys", "idempotency_key": "Idempotency-Key"}}
+    keys = []
+    for _ in range(2):
+        result, got = run(tmp_path, spec, drop, answer(200, {}))
+        assert (result.outcome, len(got)) == (Outcome.DONE, 2), result
+        assert got[0].headers["idempotency-key"] == got[1].headers["idempotency-key"]
+        keys.append(got[0].headers["idempotency-key"])
+    assert keys[0] != keys[1], "each run has a key of its own"
+
+
+def test_a_status_means_what_the_spec_says(tmp_path: Path) -> None:
+    for code in ("unauthorized", "forbidden", "not_found", "conflict", "validation"):
+        result, _ = run(
+            tmp_path, READ | {"reply": {"ok": [200], "output": {}, "codes": {"403": code}}}, answer(403, {})
+        )
+        assert (result.outcome, result.problem.code) == (Outcome.REFUSED, code), result
+    limited = READ | {"reply": {"ok": [200], "output": {}, "codes": {"403": "rate_limited"}}}
+    result, _ = run(tmp_path, limited, answer(403, {}))
+    assert (result.outcome, result.problem.code) == (Outcome.NOT_DONE, "rate_limited")
+    words = answer(403, {"message": "API rate limit exceeded"})
+    result, _ = run(tmp_path, READ | {"reply": {"ok": [200], "output": {}, "codes": {"403": "unauthorized"}}}, words)
+    assert result.problem.code == "unauthorized"
+
+
+def test_a_credential_that_was_rotated_is_read_again_at_the_status_that_means_unauthorized(tmp_path: Path) -> None:
+    file = tmp_path / "token.txt"
+    for codes, outcome in (({"403": "unauthorized"}, Outcome.DONE), ({}, Outcome.REFUSED)):
+        file.write_text("fake-old-credential-0123456789")
+
+        def rotate(connection: Any) -> bool:
+            file.write_text("fake-new-credential-0123456789")
+            return bool(answer(403, {})(connection))
+
+        spec = READ | {"reply": {"ok": [200], "output": {}, "codes": codes}}
+        auth = ConnectorAuth.from_ref(f"file:{file}")
+        assert run(tmp_path / "specs", spec, rotate, answer(200, {}), auth=auth)[0].outcome is outcome
+
+
+def test_headers_of_the_connector_are_sent_by_all_actions_unless_they_have_their_own(tmp_path: Path) -> None:
+    shared = {"Accept": "application/vnd.acme+json", "X-Api-Version": "2"}
+    _, got = run(tmp_path, READ, answer(200, {}), headers=shared)
+    assert (got[0].headers["accept"], got[0].headers["x-api-version"]) == ("application/vnd.acme+json", "2")
+    own = READ | {"request": READ["request"] | {"headers": {"x-api-version": "3"}}}
+    _, got = run(tmp_path, own, answer(200, {}), headers=shared)
+    assert got[0].headers["x-api-version"] == "3"
+    with Connector(AUTH, specs=tmp_path) as acme:
+        assert acme.plan("act").headers["accept"] == "application/vnd.acme+json"
+
+
+def test_keys_that_contradict_each_other_are_findings_where_they_are(tmp_path: Path) -> None:
+    post: dict[str, Any] = {"method": "POST", "path": "/keys"}
+    mistakes: list[tuple[dict[str, Any], str, str]] = [
+        ({"repeatable": False}, "contradiction", '"repeatable: false"'),
+        ({"repeatable": True} | DELETE, "bad-value", "repeatable"),
+        (READ | {"repeatable": False}, "contradiction", '"repeatable: false"'),
+        ({"request": post | {"idempotency_key": "Host"}}, "contradiction", '"Host"'),
+        ({"request": post | {"idempotency_key": "X", "headers": {"x": "1"}}}, "contradiction", '"X"'),
+        ({"request": post | {"method": "PUT", "idempotency_key": "X"}}, "contradiction", "POST or PATCH"),
+        ({"reply": {"ok": [200], "output": {}, "codes": {"503": "conflict"}}}, "contradiction", "a 503"),
+        ({"reply": {"ok": [200], "output": {}, "codes": {"403": "dead"}}}, "bad-value", "dead"),
+    ]
+    for number, (spec, code, words) in enumerate(mistakes):
+        findings = check_specs(SpecFolder(folder(tmp_path / str(number), connector(), action(**spec))))
+        assert [finding.code for finding in findings] == [code], (spec, findings)
+        assert words in findings[0].message
+        assert findings[0].line > 1, findings
+    for name in ("Host", "authorization", "Content-Type"):
+        specs = folder(tmp_path / name, connector(headers={name: "x"}), action(**READ))
+        assert [(one.code, one.line > 1) for one in check_specs(SpecFolder(specs))] == [("contradiction", True)]
