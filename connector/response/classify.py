@@ -68,7 +68,7 @@ class ResponseClassifier:
             body: object = parse_document(response.text, self._spec.secret_keys).value
         except DocumentError:
             body = response.text
-        message, field = _error_message(body, credential)
+        message, field = self._error_message(body, credential)
         return self._failure(response, message, self._input_name(field), now)
 
     def _transport_error(self, error: TransportError) -> ParsedResponse:
@@ -101,7 +101,10 @@ class ResponseClassifier:
             return self._unusable(response, f"its {self._spec.secrets[0]} is the credential of this call")
         warnings = (*response.warnings, *document.warnings, *outputs.warnings)
         if status is not None:
-            warnings = (*warnings, f"the response has a token, and an error too: {_error_message(body, credential)[0]}")
+            warnings = (
+                *warnings,
+                f"the response has a token, and an error too: {self._error_message(body, credential)[0]}",
+            )
         if response.status not in self._spec.reply.ok:
             documented = " or ".join(map(str, self._spec.reply.ok))
             warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
@@ -128,7 +131,7 @@ class ResponseClassifier:
     def _refused_inside(
         self, response: Response, status: int, body: object, credential: Secret | None
     ) -> ParsedResponse:
-        message, field = _error_message(body, credential)
+        message, field = self._error_message(body, credential)
         message = message or "an error inside a successful response"
         if self._spec.effect == "read" or 400 <= status < 500:
             code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
@@ -159,6 +162,16 @@ class ResponseClassifier:
             hint = self._spec.reply.errors.get(str(status), "It is safe to retry.")
             return _problem(Outcome.NOT_DONE, "unavailable", message, status, hint=hint)
         return self._unknown(status, message)
+
+    def _error_message(self, body: object, credential: Secret | None) -> tuple[str | None, str | None]:
+        """Return the API's error message and the field at fault, from where the spec says it is, or found."""
+        at = self._spec.reply.error_at
+        stated = get_path(body, at) if at is not None else None
+        if stated:
+            message, field = _error_message(stated, credential)
+            if message is not None:
+                return message, field or _error_message(body, credential)[1]
+        return _error_message(body, credential)
 
     def _input_name(self, field: str | None) -> str | None:
         """Return the input behind *field* of the API, or None."""

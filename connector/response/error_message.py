@@ -24,8 +24,8 @@ _MAX_TEXT = 20_000
 def find_error_message(body: object) -> tuple[str | None, str | None]:
     """Return the API's error message, on one line, and the name of the field at fault; each may be None.
 
-    The message is read from ``detail``, ``message``, ``error``, ``errors`` and ``title`` as strings, lists or objects,
-    from plain text, and from the title of an HTML page.
+    The message is read from ``detail``, ``message``, ``error``, ``errors``, ``validation_errors`` and ``title`` as
+    strings, lists or objects, from plain text, and from the title of an HTML page.
     """
     if isinstance(body, Secret):
         return _of_text(body.reveal()[:_MAX_TEXT]), None
@@ -41,7 +41,7 @@ def _without_repetitions(words: list[str]) -> Iterable[str]:
 
 
 _SENTENCES = ("message", "detail", "msg", "error_description", "error", "title")
-_DETAILS = ("errors", "data")
+_DETAILS = ("errors", "validation_errors", "data")
 
 
 def _words(body: object, *, depth: int = 0) -> Iterable[str]:
@@ -74,7 +74,7 @@ def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
                     yield from [part for part in reversed(loc) if isinstance(part, str)][:1]
                 case {"field": str(name)}:
                     yield name
-                case {"errors": dict(errors)}:
+                case {"errors": dict(errors)} | {"validation_errors": dict(errors)}:
                     yield from (key for key in errors if isinstance(key, str))
             for key in ("detail", "errors", "error", "data"):
                 yield from _fields(body.get(key), depth=depth + 1)

@@ -216,6 +216,8 @@ class ReplySpec(Model):
     """Empty if nothing of the response is needed: then any success is complete."""
     ok_when: Annotated[dict[OutputPath, bool | int | str | None], Field(min_length=1)] | None = None
     """What a success has, by path, for an API that answers 200 to a failure; ``null`` is missing or empty."""
+    error_at: OutputPath | None = None
+    """Where the API's own message is, if it is not found by itself."""
     codes: dict[ErrorStatus, RefusalCode] = {}
     """What a status of 400 to 499 means at this API, if that is not what HTTP says, such as ``403: unauthorized``."""
     errors: dict[ErrorStatus, Line] = {}

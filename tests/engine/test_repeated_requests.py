@@ -76,6 +76,22 @@ def test_a_status_means_what_the_spec_says(tmp_path: Path) -> None:
     assert result.problem.code == "unauthorized"
 
 
+def test_the_message_of_the_api_is_where_the_spec_says_or_is_found(tmp_path: Path) -> None:
+    body = {"fault": {"code": "E17", "text": ["the key is locked", "ask its owner"]}, "message": "see the fault"}
+    label_studio = {"detail": "Validation error", "validation_errors": {"non_field_errors": ["Invalid refresh token"]}}
+    for error_at, answered, message in (
+        ("fault.text", body, "the key is locked; ask its owner"),
+        ("fault.words", body, "see the fault"),
+        ("fault", {"fault": {}, "message": "see the fault"}, "see the fault"),
+        ("fault.code", {"fault": {"code": 17}, "message": "see the fault"}, "see the fault"),
+        (None, label_studio, "Validation error; non_field_errors: Invalid refresh token"),
+    ):
+        more = {} if error_at is None else {"error_at": error_at}
+        spec = READ | {"reply": {"ok": [200], "output": {}, **more}}
+        result, _ = run(tmp_path, spec, answer(400, answered))
+        assert result.problem.message == f"the API answered 400: {message}", (error_at, answered)
+
+
 def test_a_credential_that_was_rotated_is_read_again_at_the_status_that_means_unauthorized(tmp_path: Path) -> None:
     file = tmp_path / "token.txt"
     for codes, outcome in (({"403": "unauthorized"}, Outcome.DONE), ({}, Outcome.REFUSED)):

@@ -121,6 +121,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     },
     "repeatable": _REQUEST,
     "reply.codes": _RESPONSE,
+    "reply.error_at": _TEXT,
     "pages": ("changed-request", "weakened-output", "changed-request"),
     "reply.rows": _WEAKENED_OUTPUT,
     "reply.at": _RESPONSE,
