@@ -65,10 +65,20 @@ class Prefect:
         return self._http.get(f"{self._api}/deployments/name/locoia-token/weekly").status_code == 200
 
     def _get(self, path: str) -> Any:
-        return self._http.get(f"{self._api}/{path}").raise_for_status().json()
+        return self._request("GET", path, None)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._http.post(f"{self._api}/{path}", json=body).raise_for_status().json()
+        return self._request("POST", path, body)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        responses: list[httpx.Response] = []
+
+        def is_answered() -> bool:
+            responses.append(self._http.request(method, f"{self._api}/{path}", json=body))
+            return responses[-1].status_code != 503  # Prefect's own SQLite was locked
+
+        eventually(is_answered, within=120, every=0.5)
+        return responses[-1].raise_for_status().json()
 
 
 @contextmanager
