@@ -97,8 +97,5 @@ def _describe(folder: Path) -> dict[str, Any]:
 
 
 def _machine() -> str:
-    try:
-        machine = _MACHINE_ID.read_text(encoding="ascii").strip()[:12]
-    except (OSError, ValueError):
-        machine = ""
+    machine = _MACHINE_ID.read_text(encoding="utf-8").strip()[:12] if _MACHINE_ID.is_file() else ""
     return " ".join(filter(None, [socket.gethostname(), machine]))

@@ -62,6 +62,7 @@ LINES = {
     "locoia-pat run unknown x": [],
     "locoia-pat run create_pat --timeout 3": [],
     "locoia-pat 'a\\": [],
+    'locoia-pat "a\\': [],
 }
 
 

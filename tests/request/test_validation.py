@@ -235,10 +235,16 @@ def test_a_misplaced_token_is_not_repeated(keys: dict[str, Any], value: object) 
     assert TOKEN not in problem.message + (problem.hint or "")
 
 
+_EARLY = "it ends too early; close it with ]"
+_LIST = 'Give a list: repeat the name for each of its values, or in JSON ["…"].'
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "advice"),
     [
         ({**SELECT, "multiple": True}, "view,manage", "Repeat the name for each value: x=view x=manage."),
+        ({"title": "X", "type": "daterange"}, '["2026-01-01"', f"It is not valid JSON: line 1, column 14: {_EARLY}."),
+        ({**SELECT, "multiple": True}, "view,xxxxxx", _LIST),
         (DAYS, "never", "For never or none, give null: x=null."),
         (DAYS, "None", "For never or none, give null: x=null."),
         (DAYS, "30", "Give the number without quotes: 30."),
