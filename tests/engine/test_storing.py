@@ -302,7 +302,7 @@ def test_one_place_and_one_scope_may_be_given_alone(tmp_path: Path) -> None:
     with serving(answer(201, created())) as server, connector(server) as api:
         result = api.run("create_pat", CREATE, token_to=f"file:{tmp_path}/t")
         assert result.token_refs == (f"file:{tmp_path}/t#current",)
-        with pytest.raises(InvalidError, match="Give a list"):
+        with pytest.raises(InvalidError, match="Repeat the name for each value"):
             create_pat(api, expiration=1, scopes="embed,company", note="CI")
 
 
