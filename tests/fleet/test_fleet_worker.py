@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
@@ -22,6 +21,7 @@ from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
 from tests.engines.engine_run import search
+from tests.engines.fleet_workers import dumped
 from tests.state.conftest import postgres
 from tests.support.command import Done, call, spawn
 from tests.support.waiting import eventually
@@ -72,20 +72,6 @@ def stopping(*processes: subprocess.Popen[str]) -> Iterator[None]:
                     stream.close()
 
 
-def dumped(url: str, folder: Path) -> Path:
-    """All rows of all tables of a database, in a folder."""
-    folder.mkdir()
-    with psycopg.connect(url) as connection:
-        tables = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables "
-            "WHERE table_type = 'BASE TABLE' AND table_schema LIKE 'locoia%'"
-        ).fetchall()
-        for schema, table in tables:
-            rows = connection.execute(f'SELECT t::text FROM "{schema}"."{table}" t'.encode()).fetchall()  # noqa: S608  # ours
-            (folder / f"{schema}.{table}").write_text("\n".join(row for (row,) in rows))
-    return folder
-
-
 def test_workers_handle_a_fleet_and_their_database_holds_no_token(
     call: Callable[..., Done], postgres: PostgresServer, tmp_path: Path
 ) -> None:
@@ -116,7 +102,8 @@ def test_workers_handle_a_fleet_and_their_database_holds_no_token(
         fleet_file = parse_fleet(
             Path(file).read_text().replace("tokens:", "defaults: {auth: 'file:no'}\ntokens:"), file
         )
-        plan = FleetPlan(fleet_file, State(url), Connector())
+        default = Connector()
+        plan = FleetPlan(fleet_file, State(url), default)
         plan.__enter__()
         queue = FleetQueue(plan.state, lost_seconds=0.1)
         nonsense: Any = "nonsense"
@@ -128,6 +115,7 @@ def test_workers_handle_a_fleet_and_their_database_holds_no_token(
     assert (lost.outcome, lost.problem and lost.problem.message) == ("unknown", "no worker is running any longer")
     queue.close()
     plan.__exit__()
+    default.close()
     tokens = [read_token(f"file:{tmp_path}/t{number}.json") for number in range(4)]
     for token in tokens:
         with Connector(ConnectorAuth(token)) as connector:
