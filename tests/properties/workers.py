@@ -182,7 +182,7 @@ class Run:
         next_kill = time.monotonic() + every
         while any(process.poll() is None for process in processes):
             if len(self._faults.pending()) < 2:
-                self._faults.add(Fault(self._chance.choice(FAULTS), method=self._chance.choice(["GET", "POST", "PUT"])))
+                self._faults.add(Fault(self._chance.choice(FAULTS)))
                 self.report.faults += 1
             number = self._chance.randrange(len(processes))
             if self.report.kills < kills and time.monotonic() >= next_kill and self._has_begun(processes[number]):
