@@ -13,14 +13,19 @@ from locoia_pat.testing.lint import lint
 from locoia_pat.testing.scrub import KEPT_HEADERS
 from locoia_pat.testing.secret_names import SecretNames
 from tests.replay.conftest import RECORDED
-from tests.servers import devpi, jupyterhub, verdaccio
+from tests.servers import devpi, jupyterhub, label_studio, verdaccio
 
 if TYPE_CHECKING:
     from tests.servers.server import Server
 
 ROOT = Path(__file__).parents[2] / "cassettes"
 CASSETTES = sorted(ROOT.rglob("*.yaml"))
-SERVERS: dict[str, Server] = {"test_devpi": devpi, "test_jupyterhub": jupyterhub, "test_verdaccio": verdaccio}
+SERVERS: dict[str, Server] = {
+    "test_devpi": devpi,
+    "test_jupyterhub": jupyterhub,
+    "test_label_studio": label_studio,
+    "test_verdaccio": verdaccio,
+}
 """The real server that the cassettes of a test module were recorded from; all others are from the sandbox."""
 
 

@@ -66,7 +66,7 @@ class Life:
     def run(
         self,
         action: str,
-        inputs: dict[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
         *,
         by: Secret | None = None,
         refused: str | None = None,
