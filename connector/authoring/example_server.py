@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -68,7 +67,10 @@ def create_app(folder: SpecFolder) -> Starlette:
 
 def _nested(path: str, value: str) -> Any:
     """Return an object that has *value* at *path*."""
-    return reduce(lambda inner, key: {key: inner}, reversed(path.split(".")), value)
+    inner: Any = value
+    for key in reversed(path.split(".")):
+        inner = {key: inner}
+    return inner
 
 
 def base_path(folder: SpecFolder) -> str:

@@ -533,10 +533,9 @@ class Engine:
 
         """
         credential = self.auth.credential(self.connector)
+        exchange.header = self._header(credential.token)
         if self._token_exchange is not None:
             self._short_lived(sender, self._token_exchange, exchange, credential.token)
-        else:
-            exchange.header = self._header(credential.token)
 
     @cached_property
     def _token_exchange(self) -> TokenExchange | None:

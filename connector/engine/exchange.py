@@ -128,11 +128,10 @@ class Exchange:
                 _log.debug(message if seconds is None else f"{message}, the next in %(wait).1f s", facts)
             if seconds is None or (hold is not None and hold.pending):
                 return response
-            if getattr(response, "status", None) == 429 or not getattr(response, "sent", True):
-                if hold is not None:
-                    hold.phase = phase  # it did not happen, so a signal may end the pause
-            else:
-                self.may_have_acted = True
+            is_known_not_done = getattr(response, "status", None) == 429 or not getattr(response, "sent", True)
+            self.may_have_acted |= not is_known_not_done
+            if hold is not None and is_known_not_done:
+                hold.phase = phase  # so a signal may end the pause
             (limiter.sleep if limiter is not None else time.sleep)(seconds)
 
     def _attempt(

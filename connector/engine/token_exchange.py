@@ -18,7 +18,6 @@ from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.exchange import Exchange, ExchangeError, now
 from locoia_pat.forks import call_after_fork
 from locoia_pat.interrupts import held
-from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import ActionSpec
 
@@ -54,7 +53,6 @@ class TokenExchange:
 
         """
         self._declared = declared
-        self._identifier_variable = connector.env.identifier
         self._action = CompiledAction(exchange_action(connector, declared))
         self._last: _ShortLived | None = None
         self._forget_lock()
@@ -78,14 +76,14 @@ class TokenExchange:
         Args:
             send: sends one request of a run.
             credential: the long-lived credential.
-            identifier: what the connector sends with it.
+            identifier: what the connector sends with it; the caller requires it where ``env`` has one.
             base_url: the base URL of the API.
             timeout: the seconds that the exchange may take.
             rejected: the short-lived token that the API has just refused; it is not returned again.
 
         Raises:
             ExchangeError: the API does not exchange the credential.
-            InvalidError: there is no identifier.
+            InvalidError: the credential cannot be sent as the exchange is declared.
 
         """
         with self._lock:
@@ -105,8 +103,6 @@ class TokenExchange:
         base_url: str,
         timeout: float,
     ) -> _ShortLived:
-        if self._identifier_variable and not identifier:
-            raise invalid("there is no identifier", field="auth", hint=f"Set {self._identifier_variable}.")
         action = self._action
         values = {"token": credential, "identifier": identifier}
         inputs = action.check({name: value for name, value in values.items() if name in action.spec.inputs})

@@ -184,7 +184,7 @@ def reference_findings(
 
     """
     yield from _action_reference_findings(connector, ("check",), connector.check, specs, names)
-    if connector.check in specs and specs[connector.check].auth == "none":
+    if (checker := specs.get(connector.check or "")) is not None and checker.auth == "none":
         message = f'"check" needs an action that sends the credential; "{connector.check}" has auth: none'
         yield connector.document.finding("contradiction", ("check",), message)
     for spec in specs.values():

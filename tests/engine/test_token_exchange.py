@@ -147,16 +147,21 @@ def test_a_credential_that_was_rotated_in_its_store_is_exchanged_again(tmp_path:
     assert [got.json["refresh"] for got in server.got[:2]] == [LONG, f"{LONG}-new"]
 
 
-def test_a_token_that_no_store_took_is_revoked_with_the_short_lived_token(tmp_path: Path) -> None:
-    for discarded_by, scripts in (("delivery", []), ("discard", [])):
-        with (
-            serving(short(1), answer(201, KEY), *scripts, answer(204)) as server,
-            api(tmp_path / discarded_by, server.url, REFRESH, CREATE, DELETE) as acme,
-        ):
-            result = acme.discard(acme.run("create_key"), "the disk is full")
-        assert result.outcome is Outcome.NOT_STORED
-        assert [(got.method, got.path) for got in server.got][-1] == ("DELETE", "/v1/keys/k1")
-        assert bearers(server)[-1] == "Bearer fake-short-lived-1-0123456789"
+def test_a_token_that_no_store_took_is_revoked_with_a_short_lived_token(tmp_path: Path) -> None:
+    with (
+        serving(short(1), answer(201, KEY), answer(204), short(2), answer(204), answer(401, {})) as server,
+        api(tmp_path, server.url, REFRESH, CREATE, DELETE) as acme,
+        api(tmp_path, server.url, REFRESH, CREATE, DELETE) as other,
+        api(tmp_path, server.url, REFRESH, CREATE, DELETE) as refused,
+    ):
+        result = acme.run("create_key")
+        for revoking, number in ((acme, 1), (other, 2)):
+            discarded = revoking.discard(result, "the disk is full")
+            assert discarded.outcome is Outcome.NOT_STORED
+            assert "revoked immediately" in str(discarded.problem)
+            assert (server.got[-1].method, server.got[-1].path) == ("DELETE", "/v1/keys/k1")
+            assert bearers(server)[-1] == f"Bearer fake-short-lived-{number}-0123456789"
+        assert "still active" in str(refused.discard(result, "the disk is full").problem)
 
 
 def test_an_action_without_a_credential_needs_and_sends_none(tmp_path: Path) -> None:
