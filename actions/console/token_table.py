@@ -80,7 +80,7 @@ class Bar(NamedTuple):
     """One column of the timeline."""
 
     label: str
-    count: int
+    tokens: int
     kind: str
     height: float
     """Of the highest one; 0 to 1."""

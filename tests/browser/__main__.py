@@ -196,7 +196,7 @@ def check_lighthouse(npm: Path, console: Console, paths: list[str]) -> None:
         browser.get(link_of(console))
         cookie = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar)
         command = [
-            npm / ".bin" / "lighthouse", console.url + path, "--quiet", "--output=json",
+            str(npm / ".bin" / "lighthouse"), console.url + path, "--quiet", "--output=json",
             "--chrome-flags=--headless --no-sandbox",
             "--only-categories=performance,accessibility,best-practices",
             f"--extra-headers={json.dumps({'Cookie': cookie})}",

@@ -61,7 +61,7 @@ def test_the_list_is_searched_filtered_sorted_and_cut_into_pages() -> None:
 
 def test_the_timeline_counts_live_rows_by_week() -> None:
     rows = [row(days=days) for days in (1, 6, 7, 90, 91, 900, None, -3)] + [row(days=None, expiration_raw="x")]
-    bars = {bar.label: bar.count for bar in timeline(read_rows(rows, (), NOW)) if bar.count}
+    bars = {bar.label: bar.tokens for bar in timeline(read_rows(rows, (), NOW)) if bar.tokens}
     assert bars == {"this week": 2, "in 1 week": 1, "in 12 weeks": 1, "later": 2, "never": 1}
     assert all(bar.height == 0 for bar in timeline([]))
 
