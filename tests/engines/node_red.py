@@ -133,7 +133,8 @@ def started(flow_run: FlowRun, modules: Path, variables: Mapping[str, str]) -> I
     with log.open("w") as out, httpx.Client(trust_env=False, timeout=30) as http:
         process = subprocess.Popen(command, cwd=flow_run.folder, env=dict(variables), stdout=out, stderr=out)
         try:
-            eventually(lambda: process.poll() is not None or "Started flows" in log.read_text())
+            events = ("Started flows", "Server now running")  # in any order
+            eventually(lambda: process.poll() is not None or all(event in log.read_text() for event in events))
             assert process.poll() is None, log.read_text()
             yield NodeRed(f"http://127.0.0.1:{port}", http, log, flow_run.key)
         finally:
