@@ -388,7 +388,7 @@ class _ActionDraft:
 
 def name_of_template(template: str) -> str:
     """Return the name of the input that a lone *template* is."""
-    return re.findall(r"[a-z0-9_]+", template)[0]
+    return str(re.findall(r"[a-z0-9_]+", template)[0])
 
 
 def _has_keys(request: dict[str, Any]) -> bool:

@@ -136,7 +136,7 @@ def _text_keys(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
-    bounds = {"min": schema.get("minimum"), "max": schema.get("maximum")}
+    bounds: dict[str, Any] = {"min": schema.get("minimum"), "max": schema.get("maximum")}
     return {key: bound for key, bound in bounds.items() if type(bound) in (int, float) and abs(bound) < _MAX_NUMBER}
 
 

@@ -91,8 +91,8 @@ def _draft(
     from locoia_pat.authoring.openapi_drafts import draft_connector
 
     try:
-        with source.open(encoding="utf-8") as file:
-            text = file.read(MAX_CHARACTERS + 1)
+        with source.open(encoding="utf-8") as stream:
+            text = stream.read(MAX_CHARACTERS + 1)
     except OSError as error:
         raise invalid(f"{source} cannot be read: {error.strerror}", field="from") from None
     except UnicodeDecodeError:
@@ -102,8 +102,8 @@ def _draft(
     output.set_effect()
     if as_json:
         lists = {"decide": draft.decide, "skipped": draft.skipped}
-        notes = {key: [{"file": each.file, "message": each.message} for each in notes] for key, notes in lists.items()}
-        render.print_json({"files": [str(file) for file in written], **notes})
+        listed = {key: [{"file": each.file, "message": each.message} for each in notes] for key, notes in lists.items()}
+        render.print_json({"files": [str(file) for file in written], **listed})
         return
     for file in written:
         click.echo(file)

@@ -187,7 +187,7 @@ def document(**changes: Any) -> str:
 
 def test_other_documents(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "document.json"
-    many = {f"/{index}": {"get": {"responses": {"200": {}}}} for index in range(301)}
+    many: dict[str, Any] = {f"/{index}": {"get": {"responses": {"200": {}}}} for index in range(301)}
     schemes: dict[str, dict[str, Any]] = {
         "basic": {"type": "http", "scheme": "Basic"},
         "bearer": {"type": "http", "scheme": "bearer"},
