@@ -78,7 +78,8 @@ class LosingProxy(ThreadingHTTPServer):
         self.requests: list[tuple[str, str | None, bool]] = []
         """Path, idempotency key, and whether the response was a replayed one."""
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.http = httpx.Client(trust_env=False, timeout=60)
+        limits = httpx.Limits(max_keepalive_connections=0)  # an idle one can be closed just when it is used
+        self.http = httpx.Client(trust_env=False, timeout=60, limits=limits)
 
 
 class _Handler(BaseHTTPRequestHandler):
