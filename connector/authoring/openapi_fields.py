@@ -137,7 +137,11 @@ def _text_keys(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
     bounds: dict[str, Any] = {"min": schema.get("minimum"), "max": schema.get("maximum")}
-    return {key: bound for key, bound in bounds.items() if type(bound) in (int, float) and abs(bound) < _MAX_NUMBER}
+    return {key: bound for key, bound in bounds.items() if _is_bound(bound)}
+
+
+def _is_bound(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER
 
 
 def outputs_of(document: OpenApiDocument, schema: dict[str, Any]) -> dict[str, dict[str, Any]]:

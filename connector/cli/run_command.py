@@ -110,7 +110,7 @@ def run_command(
     action, specs = resolve_action(action, specs)
     options["verbose"] = (options["verbose"] or log_format is not None) and not quiet
     if options["verbose"]:
-        from locoia_pat.cli.request_log import log_requests
+        from locoia_pat.cli.verbose_log import log_requests
 
         context.call_on_close(log_requests(as_json=log_format == "json"))
     show = _Printer(specs, reveal=reveal, table=table, quiet=quiet)

@@ -29,7 +29,7 @@ def install(folder: Path) -> Path:
     if not Path(CHROMIUM).exists():
         subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=True)
     try:
-        import playwright  # noqa: F401, PLC0415  # only whether it is there
+        import playwright  # type: ignore[import-not-found,unused-ignore]  # pyright: ignore[reportMissingImports]  # noqa: F401, PLC0415  # only whether it is there
     except ModuleNotFoundError:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "playwright"], check=True)
     cached = os.environ.get("NPM_FOLDER")
@@ -216,7 +216,9 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         npm = install(folder / "npm")
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # it may just have been installed
+        from playwright.sync_api import (  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # it may just have been installed
+            sync_playwright,  # pyright: ignore[reportMissingImports]
+        )
 
         axe = (npm / "axe-core" / "axe.min.js").read_text()
         sandbox = stack.enter_context(open_sandbox(folder))

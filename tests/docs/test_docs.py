@@ -46,6 +46,7 @@ from locoia_pat.spec.model import (
     ExampleReply,
     ExampleRequest,
     ExampleResult,
+    ExchangeSpec,
     Input,
     OptionList,
     Output,
@@ -172,6 +173,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`connector.yaml`": ConnectorSpec,
     "`env`": Env,
     "`auth`": Auth,
+    "`auth.exchange`": ExchangeSpec,
     "`options`": OptionList,
 }
 

@@ -27,7 +27,11 @@ CLIENT: dict[str, Any] = {
     "path": "/oauth/token",
     "form": {"grant_type": "client_credentials", "client_id": "{{ identifier }}", "client_secret": "{{ token }}"},
 }
-ROWS = {"effect": "read", "request": {"method": "GET", "path": "/rows"}, "reply": {"ok": [200], "output": {}}}
+ROWS: dict[str, Any] = {
+    "effect": "read",
+    "request": {"method": "GET", "path": "/rows"},
+    "reply": {"ok": [200], "output": {}},
+}
 CREATE: dict[str, Any] = {
     "action": "create_key",
     "request": {"method": "POST", "path": "/keys"},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.servers.server import Life
 
 SPECS = EXAMPLES / "devpi"
-VERSION = "devpi-server 6.20.3 with devpi-tokens 1.1.0"
+VERSION: str = "devpi-server 6.20.3 with devpi-tokens 1.1.0"
 HARMLESS: tuple[str, ...] = ()
 _PORT = 8383
 _URL = f"http://127.0.0.1:{_PORT}"

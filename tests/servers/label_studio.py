@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.servers.server import Life
 
 SPECS = EXAMPLES / "label_studio"
-VERSION = "Label Studio 1.23.2"
+VERSION: str = "Label Studio 1.23.2"
 HARMLESS: tuple[str, ...] = ()
 _PORT = 8384
 _URL = f"http://127.0.0.1:{_PORT}"
