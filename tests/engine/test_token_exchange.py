@@ -174,7 +174,7 @@ def test_an_action_without_a_credential_needs_and_sends_none(tmp_path: Path) -> 
         "inputs": {"password": {"title": "Password", "type": "password", "required": True}},
         "request": {"method": "POST", "path": "/keys", "headers": {"Authorization": "Password {{ password }}"}},
     }
-    open_delete = DELETE | {"auth": "none"}
+    open_delete: dict[str, Any] = DELETE | {"auth": "none"}
     for revoker, expected in ((DELETE, "Bearer fake-long-lived-credential-0123456789"), (open_delete, None)):
         specs = folder(
             tmp_path / str(expected is None), connector(), action(**CREATE | own), action(**revoker), action(**ROWS)
