@@ -85,11 +85,11 @@ def live(life: Life) -> None:
     assert listed is not None
     assert [row["id"] for row in listed["tokens"]] == [first["id"], second["id"]]
     life.run("revoke_token", {"user": "ann", "token_id": first["id"]})
-    life.run("get_self", by=old, refused="forbidden")
+    life.run("get_self", by=old, refused="unauthorized")
     life.run("get_self", by=life.token())
 
     life.run("revoke_token", {"user": "ann", "token_id": second["id"]})
-    life.run("get_self", by=life.token(), refused="forbidden")
+    life.run("get_self", by=life.token(), refused="unauthorized")
     life.run("revoke_token", {"user": "ann", "token_id": second["id"]}, refused="not_found")
     assert life.run("list_tokens", {"user": "ann"}).data == {"tokens": []}
 

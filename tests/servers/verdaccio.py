@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from locoia_pat import Secret
+from locoia_pat.stores import read_token
 from tests.servers.server import EXAMPLES, Account, install_node, main, running
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ def live(life: Life) -> None:
     """Create, store, use, list, rotate and revoke a token; there is no rotation, so a second token replaces it."""
     new = {"readonly": False, "networks": ["127.0.0.1/32"], **life.account.secrets}
     assert life.run("whoami").data == {"username": "ann"}
+    ben = {"name": "ben", "password": Secret("fake-password-of-ben")}
+    life.run("create_user", ben, token_to=[f"{life.store}-ben"])
+    assert life.run("whoami", by=read_token(f"{life.store}-ben")).data == {"username": "ben"}
+    life.run("create_user", ben, token_to=[f"{life.store}-ben"], replace=True, refused="conflict")
     first = life.run("create_token", new, token_to=[life.store]).data
     assert first is not None
     old = life.token()
@@ -74,11 +79,11 @@ def live(life: Life) -> None:
     assert [(row["id"], row["readonly"]) for row in listed["tokens"]] == [(first["id"], False), (second["id"], True)]
     life.run("revoke_token", {"token_id": first["id"]}, by=life.token(), refused="forbidden")  # it is read-only
     life.run("revoke_token", {"token_id": first["id"]}, by=old)  # a token revokes itself
-    life.run("whoami", by=old, refused="forbidden")
+    life.run("whoami", by=old, refused="unauthorized")
     assert life.run("whoami", by=life.token()).data == {"username": "ann"}
 
     life.run("revoke_token", {"token_id": second["id"]})
-    life.run("list_tokens", by=life.token(), refused="forbidden")
+    life.run("list_tokens", by=life.token(), refused="unauthorized")
     assert life.run("list_tokens").data == {"tokens": []}
     life.run("revoke_token", {"token_id": second["id"]})  # a key that does not exist is accepted
 
