@@ -91,7 +91,7 @@ def check_axe(page: Any, axe: str, name: str) -> None:
 def check_views(browser: Any, console: Console, views: dict[str, str], axe: str, shots: Path | None) -> int:
     checks = 0
     for scheme in ("light", "dark"):
-        for width in (1280, 360):
+        for width in (1280, 360, 320):
             context = browser.new_context(
                 viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=False
             )
@@ -179,7 +179,9 @@ def live_by_keyboard(context: Any, console: Console) -> list[str]:  # noqa: PLR0
     page.keyboard.press("Enter")
     page.wait_for_url("**/done/*")
     assert "has a new token" in page.inner_text("h1")
-    for token in (created, regenerated):
+    stored = store_by_keyboard(page, console)
+    look_after_by_keyboard(page, console)
+    for token in (created, regenerated, stored):
         kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, history.state, document.cookie])")
         assert token not in kept
         assert page.evaluate("caches.keys()") == []
@@ -187,7 +189,53 @@ def live_by_keyboard(context: Any, console: Console) -> list[str]:  # noqa: PLR0
             page.goto(console.url + path)
             assert token not in page.content()
     context.close()
-    return [created, regenerated]
+    return [created, regenerated, stored]
+
+
+def store_by_keyboard(page: Any, console: Console) -> str:
+    """Put a new token into a store from the page that shows it; return the token."""
+    page.goto(console.url + console.review())
+    press_until(page, "Create the token")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/shown/*")
+    token = str(page.inner_text("#token"))
+    press_until(page, "Token store")
+    file = console.sandbox.folder / "by-keyboard.json"
+    page.keyboard.type(f"file:{file}")
+    press_until(page, "Put it there")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/done/*")
+    assert token in file.read_text()
+    assert token not in page.content()
+    return token
+
+
+def look_after_by_keyboard(page: Any, console: Console) -> None:
+    """Filter the list, read what an update can do, revoke a token from there, and find it on the page of health."""
+    page.goto(console.url)
+    press_until(page, "Search notes and names")
+    page.keyboard.type("Old integration")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=Old+integration**")
+    press_until(page, "Update")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/update?**")
+    press_until(page, "Back to the tokens")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{console.url}/")
+    press_until(page, "Health")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/health")
+    assert "Old integration" in page.inner_text("main"), "a token that never expires is not reported"
+    page.goto(f"{console.url}/?q=Old+integration")
+    press_until(page, "Revoke")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/revoke?**")
+    press_until(page, "Revoke it")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/done/*")
+    (row,) = [row for row in console.rows() if row.note == "Old integration"]
+    assert row.expiration is not None, "a revoked token lives on"
 
 
 def check_lighthouse(npm: Path, console: Console, paths: list[str]) -> None:
