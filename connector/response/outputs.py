@@ -48,11 +48,7 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
     reader = _Reader(inputs, now, [name for name, declared in spec.inputs.items() if declared.unit == "days"])
     reply = spec.reply
     if reply.rows:
-        try:
-            rows = [reader.outputs(reply.output, row) for row in find_rows(reply, body)]
-        except ValueError as error:
-            return str(error)
-        return Outputs({reply.rows: rows}, {}, tuple(reader.warnings))
+        return _row_outputs(spec, reply.rows, body, reader)
     payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if not reply.output:
         return Outputs({}, {}, ())
@@ -74,7 +70,24 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
         return f"the response has two different usable values of {spec.secrets[0]}"
     known = known_strings(spec, inputs)  # they are older than the token
     data = redacted(reader.outputs(reply.output, payload), secrets.values(), known)  # an API may repeat it elsewhere
+    if lacking := _lacks(data, spec.required_outputs):
+        return f"the response has no {lacking}"
     return Outputs(data, secrets, tuple(reader.warnings))
+
+
+def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> Outputs | str:
+    try:
+        rows = [reader.outputs(spec.reply.output, row) for row in find_rows(spec.reply, body)]
+    except ValueError as error:
+        return str(error)
+    if any((lacking := _lacks(row, spec.required_outputs)) for row in rows):
+        return f"a row of the response has no {lacking}"
+    return Outputs({name: rows}, {}, tuple(reader.warnings))
+
+
+def _lacks(data: Mapping[str, Any], required: tuple[str, ...]) -> str | None:
+    """Return the first of the *required* outputs that *data* lacks or has as an empty string, or None."""
+    return next((name for name in required if data[name] in (None, "")), None)
 
 
 def known_strings(spec: ActionSpec, inputs: Mapping[str, Any]) -> set[str]:

@@ -182,6 +182,8 @@ class Output(Model):
     type: OutputType
     nullable: bool = False
     """It may be missing or ``null``."""
+    required: bool = False
+    """A success that lacks it, or in which it is empty, is not believed."""
     multiple: bool = False
     secret: Literal["once", "stored"] | None = None
     """``once``: the API shows it only this time. ``stored``: a read shows it each time. It goes into a token store."""
@@ -330,6 +332,11 @@ class ActionSpec(_BaseAction):
     def secrets(self) -> tuple[str, ...]:
         """The names of the secret outputs."""
         return tuple(name for name, output in self.reply.output.items() if output.secret)
+
+    @cached_property
+    def required_outputs(self) -> tuple[str, ...]:
+        """The names of the outputs without which a success is not believed."""
+        return tuple(name for name, output in self.reply.output.items() if output.required)
 
     @cached_property
     def secret_keys(self) -> tuple[str, ...]:

@@ -92,6 +92,9 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
             if not spec.reply.rows:
                 message += '; a read needs "secret: stored"' if not stored else ' with "secret: once"'
             yield at("contradiction", ("reply", "output", name), message, at_key=True)
+        for required in spec.required_outputs:
+            message = "an action with a secret output cannot have a required one: the secret of a success would be lost"
+            yield at("contradiction", ("reply", "output", required, "required"), message, at_key=True)
 
 
 def _count(inputs: Mapping[str, Input]) -> int:
@@ -458,6 +461,8 @@ def _output_findings(
                 path,
                 'an output needs "children" if its type is nested_object, and cannot have them otherwise',
             )
+        if output.required:
+            yield from _required_findings(spec.document, path, output)
         if output.type == "datetime" and output.multiple:
             yield at("contradiction", (*path, "multiple"), 'an output of type datetime cannot be "multiple"')
         if output.secret and (
@@ -466,3 +471,14 @@ def _output_findings(
             message = 'a secret must be a top-level output of type text, without "multiple" or "store_with_token"'
             yield at("contradiction", path, message, at_key=True)
         yield from _output_findings(spec, (*path, "children"), output.children or {})
+
+
+def _required_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
+    """Yield why a required output cannot be one."""
+    if len(path) != len(("reply", "output", "name")):
+        message = 'only a top-level output of a reply can be "required"'
+        yield document.finding("contradiction", (*path, "required"), message, at_key=True)
+    for key in ("nullable", "fallback_input", "days_until"):
+        if getattr(output, key):
+            message = f'"required" and "{key}" exclude each other'
+            yield document.finding("contradiction", (*path, key), message, at_key=True)

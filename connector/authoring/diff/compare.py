@@ -145,6 +145,7 @@ _OUTPUT_RULES: dict[str, Rule] = {
     "nullable": ("weakened-output", "strengthened-output", "weakened-output"),
     "secret": ("new-secret", "exposed-secret", "new-secret"),
     "store_with_token": ("strengthened-output", "weakened-output", "weakened-output"),
+    "required": ("changed-response", "weakened-output", "changed-response"),
     "source": _RESPONSE,
     "days_until": _RESPONSE,
     "fallback_input": ("changed-response", "weakened-output", "changed-response"),

@@ -114,13 +114,14 @@ def _description(field: Input) -> str:
 def outputs_schema(outputs: Mapping[str, Output]) -> Schema:
     """Return the schema of the object of outputs that an action returns; secrets are not part of it.
 
-    A value that the API leaves out is null, with a warning, so everything may be null.  The original string of a time
-    that could not be parsed, or was read with an assumption, is added as ``NAME_raw``.
+    A value that the API leaves out is null, with a warning, so all that is not required may be null.  The original
+    string of a time that could not be parsed, or was read with an assumption, is added as ``NAME_raw``.
     """
     properties: dict[str, Schema] = {}
     visible = {name: output for name, output in outputs.items() if not output.secret}
     for name, output in visible.items():
-        properties[name] = or_null(_with_title(output, _output_value(output)))
+        value = _with_title(output, _output_value(output))
+        properties[name] = value if output.required else or_null(value)
         if output.type == "datetime":
             raw = {"type": ["string", "null"], "description": f"{name}, as the API returned it."}
             properties.setdefault(f"{name}_raw", raw)
