@@ -112,7 +112,9 @@ def _read(folder: Path, file: Path) -> StateReport:
             raise ValueError(f"version {version} of locoia-pat's state is newer than this program")
         database.text_factory = decode
         rows = database.execute(_SELECT_NAMES).fetchall()
-        home = database.execute("SELECT value FROM meta WHERE key = 'home'").fetchone()
+        meta = dict(database.execute("SELECT key, value FROM meta").fetchall())
+    if "moved" in meta:
+        raise ValueError(f"it was moved to {meta['moved']}")
     names, damaged = _unsealed(rows)
     return StateReport(
         folder,
@@ -122,7 +124,7 @@ def _read(folder: Path, file: Path) -> StateReport:
         names=names,
         damaged=damaged,
         leases=tuple(held_file_leases(folder)),
-        copied=copy_problem(folder, saved_home(home[0] if home else None)),
+        copied=copy_problem(folder, saved_home(meta.get("home"))),
     )
 
 

@@ -8,13 +8,14 @@ import hashlib
 import hmac
 import json
 import re
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import Problem
-from locoia_pat.state.database import SQLITE_SCHEMAS, open_database, state_location
+from locoia_pat.outcomes import NotDoneError, Problem
+from locoia_pat.state.database import SQLITE_SCHEMAS, moved_error, open_database, state_location
 from locoia_pat.state.home import require_home
 from locoia_pat.state.postgres_lease import LEASE_SECONDS
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
@@ -22,9 +23,10 @@ from locoia_pat.state.sealed import DamagedRowError, is_intact, is_sealed, seal,
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from locoia_pat.outcomes import InvalidError
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.state.database import Document, Session, StateDatabase
     from locoia_pat.state.lease import Lease, LeaseInfo
@@ -93,11 +95,20 @@ class State:
         """Remember where the state folder is; one database is for all machines.
 
         Raises:
-            InvalidError: the folder is a copy of one that was last used elsewhere.
+            InvalidError: the folder is a copy of one that was last used elsewhere, or the state was moved.
+            NotDoneError: the state cannot be read or written now.
 
         """
-        if isinstance(self.location, Path):
-            require_home(self)
+        try:
+            with self.connected() as session:
+                moved = self._moved(session)
+            if moved is None and isinstance(self.location, Path):
+                require_home(self)
+        except OSError as error:
+            problem = Problem("unavailable", str(error), field="state", hint="Nothing was sent; it is safe to retry.")
+            raise NotDoneError(problem) from None
+        if moved is not None:
+            raise moved
 
     def under(self, lease: Lease) -> State:
         """Return this state for the holder of *lease*: once the lease is lost, it refuses every write."""
@@ -109,9 +120,22 @@ class State:
         """Connect to the database, to read; an error of it becomes an ``OSError``."""
         return self.database.connected()
 
-    def writing(self, *, lock: str | None = None) -> AbstractContextManager[Session]:
-        """Run one transaction, while no one else writes to the table *lock*."""
-        return self.database.writing(self._lease, lock=lock)
+    @contextmanager
+    def writing(self, *, lock: str | None = None) -> Iterator[Session]:
+        """Run one transaction, while no one else writes to the table *lock*.
+
+        Raises:
+            OSError: it failed, the lease was lost, or the state was moved after it was opened.
+
+        """
+        with self.database.writing(self._lease, lock=lock) as session:
+            if (moved := self._moved(session)) is not None:
+                raise OSError(moved.problem.message)
+            yield session
+
+    def _moved(self, session: Session) -> InvalidError | None:
+        row = session.execute("SELECT value FROM meta WHERE key = 'moved'").fetchone()
+        return moved_error(self.database.label, row[0]) if row else None
 
     def document(self, name: str) -> Document:
         """Return a small JSON text that is kept with the journal."""

@@ -37,7 +37,7 @@ def copy_state(source: str | os.PathLike[str], target: str | os.PathLike[str]) -
         How many rows of each table were copied.
 
     Raises:
-        InvalidError: there is no state at *source*, or there is one at *target*.
+        InvalidError: there is no state at *source*, it is a copy of another one, or there is one at *target*.
         NotDoneError: a name of *source* is being worked on.
         OSError: a database cannot be read or written; nothing was changed.
 
@@ -46,7 +46,9 @@ def copy_state(source: str | os.PathLike[str], target: str | os.PathLike[str]) -
         raise invalid(
             "there is no state to copy", field="source", hint="Name its folder or its URL, and another target."
         )
-    old, new = State(source), State(target)
+    old = State(source)
+    old.require_home()
+    new = State(target)
     if any((old.folder / "bulk").glob("*.sqlite3")):
         raise invalid(
             f"a bulk run is not finished, and its journal stays in {old.folder}",

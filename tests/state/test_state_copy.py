@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from locoia_pat import InvalidError, NotDoneError, Secret
 from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile
 from locoia_pat.state.access_keys import AccessKeys, Permissions
+from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
 from locoia_pat.state.served_calls import ServedCalls
 from locoia_pat.state.state_copy import copy_state
@@ -71,6 +73,38 @@ def test_a_state_is_copied_into_a_database_and_back(
     for moved in (tmp_path / "first", url):
         with pytest.raises(InvalidError, match="was moved to"):
             State(moved)
+        assert "moved to" in str(inspect_state(moved).trouble), moved
+
+
+def test_a_process_that_opened_a_state_before_it_was_moved_writes_no_more(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    for source in (tmp_path / "state", postgres.new_database()):
+        opened = State(source)
+        opened.require_home()
+        opened.save(API, "ci", {"a": 1})
+        copy_state(source, tmp_path / f"of {type(source).__name__}")
+        with pytest.raises(OSError, match="was moved to"):
+            opened.save(API, "ci", {"a": 2})
+        with pytest.raises(InvalidError, match="was moved to"):
+            opened.require_home()
+        assert opened.load(API, "ci") == {"a": 1}, source
+
+
+def test_a_state_that_went_away_after_it_was_opened_is_not_done(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.folder.rename(tmp_path / "away")
+    with pytest.raises(NotDoneError, match="cannot be used"):
+        state.require_home()
+
+
+def test_a_copied_state_folder_cannot_be_moved(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.require_home()
+    shutil.copytree(state.folder, tmp_path / "copy")
+    with pytest.raises(InvalidError, match="is a copy of"):
+        copy_state(tmp_path / "copy", tmp_path / "target")
+    state.save(API, "ci", {"a": 1})
 
 
 def test_a_state_that_cannot_be_moved_safely_stays_as_it_is(
