@@ -27,11 +27,16 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import Example
 
 _KEPT_HEADERS = ("date", "link", "retry-after")
-"""Headers that an outcome may depend on; all others may hold anything and are left out."""
+"""Headers that any outcome may depend on; all others that no output is read from are left out."""
 
 
 class Recorder(RecordingConnector):
     """A connector that records exchanges, with the few headers that matter."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Create a connector as :class:`locoia_pat.Connector` does."""
+        super().__init__(*args, **options)
+        self._kept_headers = {*_KEPT_HEADERS}
 
     def check(self, recording: Recording) -> None:
         """Check all that can be checked of *recording* before a request is sent: its inputs and its token stores.
@@ -41,6 +46,8 @@ class Recorder(RecordingConnector):
 
         """
         action = recording.action
+        outputs = action.spec.reply.output.values()
+        self._kept_headers |= {output.header.lower() for output in outputs if output.header}
         run = self._engine.prepare(action.spec.action, recording.inputs)
         replaced_id = run.inputs[action.spec.replaces] if action.spec.replaces else None
         self._engine.probe_stores(action, replaced_id, recording.token_to, replace_current=False)
@@ -48,7 +55,7 @@ class Recorder(RecordingConnector):
     def _sanitize(self, response: ResponseOrError) -> ResponseOrError:
         if not isinstance(response, Response):
             return response
-        headers = {name: value for name, value in response.headers.items() if name in _KEPT_HEADERS}
+        headers = {name: value for name, value in response.headers.items() if name in self._kept_headers}
         return replace(response, headers=headers)
 
 

@@ -85,12 +85,12 @@ class ResponseClassifier:
             document = JsonDocument([]) if no_rows else parse_document(response.text, self._spec.secret_keys)
         except DocumentError as error:
             # If no output is read, any text is accepted; but an HTML page does not come from the API.
-            if self._spec.reply.output or response.text.reveal().lstrip().startswith("<"):
+            if self._spec.reads_body or response.text.reveal().lstrip().startswith("<"):
                 return self._unusable(response, str(error))
             document = JsonDocument({})
         body = document.value
         time = server_time(response.headers, now)
-        outputs = extract_outputs(self._spec, body, inputs, time)
+        outputs = extract_outputs(self._spec, body, inputs, time, response.headers)
         status = self._inner_error(body)
         has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
         if status is not None and (400 <= status < 500 or not has_token or _is_error(body)):
@@ -122,7 +122,7 @@ class ResponseClassifier:
         if conditions is not None:
             is_ok = all(_is_value(get_path(body, path), value) for path, value in conditions.items())
             return None if is_ok else _inner_status(body) or 400
-        read = {output.source or name for name, output in self._spec.reply.output.items()}
+        read = {output.source or name for name, output in self._spec.reply.output.items() if output.header is None}
         if not isinstance(body, dict) or self._spec.reply.rows in body:
             return None
         failed = any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items())

@@ -8,7 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.json_document import MAX_VALUES
@@ -35,7 +37,13 @@ class Outputs:
     warnings: tuple[str, ...]
 
 
-def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], now: dt.datetime) -> Outputs | str:
+def extract_outputs(
+    spec: ActionSpec,
+    body: object,
+    inputs: Mapping[str, Any],
+    now: dt.datetime,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Outputs | str:
     """Return the outputs that *spec* declares, or the reason why *body* does not have them.
 
     Args:
@@ -43,16 +51,17 @@ def extract_outputs(spec: ActionSpec, body: object, inputs: Mapping[str, Any], n
         body: the JSON body; each value under a secret name is a :class:`Secret`.
         inputs: the inputs of the request, used where the spec declares them as a fallback.
         now: when the response was received, for outputs that count days.
+        headers: the headers of the response, with names in lower case.
 
     """
-    reader = _Reader(inputs, now, [name for name, declared in spec.inputs.items() if declared.unit == "days"])
+    reader = _Reader(inputs, now, headers, [name for name, declared in spec.inputs.items() if declared.unit == "days"])
     reply = spec.reply
     if reply.rows:
         return _row_outputs(spec, reply.rows, body, reader)
     payloads = [payload for path in reply.at if (payload := get_path(body, path)) is not None]
     if not reply.output:
         return Outputs({}, {}, ())
-    objects = [payload for payload in payloads if isinstance(payload, dict)]
+    objects = [payload for payload in payloads if isinstance(payload, dict)] if spec.reads_body else [{}]
     if not objects:
         return "the response has no object"
     found: list[tuple[dict[str, Any], dict[str, Secret]]] = []
@@ -160,14 +169,19 @@ def get_path(body: object, path: str) -> object:
 _Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
 """Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
 _DAY = dt.timedelta(days=1)
+_NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
+"""A number in a header."""
 
 
 class _Reader:
     """Reads declared outputs, and warns once of each assumption."""
 
-    def __init__(self, inputs: Mapping[str, Any], now: dt.datetime, lifetimes: Collection[str]) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Any], now: dt.datetime, headers: Mapping[str, str], lifetimes: Collection[str]
+    ) -> None:
         self._inputs = inputs
         self._now = now
+        self._headers = headers
         self._lifetimes = lifetimes
         """The inputs that ask for days."""
         self._prepared: dict[int, _Prepared] = {}
@@ -180,7 +194,7 @@ class _Reader:
         times: dict[str, dt.datetime] = {}
         visible, counted = self._prepare(declared)
         for name, output, source, is_key in visible:
-            value = given.get(source) if is_key else get_path(given, source)
+            value = given.get(source) if is_key else self._value(given, source, output)
             if output.days_until:
                 data[name] = None  # keeps the order of the outputs
             elif output.last_word:
@@ -199,13 +213,24 @@ class _Reader:
                 self._compare(until, time)
         return data
 
+    def _value(self, given: Mapping[str, Any], source: str, output: Output) -> object:
+        """Return the value of *output* in its header, or at the path *source*."""
+        if output.header is None:
+            return get_path(given, source)
+        value = self._headers.get(output.header.lower())
+        is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
+        return json.loads(value) if value is not None and is_number else value
+
     def _prepare(self, declared: Mapping[str, Output]) -> _Prepared:
         """Return what is the same for all rows: the outputs that are not secret, and those that count days."""
         prepared = self._prepared.get(id(declared))
         if prepared is None:
             sources = [(name, output, output.source or name) for name, output in declared.items() if not output.secret]
             prepared = (
-                [(name, output, source, source != "$" and "." not in source) for name, output, source in sources],
+                [
+                    (name, output, source, source != "$" and "." not in source and output.header is None)
+                    for name, output, source in sources
+                ],
                 [(name, output.days_until) for name, output in declared.items() if output.days_until],
             )
             self._prepared[id(declared)] = prepared

@@ -189,6 +189,8 @@ class Output(Model):
     """``once``: the API shows it only this time. ``stored``: a read shows it each time. It goes into a token store."""
     source: OutputPath | None = Field(None, alias="from")
     """Its path in the payload, with dots; by default its own name."""
+    header: HeaderName | None = None
+    """The header of the response that holds it, instead of a path in the payload."""
     store_with_token: bool = False
     """Store it with the token, as metadata."""
     days_until: Name | None = None
@@ -337,6 +339,11 @@ class ActionSpec(_BaseAction):
     def required_outputs(self) -> tuple[str, ...]:
         """The names of the outputs without which a success is not believed."""
         return tuple(name for name, output in self.reply.output.items() if output.required)
+
+    @cached_property
+    def reads_body(self) -> bool:
+        """Whether an output is read from the body of the response."""
+        return any(output.header is None for output in self.reply.output.values())
 
     @cached_property
     def secret_keys(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from locoia_pat.http.url import is_loopback
 from locoia_pat.messages import did_you_mean
+from locoia_pat.secrets.detect import is_secret_name
 from locoia_pat.spec.input_types import INPUT_TYPES, types_with_key
 from locoia_pat.spec.pattern import part_names
 
@@ -461,8 +462,8 @@ def _output_findings(
                 path,
                 'an output needs "children" if its type is nested_object, and cannot have them otherwise',
             )
-        if output.required:
-            yield from _required_findings(spec.document, path, output)
+        yield from _required_findings(spec.document, path, output)
+        yield from _header_findings(spec, path, output)
         if output.type == "datetime" and output.multiple:
             yield at("contradiction", (*path, "multiple"), 'an output of type datetime cannot be "multiple"')
         if output.secret and (
@@ -474,7 +475,9 @@ def _output_findings(
 
 
 def _required_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
-    """Yield why a required output cannot be one."""
+    """Yield why an output cannot be required, if it is."""
+    if not output.required:
+        return
     if len(path) != len(("reply", "output", "name")):
         message = 'only a top-level output of a reply can be "required"'
         yield document.finding("contradiction", (*path, "required"), message, at_key=True)
@@ -482,3 +485,24 @@ def _required_findings(document: yaml.Document, path: yaml.Path, output: Output)
         if getattr(output, key):
             message = f'"required" and "{key}" exclude each other'
             yield document.finding("contradiction", (*path, key), message, at_key=True)
+
+
+def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Output) -> Iterator[Finding]:
+    """Yield why an output cannot be read from a header, if it is."""
+    if output.header is None:
+        return
+    at = spec.document.finding
+    reply = getattr(spec, "reply", None)
+    if reply is None or reply.rows or len(path) != len(("reply", "output", "name")):
+        message = 'only a top-level output of a reply without "rows" can have a "header"'
+        yield at("contradiction", (*path, "header"), message, at_key=True)
+    if is_secret_name(output.header):
+        yield at("contradiction", (*path, "header"), f'"{output.header}" holds a secret, and an output is shown')
+    if output.type not in ("text", "number", "datetime") and output.last_word is None:
+        message = f"a header holds the types text, number and datetime, and not {output.type}"
+        yield at("contradiction", (*path, "type"), message)
+    for key in ("secret", "multiple", "source", "days_until"):
+        if getattr(output, key):
+            name = "from" if key == "source" else key
+            message = f'"header" and "{name}" exclude each other'
+            yield at("contradiction", (*path, name), message, at_key=True)

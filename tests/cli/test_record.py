@@ -38,7 +38,10 @@ inputs:
 request: {method: POST, path: /keys, body: {name: "{{ name }}", pin: "{{ pin }}"}}
 reply:
   ok: [201]
-  output: {id: {type: text, store_with_token: true}, key: {type: text, secret: once}}
+  output:
+    id: {type: text, store_with_token: true}
+    key: {type: text, secret: once}
+    left: {type: number, header: X-Left}
 examples:
   - {name: one, inputs: {name: a, pin: fake-pin}}
   - {name: two, inputs: {name: b, pin: fake-pin}}
@@ -77,7 +80,7 @@ def server() -> Iterator[Server]:
     with serving(drop) as server:
         host = server.url.removesuffix("/v1")
         server.scripts[:] = [
-            answer(201, {"id": "k1", "key": MINTED, "pin": PIN}),
+            answer(201, {"id": "k1", "key": MINTED, "pin": PIN}, {"X-Left": "9", "X-Other": "x"}),
             answer(403, {"message": f"the pin {PIN} may not create another key"}),
             answer(200, {"keys": [{"id": "k1"}], "links": {"next": f"{server.url}/keys?page=2"}}),
             answer(200, {"keys": [{"id": "k2"}], "links": {"next": f"{host}/v1/keys?page=3"}}),
@@ -113,6 +116,8 @@ def test_a_whole_folder_is_recorded_with_one_credential_and_replays(call: Call, 
     for file in acme.glob("*.yaml"):
         assert not any(secret in file.read_text() for secret in (PIN, MINTED, CREDENTIAL)), file
     assert example(acme, "create_key")["request"]["body"] == {"name": "a", "pin": "fake-pin"}
+    created = example(acme, "create_key")
+    assert (created["reply"]["headers"], created["result"]["data"]["left"]) == ({"x-left": "9"}, 9)
     assert example(acme, "create_key", 1)["result"] == {"outcome": "refused", "code": "forbidden"}
     listed = example(acme, "list_by_body")
     assert [page["body"]["links"]["next"] for page in [listed["reply"], *listed["pages"]]] == [

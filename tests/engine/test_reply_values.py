@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.authoring.export import openapi
 from locoia_pat.authoring.export.json_schema import data_schema
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
@@ -63,4 +65,49 @@ def test_an_output_that_cannot_be_required_is_a_finding(tmp_path: Path) -> None:
     ]
     for number, (output, words) in enumerate(outputs):
         ((code, message),) = mistakes(tmp_path / str(number), {"output": output})
+        assert (code, words in message) == ("contradiction", True), message
+
+
+def test_an_output_is_read_from_a_header(tmp_path: Path) -> None:
+    output = {
+        "left": {"type": "number", "header": "X-RateLimit-Remaining"},
+        "row": {"type": "text", "header": "Location"},
+        "made": {"type": "datetime", "header": "Last-Modified", "nullable": True},
+    }
+    headers = {"x-ratelimit-remaining": "41", "location": "/keys/7", "last-modified": "Sat, 28 Nov 2026 14:15:13 GMT"}
+    read = {"left": 41, "row": "/keys/7", "made": "2026-11-28T14:15:13Z"}
+    empty = run(tmp_path, answer(201, None, headers), reply={"ok": [201], "output": output})
+    assert (empty.outcome, empty.data, empty.warnings) == (Outcome.DONE, read, ())
+    more = {"ok": [200], "at": ["data"], "output": {"name": {"type": "text", "from": "who.name"}} | output}
+    both = run(tmp_path, answer(200, {"data": {"who": {"name": "a"}, "left": 1}}, headers), **READ, reply=more)
+    assert both.data == {"name": "a"} | read
+    error = answer(200, {"left": 1, "error": "no", "status": 403})
+    named = {"ok": [200], "output": {"error": {"type": "text", "header": "X-Error", "nullable": True}}}
+    assert run(tmp_path, error, reply=named).outcome is Outcome.REFUSED
+    odd = run(tmp_path, answer(200, {}, {"x-ratelimit-remaining": "many"}), reply={"ok": [200], "output": output})
+    assert (odd.outcome, odd.data) == (Outcome.DONE, {"left": None, "row": None, "made": None})
+    assert odd.warnings == ('"left" is not a number in the response', 'the response has no "row"')
+    assert run(tmp_path, answer(200, "<html>", headers), reply=more).outcome is Outcome.UNKNOWN
+    replies: list[dict[str, Any]] = [more, {"ok": [200], "output": output}]
+    for number, reply in enumerate(replies):
+        specs = SpecFolder(folder(tmp_path / str(number), connector(), action(reply=reply)))
+        document = json.loads(openapi.files(specs)["openapi.json"])
+        success = document["paths"]["/act"]["post"]["responses"]["200"]
+        assert [*success["headers"]] == ["X-RateLimit-Remaining", "Location", "Last-Modified"]
+        assert ("act" in document["components"]["schemas"]) == ("at" in reply)
+
+
+def test_an_output_that_cannot_be_a_header_is_a_finding(tmp_path: Path) -> None:
+    header = {"type": "text", "header": "X-Id"}
+    replies: list[tuple[dict[str, Any], str]] = [
+        ({"output": {"a": header | {"from": "b"}}}, '"header" and "from"'),
+        ({"output": {"a": header | {"multiple": True}}}, '"header" and "multiple"'),
+        ({"output": {"a": header | {"secret": "once"}}}, '"header" and "secret"'),
+        ({"output": {"a": header | {"type": "switch"}}}, "and not switch"),
+        ({"output": {"a": header | {"header": "Set-Cookie"}}}, '"Set-Cookie" holds a secret'),
+        ({"output": {"a": header}, "rows": "rows"}, 'without "rows"'),
+        ({"output": {"a": {"type": "nested_object", "children": {"b": header}}}}, "only a top-level output"),
+    ]
+    for number, (reply, words) in enumerate(replies):
+        ((code, message),) = mistakes(tmp_path / str(number), reply)
         assert (code, words in message) == ("contradiction", True), message

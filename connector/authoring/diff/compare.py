@@ -147,6 +147,7 @@ _OUTPUT_RULES: dict[str, Rule] = {
     "store_with_token": ("strengthened-output", "weakened-output", "weakened-output"),
     "required": ("changed-response", "weakened-output", "changed-response"),
     "source": _RESPONSE,
+    "header": _RESPONSE,
     "days_until": _RESPONSE,
     "fallback_input": ("changed-response", "weakened-output", "changed-response"),
     "title": _TEXT,

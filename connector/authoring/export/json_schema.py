@@ -149,8 +149,8 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
     """
     schema: Schema = {"type": "object", "properties": {}}
     for name, output in outputs.items():
-        if output.days_until or output.last_word:
-            continue  # computed from other outputs
+        if output.days_until or output.last_word or output.header:
+            continue  # computed from other outputs, or not in the body
         at, path = schema, (output.source or name).split(".")
         required = not output.nullable and output.fallback_input is None
         for key in path[:-1]:

@@ -55,7 +55,7 @@ def document(folder: SpecFolder) -> Schema:
         "security": [{"credential": []}],
         "paths": _paths(actions),
         "components": {
-            "schemas": {**{spec.action: payload_schema(spec) for spec in actions if spec.reply.output}, **SHARED},
+            "schemas": {**{spec.action: payload_schema(spec) for spec in actions if spec.reads_body}, **SHARED},
             "securitySchemes": {"credential": _security(connector)},
         },
     }

@@ -68,14 +68,16 @@ def _success(spec: ActionSpec, status: int) -> Schema:
     if status == 204:
         return {"description": "Success, without content."}
     description = "Success."
-    if not spec.reply.output:
-        return {"description": f"{description} The response body is not read.", "content": {"*/*": {}}}
+    headers = {output.header: {"schema": {"type": "string"}} for output in spec.reply.output.values() if output.header}
+    shared = {"headers": headers} if headers else {}
+    if not spec.reads_body:
+        return {"description": f"{description} The response body is not read.", **shared, "content": {"*/*": {}}}
     reference = {"$ref": f"#/components/schemas/{spec.action}"}
     payloads = [_nest(path, reference) for path in spec.reply.at]
     if len(payloads) > 1:
         description += " The API does not document where the payload is: each of these places is read."
     schema = {"anyOf": [*payloads, {"$ref": "#/components/schemas/ErrorInside"}]}
-    return {"description": description, "content": {JSON: {"schema": schema}}}
+    return {"description": description, **shared, "content": {JSON: {"schema": schema}}}
 
 
 def _nest(path: str, schema: Schema) -> Schema:
