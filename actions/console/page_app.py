@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import secrets
 import time
 from http import HTTPStatus
@@ -37,6 +38,7 @@ from locoia_pat.actions.console.token_table import (
 from locoia_pat.actions.console.web_sessions import Reveal, WebSessions, has_csrf, remember
 from locoia_pat.actions.lifecycle.known_rows import credential_row_id, load_known_rows
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Result, invalid
+from locoia_pat.secrets.secret import redact
 from locoia_pat.stores import TokenEntry
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from locoia_pat import Connector
     from locoia_pat.actions.console.token_table import Row
     from locoia_pat.actions.console.web_sessions import Session
+    from locoia_pat.actions.lifecycle.known_rows import KnownRows
     from locoia_pat.outcomes import Problem
 
     _Page = Callable[[Request, Session], Awaitable[Response]]
@@ -57,6 +60,7 @@ _HERE = Path(__file__).parent
 _MAX_BODY = 64 * 1024
 _STATIC = {"console.css": "text/css", "copy.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _TO_LIST = Link("Back to the tokens", "/")
+_log = logging.getLogger("locoia_pat")
 
 
 class PageApp:
@@ -126,7 +130,7 @@ class PageApp:
                 *(Route(path, self._page(page), methods=["GET"]) for path, page in pages),
                 *(Route(path, self._submission(effect), methods=["POST"]) for path, effect in effects),
             ],
-            exception_handlers={404: self._not_found, 405: self._not_found},
+            exception_handlers={404: self._not_found, 405: self._not_found, 500: self._failed_unexpectedly},
         )
         app.router.redirect_slashes = False
         port = self._url.rpartition(":")[2]
@@ -179,7 +183,8 @@ class PageApp:
         while session.reveals:
             _, reveal = session.reveals.popitem()
             if not reveal.shown:
-                self._connector.discard(reveal.result, "the session ended before it was shown")
+                problem = self._connector.discard(reveal.result, "the session ended before its token was shown").problem
+                _log.warning("%s", problem)
 
     # Every page and every form
 
@@ -191,7 +196,7 @@ class PageApp:
             try:
                 response = await page(request, session)
             except ConnectorError as error:
-                response = self._failure(session, Result.from_error(None, error), error.problem)
+                response = self._failure(request, session, Result.from_error(None, error), error.problem)
             # A browser may keep a page for its Back button although it must not be stored, until a cookie changes.
             response.set_cookie(
                 f"{self._cookie}_page", secrets.token_hex(4), httponly=True, samesite="strict", path="/"
@@ -210,7 +215,7 @@ class PageApp:
                 return self._no_session()
             id_ = _first(fields, "form")
             if not id_:
-                return self._failure(session, None, invalid("the form is not complete").problem)
+                return self._failure(request, session, None, invalid("the form is not complete").problem)
             fields["path_id"] = [request.path_params.get("id", "")]
             submission = session.submissions.get(id_)
             if submission is None:
@@ -235,11 +240,23 @@ class PageApp:
         )
         return HTMLResponse(text, status)
 
-    def _failure(self, session: Session, result: Result | None, problem: Problem) -> Response:
+    def _failure(self, request: Request, session: Session, result: Result | None, problem: Problem) -> Response:
         result = result or Result(None, Outcome.INVALID, problem=problem)
-        report = report_failure(result, problem, Link("Retry", "/"))
-        status = HTTPStatus.BAD_REQUEST if result.outcome is Outcome.INVALID else HTTPStatus.BAD_GATEWAY
+        is_invalid = result.outcome is Outcome.INVALID
+        retry = Link("Retry", f"{request.url.path}?{request.url.query}")
+        report = report_failure(result, problem, _TO_LIST if is_invalid else retry)
+        status = HTTPStatus.BAD_REQUEST if is_invalid else HTTPStatus.BAD_GATEWAY
         return self._render("report.html", session, status=status, report=report)
+
+    async def _failed_unexpectedly(self, *_: object) -> Response:
+        report = Report(
+            "Unexpected error",
+            "If a form was sent, it may have happened: look into the list before you send it again.",
+            "bad",
+            hint="The terminal where the page was started shows the error.",
+            links=(_TO_LIST,),
+        )
+        return self._render("report.html", None, status=HTTPStatus.INTERNAL_SERVER_ERROR, report=report)
 
     async def _not_found(self, request: Request, _: Exception) -> Response:
         session = await self._find_session(request)
@@ -252,26 +269,27 @@ class PageApp:
 
     # Pages
 
-    def _list_rows(self) -> tuple[list[Row], Result]:
+    def _list_rows(self) -> tuple[list[Row], Result, KnownRows]:
         listed = self._connector.run("list_pats").raise_for_outcome()
-        revoked = load_known_rows(self._connector.base_url).revoked
-        rows = read_rows((listed.data or {})["tokens"], revoked, listed.at or dt.datetime.now(dt.UTC))
-        return rows, listed
+        known = load_known_rows(self._connector.base_url)
+        rows = read_rows((listed.data or {})["tokens"], known.revoked, listed.at or dt.datetime.now(dt.UTC))
+        return rows, listed, known
 
-    def _find_row(self, id_: str) -> Row:
-        rows, _ = self._list_rows()
+    def _find_row(self, id_: str) -> tuple[Row, str | None]:
+        """Return a row of the list, and its managed name, if this state folder manages it."""
+        rows, _, known = self._list_rows()
         row = next((row for row in rows if row.id == id_ and id_), None)
         if row is None:
             raise invalid(
                 "there is no such token in the list", field="id", hint="It may have got another ID, or expired."
             )
-        return row
+        return row, known.managed.get(id_)
 
     async def _list(self, request: Request, session: Session) -> Response:
         query = parse_query(request.query_params)
 
         def work() -> Response:
-            rows, listed = self._list_rows()
+            rows, listed, known = self._list_rows()
             return self._render(
                 "list.html",
                 session,
@@ -279,6 +297,7 @@ class PageApp:
                 bars=timeline(rows),
                 query=query,
                 warnings=listed.warnings,
+                managed_here=known.managed,
                 own_id=self._own_row_id(),
                 link=lambda **changed: _list_link(query._replace(**changed)),
             )
@@ -365,9 +384,8 @@ class PageApp:
         id_ = request.query_params.get("id", "")
 
         def work() -> Response:
-            row = self._find_row(id_)
+            row, name = self._find_row(id_)
             names = journalled_names(self._connector.base_url)
-            name = row.managed["name"] if row.managed else None
             stores = names[name][1] if name in names else ()
             replacement = TokenForm(note=row.note, scopes=tuple(row.scopes))
             return self._render(
@@ -412,12 +430,13 @@ class PageApp:
         if request.method == "HEAD" or reveal is None or reveal.shown:
             report = Report(
                 "The token was shown once",
-                "It cannot be shown again: it is not kept, here or at the API.",
+                "It cannot be shown again.",
                 "warning",
                 hint="If you did not copy it, regenerate it: that gives you a new token and revokes this one.",
                 links=(_TO_LIST,),
             )
-            return self._render("report.html", session, status=HTTPStatus.GONE, report=report)
+            values = {"storable_id": id_} if reveal is not None and reveal.shown else {}
+            return self._render("report.html", session, status=HTTPStatus.GONE, report=report, **values)
         reveal.shown = True
         result = reveal.result
         assert result.token is not None  # noqa: S101  # only results with a token are shown
@@ -457,7 +476,9 @@ class PageApp:
             links = (find,) if result.outcome is Outcome.UNKNOWN else (form, _TO_LIST)
             return _reported(session, report_failure(result, result.problem, *links))
         if result.token_refs:
-            return _reported(session, _stored(result.token_refs[0], result.warnings))
+            return _reported(
+                session, _stored(result.token_refs[0], result.warnings, "It was not shown, and is only in its store.")
+            )
         id_ = secrets.token_urlsafe(16)
         session.reveals[id_] = Reveal(result)
         if session.ended:  # while the API was called
@@ -491,29 +512,36 @@ class PageApp:
 
     def _store_shown(self, fields: dict[str, list[str]], session: Session) -> str:
         """Store a token that was shown; it can be stored until the session ends."""
-        ref = _first(fields, "store").strip()
-        reveal = session.reveals.get(_first(fields, "path_id"))
+        id_, ref = _first(fields, "path_id"), _first(fields, "store").strip()
+        reveal = session.reveals.get(id_)
         if reveal is None or reveal.result.token is None:
             raise invalid("the token is no longer here", hint="Regenerate it, and choose the store there.")
-        self._check_store("store", ref)
-        store = self._connector.open_store(ref)
         metadata = {key: (reveal.result.data or {}).get(key) for key in ("id", "expiration", "scopes")}
         try:
-            if store.probe() is not None:
-                raise invalid("it holds another token", hint="Name another store; this one was not changed.")
-            warnings = store.store(TokenEntry(reveal.result.token, metadata), api=self._connector.base_url)
-        except (InvalidError, OSError) as error:
-            problem = error.problem if isinstance(error, InvalidError) else invalid(str(error.strerror)).problem
-        else:
-            session.reveals.pop(_first(fields, "path_id"))
-            return _reported(session, _stored(store.ref, warnings))
-        raise invalid(f"the token was not stored: {problem.message}", field="store", hint=problem.hint)
+            stored = self._store_entry(ref, TokenEntry(reveal.result.token, metadata))
+        except Exception as error:  # noqa: BLE001  # whatever a store does wrong, another one must be offered
+            is_own = isinstance(error, ConnectorError)
+            problem = error.problem if is_own else invalid(redact(str(error), [reveal.result.token])).problem
+            links = (Link("Choose another store", f"/shown/{id_}"), _TO_LIST)
+            report = Report("Storing the token failed", problem.message, "bad", hint=problem.hint, links=links)
+            return _reported(session, report)
+        session.reveals.pop(id_, None)  # two forms may have stored it at once
+        return _reported(session, stored)
+
+    def _store_entry(self, ref: str, entry: TokenEntry) -> Report:
+        """Store a token in an empty store, and return the report."""
+        self._check_store("store", ref)
+        store = self._connector.open_store(ref)
+        if store.probe() is not None:
+            raise invalid("it holds another token", hint="Name another store; this one was not changed.")
+        warnings = store.store(entry, api=self._connector.base_url)
+        return _stored(store.ref, warnings, "The page that showed it is gone; its store has it.")
 
 
-def _stored(ref: str, warnings: Sequence[str]) -> Report:
+def _stored(ref: str, warnings: Sequence[str], message: str) -> Report:
     return Report(
         "The token is stored",
-        "It was not shown, and is only in its store.",
+        message,
         command=f"locoia-pat exec {ref.removesuffix('#current')} -- COMMAND",
         details=(("Stored in", ref),),
         warnings=tuple(warnings),

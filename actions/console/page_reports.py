@@ -45,13 +45,21 @@ _FAILURES = {
     Outcome.NOT_STORED: ("It happened, and no store accepted the token", "bad"),
 }
 
+_CHECKS = {
+    "create_pat": "Look into the list before you try again: if there is a new row, its token is lost; revoke it.",
+    "regenerate_pat": "The old token may be revoked. Find its row in the list and regenerate it again: "
+    "that also revokes a new token that was lost.",
+    "revoke_pat": "Find its row in the list and revoke it again: that does no harm if it is revoked already.",
+}
+"""What to do when the outcome of an action is unknown."""
+
 
 def report_failure(result: Result, problem: Problem, *links: Link) -> Report:
     """Return the report of a *result* whose outcome is not ``done``."""
     title, tone = _FAILURES[result.outcome]
     hint = problem.hint
     if result.outcome is Outcome.UNKNOWN:
-        hint = "Look into the list before you try again: if there is a new row, its token is lost; revoke it."
+        hint = _CHECKS.get(result.action or "", hint)
     command = problem.next
     if problem.code == "unauthorized":
         hint = "The page was started with a credential that is not accepted, or has expired. Log in and start it again."

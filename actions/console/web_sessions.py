@@ -21,7 +21,7 @@ IDLE_SECONDS = 30 * 60
 """How long a session lasts without a request."""
 LIFETIME_SECONDS = 8 * 60 * 60
 """How long a session lasts at most."""
-MAX_SUBMISSIONS = 200
+MAX_SUBMISSIONS = 10_000
 """Forms, and reports of what became of them, that a session remembers."""
 _T = TypeVar("_T")
 

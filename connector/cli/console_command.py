@@ -31,10 +31,11 @@ _TIMEOUT = 20.0
 @click.option("--timeout", type=Number(limits.TIMEOUT), default=_TIMEOUT, show_default=True,
               metavar="SECONDS", help="Time limit of a call, for all attempts together.")  # fmt: skip
 def console_command(*, port: int, auth: str | None, fleet_file: str | None, timeout: float) -> None:
-    """Serve a page in the browser to list, create, regenerate and rotate tokens, until Ctrl-C.
+    """Serve a page in the browser to list, create, regenerate, revoke and rotate tokens, until Ctrl-C.
 
     Calls use the credential of --auth, of the environment or of "locoia-pat login"; it is never sent to the browser.
-    The page is served on localhost only. Prints a link that opens it once; when a session has ended, a new one.
+    The page is served on localhost only. Prints a link that opens it once, and a new one when a browser without a
+    session asks for the page.
     """
     page_app = import_extra("locoia_pat.actions.console.page_app", "console")
     server = import_extra("locoia_pat.actions.console.page_server", "console")

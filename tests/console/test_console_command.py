@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
 
 from tests.support.command import Done, call, spawn
+from tests.support.loopback import answer, created, serving
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from pathlib import Path
 
@@ -36,6 +41,40 @@ def test_the_command_serves_the_page_and_shows_a_fleet(console: Console, tmp_pat
         _, errors = process.communicate(timeout=60)
     assert "open this link once" in errors
     assert console.sandbox.rotator.reveal() not in errors
+
+
+def test_a_signal_waits_for_the_call_under_way_and_its_token_is_revoked(console: Console) -> None:
+    variables = {"LOCOIA_TOKEN": console.sandbox.rotator.reveal()}
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        arrived, release = threading.Event(), threading.Event()
+
+        def held(
+            connection: socket.socket, arrived: threading.Event = arrived, release: threading.Event = release
+        ) -> bool:
+            arrived.set()
+            return release.wait(60) and bool(answer(201, created())(connection))
+
+        with (
+            serving(held, answer(200, created())) as api,
+            httpx.Client(trust_env=False, timeout=60) as browser,
+            ThreadPoolExecutor() as threads,
+        ):
+            process = spawn("console", "--port", "0", LOCOIA_BASE_URL=api.url, **variables)
+            assert process.stdout is not None
+            link = httpx.URL(process.stdout.readline().strip())
+            browser.get(link)
+            form = console.form(browser, str(link.join(console.review())))
+            create = threads.submit(browser.post, link.join("/new"), data=form)
+            assert arrived.wait(60)
+            process.send_signal(number)
+            with suppress(httpx.TransportError):  # no more connections are accepted once the signal has arrived
+                while True:
+                    httpx.get(link.join("/static/icon.svg"), trust_env=False)
+            release.set()
+            assert create.result(60).status_code == 303
+            _, errors = process.communicate(timeout=60)
+            assert [got.path.rpartition("/")[2] for got in api.got] == ["personal-access-tokens", "regenerate"]
+            assert "the session ended before its token was shown" in errors, errors
 
 
 def test_a_fleet_file_with_a_mistake_is_reported_at_once(call: Callable[..., Done], tmp_path: Path) -> None:

@@ -9,12 +9,17 @@ from urllib.parse import urlencode
 from locoia_pat import Secret
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.stores import read_token
-from tests.support.console_page import TOKEN
+from tests.support.console_page import TOKEN, serving_console
+from tests.support.loopback import answer, created, serving
 
 if TYPE_CHECKING:
     import httpx
+    import pytest
 
     from tests.support.console_page import Console
+
+
+UUID = "4f7c9a52-6a0e-4f0b-9d6f-0d7f5f5b8a11"
 
 
 def shown_token(page: httpx.Response) -> str:
@@ -78,16 +83,18 @@ def test_a_shown_token_can_be_put_into_a_store(console: Console) -> None:
     fields = {name: value for name, value in console.form(browser, "/").items() if name == "csrf"}
     for number, (store, says) in enumerate(
         (
-            ("nonsense", "Nothing was sent"),
+            ("nonsense", "Storing the token failed"),
             ("command:touch x", "does not start programs"),
-            ("file:/proc/no.json", "Nothing was sent"),
-            (ref, "The token is stored"),
+            ("file:/proc/no.json", "Storing the token failed"),
+            (ref, "The page that showed it is gone"),
             (ref, "no longer here"),
         )
     ):
         done = browser.post(f"{path}/store", data={**fields, "form": str(number), "store": store})
         assert says in done.text, store
         assert token not in done.text
+        assert ("Choose another store" in done.text) == (store != ref), store
+        assert (f'action="{path}/store"' in browser.get(path).text) == (store != ref), store
     assert read_token(ref).reveal() == token
     other = console.submit(browser, console.review(), "/new")
     held = browser.post(f"{other.url.path}/store", data={**fields, "form": "held", "store": ref})
@@ -95,13 +102,17 @@ def test_a_shown_token_can_be_put_into_a_store(console: Console) -> None:
     assert read_token(ref).reveal() == token
 
 
-def test_a_new_token_that_no_one_has_seen_is_revoked_when_the_session_ends(console: Console) -> None:
+def test_a_new_token_that_no_one_has_seen_is_revoked_when_the_session_ends(
+    console: Console, caplog: pytest.LogCaptureFixture
+) -> None:
     browser = console.open()
     browser.post("/new", data=console.form(browser, console.review()), follow_redirects=False)
     (before,) = console.rows()
     console.submit(browser, "/", "/end")
     (after,) = console.rows()
     assert after.expiration < before.expiration  # it was regenerated for a day, and the secret discarded
+    assert "the session ended before its token was shown" in caplog.text
+    assert f"row {after.id} stays listed" in caplog.text
 
 
 def test_a_token_that_was_seen_works_on_when_the_session_ends(console: Console) -> None:
@@ -151,6 +162,11 @@ def test_regenerate_says_what_breaks_and_revokes_the_old_token(console: Console)
     (row,) = console.rows()
     path = f"/regenerate?{urlencode({'id': row.id})}"
     assert "It was never used" in browser.get(path).text
+    console.sandbox.faults.add(Fault("lost", "POST"))
+    lost = console.submit(browser, path, lifetime="7")
+    assert "regenerate it again: that also revokes a new token that was lost" in lost.text
+    assert not console.sandbox.accepts(Secret(old))
+    old = shown_token(console.submit(browser, path, lifetime="7"))
     console.sandbox.accepts(Secret(old))
     assert "was last used on" in browser.get(path).text
     new = shown_token(console.submit(browser, path, lifetime="7"))
@@ -202,3 +218,28 @@ def test_a_managed_name_is_rotated_into_its_stores(console: Console) -> None:
     console.sandbox.faults.clear()
     assert browser.get("/rotate?name=other").status_code == 400
     assert "does not manage that name" in console.submit(browser, "/rotate?name=ci", name="other").text
+
+
+def test_a_row_with_the_name_of_another_state_folder_is_not_taken_for_the_own_one(console: Console) -> None:
+    console.sandbox.ensure()
+    browser = console.open()
+    marked = "CI ~lp1/ci/a/GEZDGNBVGY3TQOJQ/k7q2aaaa"
+    other, _ = console.sandbox.store.create(owner="sandbox", days=9, scopes=["embed"], note=marked)
+    page = browser.get(f"/regenerate?{urlencode({'id': other.id})}").text
+    assert "Another state folder manages it" in page
+    assert console.sandbox.ref() not in page
+    assert browser.get("/").text.count('href="/rotate?') == 1
+
+
+def test_a_store_that_fails_at_the_last_moment_can_be_replaced_by_another(console: Console) -> None:
+    responses = [answer(201, created()), answer(body={"name": "CRM"}), answer(body={}), answer(403, {})]
+    with serving(*responses) as api, serving_console(console.sandbox, api=api.url) as other:
+        browser = other.browser()
+        browser.get(other.links[0], follow_redirects=False)
+        shown = browser.post("/new", data=other.form(browser, other.review()))
+        form = other.form(browser, shown.url.path)
+        failed = browser.post(f"{shown.url.path}/store", data={**form, "store": f"connector-auth:{UUID}"})
+        assert "refused: " in failed.text
+        stored = browser.post(f"{shown.url.path}/store", data={**form, "form": "x", "store": other.sandbox.ref("own")})
+        assert "The token is stored" in stored.text
+        assert len(api.got) == len(responses)
