@@ -520,10 +520,9 @@ class PageApp:
         try:
             stored = self._store_entry(ref, TokenEntry(reveal.result.token, metadata))
         except Exception as error:  # noqa: BLE001  # whatever a store does wrong, another one must be offered
-            is_own = isinstance(error, ConnectorError)
-            problem = error.problem if is_own else invalid(redact(str(error), [reveal.result.token])).problem
+            own = error if isinstance(error, ConnectorError) else invalid(redact(str(error), [reveal.result.token]))
             links = (Link("Choose another store", f"/shown/{id_}"), _TO_LIST)
-            report = Report("Storing the token failed", problem.message, "bad", hint=problem.hint, links=links)
+            report = Report("Storing the token failed", own.problem.message, "bad", hint=own.problem.hint, links=links)
             return _reported(session, report)
         session.reveals.pop(id_, None)  # two forms may have stored it at once
         return _reported(session, stored)

@@ -59,7 +59,9 @@ def test_a_signal_waits_for_the_call_under_way_and_its_token_is_revoked(console:
             httpx.Client(trust_env=False, timeout=60) as browser,
             ThreadPoolExecutor() as threads,
         ):
+            before = signal.signal(number, signal.SIG_DFL)  # under nohup, the process would ignore it
             process = spawn("console", "--port", "0", LOCOIA_BASE_URL=api.url, **variables)
+            signal.signal(number, before)
             assert process.stdout is not None
             link = httpx.URL(process.stdout.readline().strip())
             browser.get(link)
