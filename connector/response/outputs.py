@@ -119,8 +119,7 @@ def find_rows(reply: ReplySpec, body: object) -> list[dict[str, Any]]:
     """
     if body == []:
         return []
-    payloads = [get_path(body, path) for path in reply.at]
-    for payload in payloads:
+    for payload in [_listed(reply, get_path(body, path)) for path in reply.at]:
         if isinstance(payload, list) and all(isinstance(row, dict) for row in payload):
             if len(payload) * len(reply.output) > MAX_VALUES:
                 raise ValueError(f"the response has more than {MAX_VALUES} values of {reply.rows}")
@@ -128,6 +127,16 @@ def find_rows(reply: ReplySpec, body: object) -> list[dict[str, Any]]:
     if any(_is_null(body, path) for path in reply.at):
         return []
     raise ValueError(f"the response has no list of {reply.rows}")
+
+
+def _listed(reply: ReplySpec, payload: object) -> object:
+    """Return *payload*; if it is an object keyed by id, its rows, each with its key as the output of that name."""
+    key_output = reply.rows_by_key
+    if key_output is None or payload == []:  # PHP writes an empty object like that
+        return payload
+    if not isinstance(payload, dict):
+        return None
+    return [{**row, key_output: key} if isinstance(row, dict) else row for key, row in payload.items()]
 
 
 def _is_null(body: object, path: str) -> bool:

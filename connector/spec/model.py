@@ -216,6 +216,8 @@ class ReplySpec(Model):
     """Where the payload may be, tried in order: ``$`` is the whole response, otherwise a path with dots."""
     rows: Name | None = None
     """The payload is a list; ``data`` has its rows under this name, each with the outputs below."""
+    rows_by_key: Name | None = None
+    """The rows are an object, and the key of each is this output."""
     output: dict[Name, Output]
     """Empty if nothing of the response is needed: then any success is complete."""
     ok_when: Annotated[dict[OutputPath, bool | int | str | None], Field(min_length=1)] | None = None

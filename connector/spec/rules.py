@@ -83,6 +83,7 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     yield from _effect_findings(spec)
     yield from _request_findings(spec)
     yield from _pages_findings(spec)
+    yield from _keyed_rows_findings(spec)
     yield from _value_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
         yield at("contradiction", ("reply", "output", name), "an action can have only one secret output", at_key=True)
@@ -506,3 +507,18 @@ def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Outp
             name = "from" if key == "source" else key
             message = f'"header" and "{name}" exclude each other'
             yield at("contradiction", (*path, name), message, at_key=True)
+
+
+def _keyed_rows_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield why the key of a row cannot be that output."""
+    at, reply = spec.document.finding, spec.reply
+    if (name := reply.rows_by_key) is None:
+        return
+    if reply.rows is None:
+        yield at("missing-key", ("reply", "rows_by_key"), '"rows_by_key" needs "rows"', at_key=True)
+    if (output := reply.output.get(name)) is None:
+        message = f'there is no output "{name}"{did_you_mean(name, reply.output)}'
+        yield at("unknown-reference", ("reply", "rows_by_key"), message)
+    elif output.type != "text" or output.multiple or output.source:
+        message = f'"{name}" is the key of a row, so it needs the type text, without "multiple" and "from"'
+        yield at("contradiction", ("reply", "output", name), message, at_key=True)

@@ -111,3 +111,37 @@ def test_an_output_that_cannot_be_a_header_is_a_finding(tmp_path: Path) -> None:
     for number, (reply, words) in enumerate(replies):
         ((code, message),) = mistakes(tmp_path / str(number), reply)
         assert (code, words in message) == ("contradiction", True), message
+
+
+def test_an_object_keyed_by_id_is_rows(tmp_path: Path) -> None:
+    output = {"id": {"type": "text"}, "note": {"type": "text", "nullable": True}}
+    reply = {"ok": [200], "at": ["keys"], "rows": "rows", "rows_by_key": "id", "output": output}
+    bodies: list[tuple[Any, list[dict[str, Any]] | None]] = [
+        ({"b": {"note": "x", "id": 7}, "a.1": {}}, [{"id": "b", "note": "x"}, {"id": "a.1", "note": None}]),
+        ({}, []),
+        ([], []),
+        (None, []),
+        ([{"id": "a"}], None),
+        ({"a": "x"}, None),
+        ("a", None),
+    ]
+    for keys, rows in bodies:
+        result = run(tmp_path, answer(200, {"keys": keys}), **READ, reply=reply)
+        assert result.data == (None if rows is None else {"rows": rows}), keys
+        assert result.outcome is (Outcome.NOT_DONE if rows is None else Outcome.DONE), keys
+    specs = SpecFolder(folder(tmp_path, connector(), action(**READ, reply=reply)))
+    schema = json.loads(openapi.files(specs)["openapi.json"])["components"]["schemas"]["act"]
+    assert (schema["type"], [*schema["additionalProperties"]["properties"]]) == ("object", ["note"])
+
+
+def test_rows_by_key_that_is_no_output_is_a_finding(tmp_path: Path) -> None:
+    text = {"type": "text"}
+    replies: list[tuple[dict[str, Any], str, str]] = [
+        ({"rows": "rows", "output": {"key": text}}, "unknown-reference", 'there is no output "id"'),
+        ({"rows": "rows", "output": {"id": {"type": "number"}}}, "contradiction", "needs the type text"),
+        ({"rows": "rows", "output": {"id": text | {"from": "x"}}}, "contradiction", "needs the type text"),
+        ({"output": {"id": text}}, "missing-key", 'needs "rows"'),
+    ]
+    for number, (reply, expected, words) in enumerate(replies):
+        ((code, message),) = mistakes(tmp_path / str(number), reply | {"rows_by_key": "id"}, **READ)
+        assert (code, words in message) == (expected, True), message

@@ -124,6 +124,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "reply.error_at": _TEXT,
     "pages": ("changed-request", "weakened-output", "changed-request"),
     "reply.rows": _WEAKENED_OUTPUT,
+    "reply.rows_by_key": _RESPONSE,
     "reply.at": _RESPONSE,
     "reply.errors": _TEXT,
     **dict.fromkeys(("verify_with", "create_with", "delete_with", "revoke", "replaces"), _SAFEGUARD),

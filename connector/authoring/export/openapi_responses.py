@@ -60,7 +60,11 @@ def responses(spec: ActionSpec) -> dict[str, Schema]:
 
 def payload_schema(spec: ActionSpec) -> Schema:
     """Return the schema of the object in a response, or of the list of rows."""
-    row = response_schema(spec.reply.output, _numeric_texts(spec))
+    key_output = spec.reply.rows_by_key
+    read = {name: output for name, output in spec.reply.output.items() if name != key_output}
+    row = response_schema(read, _numeric_texts(spec))
+    if key_output is not None:
+        return {"type": "object", "additionalProperties": row}
     return {"type": "array", "items": row} if spec.reply.rows else row
 
 
