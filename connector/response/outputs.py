@@ -175,6 +175,17 @@ def get_path(body: object, path: str) -> object:
     return None
 
 
+def _get_indexed(body: object, path: str) -> object:
+    """Return the value at *path*, which has indices of lists such as ``[0]``, or None."""
+    value = body
+    for position, part in enumerate(re.split(r"\[(\d+)\]\.?", path)):
+        if position % 2:
+            value = value[int(part)] if isinstance(value, list) and int(part) < len(value) else None
+        elif part:
+            value = get_path(value, part)
+    return value
+
+
 _Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
 """Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
 _DAY = dt.timedelta(days=1)
@@ -225,7 +236,7 @@ class _Reader:
     def _value(self, given: Mapping[str, Any], source: str, output: Output) -> object:
         """Return the value of *output* in its header, or at the path *source*."""
         if output.header is None:
-            return get_path(given, source)
+            return _get_indexed(given, source) if "[" in source else get_path(given, source)
         value = self._headers.get(output.header.lower())
         is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
         return json.loads(value) if value is not None and is_number else value
@@ -237,7 +248,7 @@ class _Reader:
             sources = [(name, output, output.source or name) for name, output in declared.items() if not output.secret]
             prepared = (
                 [
-                    (name, output, source, source != "$" and "." not in source and output.header is None)
+                    (name, output, source, output.header is None and not {*source} & {*"$.["})
                     for name, output, source in sources
                 ],
                 [(name, output.days_until) for name, output in declared.items() if output.days_until],

@@ -36,6 +36,7 @@ _NAME = r"^[a-z][a-z0-9_]{0,63}$"
 _LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _PRINTABLE_ASCII = r"^[!-~]{1,200}$"
 _OUTPUT_PATH = r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$"
+_VALUE_PATH = r"^[A-Za-z0-9_@$-]+(\[[0-9]{1,4}\])*(\.[A-Za-z0-9_@$-]+(\[[0-9]{1,4}\])*)*$"
 _JSON_PATH = r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$"
 _ENV_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 _HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
@@ -52,6 +53,7 @@ PATTERN_WORDS = {
     _LINE: "one line without control characters",
     _PRINTABLE_ASCII: "1 to 200 ASCII characters without spaces",
     _OUTPUT_PATH: "keys with dots between them, such as data.items",
+    _VALUE_PATH: "keys with dots between them and indices of lists, such as data.items or status[0]",
     _JSON_PATH: "$ or keys with dots between them, such as data.items",
     _ENV_VARIABLE: "the name of a variable in capital letters, such as ACME_TOKEN",
     _HEADER_NAME: "the name of a header: letters, digits and hyphens",
@@ -75,6 +77,7 @@ OutputType = Literal["text", "number", "switch", "datetime", "nested_object", "j
 PageKind = Literal["page", "offset", "cursor", "link"]
 PrintableAscii = Annotated[str, Field(pattern=_PRINTABLE_ASCII)]
 OutputPath = Annotated[str, Field(pattern=_OUTPUT_PATH)]
+ValuePath = Annotated[str, Field(pattern=_VALUE_PATH)]
 JsonPath = Annotated[str, Field(pattern=_JSON_PATH)]
 EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
 HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
@@ -187,8 +190,8 @@ class Output(Model):
     multiple: bool = False
     secret: Literal["once", "stored"] | None = None
     """``once``: the API shows it only this time. ``stored``: a read shows it each time. It goes into a token store."""
-    source: OutputPath | None = Field(None, alias="from")
-    """Its path in the payload, with dots; by default its own name."""
+    source: ValuePath | None = Field(None, alias="from")
+    """Its path in the payload, with dots and indices of lists; by default its own name."""
     header: HeaderName | None = None
     """The header of the response that holds it, instead of a path in the payload."""
     store_with_token: bool = False

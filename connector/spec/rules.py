@@ -465,6 +465,7 @@ def _output_findings(
             )
         yield from _required_findings(spec.document, path, output)
         yield from _header_findings(spec, path, output)
+        yield from _index_findings(spec.document, path, output)
         if output.type == "datetime" and output.multiple:
             yield at("contradiction", (*path, "multiple"), 'an output of type datetime cannot be "multiple"')
         if output.secret and (
@@ -522,3 +523,9 @@ def _keyed_rows_findings(spec: ActionSpec) -> Iterator[Finding]:
     elif output.type != "text" or output.multiple or output.source:
         message = f'"{name}" is the key of a row, so it needs the type text, without "multiple" and "from"'
         yield at("contradiction", ("reply", "output", name), message, at_key=True)
+
+
+def _index_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
+    """Yield that a secret is not in a list: it is known by its key as soon as the response is parsed."""
+    if output.secret and "[" in (output.source or ""):
+        yield document.finding("contradiction", (*path, "from"), "a secret cannot be in a list: it is known by its key")

@@ -145,3 +145,22 @@ def test_rows_by_key_that_is_no_output_is_a_finding(tmp_path: Path) -> None:
     for number, (reply, expected, words) in enumerate(replies):
         ((code, message),) = mistakes(tmp_path / str(number), reply | {"rows_by_key": "id"}, **READ)
         assert (code, words in message) == (expected, True), message
+
+
+def test_an_output_is_read_from_an_item_of_a_list(tmp_path: Path) -> None:
+    paths = {"a": "s[0]", "b": "s[1][0].t.u", "c": "s[9]", "d": "no[0]", "e": "o.s[0]", "f": "o[0]"}
+    output = {name: {"type": "text", "from": path, "nullable": True} for name, path in paths.items()}
+    body = {"s": ["x", [{"t": {"u": "y"}}]], "o": {"s": ["z"]}}
+    reply = {"ok": [200], "output": output}
+    result = run(tmp_path, answer(200, body), **READ, reply=reply)
+    assert result.data == {"a": "x", "b": "y", "c": None, "d": None, "e": "z", "f": None}
+    secret = {"token": {"type": "text", "secret": "once", "from": "keys[0].token"}}
+    ((code, message),) = mistakes(tmp_path / "secret", {"output": secret})
+    assert (code, "cannot be in a list" in message) == ("contradiction", True)
+    for number, path in enumerate(("s[x]", "s[-1]", "[0]", "s[0]t", "s[0", "s[12345]")):
+        ((code, message),) = mistakes(tmp_path / str(number), {"output": {"a": {"type": "text", "from": path}}})
+        assert (code, "indices of lists" in message) == ("bad-value", True), path
+    listed = {"output": {"a": {"type": "text", "from": "o.s[0]"}}, "ok": [200]}
+    specs = SpecFolder(folder(tmp_path / "schema", connector(), action(**READ, reply=listed)))
+    schema = json.loads(openapi.files(specs)["openapi.json"])["components"]["schemas"]["act"]
+    assert schema["properties"]["o"]["properties"] == {"s": {"type": "array"}}

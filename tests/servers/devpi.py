@@ -48,14 +48,14 @@ def live(life: Life) -> None:
     life.run("create_token", new, token_to=[life.store])
     old = life.token()
     (first,) = _tokens(life)
-    assert life.run("get_status", by=old).data == {"status": ["ok", "ann", []]}
+    assert life.run("get_status", by=old).data == {"status": "ok", "user": "ann"}
     life.run("create_token", new, by=old, token_to=[f"{life.store}-2"], refused="forbidden")  # a token may not
 
     life.run("create_token", new, token_to=[life.store], replace=True)
     assert set(_tokens(life)) > {first}
     life.run("revoke_token", {"user": "ann", "token_id": first})
     life.run("get_status", by=old, refused="forbidden")
-    assert life.run("get_status", by=life.token()).data == {"status": ["ok", "ann", []]}
+    assert life.run("get_status", by=life.token()).data == {"status": "ok", "user": "ann"}
 
     (second,) = _tokens(life)
     life.run("revoke_token", {"user": "ann", "token_id": second})

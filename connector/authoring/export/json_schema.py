@@ -151,7 +151,8 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
     for name, output in outputs.items():
         if output.days_until or output.last_word or output.header:
             continue  # computed from other outputs, or not in the body
-        at, path = schema, (output.source or name).split(".")
+        source, bracket, _ = (output.source or name).partition("[")
+        at, path = schema, source.split(".")
         required = not output.nullable and output.fallback_input is None
         for key in path[:-1]:
             _require(at, key, required=required)
@@ -159,6 +160,7 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
             at.setdefault("properties", {})
         _require(at, path[-1], required=required)
         value = _with_title(output, _response_value(output, number=name in numbers))
+        value = {"type": "array"} if bracket else value  # several outputs may be read from one list
         at["properties"][path[-1]] = or_null(value) if output.nullable else value
     return schema
 
