@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from locoia_pat import ConnectorAuth, ConnectorError, Outcome, Problem, Result
 from locoia_pat.actions.fleet.apply import handle_token
 from locoia_pat.actions.fleet.fleet_file import Fleet
 from locoia_pat.outcomes import NotDoneError, invalid
+from locoia_pat.state.lease import LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +47,7 @@ _VERSION = "1"
 _SCHEMA = "locoia_pat_dbos"
 _QUEUE = "fleet"
 _WORKFLOW = "handle_token"
+_ACTIVE = {"DELAYED", "ENQUEUED", "PENDING"}
 _WORKER = "worker"
 """What the leases of workers are of, in the place of an API."""
 
@@ -113,18 +116,19 @@ class FleetQueue:
             task,
         )
         last_seen, pause = time.monotonic(), 0.05
-        while (status := handle.get_status()).status not in ("SUCCESS", "ERROR"):
-            if _has_worker(self._state):
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > self._lost_seconds:
+        while (status := handle.get_status()).status in _ACTIVE:
+            with suppress(OSError):  # the database is away for now
+                last_seen = time.monotonic() if _has_worker(self._state) else last_seen
+            if time.monotonic() - last_seen > self._lost_seconds:
                 self._client.cancel_workflow(status.workflow_id)
                 hint = "Start one with locoia-pat worker, and run it again."
                 problem = Problem("unknown", "no worker is running any longer", hint=hint)
                 return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
-        if status.status == "ERROR":
-            problem = Problem("unknown", "a worker failed with a bug", hint="Its log says where. Run it again.")
+        if status.status != "SUCCESS":
+            message = "a worker failed with a bug" if status.status == "ERROR" else f"it is {status.status} in DBOS"
+            problem = Problem("unknown", message, hint="The log of the worker says more. Run it again.")
             return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
         envelope: Any = status.output
         return Result.from_dict(envelope)
@@ -177,8 +181,10 @@ class FleetWorker:
             self._start()
             report(f"locoia-pat worker {self.name} at {self._connector.base_url}")
             while True:
-                for id_ in self._take_over():
-                    report(f"taken over: {id_.partition(':')[2]}")
+                with suppress(OSError):  # the database is away for now, and DBOS waits for it too
+                    self._keep_lease()
+                    for id_ in self._take_over():
+                        report(f"taken over: {id_.partition(':')[2]}")
                 time.sleep(check_seconds)
         except KeyboardInterrupt:
             report("finishing what was begun")
@@ -209,17 +215,26 @@ class FleetWorker:
             **limiter,
         )
 
+    def _keep_lease(self) -> None:
+        """Acquire the lease of this worker again if it was lost; without it, others take over what it still does."""
+        try:
+            self._lease.check()
+        except LeaseLostError:
+            self._lease.release()
+            self._lease.acquire(0)
+
     def _take_over(self) -> list[str]:
         """Enqueue the work of workers that ended without finishing it; return the ids of what was enqueued."""
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         ids: list[str] = []
-        for name in {workflow.executor_id for workflow in pending} - {self.name, None}:
-            lease = self._state.lease(_WORKER, str(name))
-            if lease.acquire(0):  # it does not live
-                ids += [workflow.workflow_id for workflow in pending if workflow.executor_id == name]
-                lease.release()
-        if ids:
-            DBOS.resume_workflows(ids, queue_name=_QUEUE)
+        for name in {workflow.executor_id for workflow in pending if workflow.executor_id} - {self.name}:
+            lease = self._state.lease(_WORKER, name)
+            # Under the lease, what another worker has taken over in the meantime is not listed any longer.
+            left = DBOS.list_workflows(status="PENDING", executor_id=name) if lease.acquire(0) else []
+            for workflow in left:
+                DBOS.resume_workflows([workflow.workflow_id], queue_name=_QUEUE)
+                ids.append(workflow.workflow_id)
+            lease.release()
         return ids
 
     def _close(self) -> None:

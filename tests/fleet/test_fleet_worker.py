@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,3 +156,32 @@ def test_what_a_killed_worker_began_is_finished_by_another_one(postgres: Postgre
     assert len(runs.read_text().splitlines()) == 2
     with Connector(ConnectorAuth(Secret((tmp_path / "token").read_text().strip()))) as connector:
         assert connector.run("list_pats").outcome is Outcome.DONE
+
+
+def test_a_worker_acquires_a_lost_lease_again_and_cancelled_work_is_not_waited_for(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    database = url.rpartition("/")[2]
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.fleet_worker_process", url], stdout=subprocess.PIPE, text=True
+    )
+    with stopping(worker):
+        assert worker.stdout is not None
+        assert worker.stdout.readline()
+        ((lost,),) = postgres.execute("DELETE FROM locoia_pat.leases RETURNING holder", database)
+        eventually(lambda: postgres.execute("SELECT 1 FROM locoia_pat.leases", database))
+        assert postgres.execute("SELECT holder FROM locoia_pat.leases", database) == [(lost,)]
+    state, cancel = State(url), "UPDATE locoia_pat_dbos.workflow_status SET status = 'CANCELLED' RETURNING 1"
+    lease = state.lease("worker", "one that takes no work")
+    assert lease.acquire(0)
+    file = fleet(tmp_path, f"file:{tmp_path}/t.json")
+    with Connector() as default, FleetPlan(parse_fleet(Path(file).read_text(), file), state, default) as plan:
+        queue = FleetQueue(state)
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(queue.handle, plan, plan.tokens[0], "ensure", now=False, wait=0)
+            eventually(lambda: postgres.execute(cancel, database))
+            result = waiting.result(timeout=30)
+        queue.close()
+    lease.release()
+    assert (result.outcome, result.problem and result.problem.message) == ("unknown", "it is CANCELLED in DBOS")
