@@ -34,7 +34,6 @@ from locoia_pat.spec.model import ActionSpec, SuperSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.secrets.secret import Secret
 
 
@@ -373,14 +372,14 @@ def _record(
         (Path(recording.action.spec.document.name), recording)
         for recording in recorder.plan_recordings(actions, token_to, secrets)
     ]
-    auths: dict[str, ConnectorAuth] = {}
-    connectors: dict[Path, recorder.Recorder] = {}
+    specs_of = {file.parent: folders[file.parent] for file, _ in planned}
+    by_name = {specs.connector.connector: specs.connector for specs in specs_of.values()}
+    auths = {name: resolve_auth(auth, spec).auth for name, spec in by_name.items()}  # standard input is read once
     with ExitStack() as stack:
-        for parent in dict.fromkeys(file.parent for file, _ in planned):
-            spec = folders[parent].connector
-            if spec.connector not in auths:  # a variable, or standard input, can be read once
-                auths[spec.connector] = resolve_auth(auth, spec).auth
-            connectors[parent] = stack.enter_context(recorder.Recorder(auths[spec.connector], specs=folders[parent]))
+        connectors = {
+            parent: stack.enter_context(recorder.Recorder(auths[specs.connector.connector], specs=specs))
+            for parent, specs in specs_of.items()
+        }
         for file, recording in planned:
             connectors[file.parent].check(recording)
         for file in dict.fromkeys(file for file, _ in planned):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import Effect, Method
 
-_VARIABLE = re.compile(r"\$[A-Z_][A-Z0-9_]*$")
+_WITH_VARIABLE = re.compile(r"(.*)(\$[A-Z_][A-Z0-9_]*)")
+_WORDS = re.compile(r"[A-Za-z0-9 :_.-]*")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -70,10 +71,10 @@ class Plan:
         """
         hidden = list(secrets)
         headers = {name: redact(revealed(value), hidden) for name, value in request.headers}
-        in_shell = dict(headers)
+        in_shell = {name: shlex.quote(f"{name}: {value}") for name, value in headers.items()}
         if credential_header is not None:
             name = credential_header[0].lower()
-            headers[name], in_shell[name] = MASK, credential_header[1]
+            headers[name], in_shell[name] = MASK, _quote_with_variable(f"{name}: {credential_header[1]}")
         content = redact(request.content.reveal(), hidden) if request.content is not None else None
         spec = action.spec
         return cls(
@@ -85,7 +86,7 @@ class Plan:
             _parse_body(content, headers.get("content-type")),
             describe_policy(spec.effect, spec.request.method, repeatable=spec_repeatable(spec)),
             tuple(TemplateUse(*use) for use in action.template_uses()),
-            _curl(spec.request.method, request.url, in_shell, content),
+            _curl(spec.request.method, request.url, in_shell.values(), content),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,11 +105,18 @@ def _parse_body(content: str | None, kind: str | None) -> Any:
     return json.loads(content)
 
 
-def _curl(method: str, url: str, headers: dict[str, str], content: str | None) -> str:
-    """Return a command that a shell can run: a variable of the shell is in double quotes, all else is quoted."""
+def _quote_with_variable(text: str) -> str:
+    """Quote *text* for a shell, except a variable at its end."""
+    match = _WITH_VARIABLE.fullmatch(text)
+    if match is None:
+        return shlex.quote(text)
+    return f'"{text}"' if _WORDS.fullmatch(match[1]) else f'{shlex.quote(match[1])}"{match[2]}"'
+
+
+def _curl(method: str, url: str, headers: Iterable[str], content: str | None) -> str:
+    """Return a command that a shell can run; *headers* are quoted already."""
     arguments = ["curl", "--request", method]
-    for name, value in headers.items():
-        header = f"{name}: {value}"
-        arguments += ["--header", f'"{header}"' if _VARIABLE.search(header) else shlex.quote(header)]
+    for header in headers:
+        arguments += ["--header", header]
     arguments += ["--data-raw", shlex.quote(content)] if content is not None else []
     return " ".join([*arguments, shlex.quote(url)])

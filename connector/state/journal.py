@@ -207,9 +207,9 @@ class State:
         with self.connected() as database:
             row = database.execute(f"{select} api = ? AND name = ?", (api, name)).fetchone()
             others = () if row else database.execute(f"{select} substr(entry, 1, 90) LIKE ?", (begins,)).fetchall()
-        for number, *_, text in others:
-            if is_sealed((api, name), text):
-                raise self.damaged(api, name, "its API or its name was changed", row=number)
+        renamed = [number for number, *_, text in others if is_sealed((api, name), text)]
+        if renamed:
+            raise self.damaged(api, name, "its API or its name was changed", row=renamed[0])
         return self._entry(*row) if row else None
 
     def entries(self, api: str) -> list[tuple[str, dict[str, Any] | DamagedRowError]]:

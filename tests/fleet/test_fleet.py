@@ -49,6 +49,7 @@ WRONG = {
     "no scope": (text(ROW.replace("[embed]", "[]")), 4, "scopes: "),
     "no store": (text(ROW.replace('["file:a.json"]', "[]")), 4, "to: "),
     "no expiry": (text(ROW, defaults="{expiration: null}"), 2, "expiration: "),
+    "a token that never expires": (text(ROW[:-1] + ", expiration: null}"), 4, "a managed token always expires"),
     "a lifetime of no days": (text(ROW[:-1] + ", expiration: 0}"), 4, "expiration: "),
     "a renewal by every call": (text(ROW[:-1] + ", renew_within: 30}"), 4, "every call would renew it"),
     "a note that is too long": (text(ROW.replace("note: A", f"note: {'A' * 250}")), 4, "is longer than"),

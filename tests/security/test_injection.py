@@ -7,8 +7,10 @@ credential to another host.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -355,18 +357,44 @@ def test_the_result_of_a_template_is_not_rendered_again(tmp_path: Path) -> None:
             assert got.json == {"one": "{{ v }}", "two": value * 2, "three": {"k": value}, "four": four}
 
 
+PRINT_WORDS = "curl() { for word; do printf '%s\\0' \"$word\"; done; }\n"
+
+
+def words_of(line: str) -> list[str]:
+    """Run *line* in a shell in which ``curl`` prints its arguments; return them."""
+    command = ["sh", "-c", PRINT_WORDS + line]
+    environment = {"ACME_TOKEN": TOKEN, "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.split("\0")[:-1]
+
+
 def test_the_curl_line_of_a_plan_is_one_command_with_the_value_in_one_word(place: Path) -> None:
     for value in [*SHELL, *QUOTES, *JINJA[:-1], *BREAKS, *LAST]:
         with cell(value):
             with Connector(ConnectorAuth(Secret(TOKEN)), specs=place, base_url="http://127.0.0.1:1/v1") as made:
                 plan = made.plan("body", {"v": value})
-            words = shlex.split(plan.curl)
-            assert plan.curl == shlex.join(words)  # nothing in it is left to the shell
+            words = words_of(plan.curl)
             data = words.index("--data-raw")
             assert json.loads(words[data + 1])["v"] == value
-            assert words[:3] == ["curl", "--request", "POST"]
-            assert words[3:data:2] == ["--header"] * ((data - 3) // 2)
+            assert words[:2] == ["--request", "POST"]
+            assert words[2:data:2] == ["--header"] * ((data - 2) // 2)
+            assert f"authorization: Bearer {TOKEN}" in words[3:data:2]
             assert words[data + 2 :] == ["http://127.0.0.1:1/v1/act"]
+
+
+def test_a_header_of_a_spec_or_an_input_runs_nothing_in_the_curl_line_of_a_plan(tmp_path: Path) -> None:
+    inputs = {"v": {"title": "V", "type": "text", "required": True}}
+    for prefix in ("Token $(id) {{ token_format }}", "Key `id` 'x' \"{{ token_format }}", "$HOME {{ token_format }}"):
+        for value in [*SHELL, "$(id) $ACME_TOKEN", '"; id; echo "$ACME_TOKEN', "a $HOME"]:
+            with cell((prefix, value)):
+                shared = connector(auth={"token_prefix": prefix}, env={"token": "ACME_TOKEN"})
+                made = folder(tmp_path, shared, action(inputs, {"headers": {"X-Value": "{{ v }}"}}))
+                with Connector(ConnectorAuth(Secret(TOKEN)), specs=made, base_url="http://127.0.0.1:1/v1") as connected:
+                    words = words_of(connected.plan("act", {"v": value}).curl)
+                headers = words[3::2]
+                assert f"x-value: {value}" in headers
+                assert f"authorization: {prefix.replace('{{ token_format }}', TOKEN)}" in headers
 
 
 IDS = [*SHELL, "a b", "a\nb", "* ", "~", "--auth=file:x", "a' --auth 'file:x", "\x1b[31m"]
@@ -400,9 +428,6 @@ def test_the_command_to_run_next_is_one_command_whatever_the_api_calls_its_row(t
 
 
 OUR_HEADERS = [
-    "Authorization",
-    "authorization",
-    "AUTHORIZATION",
     "Host",
     "hOST",
     "Cookie",
@@ -439,6 +464,13 @@ def test_a_spec_cannot_set_a_header_of_ours(tmp_path: Path) -> None:
             result = run(made, "act", {}, server.url)
             assert (result.outcome, server.connections) == (Outcome.INVALID, 0)
             assert [finding.code for finding in check_specs(SpecFolder(made))] == ["contradiction"]
+
+
+def test_a_spec_cannot_set_the_header_that_the_credential_goes_by(tmp_path: Path) -> None:
+    for header in ("Authorization", "authorization", "AUTHORIZATION"):
+        with cell(header), serving(answer(200, {})) as server:
+            made = folder(tmp_path, connector(), action({}, {"headers": {header: "evil"}}))
+            assert (run(made, "act", {}, server.url).outcome, server.connections) == (Outcome.INVALID, 0)
 
 
 def test_the_name_of_a_header_is_valid(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ FOLDERS = [Path(str(module.__file__)).parent for module in (locoia_pat, actions,
 INSTALLED = sorted(
     {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
 )
-KINDS = {".py", ".yaml", ".json", ".md", ".typed"}
+KINDS = {".css", ".html", ".js", ".json", ".md", ".py", ".svg", ".typed", ".yaml"}
 
 
 def test_only_code_and_specs_are_installed() -> None:
@@ -31,7 +31,8 @@ def test_nothing_but_the_packages_is_installed() -> None:
     assert not (ROOT / "MANIFEST.in").exists()
     assert "include-package-data" not in project
     taken = {pattern for patterns in project["package-data"].values() for pattern in patterns}
-    assert taken == {"py.typed", "*.yaml", "*.json", "*.md", "templates/*.yaml"}
+    texts = {"py.typed", "*.yaml", "*.json", "*.md", "templates/*.yaml", "templates/*.html"}
+    assert taken == texts | {"static/*", "compiled/*"}  # the files of the token page, and the compiled specs
     assert {root.split("/")[0] for root in project["package-dir"].values()} == {"connector", "actions", "specs"}
 
 
