@@ -143,9 +143,9 @@ def _serve_api(
         app = server.create_app(store, behaviour, script)
         if token is None or not is_loopback(host):
             server.serve(app, listener, _ready)
-            return
-        with _pages(token, url) as pages:
-            server.serve(server.with_pages(app, pages.asgi()), listener, lambda: _ready(pages))
+        else:
+            with _pages(token, url) as pages:
+                server.serve(server.with_pages(app, pages.asgi()), listener, lambda: _ready(pages))
     finally:
         store.close()
 
