@@ -49,11 +49,19 @@ def describe_json_mistake(text: str) -> str:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        words = _explain(text[: error.pos].rstrip(), text[error.pos :], error.msg)
-        return f"line {error.lineno}, column {error.colno}: {words}"
+        place = _place(text, error.pos)
+        words = _explain(text[:place].rstrip(), text[place:], error.msg)
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        return f"line {line}, column {column}: {words}"
     except (ValueError, RecursionError):
         pass
     return "it is nested too deeply, or has a number that is too long"
+
+
+def _place(text: str, position: int) -> int:
+    """Return where the mistake is that Python found at *position*: before Python 3.13, it is after a last comma."""
+    before = text[:position].rstrip()
+    return len(before) - 1 if before.endswith(",") and text[position : position + 1] in _CLOSING else position
 
 
 def _explain(before: str, rest: str, reason: str) -> str:
@@ -61,8 +69,8 @@ def _explain(before: str, rest: str, reason: str) -> str:
     word = _WORD.match(rest)
     if word and word[0] in _PYTHON:
         return f"JSON writes {_PYTHON[word[0]]}, not {word[0]}"
-    if (before.endswith(",") and rest[:1] in _CLOSING) or (rest[:1] == "," and rest[1:].lstrip()[:1] in _CLOSING):
-        return "remove the comma that nothing follows"  # from Python 3.13 on, the comma is what is in the way
+    if rest[:1] == "," and rest[1:].lstrip()[:1] in _CLOSING:
+        return "remove the comma that nothing follows"
     if not rest.strip():
         braces, brackets = before.count("{") - before.count("}"), before.count("[") - before.count("]")
         return f"it ends too early; close it with {']' * brackets + '}' * braces or 'what is missing'}"
