@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "mistakes"
 ROLES = ("flow_author", "connector_author", "operator")
 ROW_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+PYTHON_SUGGESTION = re.compile(r"(TypeError: .*)\. Did you mean .*\?")
+"""What Python adds to its own message from 3.13 on."""
 KNOWN_KEYS = re.compile(r"\(known keys: [^)]*\)")
 """They grow with the language, and other tests hold them."""
 PUT_THING = """\
@@ -73,6 +75,7 @@ def test_each_mistake_has_its_whole_answer(role: str, call: Call, tmp_path: Path
                 answer = answer_to(mistake, call, credential.reveal())
             for shown, text in ((url, "https://api.locoia.com/v1"), (str(folder), "~")):
                 answer = answer.replace(shown, text)
+            answer = PYTHON_SUGGESTION.sub(r"\1", answer)
             answers.append(KNOWN_KEYS.sub("(known keys: …)", ROW_ID.sub("ID", answer)))
     if os.environ.get("REWRITE"):
         write(path, answers)
