@@ -152,7 +152,7 @@ class ActionStore(RecordStore):
         """Return the stored token.
 
         Raises:
-            InvalidError: there is none, or it cannot be read.
+            InvalidError: nothing is stored, or it cannot be read.
         """
         if self._reader is None:
             hint = f"A read with a secret output, under verify_with of {self._writer.action}, would make that possible."
@@ -171,7 +171,7 @@ class ActionStore(RecordStore):
         return ()
 
     def write_record(self, record: Record) -> tuple[str, ...]:
-        """Store the current token of *record*, or delete what is stored if there is none.
+        """Store the current token of *record*; without one, delete what is stored.
 
         Raises:
             OSError: it was not stored.

@@ -298,15 +298,11 @@ class PageApp:
                 query=query,
                 warnings=listed.warnings,
                 managed_here=known.managed,
-                own_id=self._own_row_id(),
+                own_id=credential_row_id(self._connector),
                 link=lambda **changed: _list_link(query._replace(**changed)),
             )
 
         return await run_in_threadpool(work)
-
-    def _own_row_id(self) -> str | None:
-        """Return the ID of the row of the console's own credential, if that is known."""
-        return credential_row_id(self._connector)
 
     async def _new(self, request: Request, session: Session) -> Response:
         form = TokenForm.read(_query_fields(request))
@@ -394,7 +390,7 @@ class PageApp:
                 row=row,
                 managed_here=name if name in names else None,
                 stores=stores,
-                is_own=row.id == self._own_row_id(),
+                is_own=row.id == credential_row_id(self._connector),
                 presets=PRESETS,
                 replacement=replacement,
                 today=_today(),

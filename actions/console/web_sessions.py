@@ -40,7 +40,7 @@ class Session:
 
     id: str
     csrf: str
-    """The value that each form of this session carries."""
+    """The CSRF token, a hidden field in each form of this session."""
     started: float
     used: float
     ended: bool = False

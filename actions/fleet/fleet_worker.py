@@ -52,8 +52,16 @@ _WORKER = "worker"
 """What the leases of workers are of, in the place of an API."""
 
 
-def _engine(url: str) -> sqlalchemy.Engine:
-    """Return an engine whose credentials come from where libpq looks for them."""
+def _engine(state: State) -> sqlalchemy.Engine:
+    """Return an engine for the database of *state*; its credentials come from where libpq looks for them.
+
+    Raises:
+        InvalidError: the state is not in PostgreSQL.
+
+    """
+    url = state.location
+    if not isinstance(url, str):
+        raise invalid("workers need a state in PostgreSQL", field="on", hint="Pass --on postgresql://HOST/DATABASE.")
     return sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url, prepare_threshold=None), pool_pre_ping=True
     )
@@ -74,17 +82,14 @@ class FleetQueue:
             NotDoneError: no worker is running.
 
         """
-        if not isinstance(state.location, str):
-            raise invalid(
-                "workers need a state in PostgreSQL", field="on", hint="Pass --on postgresql://HOST/DATABASE."
-            )
+        engine = _engine(state)
         self._state = state
         self._lost_seconds = lost_seconds
         self._run = secrets.token_hex(8)
         if not _has_worker(state):
             problem = Problem("unavailable", "no worker is running", field="on", hint="Start one: locoia-pat worker.")
             raise NotDoneError(problem)
-        self._engine = _engine(state.location)
+        self._engine = engine
         self._client = DBOSClient(
             system_database_engine=self._engine, dbos_system_schema=_SCHEMA, application_name=_APP
         )
@@ -153,10 +158,7 @@ class FleetWorker:
             InvalidError: the state is not in PostgreSQL.
 
         """
-        if not isinstance(state.location, str):
-            raise invalid(
-                "workers need a state in PostgreSQL", field="on", hint="Pass --on postgresql://HOST/DATABASE."
-            )
+        engine = _engine(state)
         self._state = state
         self._connector = connector
         self._concurrency, self._rate = concurrency, rate
@@ -164,7 +166,7 @@ class FleetWorker:
         self._lease = state.lease(_WORKER, self.name)
         self._connectors: dict[str | None, Connector] = {None: connector}
         self._lock = Lock()
-        self._engine = _engine(state.location)
+        self._engine = engine
         self._config: Any = {
             "name": _APP,
             "system_database_engine": self._engine,

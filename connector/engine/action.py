@@ -124,7 +124,7 @@ class CompiledAction:
         return Paginator(self.spec, self.spec.pages, request) if self.spec.pages else None
 
 
-_STAND_IN = "stands-for-a-credential"
+_STAND_IN = "credential-placeholder"
 
 
 class AuthHeader:

@@ -95,7 +95,7 @@ def _ready(folder: SpecFolder, *files: str, may_compile: bool = True) -> Compile
 
 
 def _load(texts: Texts, *, is_own: bool) -> CompiledSpec | None:
-    """Return the compiled form of *texts* from a file, or None if there is none that is right."""
+    """Return the compiled form of *texts* from a file, or None without a valid file."""
     with suppress(OSError):
         key = form_key(texts)
         if is_own and (SHIPPED / key).exists():

@@ -300,7 +300,7 @@ class Engine:
         """Read the credential for a run of *action* with *inputs*, which must not contain it.
 
         Raises:
-            InvalidError: there is none, it is for another host, or an input contains it.
+            InvalidError: there is no credential, it is for another host, or an input contains it.
 
         """
         credential = self.auth.credential(self.connector)

@@ -147,7 +147,7 @@ def _is_null(body: object, path: str) -> bool:
 
 
 def _may_be_empty(output: Output, value: object) -> bool:
-    """Return whether *value* is none, of a stored secret that may be missing."""
+    """Return whether *value* is empty and *output* is a stored secret, which may be missing."""
     return output.is_stored_secret and output.nullable and (value is None or value == Secret(""))
 
 
