@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.state.database import new_id
 
 if TYPE_CHECKING:
     from locoia_pat.state.database import Session
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _KEY = re.compile(r"lpk_([a-z2-9]{8})_([0-9a-f]{48})")
 _SELECT = "SELECT id, name, hash, permissions, created, expires, revoked FROM access_keys"
-_ID_CHARACTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class AccessKeys:
                 field="name",
                 hint="Use up to 64 letters, digits, dots, hyphens and underscores.",
             )
-        id_ = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(8))
+        id_ = new_id()
         key = Secret(f"lpk_{id_}_{secrets.token_hex(24)}")
         expires = _format(now + dt.timedelta(days=days)) if days is not None else None
         row = (id_, name, self._state.keyed_hash(key), json.dumps(asdict(permissions)), _format(now), expires)

@@ -252,8 +252,7 @@ class StateFile:
             for schema in self.schemas[version:]:
                 for statement in schema.strip().split(";\n"):
                     database.execute(statement)
-            owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
-            values = [("owner", owner), ("key", secrets.token_hex(32))]
+            values = [("owner", new_id()), ("key", secrets.token_hex(32))]
             database.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", values)
             database.execute(f"PRAGMA user_version = {len(self.schemas)}")
 
@@ -334,6 +333,11 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
             database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
+
+
+def new_id() -> str:
+    """Return a random id of 8 characters, none of which looks like another."""
+    return "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
 
 
 def moved_error(label: str, target: str) -> InvalidError:

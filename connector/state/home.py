@@ -7,13 +7,12 @@ or mounted in another container; a copy has another one.  A backup that is resto
 from __future__ import annotations
 
 import json
-import secrets
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.outcomes import InvalidError, Problem
-from locoia_pat.state.database import FILE
+from locoia_pat.state.database import FILE, new_id
 
 if TYPE_CHECKING:
     from locoia_pat.state.journal import State
@@ -62,7 +61,7 @@ def move(state: State) -> None:
 
 def fork(state: State) -> list[str]:
     """Give the state an identity of its own, and return the names that it no longer manages."""
-    owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
+    owner = new_id()
     with state.database.writing() as session:
         names = [name for (name,) in session.execute("SELECT name FROM names ORDER BY name").fetchall()]
         session.execute("UPDATE meta SET value = ? WHERE key = 'owner'", (owner,))

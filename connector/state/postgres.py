@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from locoia_pat.files import user_folder
 from locoia_pat.forks import call_after_fork
 from locoia_pat.outcomes import ConnectorError, InvalidError, NotDoneError, Problem, invalid
-from locoia_pat.state.database import moved_error
+from locoia_pat.state.database import moved_error, new_id
 from locoia_pat.state.lease import LeaseInfo, LeaseLostError, parse_lease_note
 from locoia_pat.state.postgres_lease import LEASE_SECONDS, PostgresLease
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
@@ -278,9 +278,8 @@ class PostgresDatabase:
             for schema in self.schemas[version:]:
                 for statement in schema.strip().split(";\n"):
                     session.execute(statement)
-            owner = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
             insert = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
-            session.executemany(insert, [("owner", owner), ("key", secrets.token_hex(32)), ("oldest", "1")])
+            session.executemany(insert, [("owner", new_id()), ("key", secrets.token_hex(32)), ("oldest", "1")])
             self.version = max(version, len(self.schemas))
             update = "INSERT INTO meta VALUES ('version', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
             session.execute(update, (str(self.version),))
