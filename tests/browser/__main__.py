@@ -82,6 +82,13 @@ def press_until(page: Any, text: str) -> None:
     raise AssertionError(f"the keyboard does not reach {text}")
 
 
+def follow(page: Any, text: str, url: str) -> None:
+    """Press what has *text* with the keyboard, and wait for the page at *url*."""
+    press_until(page, text)
+    page.keyboard.press("Enter")
+    page.wait_for_url(url)
+
+
 def check_axe(page: Any, axe: str, name: str) -> None:
     """Run axe-core, which the content security policy would not load as a script of the page."""
     found = page.evaluate(f"async () => {{ {axe}; return (await axe.run(document)).violations }}")
@@ -121,25 +128,19 @@ def check_views(browser: Any, console: Console, views: dict[str, str], axe: str,
     return checks
 
 
-def live_by_keyboard(context: Any, console: Console) -> list[str]:  # noqa: PLR0915  # one way through all pages
+def live_by_keyboard(context: Any, console: Console) -> list[str]:
     """Create, see once, copy, regenerate, rotate and list with the keyboard alone; return the tokens it has seen."""
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=console.url)
     page = context.new_page()
     page.set_default_timeout(SECONDS)
     page.goto(link_of(console))
-    press_until(page, "New token")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/new")
+    follow(page, "New token", "**/new")
     press_until(page, "What is it for?")
     page.keyboard.type("By keyboard")
     press_until(page, "embed: None")
     page.keyboard.press("ArrowRight")
-    press_until(page, "Review")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/new/review?**")
-    press_until(page, "Create the token")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/shown/*")
+    follow(page, "Review", "**/new/review?**")
+    follow(page, "Create the token", "**/shown/*")
     created = page.inner_text("#token")
     assert TOKEN.fullmatch(created), "no token is shown"
     assert created not in page.url + page.title()
@@ -149,9 +150,7 @@ def live_by_keyboard(context: Any, console: Console) -> list[str]:  # noqa: PLR0
     assert page.evaluate("navigator.clipboard.readText()") == created
     page.evaluate("navigator.clipboard.writeText('')")
     shown = page.url
-    press_until(page, "I have it")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{console.url}/")
+    follow(page, "I have it", f"{console.url}/")
     page.go_back()
     assert created not in page.content(), "the token is there again after Back"
     page.reload()
@@ -161,23 +160,15 @@ def live_by_keyboard(context: Any, console: Console) -> list[str]:  # noqa: PLR0
     assert created not in page.content()
     (row,) = [row for row in console.rows() if row.note == "By keyboard"]
     page.goto(f"{console.url}/?q=By+keyboard")
-    press_until(page, "Regenerate")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/regenerate?**")
-    press_until(page, "Revoke the old token")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/shown/*")
+    follow(page, "Regenerate", "**/regenerate?**")
+    follow(page, "Revoke the old token", "**/shown/*")
     regenerated = page.inner_text("#token")
     assert row.id
     assert console.sandbox.accepts(Secret(regenerated))
     assert not console.sandbox.accepts(Secret(created))
     page.goto(f"{console.url}/?q=billing-ci")
-    press_until(page, "Rotate")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/rotate?**")
-    press_until(page, "Rotate it")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/done/*")
+    follow(page, "Rotate", "**/rotate?**")
+    follow(page, "Rotate it", "**/done/*")
     assert "has a new token" in page.inner_text("h1")
     stored = store_by_keyboard(page, console)
     look_after_by_keyboard(page, console)
@@ -195,16 +186,12 @@ def live_by_keyboard(context: Any, console: Console) -> list[str]:  # noqa: PLR0
 def store_by_keyboard(page: Any, console: Console) -> str:
     """Put a new token into a store from the page that shows it; return the token."""
     page.goto(console.url + console.review())
-    press_until(page, "Create the token")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/shown/*")
+    follow(page, "Create the token", "**/shown/*")
     token = str(page.inner_text("#token"))
     press_until(page, "Token store")
     file = console.sandbox.folder / "by-keyboard.json"
     page.keyboard.type(f"file:{file}")
-    press_until(page, "Put it there")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/done/*")
+    follow(page, "Put it there", "**/done/*")
     assert token in file.read_text()
     assert token not in page.content()
     return token
@@ -217,23 +204,13 @@ def look_after_by_keyboard(page: Any, console: Console) -> None:
     page.keyboard.type("Old integration")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=Old+integration**")
-    press_until(page, "Update")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/update?**")
-    press_until(page, "Back to the tokens")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{console.url}/")
-    press_until(page, "Health")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/health")
+    follow(page, "Update", "**/update?**")
+    follow(page, "Back to the tokens", f"{console.url}/")
+    follow(page, "Health", "**/health")
     assert "Old integration" in page.inner_text("main"), "a token that never expires is not reported"
     page.goto(f"{console.url}/?q=Old+integration")
-    press_until(page, "Revoke")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/revoke?**")
-    press_until(page, "Revoke it")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/done/*")
+    follow(page, "Revoke", "**/revoke?**")
+    follow(page, "Revoke it", "**/done/*")
     (row,) = [row for row in console.rows() if row.note == "Old integration"]
     assert row.expiration is not None, "a revoked token lives on"
 
