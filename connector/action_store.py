@@ -141,12 +141,7 @@ class ActionStore(RecordStore):
         self._inputs = inputs
         self._secret_input = secret_input
         query = urlencode({key: _text(value) for key, value in sorted(inputs.items())}, quote_via=quote)
-        self._ref = f"action:{name}{'?' if query else ''}{query}#{secret_input}"
-
-    @property
-    def ref(self) -> str:
-        """The absolute reference."""
-        return self._ref
+        self.ref = f"action:{name}{'?' if query else ''}{query}#{secret_input}"
 
     def read(self) -> Credential:
         """Return the stored token.

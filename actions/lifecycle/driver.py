@@ -218,7 +218,7 @@ class Driver:
             "scopes": current.metadata.get("scopes") if current else None,
             "retire_due": rfc3339(due) if due else None,
         }
-        refs = self.replicas.current_refs if current else ()
+        refs = self.replicas.current_refs() if current else ()
         return Result(action, Outcome.DONE, self._api, self._attempts, warnings, data, token_refs=refs)
 
     def _write_receipt(self, action: str, finished: Finished) -> None:
@@ -290,7 +290,7 @@ class Driver:
             )
         self._check_self_rotation(record)
         self.replicas.synchronize(record, journal, () if self._ending else known_refs)
-        self._reject_superseded_credential(record)
+        self._reject_superseded(self._connector.credential(), record)
         return Snapshot(record, journal, dt.datetime.now(dt.UTC), self._operation_id, self._capabilities())
 
     def _capabilities(self) -> Capabilities:
@@ -308,21 +308,22 @@ class Driver:
         It then also needs a store that keeps the previous token: the way back if a late request revokes the new one.
         """
         if self._connector.auth_ref not in self.replicas.refs:
-            if record.current is not None and record.current.token == self._connector.credential():
+            credential = self._connector.credential()
+            if record.current is not None and record.current.token == credential:
                 hint = f"{_SAME_STORE} Or name another credential."
                 raise credential_would_expire("the token of this name", hint)
-            self._reject_superseded_credential(record)
+            self._reject_superseded(credential, record)
         elif record.current is not None and not self.replicas.keeps_previous:
             message = "a token that rotates itself needs a store that also keeps the previous one"
             hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
             raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
 
-    def _reject_superseded_credential(self, record: Record) -> None:
+    def _reject_superseded(self, credential: Secret, record: Record) -> None:
         """Refuse an earlier token of the name as the credential.
 
         Some stores hold only the current token, so earlier ones are also looked up in the journal.
         """
-        credential, current = self._connector.credential(), record.current
+        current = record.current
         if current is None or current.token == credential:
             return
         journalled = self._state.token_metadata(self._api, self._name, self._state.fingerprint(credential))

@@ -37,27 +37,17 @@ class TokenReplicas:
         self._name = name
         self._records: dict[str, Record] = {}
         """What each store holds, by its reference, as far as it can be known."""
+        self.refs = tuple(store.ref for store in self._stores)
+        """The references of all stores, with absolute paths."""
+        self.readable_refs = tuple(store.ref for store in self._stores if store.readback != "nothing")
+        """The references of the stores from which the token can be read."""
+        self.keeps_previous = any(store.readback == "record" for store in self._stores)
+        """Whether a store also keeps the previous token."""
         self.warnings: list[str] = []
 
-    @property
-    def refs(self) -> tuple[str, ...]:
-        """The references of all stores, with absolute paths."""
-        return tuple(store.ref for store in self._stores)
-
-    @property
-    def readable_refs(self) -> tuple[str, ...]:
-        """The references of the stores from which the token can be read."""
-        return tuple(store.ref for store in self._stores if store.readback != "nothing")
-
-    @property
     def current_refs(self) -> tuple[str, ...]:
-        """The references of the readable stores that hold the token now."""
+        """Return the references of the readable stores that hold the token now."""
         return tuple(ref for ref in self.readable_refs if self._records.get(ref, Record()).current is not None)
-
-    @property
-    def keeps_previous(self) -> bool:
-        """Whether a store also keeps the previous token."""
-        return any(store.readback == "record" for store in self._stores)
 
     def probe(self, *, ending: bool = False) -> None:
         """Check that each store can be written, before anything is sent.
@@ -124,7 +114,7 @@ class TokenReplicas:
         """
         if record.current is not None and not journal.owns(record.current):
             return
-        emptied = {*self.readable_refs} - {*self.current_refs} if journal.operation is None else ()
+        emptied = {*self.readable_refs} - {*self.current_refs()} if journal.operation is None else ()
         if error := self.write(record):
             raise invalid(f"the token stores differ, and one cannot be written: {error}", field="token_to")
         for ref in former if record.current is not None else ():

@@ -245,8 +245,8 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
 def _at_stake(inputs: Mapping[str, Any], token_to: tuple[str, ...]) -> str:
     """Return what a person should see before a token is minted or revoked, on lines of its own."""
     shown = {"name": inputs.get("name"), "note": inputs.get("note"), "scopes": inputs.get("scopes"), "to": token_to}
-    parts = [f"{key}: {render.mask(render.one_line(_words(value)))}" for key, value in shown.items() if value]
-    lines = ["; ".join(parts)] if parts else []
+    parts = [f"{key}: {_words(value)}" for key, value in shown.items() if value]
+    lines = [render.mask(render.one_line("; ".join(parts)))] if parts else []
     if "expiration" in inputs and inputs["expiration"] is None:
         lines.append("Warning: it never expires")
     scopes = inputs.get("scopes")

@@ -22,17 +22,17 @@ _SAVE = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE
 _MACHINE_ID = Path("/etc/machine-id")
 
 
-def require_home(state: State) -> None:
-    """Remember where the state is, unless it is a copy.
+def require_home(state: State, saved: dict[str, Any] | None) -> None:
+    """Remember where the state is, unless it is a copy of the one that was *saved* elsewhere.
 
     Raises:
         InvalidError: it is a copy of a state that was last used elsewhere.
 
     """
-    saved = _saved(state)
-    if problem := copy_problem(state.folder, saved):
+    folder = state.folder
+    if problem := copy_problem(folder, saved):
         raise InvalidError(problem)
-    here = _describe(state.folder)
+    here = _describe(folder)
     if saved != here:
         _save(state, here)
 
@@ -77,12 +77,6 @@ def saved_home(value: str | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return home if isinstance(home, dict) and {"machine", "path", "file"} <= home.keys() else None
-
-
-def _saved(state: State) -> dict[str, Any] | None:
-    with state.database.connected() as session:
-        row = session.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
-    return saved_home(row[0] if row else None)
 
 
 def _save(state: State, home: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import NotDoneError, Problem
 from locoia_pat.state.database import SQLITE_SCHEMAS, moved_error, open_database, state_location
-from locoia_pat.state.home import require_home
+from locoia_pat.state.home import require_home, saved_home
 from locoia_pat.state.postgres_lease import LEASE_SECONDS
 from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
 from locoia_pat.state.sealed import DamagedRowError, is_intact, is_sealed, seal, unseal
@@ -102,8 +102,9 @@ class State:
         try:
             with self.connected() as session:
                 moved = self._moved(session)
+                saved = session.execute("SELECT value FROM meta WHERE key = 'home'").fetchone()
             if moved is None and isinstance(self.location, Path):
-                require_home(self)
+                require_home(self, saved_home(saved[0] if saved else None))
         except OSError as error:
             problem = Problem("unavailable", str(error), field="state", hint="Nothing was sent; it is safe to retry.")
             raise NotDoneError(problem) from None

@@ -65,11 +65,7 @@ class FileStore(RecordStore):
             self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # resolve() would follow links
         except (RuntimeError, OSError, ValueError):
             raise invalid("this path cannot be resolved", field=field, hint="Use a path that begins with /.") from None
-
-    @property
-    def ref(self) -> str:
-        """The absolute reference of the file."""
-        return f"file:{self.path}#current"
+        self.ref = f"file:{self.path}#current"
 
     @property
     def label(self) -> str:
@@ -157,11 +153,7 @@ class TextFileStore(FileStore):
     def __init__(self, path: str, *, field: str = "token_to") -> None:
         """Open the file at *path*."""
         super().__init__(path, form=PlainText(), field=field)
-
-    @property
-    def ref(self) -> str:
-        """The absolute reference of the file."""
-        return f"text:{self.path}"
+        self.ref = f"text:{self.path}"
 
 
 class EnvFileStore(FileStore):
@@ -182,12 +174,7 @@ class EnvFileStore(FileStore):
             hint = "For example env-file:.env#CI_TOKEN."
             raise invalid("expected env-file:PATH#NAME, with the name of a variable", field=field, hint=hint)
         super().__init__(path, form=EnvVariable(name), field=field)
-        self._name = name
-
-    @property
-    def ref(self) -> str:
-        """The absolute reference of the variable."""
-        return f"env-file:{self.path}#{self._name}"
+        self.ref = f"env-file:{self.path}#{name}"
 
     def remove(self) -> bool:
         """Empty the variable, and return whether it held a token.

@@ -40,12 +40,8 @@ class KeyringStore(RecordStore):
         if not self._service or not self._name:
             hint = "For example keyring:locoia-pat/ci."
             raise invalid("expected keyring:SERVICE/NAME", field=field, hint=hint)
+        self.ref = f"keyring:{place}#current"
         self._keyring: Any = self._guard(lambda: import_extra("keyring", "keyring"))
-
-    @property
-    def ref(self) -> str:
-        """The reference of the entry."""
-        return f"keyring:{self._service}/{self._name}#current"
 
     def _load(self) -> Secret | None:
         text: Secret | None = self._call("get_password")

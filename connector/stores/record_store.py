@@ -42,6 +42,8 @@ class RecordStore(ABC):
     """What the text is kept in, for messages."""
     write_hint = "Name another token store."
     """What to do if it cannot be written."""
+    ref: str
+    """The absolute reference of the store; each kind sets it when it is opened."""
 
     def __init__(self, key: Key = "current", *, form: RecordFormat | None = None, field: str = "token_to") -> None:
         """Open a store.
@@ -55,18 +57,10 @@ class RecordStore(ABC):
         self._form: RecordFormat = form or JsonRecord()
         self._key: Key = key
         self._field = field
+        self.readback: Readback = self._form.readback
+        """What can be read back."""
         self._probed: Record | None = None
         """What was stored at the last probe or write."""
-
-    @property
-    def readback(self) -> Readback:
-        """What can be read back."""
-        return self._form.readback
-
-    @property
-    @abstractmethod
-    def ref(self) -> str:
-        """The absolute reference of the store."""
 
     @property
     def label(self) -> str:
