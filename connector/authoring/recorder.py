@@ -48,6 +48,8 @@ class Recorder(RecordingConnector):
         action = recording.action
         outputs = action.spec.reply.output.values()
         self._kept_headers |= {output.header.lower() for output in outputs if output.header}
+        if action.spec.poll is not None:
+            self._kept_headers |= {"location", (action.spec.poll.header or "location").lower()}
         run = self._engine.prepare(action.spec.action, recording.inputs)
         replaced_id = run.inputs[action.spec.replaces] if action.spec.replaces else None
         self._engine.probe_stores(action, replaced_id, recording.token_to, replace_current=False)
@@ -167,15 +169,16 @@ def record_example(
 
 def _reply(action: CompiledAction, reply: Response, base_url: str) -> dict[str, Any]:
     headers = {
-        name: re.sub(r"<([^>]*)>", lambda link: f"<{_without_host(link[1], base_url)}>", value)
+        name: re.sub(r"<([^>]*)>", lambda link: f"<{_without_host(link[1], base_url)}>", _without_host(value, base_url))
         for name, value in reply.headers.items()
     }
     try:
         body = load_json(reply.text, action.spec.secret_keys)
     except ValueError:
         body = MASK if reply.text.reveal() else None  # not JSON: its secrets cannot be found
-    pages = action.spec.pages
-    if pages and pages.by == "link" and pages.at and isinstance(url := get_path(body, pages.at), str):
+    pages, poll = action.spec.pages, action.spec.poll
+    at = pages.at if pages and pages.by == "link" else poll.at if poll else None
+    if at and isinstance(url := get_path(body, at), str):
         body = _replaced(body, url, _without_host(url, base_url))
     return {"status": reply.status, **({"headers": headers} if headers else {}), "body": body}
 

@@ -85,6 +85,8 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
         return
     click.echo(f"{click.style(full, bold=True)}  {spec.summary}")
     click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
+    if poll := getattr(spec, "poll", None):
+        click.echo(f"polled until it is done: every {poll.interval} s, up to {poll.max_polls} times")
     if spec.docs:
         click.echo(f"docs: {spec.docs}")
     click.echo()

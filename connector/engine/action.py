@@ -6,7 +6,7 @@ Pure: no network, clock or environment.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from locoia_pat.characters import refuse_hidden_in
 from locoia_pat.outcomes import InvalidError, SpecError, invalid
@@ -27,6 +27,21 @@ if TYPE_CHECKING:
 
 
 _REJECTED = "unauthorized"
+
+
+class Follower(Protocol):
+    """Decides on the requests after the first one: the next pages of a list, or the polls of an effect."""
+
+    pause: float
+    """The seconds to wait before the next request."""
+
+    def advance(self, response: ResponseOrError, parsed: ParsedResponse) -> Request | None:
+        """Add a response, and return the next request, or None after the last."""
+        ...
+
+    def parsed(self) -> ParsedResponse:
+        """Return what all responses mean together."""
+        ...
 
 
 class CompiledAction:
@@ -119,9 +134,25 @@ class CompiledAction:
         status = getattr(response, "status", None)
         return status == 401 or (bool(self.spec.reply.codes) and self.spec.reply.codes.get(str(status)) == _REJECTED)
 
-    def paginator(self, request: Request) -> Paginator | None:
-        """Return what gathers the pages that begin with *request*, or None if the action has no pages."""
-        return Paginator(self.spec, self.spec.pages, request) if self.spec.pages else None
+    def follower(
+        self,
+        request: Request,
+        inputs: Mapping[str, Any],
+        base_url: str,
+        now: dt.datetime,
+        hosts: Collection[str] = (),
+    ) -> Follower | None:
+        """Return what decides on the requests after *request*, or None if the action has neither pages nor polls."""
+        if self.spec.pages:
+            return Paginator(self.spec, self.spec.pages, request)
+        if self.spec.poll is None:
+            return None
+        from locoia_pat.response.polling import Poller  # noqa: PLC0415  # few actions have it
+
+        def path_url(value: object) -> str:
+            return base_url + self._builder.poll_path({**inputs, "id": value})
+
+        return Poller(self.spec, self.spec.poll, request, now=now, hosts=hosts, path_url=path_url)
 
 
 _STAND_IN = "credential-placeholder"

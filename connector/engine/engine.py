@@ -39,6 +39,7 @@ from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from locoia_pat.engine.action import Follower
     from locoia_pat.engine.token_exchange import TokenExchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
@@ -251,11 +252,12 @@ class Engine:
             if stores:
                 self._storing.add(exchange)  # the response may hold a token
             parsed = action.classify(response, inputs, now(), secrets[-1] if secrets else None)
-            if (paginator := action.paginator(run.request)) is not None:
-                while (request := paginator.advance(response, parsed)) is not None:
+            if (follower := self._follower(run)) is not None:
+                while (request := follower.advance(response, parsed)) is not None:
+                    exchange.read_after(follower.pause)
                     response, secrets = self._send_authorized(sender, action, exchange, request, credential)
-                    parsed = action.classify(response, inputs, now())
-                parsed = paginator.parsed()
+                    parsed = action.classify(response, inputs, now(), secrets[-1] if secrets else None)
+                parsed = follower.parsed()
             if exchange.may_have_acted and action.spec.effect == "delete":
                 parsed = _deleted_before(action, parsed)
             del response  # the memory of its text is needed from here on
@@ -268,6 +270,13 @@ class Engine:
             return result, exchange.header
         finally:
             self._storing.discard(exchange)
+
+    def _follower(self, run: PreparedRun) -> Follower | None:
+        """Return what decides on the requests after the first one of *run*, or None if there is only one."""
+        spec = run.action.spec
+        if not (spec.pages or spec.poll):
+            return None
+        return run.action.follower(run.request, run.inputs, self.base_url, now(), self.connector.hosts)
 
     def invalid_result(self, name: str, error: ConnectorError) -> Result:
         """Return the result of a run of *name* that ended with *error* before anything was sent."""

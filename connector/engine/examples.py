@@ -62,7 +62,7 @@ def run_example(action: CompiledAction, example: Example, base_url: str = _BASE)
     """
     inputs = action.check(example_inputs(action, example))
     request: Request | None = action.request(inputs, base_url, MAX_CHARACTERS)
-    paginator = action.paginator(request) if request else None
+    follower = action.follower(request, inputs, base_url, NOW) if request else None
     stated = [*([example.reply] if example.reply else []), *example.pages]
     exchanges: list[tuple[Request, Response | None]] = []
     parsed: ParsedResponse | None = None
@@ -72,8 +72,8 @@ def run_example(action: CompiledAction, example: Example, base_url: str = _BASE)
         if response is None:
             return ExampleRun(tuple(exchanges), None)
         parsed = action.classify(response, inputs, NOW)
-        request = paginator.advance(response, parsed) if paginator else None
-    return ExampleRun(tuple(exchanges), paginator.parsed() if paginator else parsed)
+        request = follower.advance(response, parsed) if follower else None
+    return ExampleRun(tuple(exchanges), follower.parsed() if follower else parsed)
 
 
 def missing_parts(example: Example) -> list[str]:
@@ -112,7 +112,7 @@ def _differences(example: Example, done: ExampleRun) -> Iterator[tuple[Path, str
         return
     if done.parsed is None:
         sent = request_as_example(done.exchanges[-1][0], _BASE)
-        yield ("pages",), f"the page that {_shorten(sent)} asks for is missing"
+        yield ("pages",), f"the response to {_shorten(sent)} is missing"
         return
     if len(done.exchanges) <= len(example.pages):
         yield ("pages",), f"{len(done.exchanges)} requests are sent, but there are {1 + len(example.pages)} responses"

@@ -77,8 +77,15 @@ class Exchange:
         if spec.request.idempotency_key:
             self._added[spec.request.idempotency_key.lower()] = str(uuid.uuid4())
         self._repeatable = spec_repeatable(spec)
+        self._pause = 0.0
         self._timeout = timeout
         self._started = time.monotonic()
+
+    def read_after(self, seconds: float) -> None:
+        """Make the next request a read, *seconds* from now: another page, or whether an effect is done."""
+        self._pause = seconds
+        self._repeatable = True
+        self._added.pop((self._spec.request.idempotency_key or "").lower(), None)
 
     def send(
         self,
@@ -99,6 +106,8 @@ class Exchange:
             request = with_headers(request, self._added)
         hold = held()
         phase = hold.phase if hold is not None else "idle"
+        if not self._paused(limiter):
+            return TransportError(f"no time was left to wait another {self._pause:.0f} s", sent=False)
         while True:
             if self._elapsed() >= self._timeout:
                 return TransportError("no time was left to send it", sent=False)
@@ -133,6 +142,15 @@ class Exchange:
             if hold is not None and is_known_not_done:
                 hold.phase = phase  # so a signal may end the pause
             (limiter.sleep if limiter is not None else time.sleep)(seconds)
+
+    def _paused(self, limiter: RateLimiter | None) -> bool:
+        """Wait as long as :meth:`read_after` said; return False, without waiting, if there is no time for it."""
+        if self._pause:
+            if self._pause >= self.remaining:
+                return False
+            (limiter.sleep if limiter is not None else time.sleep)(self._pause)
+            self._pause = 0.0
+        return True
 
     def _attempt(
         self,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
-from locoia_pat.http.retry import describe_policy, spec_repeatable
+from locoia_pat.http.retry import describe_policy
 from locoia_pat.secrets.secret import MASK, redact, revealed
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Plan:
             request.url,
             headers,
             _parse_body(content, headers.get("content-type")),
-            describe_policy(spec.effect, spec.request.method, repeatable=spec_repeatable(spec)),
+            describe_policy(spec),
             tuple(TemplateUse(*use) for use in action.template_uses()),
             _curl(spec.request.method, request.url, in_shell.values(), content),
         )

@@ -74,11 +74,13 @@ def spec_repeatable(spec: ActionSpec) -> bool | None:
     return True if spec.request.idempotency_key else spec.repeatable
 
 
-def describe_policy(effect: Effect, method: Method, *, repeatable: bool | None = None) -> str:
-    """Say in words when an action is retried."""
-    if repeatable if repeatable is not None else effect == "read" or method in _IDEMPOTENT:
-        return f"up to {MAX_ATTEMPTS} attempts: after a lost response, 408, 429 and 5xx"
-    return f"sent once; up to {MAX_ATTEMPTS} attempts only if the request provably never left, or after 429"
+def describe_policy(spec: ActionSpec) -> str:
+    """Say in words when the request of *spec* is retried, and whether its end is polled."""
+    repeatable = spec_repeatable(spec)
+    polls = f"; if it is only accepted, up to {spec.poll.max_polls} polls" if spec.poll else ""
+    if repeatable if repeatable is not None else spec.effect == "read" or spec.request.method in _IDEMPOTENT:
+        return f"up to {MAX_ATTEMPTS} attempts: after a lost response, 408, 429 and 5xx{polls}"
+    return f"sent once; up to {MAX_ATTEMPTS} attempts only if the request provably never left, or after 429{polls}"
 
 
 def _is_retryable(response: ResponseOrError, *, idempotent: bool) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from locoia_pat.outcomes import invalid
 
@@ -62,6 +63,34 @@ def validate_base_url(url: str, hosts: Collection[str], *, source: str) -> str:
             hint=f"Its hosts: {', '.join(sorted(hosts))}, and localhost. Add others to its connector.yaml.",
         )
     return parts.geturl().rstrip("/")
+
+
+def resolve_url(url: str, current: str, first: str, *, what: str, hosts: Collection[str] = ()) -> str:
+    """Return the absolute form of *url*, a URL in a response, if the credential may be sent there.
+
+    Args:
+        url: the URL, which may be relative.
+        current: the URL of the request that had the response.
+        first: the URL of the first request of the run, whose host is allowed.
+        what: what the URL is, for the error.
+        hosts: other hosts that are allowed, by https.
+
+    Raises:
+        ValueError: it is on another host, or not a URL.
+
+    """
+    start = urlsplit(first)
+    other = "another host"
+    with suppress(ValueError):
+        target = urlsplit(urljoin(current, url))
+        is_allowed = target.scheme == "https" and target.netloc in hosts
+        if is_allowed or (target.scheme, target.netloc) == (start.scheme, start.netloc):
+            if re.fullmatch(r"[!-~]+", target.geturl()):
+                return target._replace(fragment="").geturl()
+            other = "a URL with characters that must be encoded"
+        elif target.username is None and re.fullmatch(r"[a-z]+://[!-~]+", f"{target.scheme}://{target.netloc}"):
+            other = f"{target.scheme}://{target.netloc}"
+    raise ValueError(f"{what} points to {other}, not to {start.scheme}://{start.netloc}, and was not followed")
 
 
 def is_loopback(host: str | None) -> bool:

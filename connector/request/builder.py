@@ -101,6 +101,16 @@ class RequestBuilder:
         inputs: dict[str, Any] = template_(data)
         return inputs
 
+    def poll_path(self, values: Mapping[str, Any]) -> str:
+        """Return the path of ``poll`` for the inputs, and the ``id`` in the response.
+
+        Raises:
+            InvalidError: a value does not fit into a path.
+
+        """
+        path: str = self._templates["poll", "path"](values)
+        return path
+
     def input_of(self, name: str) -> str | None:
         """Return the input that the key *name* of the body, the form or the query is built from, or None."""
         for key in ("body", "form", "query"):

@@ -29,8 +29,12 @@ _COMPILERS: dict[Path, Callable[[Any, Collection[str]], template.Template]] = {
     ("request", "body"): template.structure,
     ("request", "form"): template.structure,
     ("revoke", "inputs"): template.structure,
+    ("poll", "path"): template.path,
 }
 """The paths of templates in a spec, and how each is compiled."""
+
+_POLL_ID = "id"
+"""The name that ``poll.path`` has for the value in the response."""
 
 
 def compile_request(spec: ActionSpec) -> dict[str, Any]:
@@ -78,9 +82,13 @@ def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Fin
     findings: list[Finding] = []
     for slot, make in _COMPILERS.items():
         value = _get(source.value, slot)
-        if value is None or (slot == ("request", "path") and not isinstance(value, str)):
+        if value is None or (slot[1] == "path" and not isinstance(value, str)):
             continue
-        names = inputs if slot[0] == "request" else outputs - _secret_outputs(source.value)
+        names = {
+            "request": inputs,
+            "poll": inputs | {_POLL_ID},
+            "revoke": outputs - _secret_outputs(source.value),
+        }[str(slot[0])]
         try:
             compiled[slot] = make(value, names)
         except template.TemplateError as error:
@@ -101,7 +109,9 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
     for slot, compiled in templates.items():
         padded = {use.path: use.offset for use in reversed(compiled.uses) if use.is_padded}
         findings += [at("template-type", (*slot, *path), _PADDED, offset=offset) for path, offset in padded.items()]
-        for use in compiled.uses if slot[0] == "request" else ():
+        for use in compiled.uses if slot[0] != "revoke" else ():
+            if slot[0] == "poll" and use.name == _POLL_ID:
+                continue
             unused.pop(use.name, None)
             field, path = spec.inputs[use.name], (*slot, *use.path)
             if _is_secret(field) and slot[1] in ("path", "query"):

@@ -120,7 +120,7 @@ class ResponseClassifier:
         """
         conditions = self._spec.reply.ok_when
         if conditions is not None:
-            is_ok = all(_is_value(get_path(body, path), value) for path, value in conditions.items())
+            is_ok = all(is_value(get_path(body, path), value) for path, value in conditions.items())
             return None if is_ok else _inner_status(body) or 400
         read = {output.source or name for name, output in self._spec.reply.output.items() if output.header is None}
         if not isinstance(body, dict) or self._spec.reply.rows in body:
@@ -240,7 +240,7 @@ def _inner_status(body: object) -> int | None:
     return None
 
 
-def _is_value(value: object, expected: object) -> bool:
+def is_value(value: object, expected: object) -> bool:
     """Return whether *value* is what ``ok_when`` expects; null is expected of what is missing or empty."""
     if expected is None:
         return value is None or value in ("", [], {})

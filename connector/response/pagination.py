@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import replace
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.http.link_header import find_next_link
+from locoia_pat.http.url import resolve_url
 from locoia_pat.outcomes import Outcome, Problem
 from locoia_pat.response.classify import ParsedResponse
 from locoia_pat.response.outputs import find_rows, get_path
@@ -60,6 +61,8 @@ class Paginator:
         self._last_cursor: str | None = None
         self._failed: ParsedResponse | None = None
         self._at: dt.datetime | None = None
+        self.pause = 0.0
+        """The seconds to wait before the next request."""
 
     def advance(self, response: ResponseOrError, parsed: ParsedResponse) -> Request | None:
         """Add a page, and return the request for the next one, or None after the last."""
@@ -244,19 +247,9 @@ class Paginator:
 
     def _same_host(self, url: str) -> str:
         """Return the absolute form of *url*, if it is on the host that the credential is sent to."""
-        first = urlsplit(self._first.url)
-        other = "another host"
-        with suppress(ValueError):
-            target = urlsplit(urljoin(self._request.url, self._below_base(url, first.path)))
-            if (target.scheme, target.netloc) == (first.scheme, first.netloc):
-                if re.fullmatch(r"[!-~]+", target.geturl()):
-                    return target._replace(fragment="").geturl()
-                other = "a URL with characters that must be encoded"
-            elif target.username is None and re.fullmatch(r"[a-z]+://[!-~]+", f"{target.scheme}://{target.netloc}"):
-                other = f"{target.scheme}://{target.netloc}"
-        raise ValueError(
-            f"the next-page URL points to {other}, not to {first.scheme}://{first.netloc}, and was not followed"
-        )
+        with suppress(ValueError):  # it is no URL, which is reported as one on another host
+            url = self._below_base(url, urlsplit(self._first.url).path)
+        return resolve_url(url, self._request.url, self._first.url, what="the next-page URL")
 
     def _below_base(self, url: str, first_path: str) -> str:
         """Return *url*, or its absolute path if it begins below the base URL and not at the root of the host."""

@@ -48,6 +48,7 @@ def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
             name: output.model_dump(include={"title", "type", "nullable", "multiple", "secret"})
             for name, output in outputs_of(spec).items()
         },
+        "poll": spec.poll.model_dump(exclude_none=True) if not is_super(spec) and spec.poll else None,
         "rows": None if is_super(spec) else spec.reply.rows,
         "ui_form_schema": ui_form_schema(spec.inputs),
     }

@@ -82,6 +82,7 @@ JsonPath = Annotated[str, Field(pattern=_JSON_PATH)]
 EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
 HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
 ErrorStatus = Annotated[str, Field(pattern=_ERROR_STATUS)]
+Scalar = bool | int | str
 Fields = dict[PrintableAscii, Annotated[Any, AfterValidator(_flat)]]
 """Names and values; a value is a template or a constant, and a list repeats the name."""
 
@@ -176,6 +177,23 @@ class PagesSpec(Model):
     """The statuses that the API answers after its last page."""
     max_pages: Annotated[int, Field(ge=1, le=1000)] = 100
     """The most pages to read; a list that is cut there has a warning."""
+
+
+class PollSpec(Model):
+    """How to learn that a request is done which the API has only accepted: its status is read until then."""
+
+    at: OutputPath | None = None
+    """The path of the URL of the status in the response, or of the ``id`` in ``path``."""
+    header: HeaderName | None = None
+    """The header with it, instead of ``at``; ``Location`` by default."""
+    path: Annotated[str, Field(pattern=_PATH)] | None = None
+    """The path of the status, a template over the inputs and ``id``, what is in ``at`` or ``header``."""
+    pending_when: dict[OutputPath, Scalar | list[Scalar]] = {}
+    """What a response has while it is not done, by path; where it has none of it, 202 says so."""
+    interval: Annotated[int | float, Field(gt=0, le=3600)] = 2
+    """The seconds between polls, if the API does not ask for others by ``Retry-After``."""
+    max_polls: Annotated[int, Field(ge=1, le=1000)] = 30
+    """The most polls; the time of ``--timeout`` ends them too."""
 
 
 class Output(Model):
@@ -273,7 +291,7 @@ class Example(Model):
     request: ExampleRequest | None = None
     reply: ExampleReply | None = None
     pages: Annotated[list[ExampleReply], Field(max_length=20)] = []
-    """The responses to the requests for the next pages."""
+    """The responses to the requests after the first one: the next pages, or the polls."""
     result: ExampleResult | None = None
 
 
@@ -332,6 +350,7 @@ class ActionSpec(_BaseAction):
     """``none``: it is sent without the credential, and needs none."""
     request: RequestSpec
     pages: PagesSpec | None = None
+    poll: PollSpec | None = None
     reply: ReplySpec
     examples: Annotated[list[Example], Field(max_length=20)] = []
 

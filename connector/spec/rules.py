@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -83,6 +84,7 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     yield from _effect_findings(spec)
     yield from _request_findings(spec)
     yield from _pages_findings(spec)
+    yield from _poll_findings(spec)
     yield from _keyed_rows_findings(spec)
     yield from _value_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
@@ -378,6 +380,28 @@ def _pages_findings(spec: ActionSpec) -> Iterator[Finding]:
             yield at("contradiction", ("pages", key), f'"{chosen[0]}" and "{key}" exclude each other', at_key=True)
     for key in sorted(given - _PAGE_KEYS[pages.by]):
         yield at("contradiction", ("pages", key), f'pages by {pages.by} cannot have "{key}"', at_key=True)
+
+
+def _poll_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield what is wrong about ``poll``, besides its template."""
+    at, poll = spec.document.finding, spec.poll
+    if poll is None:
+        return
+    if spec.pages is not None:
+        yield at("contradiction", ("poll",), '"pages" and "poll" exclude each other', at_key=True)
+    if poll.at is not None and poll.header is not None:
+        yield at("contradiction", ("poll", "header"), '"at" and "header" exclude each other', at_key=True)
+    if poll.path is not None:
+        if poll.at is None and poll.header is None:
+            yield at("missing-key", ("poll",), '"path" needs "at" or "header": where its id is in the response')
+        if not re.search(r"\{\{[^}]*\bid\b", poll.path):
+            yield at("contradiction", ("poll", "path"), '"path" needs "{{ id }}", the value in the response')
+        if "id" in spec.inputs:
+            message = 'in "poll.path", id is the value in the response; give the input another name'
+            yield at("contradiction", ("inputs", "id"), message, at_key=True)
+    for path, values in poll.pending_when.items():
+        if values == []:
+            yield at("bad-value", ("poll", "pending_when", path), "a list of at least 1")
 
 
 def _input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, inputs: Mapping[str, Input]) -> Iterator[Finding]:

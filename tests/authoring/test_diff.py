@@ -76,6 +76,7 @@ CREATE: Spec = {
     },
     "examples": [],
 }
+POLLED = LIST | {"poll": {}}
 PAGED = LIST | {"pages": {"by": "page", "query": "page"}}
 
 Row = tuple[str, Any, set[str], str]
@@ -249,6 +250,8 @@ FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
     ),
     "an action is gone": ([LIST, PURGE], [LIST], {"removed-action"}, "2.0.0"),
     "pages are gone": ([PAGED], [LIST], {"weakened-output"}, "2.0.0"),
+    "polls are gone": ([POLLED], [LIST], {"weakened-output"}, "2.0.0"),
+    "polls are new": ([LIST], [POLLED], {"changed-request"}, "1.3.0"),
     "pages are read": ([LIST], [PAGED], {"changed-request"}, "1.3.0"),
     "a form takes the place of a body": (
         [CREATE],

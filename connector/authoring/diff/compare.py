@@ -122,7 +122,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "repeatable": _REQUEST,
     "reply.codes": _RESPONSE,
     "reply.error_at": _TEXT,
-    "pages": ("changed-request", "weakened-output", "changed-request"),
+    **dict.fromkeys(("pages", "poll"), ("changed-request", "weakened-output", "changed-request")),
     "reply.rows": _WEAKENED_OUTPUT,
     "reply.rows_by_key": _RESPONSE,
     "reply.at": _RESPONSE,

@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring import recipes
-from locoia_pat.http.retry import describe_policy, spec_repeatable
+from locoia_pat.http.retry import describe_policy
 from locoia_pat.spec.input_types import describe_allowed
 from locoia_pat.spec.model import ActionSpec
 
@@ -72,7 +72,7 @@ def _page(spec: ActionSpec | SuperSpec) -> Iterator[str]:
     if isinstance(spec, ActionSpec):
         request = spec.request
         sends = _code(f"{request.method} {request.path}")
-        retries = describe_policy(spec.effect, request.method, repeatable=spec_repeatable(spec))
+        retries = describe_policy(spec)
         yield f"Action {_code(spec.action)}; effect: {spec.effect}; {sends}; {retries}."
     else:
         yield f"Super action {_code(spec.action)}; effect: {spec.effect}. It runs other actions."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.authoring import recipes
 from locoia_pat.authoring.export.openapi_requests import operation
 from locoia_pat.authoring.export.openapi_responses import SHARED, payload_schema, responses
-from locoia_pat.http.retry import describe_policy, spec_repeatable
+from locoia_pat.http.retry import describe_policy
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _paths(actions: list[ActionSpec]) -> dict[str, Schema]:
 
 
 def _operation_object(spec: ActionSpec, request: Operation) -> Schema:
-    policy = describe_policy(spec.effect, spec.request.method, repeatable=spec_repeatable(spec))
+    policy = describe_policy(spec)
     return {
         "operationId": spec.action,
         "summary": spec.title,
