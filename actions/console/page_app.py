@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 import secrets
 import time
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from locoia_pat.actions.lifecycle.known_rows import KnownRows
     from locoia_pat.outcomes import Problem
 
-    _Page = Callable[[Request, Session], Awaitable[Response]]
+    _Page = Callable[[Request, Session], Response]
     _Effect = Callable[[dict[str, list[str]], Session], str]
 
 _HERE = Path(__file__).parent
@@ -107,9 +108,7 @@ class PageApp:
             ("/", self._list),
             ("/new", self._new),
             ("/new/review", self._review),
-            ("/regenerate", self._regenerate),
-            ("/revoke", self._revoke),
-            ("/update", self._update),
+            *((f"/{page}", partial(self._row_page, f"{page}.html")) for page in ("regenerate", "revoke", "update")),
             ("/rotate", self._rotate),
             ("/health", self._health),
             ("/shown/{id}", self._shown),
@@ -182,7 +181,7 @@ class PageApp:
         """Revoke the new tokens of a session that has ended before they were shown."""
         while session.reveals:
             _, reveal = session.reveals.popitem()
-            if not reveal.shown:
+            if reveal.show():
                 problem = self._connector.discard(reveal.result, "the session ended before its token was shown").problem
                 _log.warning("%s", problem)
 
@@ -194,7 +193,7 @@ class PageApp:
             if session is None:
                 return self._no_session()
             try:
-                response = await page(request, session)
+                response = await run_in_threadpool(page, request, session)
             except ConnectorError as error:
                 response = self._failure(request, session, Result.from_error(None, error), error.problem)
             # A browser may keep a page for its Back button although it must not be stored, until a cookie changes.
@@ -285,48 +284,40 @@ class PageApp:
             )
         return row, known.managed.get(id_)
 
-    async def _list(self, request: Request, session: Session) -> Response:
+    def _list(self, request: Request, session: Session) -> Response:
         query = parse_query(request.query_params)
+        rows, listed, known = self._list_rows()
+        return self._render(
+            "list.html",
+            session,
+            table=select(rows, query),
+            bars=timeline(rows),
+            query=query,
+            warnings=listed.warnings,
+            managed_here=known.managed,
+            own_id=credential_row_id(self._connector),
+            link=lambda **changed: _list_link(query._replace(**changed)),
+        )
 
-        def work() -> Response:
-            rows, listed, known = self._list_rows()
-            return self._render(
-                "list.html",
-                session,
-                table=select(rows, query),
-                bars=timeline(rows),
-                query=query,
-                warnings=listed.warnings,
-                managed_here=known.managed,
-                own_id=credential_row_id(self._connector),
-                link=lambda **changed: _list_link(query._replace(**changed)),
-            )
-
-        return await run_in_threadpool(work)
-
-    async def _new(self, request: Request, session: Session) -> Response:
+    def _new(self, request: Request, session: Session) -> Response:
         form = TokenForm.read(_query_fields(request))
         return self._render("new.html", session, form=form, errors={}, **_form_values())
 
-    async def _review(self, request: Request, session: Session) -> Response:
+    def _review(self, request: Request, session: Session) -> Response:
         form = TokenForm.read(_query_fields(request))
-
-        def work() -> Response:
-            errors, days = self._check_form(form)
-            if errors:
-                status = HTTPStatus.UNPROCESSABLE_ENTITY
-                return self._render("new.html", session, status=status, form=form, errors=errors, **_form_values())
-            return self._render(
-                "review.html",
-                session,
-                form=form,
-                days=days,
-                expiration=_today() + dt.timedelta(days=days) if days is not None else None,
-                ability=scopes.describe(form.scopes),
-                narrower=[(choice, form.with_narrower(choice)) for choice in narrower_choices(form.scopes)],
-            )
-
-        return await run_in_threadpool(work)
+        errors, days = self._check_form(form)
+        if errors:
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+            return self._render("new.html", session, status=status, form=form, errors=errors, **_form_values())
+        return self._render(
+            "review.html",
+            session,
+            form=form,
+            days=days,
+            expiration=_today() + dt.timedelta(days=days) if days is not None else None,
+            ability=scopes.describe(form.scopes),
+            narrower=[(choice, form.with_narrower(choice)) for choice in narrower_choices(form.scopes)],
+        )
 
     def _check_form(self, form: TokenForm) -> tuple[dict[str, str], int | None]:
         """Return a message for each field that is not valid, and the days."""
@@ -367,45 +358,25 @@ class PageApp:
         self._connector.open_store(ref)
         return (ref,)
 
-    async def _regenerate(self, request: Request, session: Session) -> Response:
-        return await self._row_page(request, session, "regenerate.html")
+    def _row_page(self, template: str, request: Request, session: Session) -> Response:
+        row, name = self._find_row(request.query_params.get("id", ""))
+        names = journalled_names(self._connector.base_url)
+        stores = names[name][1] if name in names else ()
+        return self._render(
+            template,
+            session,
+            row=row,
+            managed_here=name if name in names else None,
+            stores=stores,
+            is_own=row.id == credential_row_id(self._connector),
+            presets=PRESETS,
+            replacement=TokenForm(note=row.note, scopes=tuple(row.scopes)),
+            today=_today(),
+        )
 
-    async def _revoke(self, request: Request, session: Session) -> Response:
-        return await self._row_page(request, session, "revoke.html")
-
-    async def _update(self, request: Request, session: Session) -> Response:
-        return await self._row_page(request, session, "update.html")
-
-    async def _row_page(self, request: Request, session: Session, template: str) -> Response:
-        id_ = request.query_params.get("id", "")
-
-        def work() -> Response:
-            row, name = self._find_row(id_)
-            names = journalled_names(self._connector.base_url)
-            stores = names[name][1] if name in names else ()
-            replacement = TokenForm(note=row.note, scopes=tuple(row.scopes))
-            return self._render(
-                template,
-                session,
-                row=row,
-                managed_here=name if name in names else None,
-                stores=stores,
-                is_own=row.id == credential_row_id(self._connector),
-                presets=PRESETS,
-                replacement=replacement,
-                today=_today(),
-            )
-
-        return await run_in_threadpool(work)
-
-    async def _rotate(self, request: Request, session: Session) -> Response:
-        name = request.query_params.get("name", "")
-
-        def work() -> Response:
-            entry, stores = self._managed(name)
-            return self._render("rotate.html", session, entry=entry, stores=stores)
-
-        return await run_in_threadpool(work)
+    def _rotate(self, request: Request, session: Session) -> Response:
+        entry, stores = self._managed(request.query_params.get("name", ""))
+        return self._render("rotate.html", session, entry=entry, stores=stores)
 
     def _managed(self, name: str) -> Any:
         names = journalled_names(self._connector.base_url)
@@ -414,16 +385,13 @@ class PageApp:
             raise invalid("this console does not manage that name", field="name", hint=hint)
         return names[name]
 
-    async def _health(self, _: Request, session: Session) -> Response:
-        def work() -> Response:
-            return self._render("health.html", session, health=read_health(self._connector, self._sources))
+    def _health(self, _: Request, session: Session) -> Response:
+        return self._render("health.html", session, health=read_health(self._connector, self._sources))
 
-        return await run_in_threadpool(work)
-
-    async def _shown(self, request: Request, session: Session) -> Response:
+    def _shown(self, request: Request, session: Session) -> Response:
         id_ = request.path_params["id"]
         reveal = session.reveals.get(id_)
-        if request.method == "HEAD" or reveal is None or reveal.shown:
+        if request.method == "HEAD" or reveal is None or not reveal.show():
             report = Report(
                 "The token was shown once",
                 "It cannot be shown again.",
@@ -433,12 +401,11 @@ class PageApp:
             )
             values = {"storable_id": id_} if reveal is not None and reveal.shown else {}
             return self._render("report.html", session, status=HTTPStatus.GONE, report=report, **values)
-        reveal.shown = True
         result = reveal.result
         assert result.token is not None  # noqa: S101  # only results with a token are shown
         return self._render("shown.html", session, id=id_, token=result.token.reveal(), data=result.data, result=result)
 
-    async def _done(self, request: Request, session: Session) -> Response:
+    def _done(self, request: Request, session: Session) -> Response:
         report = session.reports.get(request.path_params["id"])
         if report is None:
             report = Report(

@@ -6,6 +6,7 @@ Pure but for the random values: time is an argument.
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +33,13 @@ class Reveal:
 
     result: Result
     shown: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def show(self) -> bool:
+        """Whether it was not shown yet; from now on it counts as shown, whatever thread asks next."""
+        with self._lock:
+            was_shown, self.shown = self.shown, True
+        return not was_shown
 
 
 @dataclass
