@@ -19,7 +19,7 @@ from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.input_types import parse_list, parse_text
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
-from locoia_pat.stores.formats import PlainText
+from locoia_pat.stores.formats import BareToken
 from locoia_pat.stores.record import Record
 from locoia_pat.stores.record_store import RecordStore, StoreUnavailableError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.outcomes import Result
     from locoia_pat.spec.model import SuperSpec
-    from locoia_pat.stores import Readback, TokenEntry
+    from locoia_pat.stores import TokenEntry
     from locoia_pat.stores.record import Credential
 
 _FORM = "action:CONNECTOR.ACTION?INPUT=VALUE#FIELD"
@@ -101,17 +101,6 @@ def _parse_query(query: str, spec: ActionSpec, secret_input: str, field: str) ->
     return inputs
 
 
-class _BareToken(PlainText):
-    """The token alone, without a line break; nothing else is sent to an API."""
-
-    def __init__(self, readback: Readback) -> None:
-        self.readback: Readback = readback
-
-    def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
-        """Return the current token of *record*."""
-        return record.current.token if record.current else Secret("")
-
-
 class ActionStore(RecordStore):
     """What one action writes, another one reads and a third one deletes."""
 
@@ -132,7 +121,7 @@ class ActionStore(RecordStore):
             specs = connector.specs
         reader = specs.spec(spec.verify_with) if spec.verify_with else None
         self._reader = reader if isinstance(reader, ActionSpec) and reader.secrets else None
-        super().__init__(form=_BareToken("token" if self._reader else "nothing"), field=field)
+        super().__init__(form=BareToken("token" if self._reader else "nothing"), field=field)
         self.write_hint = f"Check the credential for {specs.connector.title}, and the inputs of {spec.action}."
         self._connect = connect
         self._writer = spec

@@ -34,14 +34,14 @@ PACK = "pack:"
 
 auth_option = click.option(
     "--auth", metavar="REF",
-    help="Credential to use: file:, text:, env-file:, keyring:, command:, action:, env: or - for standard input.",
+    help="Credential to use: file:, text:, env-file:, keyring:, aws:, command:, action:, env: or - for standard input.",
 )  # fmt: skip
 """``--auth REF``, for :func:`resolve_auth`."""
 
 token_to_option = click.option(
     "--token-to", metavar="REF", multiple=True,
-    help="Token store for a new token: file:, text:, env-file:, keyring:, command:, connector-auth: or action:; may "
-    "repeat.",
+    help="Token store for a new token: file:, text:, env-file:, keyring:, aws:, command:, connector-auth: or action:; "
+    "may repeat.",
 )  # fmt: skip
 
 inputs_option = click.option(

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FILES = ("file", "text", "env-file")
-_WITH_WILDCARDS = (*_FILES, "keyring", "connector-auth")
+_WITH_WILDCARDS = (*_FILES, "aws", "keyring", "connector-auth")
 _ENTRY = re.compile(r"#(?:current|previous|pending)\Z")
 _WILDCARD = re.compile(r"[*?[]")
+_ONE_WILDCARD = re.compile(r"\*|\?|\[[^]]*\]")
 
 
 def normalize_pattern(pattern: str, *, field: str) -> str:
@@ -33,11 +34,12 @@ def normalize_pattern(pattern: str, *, field: str) -> str:
         InvalidError: no store can match it.
 
     """
-    open_store(pattern, field=field, by=lambda: None)  # it knows the schemes and their syntax
     scheme, _, place = pattern.partition(":")
+    opened = _ONE_WILDCARD.sub("x", pattern) if scheme == "aws" else pattern  # no secret's name may have a wildcard
+    open_store(opened, field=field, by=lambda: None)  # it knows the schemes and their syntax
     if scheme not in _WITH_WILDCARDS:
         return pattern
-    if scheme in ("file", "keyring"):
+    if scheme in ("file", "keyring", "aws"):
         place = _ENTRY.sub("", place)
     if scheme not in _FILES:
         return f"{scheme}:{place}"
@@ -68,7 +70,7 @@ def _matches(pattern: str, ref: str, absolute: str) -> bool:
     actual_scheme, _, place = absolute.partition(":")
     if scheme != actual_scheme or scheme not in _WITH_WILDCARDS:
         return pattern == ref and scheme == actual_scheme
-    if scheme in ("file", "keyring"):
+    if scheme in ("file", "keyring", "aws"):
         place = _ENTRY.sub("", place)
     if scheme not in _FILES:
         return _segments_match(wanted.split("/"), place.split("/"))

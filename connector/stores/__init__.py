@@ -2,7 +2,7 @@
 
 A store is named by a reference, ``SCHEME:PLACE[#KEY]``, such as ``file:ci.json`` or ``keyring:locoia/ci``.
 ``references`` parses references and opens stores, ``store`` is what every store can do, ``record_store`` does most of
-it for stores that hold text, and ``file``, ``keyring`` and ``command`` are the stores themselves.
+it for stores that hold text, and ``file``, ``keyring``, ``aws`` and ``command`` are the stores themselves.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""How a token record is written as text: as JSON, as the bare token, or as one variable of an env file.
+"""How a token record is written as text: as JSON, as the bare token, as a field of JSON, or a variable of an env file.
 
 Pure.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from locoia_pat.secrets.secret import Secret, credential
+from locoia_pat.secrets.secret import Secret, credential, load_json
 from locoia_pat.stores.env_file import assigns_within, find_variables, follows_backslash
-from locoia_pat.stores.record import Record, TokenEntry, parse
+from locoia_pat.stores.record import Record, TokenEntry, parse, reveal_string
 from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
@@ -73,6 +74,53 @@ class PlainText:
     def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
         """Return the current token of *record* and a line break."""
         return Secret(f"{record.current.token.reveal()}\n" if record.current else "")
+
+
+class BareToken(PlainText):
+    """The current token without a line break, for an API."""
+
+    def __init__(self, readback: Readback) -> None:
+        self.readback: Readback = readback
+
+    def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
+        """Return the current token of *record*, or an empty string."""
+        return record.current.token if record.current else Secret("")
+
+
+class JsonField:
+    """The current token as one string of a JSON object; its other fields stay as they are."""
+
+    readback: Readback = "token"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def parse(self, text: Secret) -> Record:
+        """Return a record with the token in the field; none if the field is empty or missing."""
+        value = self._load(text).get(self._name)
+        if value is None or value == Secret(""):
+            return Record()
+        token = read_bare_token(value) if isinstance(value, Secret) else "is not a string"
+        if isinstance(token, Secret):
+            return Record(current=TokenEntry(token))
+        raise ValueError(f"its field {self._name} does not hold a token: it {token}")
+
+    def format(self, record: Record, before: Secret | None) -> Secret:
+        """Return *before* with the field set to the current token of *record*, or without it."""
+        content = self._load(before or Secret(""))
+        if record.current is None:
+            content.pop(self._name, None)
+        else:
+            content[self._name] = record.current.token
+        return Secret(json.dumps(content, ensure_ascii=False, default=reveal_string))
+
+    def _load(self, text: Secret) -> dict[str, Any]:
+        if not text.reveal().strip():
+            return {}
+        content = load_json(text, [self._name])
+        if not isinstance(content, dict):
+            raise ValueError("it is not a JSON object")  # noqa: TRY004  # JSON of another form
+        return content
 
 
 _UNQUOTED = re.compile(r"(?:[\w.+/=:@%,-]|(?<=[\w.+/@%,~-])~)+", re.ASCII)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Key = Literal["current", "previous", "pending"]
+KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
+"""Each key by the word that names it in a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Record:
                     "pending": _to_json(self.pending),
                 },
                 indent=2,
-                default=_reveal,
+                default=reveal_string,
             )
             + "\n"
         )
@@ -117,8 +119,8 @@ def _parse(text: Secret) -> Record | str:
     return wrong or Record(api, name, *entries)  # type: ignore[arg-type]  # none of them is a string here
 
 
-def _reveal(value: Secret) -> str:
-    """Reveal a string under a key "token" in the metadata of an entry."""
+def reveal_string(value: Secret) -> str:
+    """Reveal a string that :func:`load_json` has made a secret; the default of ``json.dumps``."""
     return value.reveal()
 
 

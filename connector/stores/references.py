@@ -15,7 +15,7 @@ from locoia_pat.characters import describe_character, hidden_character
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.secret import EnvSecrets, Secret
-from locoia_pat.stores.record import Credential, Key
+from locoia_pat.stores.record import KEYS, Credential, Key
 from locoia_pat.stores.token_text import decode_text, read_bare_token
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ _SCHEMES = {
     "text": _Scheme("locoia_pat.stores.file:TextFileStore", "text:PATH"),
     "env-file": _Scheme("locoia_pat.stores.file:EnvFileStore", "env-file:PATH#NAME"),
     "keyring": _Scheme("locoia_pat.stores.keyring:KeyringStore", "keyring:SERVICE/NAME", has_key=True),
+    "aws": _Scheme("locoia_pat.stores.aws:AwsSecretStore", "aws:NAME#FIELD"),
     "command": _Scheme("locoia_pat.stores.command:CommandStore", "command:ARGV", readable=False),
 }
 SCHEMES = (*_SCHEMES, *PLATFORM_STORES, "env")
 """How references begin, those included that can only be read."""
-_KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 _READ_ONLY = {"-": "standard input", "env": "the environment"}
 
 
@@ -156,8 +156,8 @@ def is_readable(ref: str) -> bool:
 def canonical_location(ref: str) -> str:
     """Return what the store *ref*, an absolute reference, writes to: two tokens must not share it.
 
-    A file is one location as a record and as a bare token, and along every path through linked folders. A store of the
-    platform is one location with and without ``#bearer``.
+    A file is one location as a record and as a bare token, and along every path through linked folders; so is a secret
+    of AWS. A store of the platform is one location with and without ``#bearer``.
     """
     scheme, _, place = ref.partition(":")
     path, _, word = place.rpartition("#")
@@ -168,6 +168,8 @@ def canonical_location(ref: str) -> str:
             return f"file:{_resolve_folder(place)}"
         case "env-file":
             return f"env-file:{_resolve_folder(path)}#{word}"
+        case "aws" if word in KEYS:
+            return f"aws:{path}"
         case _ if scheme in PLATFORM_STORES:
             return ref.partition("#")[0]
     return ref
@@ -258,10 +260,10 @@ def _split_key(place: str, *, field: str) -> tuple[str, Key]:
     path, mark, key = place.rpartition("#")
     if not mark:
         return place, "current"
-    if key not in _KEYS or not path:
+    if key not in KEYS or not path:
         raise invalid(
             f"a token record has no entry {describe_value(key)}",
             field=field,
             hint="Its entries are #current, #previous and #pending.",
         )
-    return path, _KEYS[key]
+    return path, KEYS[key]

@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import keyring
 import keyring.backend
@@ -14,6 +15,7 @@ import pytest
 from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.stores import TokenStore, open_store
+from tests.support.aws_secrets import secrets_client, use_endpoint
 from tests.support.secret_servers import CREDENTIAL, SecretServer
 from tests.support.token_store_tests import TokenStoreTests
 
@@ -98,6 +100,33 @@ class TestGitLabVariable(TokenStoreTests):
             monkeypatch.setenv("GITLAB_BASE_URL", server.url)
             variable = f"{EXAMPLES}/gitlab/update_variable.yaml?project_id=group%2Fapp&key=LOCOIA_TOKEN#value"
             yield open_store(f"action:{variable}")
+
+
+@pytest.fixture
+def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a new secret."""
+    use_endpoint(monkeypatch, moto)
+    return f"locoia/{uuid4()}"
+
+
+class TestAwsSecret(TokenStoreTests):
+    @pytest.fixture
+    def store(self, aws: str) -> TokenStore:
+        return open_store(f"aws:{aws}")
+
+
+class TestAwsRecord(TokenStoreTests):
+    @pytest.fixture
+    def store(self, aws: str) -> TokenStore:
+        return open_store(f"aws:{aws}#current")
+
+
+class TestAwsField(TokenStoreTests):
+    @pytest.fixture
+    def store(self, aws: str, moto: str) -> Iterator[TokenStore]:
+        secrets_client(moto).create_secret(Name=aws, SecretString='{"OTHER": "1"}')
+        yield open_store(f"aws:{aws}#CI_TOKEN")
+        assert '"OTHER": "1"' in secrets_client(moto).get_secret_value(SecretId=aws)["SecretString"]
 
 
 class TestConnectorAuth(TokenStoreTests):
