@@ -34,7 +34,8 @@ def hidden_character(text: str, *, allowed: str = "") -> str | None:
         allowed: characters that are not looked for, such as the tab.
 
     """
-    if text.isascii() and text.isprintable():
+    rest = text.translate(dict.fromkeys(map(ord, allowed)))
+    if rest.isascii() and rest.isprintable():
         return None
     for index, character in enumerate(text):
         if character not in allowed and _is_hidden(character) and not _is_in_emoji(text, index):

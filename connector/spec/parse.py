@@ -155,17 +155,25 @@ def refuse_hidden(source: yaml.Document) -> None:
         SpecError: it has some; the error has each line.
 
     """
+    text = source.text.removeprefix("\ufeff")
+    strings = [
+        (path, string)
+        for path in source.values
+        for string in (*path[-1:], _value_at(source.value, path))
+        if isinstance(string, str)
+    ]
+    # A document without any is looked through in one go, and not line by line.
     findings = [
         Finding(source.name, number, line.index(hidden) + 1, "bad-value", _HIDDEN.format(describe_character(hidden)))
-        for number, line in enumerate(source.text.removeprefix("\ufeff").split("\n"), 1)
+        for number, line in enumerate(text.split("\n") if hidden_character(text, allowed="\n\t\r") else (), 1)
         if (hidden := hidden_character(line, allowed="\t\r"))
     ]
-    findings = findings or [
-        source.finding("bad-value", path, _HIDDEN.format(describe_character(hidden)))
-        for path in source.values
-        for text in (*path[-1:], _value_at(source.value, path))
-        if isinstance(text, str) and (hidden := hidden_character(text, allowed=_CONTROLS))
-    ]
+    if not findings and hidden_character("\n".join(string for _, string in strings), allowed=_CONTROLS):
+        findings = [
+            source.finding("bad-value", path, _HIDDEN.format(describe_character(hidden)))
+            for path, string in strings
+            if (hidden := hidden_character(string, allowed=_CONTROLS))
+        ]
     if findings:
         raise SpecError(findings[: yaml.MAX_FINDINGS])
 
