@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, Secret
 from locoia_pat.outcomes import invalid
-from locoia_pat.stores.record import Record
+from locoia_pat.stores.store import WriteOnlyStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locoia_pat import Result
-    from locoia_pat.stores import Credential, Readback, TokenEntry, TokenStore
+    from locoia_pat.stores import Credential, TokenEntry, TokenStore
 
 _LOCOIA = "locoia"
 _BEARER = "bearer"
@@ -43,10 +43,8 @@ def open_store(location: str, by: Callable[[], Connector], *, field: str) -> Tok
     return ConnectorAuthStore(id_, by, bearer=key == _BEARER, field=field)
 
 
-class ConnectorAuthStore:
+class ConnectorAuthStore(WriteOnlyStore):
     """A Connector Auth whose ``auth_token`` is the token."""
-
-    readback: Readback = "nothing"
 
     def __init__(self, id_: str, by: Callable[[], Connector], *, bearer: bool, field: str) -> None:
         self.ref = f"connector-auth:{id_}{'#bearer' if bearer else ''}"
@@ -97,31 +95,11 @@ class ConnectorAuthStore:
         Raises:
             OSError: the API did not accept it, or did not confirm it.
         """
-        result = self._run("update_connector_auth", auth_token=self._header_value(entry.token))
+        value = Secret(f"Bearer {entry.token.reveal()}") if self._bearer else entry.token
+        result = self._run("update_connector_auth", auth_token=value)
         if result.problem is not None:
             raise OSError(f"{result.outcome.value}: {result.problem.message}")
         return ()
-
-    def record(self) -> Record:
-        """Return an empty record: a Connector Auth cannot be read."""
-        return Record()
-
-    def write_record(self, record: Record) -> tuple[str, ...]:
-        """Store the current token of *record*; without one, change nothing.
-
-        Raises:
-            OSError: the API did not accept it, or did not confirm it.
-        """
-        if record.current is None:
-            return (f"{self.ref} keeps a token that no longer works",)
-        return self.store(record.current, api=record.api or "")
-
-    def remove(self) -> bool:
-        """Return False: a token cannot be removed from a Connector Auth."""
-        return False
-
-    def _header_value(self, token: Secret) -> Secret:
-        return Secret(f"Bearer {token.reveal()}") if self._bearer else token
 
     def _run(self, action: str, **inputs: Any) -> Result:
         with self._locoia() as connector:

@@ -19,12 +19,12 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, redact
-from locoia_pat.stores.record import Credential, Record
+from locoia_pat.stores.record import Credential
+from locoia_pat.stores.store import WriteOnlyStore
 from locoia_pat.stores.token_text import decode_text, read_bare_token
 
 if TYPE_CHECKING:
     from locoia_pat.stores.record import TokenEntry
-    from locoia_pat.stores.store import Readback
 
 TIMEOUT = 60.0
 """Seconds the program may take."""
@@ -33,10 +33,8 @@ _MAX_MESSAGE = 200
 _HAS_GROUPS = hasattr(os, "killpg")
 
 
-class CommandStore:
+class CommandStore(WriteOnlyStore):
     """One program with its arguments."""
-
-    readback: Readback = "nothing"
 
     def __init__(self, place: str, *, field: str = "token_to") -> None:
         """Parse the command in *place*: words as a shell splits them, or a JSON list of strings. No shell runs it.
@@ -99,24 +97,6 @@ class CommandStore:
         if problem:
             raise OSError(f"{self._argv[0]} {redact(problem, [entry.token])}")
         return ()
-
-    def record(self) -> Record:
-        """Return an empty record: nothing can be read back."""
-        return Record()
-
-    def write_record(self, record: Record) -> tuple[str, ...]:
-        """Give the program the current token; without one it is not run.
-
-        Raises:
-            OSError: the program failed.
-        """
-        if record.current is None:
-            return (f"{self.ref} cannot be emptied; the token it was given no longer works",)
-        return self.store(record.current, api=record.api or "")
-
-    def remove(self) -> bool:
-        """Return False: nothing can be removed."""
-        return False
 
     def _run(self, token: Secret | None) -> tuple[Secret, str]:
         """Run the program with *token* on standard input; return what it printed, and why it failed or ""."""

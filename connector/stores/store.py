@@ -1,11 +1,14 @@
-"""``TokenStore``: what every token store can do."""
+"""``TokenStore``: what every token store can do, and ``WriteOnlyStore``: what those do that cannot be read."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from locoia_pat.stores.record import Record
+
 if TYPE_CHECKING:
-    from locoia_pat.stores.record import Credential, Record, TokenEntry
+    from locoia_pat.stores.record import Credential, TokenEntry
 
 Readback: TypeAlias = Literal["record", "token", "nothing"]
 """What can be read back from a store: the whole record, the current token only, or nothing."""
@@ -98,3 +101,33 @@ class CheckableStore(TokenStore, Protocol):
 
         """
         ...
+
+
+class WriteOnlyStore(ABC):
+    """A store whose tokens cannot be read back; each kind says how one is stored."""
+
+    readback: Readback = "nothing"
+    ref: str
+    """The absolute reference; each kind sets it when it is opened."""
+
+    @abstractmethod
+    def store(self, entry: TokenEntry, *, api: str, replaced_id: str | None = None) -> tuple[str, ...]:
+        """Store *entry*; see :class:`TokenStore`."""
+
+    def record(self) -> Record:
+        """Return an empty record: nothing can be read back."""
+        return Record()
+
+    def write_record(self, record: Record) -> tuple[str, ...]:
+        """Store the current token of *record*; without one, change nothing.
+
+        Raises:
+            OSError: it was not stored.
+        """
+        if record.current is None:
+            return (f"{self.ref} keeps a token that no longer works",)
+        return self.store(record.current, api=record.api or "")
+
+    def remove(self) -> bool:
+        """Return False: nothing can be removed."""
+        return False
