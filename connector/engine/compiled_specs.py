@@ -1,8 +1,9 @@
 """Specs ready to run, in their compiled form: from the package, from the user's cache, or compiled now.
 
-The form is data, never code.  A file of it is named by the hash of the text and of the code that it was made of, begins
-with the hash of its own content, and is read only if both are right and no other user can write it.  The cache is never
-needed: without it, each process compiles what it runs.
+The form is data, never code.  A file of it is named by the hash of the text that it was made of and, in the cache, of
+all that made it: our code, the libraries and Python.  It begins with the hash of its own content, and is read only if
+both are right and no other user can write it.  The cache is never needed: without it, each process compiles what it
+runs.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import hashlib
 import json
 import os
 import stat
+import sys
 from contextlib import suppress
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,10 +32,14 @@ if TYPE_CHECKING:
     """By file: its text, and its path for messages."""
 
 _PACKAGE = Path(__file__).parent.parent
-_CODE = ("engine", "request", "request/template", "spec")
-"""The folders of the code that makes and reads the form."""
-SHIPPED = Path(__file__).parent / "compiled"
-"""The forms of our own specs, which a wheel brings."""
+CODE = ("", "engine", "http", "request", "request/template", "response", "secrets", "spec", "state", "stores")
+"""The folders of the code that makes and reads the form: this one, and all that it may import."""
+_LIBRARIES = {"jinja2": "jinja2", "pydantic": "pydantic", "pydantic_core": "pydantic_core", "yaml": "pyyaml"}
+"""The libraries that shape the form, by the name of their package, and how their metadata is named."""
+SHIPPED = _PACKAGE / "engine" / "compiled"
+"""The forms of our own specs, which a wheel brings with the code that made them."""
+IS_INSTALLED = _PACKAGE.name == "locoia_pat"
+"""Whether this is an installed package; in a checkout, the code may be newer than what a build left behind."""
 MAX_FILES = 500
 """The most files of the cache; after that, the older half is removed."""
 _MAX_BYTES = 4 * 1024 * 1024
@@ -96,10 +103,12 @@ def _ready(folder: SpecFolder, *files: str, may_compile: bool = True) -> Compile
 
 def _load(texts: Texts, *, is_own: bool) -> CompiledSpec | None:
     """Return the compiled form of *texts* from a file, or None without a valid file."""
-    with suppress(OSError):
-        key = form_key(texts)
-        if is_own and (SHIPPED / key).exists():
+    if is_own and IS_INSTALLED:
+        with suppress(OSError):
+            key = text_key(texts)
             return read_form(SHIPPED / key, key, trusted=True)
+    with suppress(OSError):
+        key = cache_key(texts)
         return read_form(cache_folder() / key, key)
     return None
 
@@ -109,32 +118,58 @@ def _compile(folder: SpecFolder, texts: Texts) -> CompiledSpec:
 
     form = json.dumps(compile_texts(folder, texts), allow_nan=False).encode()
     with suppress(OSError):  # a home folder that is missing, full or read-only: the cache is not needed
-        write_form(cache_folder(), form_key(texts), form)
+        write_form(cache_folder(), cache_key(texts), form)
     return compiled_spec(json.loads(form))
 
 
-def form_key(texts: Texts) -> str:
-    """Return the name of the compiled form of *texts*: a hash of them, and of the code that compiles them.
-
-    Raises:
-        OSError: the code cannot be read.
-
-    """
-    key = hashlib.sha256(_code_hash())
+def text_key(texts: Texts, maker: bytes = b"") -> str:
+    """Return the name of the compiled form of *texts*: a hash of them, and of what describes its *maker*."""
+    key = hashlib.sha256(maker)
     for file, (text, _) in texts.items():
         for part in (file.encode(), text.encode()):
             key.update(b"%d:%b" % (len(part), part))
     return key.hexdigest()
 
 
+def cache_key(texts: Texts) -> str:
+    """Return the name of the compiled form of *texts* in the cache.
+
+    Raises:
+        OSError: what would make the form cannot be described, so that an older form could not be told from it.
+
+    """
+    return text_key(texts, describe_maker())
+
+
 @cache
-def _code_hash() -> bytes:
-    code = hashlib.sha256()
-    for folder in _CODE:
-        for file in sorted((_PACKAGE / folder).glob("*.py")):
-            content = file.read_bytes()
-            code.update(b"%d:%b" % (len(content), content))
-    return code.digest()
+def describe_maker() -> bytes:
+    """Describe what makes the form now: Python, the libraries and our code.
+
+    A change of a file changes the time of its status, which no program can set, so the files need not be read.
+    """
+    described = [sys.version, *_library_versions()]
+    for folder in CODE:
+        with os.scandir(_PACKAGE / folder) as files:
+            code = {file.name: file.stat() for file in files if file.name.endswith(".py")}
+        for name, status in sorted(code.items()):
+            described.append(f"{folder}/{name} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}")
+    return hashlib.sha256("\0".join(described).encode()).digest()
+
+
+def _library_versions() -> list[str]:
+    """Return the folders of the libraries' metadata, which have their versions in the name; no library is imported."""
+    names: dict[str, list[str]] = {}
+    versions: list[str] = []
+    for package, library in _LIBRARIES.items():
+        spec = PathFinder.find_spec(package)
+        folder = os.path.dirname(os.path.dirname(spec.origin or "")) if spec else ""  # noqa: PTH120  # may be empty
+        if folder not in names:
+            names[folder] = os.listdir(folder)  # noqa: PTH208  # as above: an empty name raises an error
+        found = sorted(name for name in names[folder] if name.lower().startswith(f"{library}-"))
+        if not found:
+            raise FileNotFoundError(f"{folder} does not say the version of {library}")
+        versions += found
+    return versions
 
 
 def read_form(file: Path, key: str, *, trusted: bool = False) -> CompiledSpec | None:
@@ -142,7 +177,7 @@ def read_form(file: Path, key: str, *, trusted: bool = False) -> CompiledSpec | 
 
     Args:
         file: the file.
-        key: its :func:`form_key`.
+        key: its :func:`text_key` or :func:`cache_key`.
         trusted: whether it is a part of the package; else no other user may be able to write it.
 
     Raises:

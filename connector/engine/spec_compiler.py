@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.engine.action import AuthHeader, CompiledAction
-from locoia_pat.engine.compiled_specs import form_key, write_form
+from locoia_pat.engine.compiled_specs import text_key, write_form
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.request.request_compiler import template_findings_at
 from locoia_pat.request.template import compiler as template
@@ -76,7 +76,7 @@ def write_own(folder: str) -> None:
     own = SpecFolder()
     for files in ((CONNECTOR_FILE,), *((CONNECTOR_FILE, f"{name}.yaml") for name in own.names)):
         texts = {file: own.text(file) for file in files}
-        write_form(Path(folder), form_key(texts), json.dumps(compile_texts(own, texts), allow_nan=False).encode())
+        write_form(Path(folder), text_key(texts), json.dumps(compile_texts(own, texts), allow_nan=False).encode())
 
 
 class _Snapshot(SpecFolder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import os
 import resource
@@ -196,7 +197,7 @@ def cached(folder: Path) -> tuple[Path, str]:
     """The file of the compiled action in the cache, after a run, and its key."""
     plan(folder)
     specs = SpecFolder(folder)
-    key = compiled_specs.form_key({file: specs.text(file) for file in ("connector.yaml", "act.yaml")})
+    key = compiled_specs.cache_key({file: specs.text(file) for file in ("connector.yaml", "act.yaml")})
     file = cache_folder() / key
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
@@ -268,10 +269,54 @@ def test_a_change_of_a_spec_its_connector_or_the_code_takes_effect_at_once(
     )
     with pytest.raises(InvalidError, match="not an option"):
         plan(folder, kinds=["red"])
-    monkeypatch.setattr(compiled_specs, "_code_hash", lambda: b"another version")
+    monkeypatch.setattr(compiled_specs, "describe_maker", lambda: b"another version")
     before = set(cache_folder().iterdir())
     plan(folder)
     assert len(set(cache_folder().iterdir()) - before) == 2
+
+
+def test_a_form_that_another_version_of_a_library_made_is_compiled_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        compiled_specs, "describe_maker", compiled_specs.describe_maker.__wrapped__
+    )  # each plan is a new process
+
+    def planned() -> set[Path]:
+        """Plan, and return the files that are new in the cache."""
+        before = set(cache_folder().iterdir())
+        assert "/acts/x" in plan(folder)["url"]
+        return set(cache_folder().iterdir()) - before
+
+    plan(folder)
+    assert not planned()
+    for package, metadata in (
+        ("jinja2", "jinja2-3.1.0.dist-info"),
+        ("pydantic", "Pydantic-2.10.2.dist-info"),
+        ("pydantic_core", "pydantic_core-2.27.1.dist-info"),
+        ("yaml", "PyYAML-6.0.egg-info"),
+    ):
+        libraries = tmp_path / f"with {package}"
+        libraries.mkdir()
+        (libraries / package).symlink_to(Path(importlib.import_module(package).__file__ or "").parent)
+        monkeypatch.syspath_prepend(libraries)
+        assert not planned(), f"{package} of a version that nothing says: not kept"
+        (libraries / metadata).mkdir()
+        assert len(planned()) == 2, package
+        assert not planned(), package
+
+
+def test_the_key_of_a_form_covers_all_code_that_makes_it() -> None:
+    compile_own = (
+        "import sys, tempfile; from locoia_pat.engine.spec_compiler import write_own; write_own(tempfile.mkdtemp());"
+        "print(*(file for name, module in sys.modules.items()"
+        " if name.startswith('locoia_pat.') and (file := module.__file__)), sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", compile_own], capture_output=True, text=True, check=True)
+    package = Path(compiled_specs.__file__).parent.parent
+    folders = {Path(file).parent for file in done.stdout.splitlines() if Path(file).is_relative_to(package)}
+    assert package / "request" / "template" in folders
+    assert folders <= {package / folder for folder in compiled_specs.CODE}
 
 
 def test_a_wrong_spec_is_explained_each_time_and_not_kept(folder: Path) -> None:
@@ -308,6 +353,7 @@ def test_our_own_specs_come_compiled_with_a_wheel(
 ) -> None:
     write_own(str(tmp_path / "compiled"))
     monkeypatch.setattr(compiled_specs, "SHIPPED", tmp_path / "compiled")
+    monkeypatch.setattr(compiled_specs, "IS_INSTALLED", True)
     own = SpecFolder()
     assert len(list((tmp_path / "compiled").iterdir())) == len(own.names) + 1
     for path in (tmp_path / "compiled").iterdir():
@@ -318,6 +364,8 @@ def test_our_own_specs_come_compiled_with_a_wheel(
     assert loaded_spec(SpecFolder(folder), "act") is None
     plan(folder)
     assert len(list(cache_folder().iterdir())) == 2
+    monkeypatch.setattr(compiled_specs, "IS_INSTALLED", False)  # a checkout, where an older build was killed
+    assert loaded_spec(SpecFolder(), "list_pats") is None
 
 
 def command(folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
