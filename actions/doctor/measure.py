@@ -127,6 +127,7 @@ class Measurement:
         options: dict[str, Any] = {"scopes": self._scopes, "patience": self._patience, "now": self._now}
         session = ProbeSession(self._connector, run, self._save_run, **options)
         try:
+            self._file = CapabilityFile(self._state.under(self._lease))  # once the lease is lost, it is not written
             self._saved = self._file.read(self._api)  # another measurement may have ended in the meantime
             self._revoke_leftovers(session)
             failure = work(session)

@@ -176,7 +176,7 @@ class CapabilityFile:
         return ApiFacts(facts, runs)
 
     def write(self, api: str, facts: ApiFacts) -> None:
-        """Write *facts* to disk and wait until they are there.  The lease of the measurement keeps others away.
+        """Write *facts* to disk and wait until they are there.  The lease that *state* is under keeps others away.
 
         Raises:
             InvalidError: the file cannot be written.

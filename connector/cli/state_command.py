@@ -64,7 +64,7 @@ def copy_command(source: str, target: str) -> None:
         render.print_json({"copied": copied})
         render.say("Set LOCOIA_PAT_STATE to the new one on each machine.")
         return
-    raise NotDoneError(Problem("unavailable", reason, field="state", hint="Nothing was changed; it is safe to retry."))
+    raise NotDoneError(Problem("unavailable", reason, field="state", hint="Run the same command again; it resumes."))
 
 
 def _existing_state() -> State:

@@ -114,6 +114,8 @@ class StateDatabase(Protocol):
     """Where the database is, for messages; without a password."""
     tool: str
     """The program in which a person can edit its rows."""
+    moved_to: str | None
+    """The database to which it may have been moved; see :class:`~locoia_pat.state.journal.State`."""
 
     def connected(self) -> AbstractContextManager[Session]:
         """Connect, to read; an error of the database becomes an ``OSError``."""
@@ -137,8 +139,8 @@ class StateDatabase(Protocol):
         """Return the leases that are held now."""
         ...
 
-    def document(self, name: str) -> Document:
-        """Return the document *name*."""
+    def document(self, name: str, lease: Lease | None = None) -> Document:
+        """Return the document *name*; it is not written once *lease* was lost."""
         ...
 
 
@@ -160,7 +162,7 @@ class FileDocument:
 
 
 def open_database(
-    location: str | Path, sqlite_schemas: tuple[str, ...], postgres_schemas: tuple[str, ...], **options: float
+    location: str | Path, sqlite_schemas: tuple[str, ...], postgres_schemas: tuple[str, ...], **options: Any
 ) -> StateDatabase:
     """Open the state at *location*, which is created or upgraded if needed.
 
@@ -168,7 +170,7 @@ def open_database(
         location: a folder, or the URL of a database.
         sqlite_schemas: the statements that each version adds.
         postgres_schemas: the same for PostgreSQL.
-        options: ``timeout`` and ``lease_seconds`` of :class:`~locoia_pat.state.journal.State`.
+        options: ``timeout``, ``lease_seconds`` and ``moved_to`` of :class:`~locoia_pat.state.journal.State`.
 
     Raises:
         InvalidError: it cannot be used, or a newer version wrote it.
@@ -176,7 +178,7 @@ def open_database(
 
     """
     if isinstance(location, Path):
-        return StateFile(location, sqlite_schemas, timeout=options["timeout"])
+        return StateFile(location, sqlite_schemas, timeout=options["timeout"], moved_to=options["moved_to"])
     postgres = import_extra("locoia_pat.state.postgres", "postgres")
     database: StateDatabase = postgres.PostgresDatabase(location, postgres_schemas, **options)
     return database
@@ -187,13 +189,21 @@ class StateFile:
 
     tool = "sqlite3"
 
-    def __init__(self, folder: Path, schemas: tuple[str, ...] = SQLITE_SCHEMAS, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        schemas: tuple[str, ...] = SQLITE_SCHEMAS,
+        *,
+        timeout: float = 30.0,
+        moved_to: str | None = None,
+    ) -> None:
         """Open the file in *folder*, or create it.
 
         Args:
             folder: the state folder.
             schemas: the statements that each version adds.
             timeout: seconds to wait while another process writes.
+            moved_to: open it also if it was moved to this database.
 
         Raises:
             InvalidError: the folder cannot be used, or a newer version wrote it.
@@ -202,6 +212,7 @@ class StateFile:
         self.folder = folder
         self.label = str(folder / FILE)
         self.schemas = schemas
+        self.moved_to = moved_to
         self._timeout = timeout
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -236,7 +247,7 @@ class StateFile:
             open_connection = self._connect()
             weakref.finalize(self, open_connection.close)
             meta = dict(open_connection.execute("SELECT key, value FROM meta").fetchall())
-        if "moved" in meta:
+        if meta.get("moved", self.moved_to) != self.moved_to:
             raise moved_error(self.label, meta["moved"])
 
     def _upgrade(self, database: sqlite3.Connection, version: int) -> None:
@@ -304,8 +315,9 @@ class StateFile:
         """Return the leases that are held now."""
         return held_file_leases(self.folder)
 
-    def document(self, name: str) -> FileDocument:
-        """Return the document *name*."""
+    def document(self, name: str, lease: Lease | None = None) -> FileDocument:
+        """Return the document *name*; the lock behind a lease cannot be lost."""
+        del lease
         return FileDocument(self.folder / name)
 
 
@@ -345,7 +357,7 @@ def moved_error(label: str, target: str) -> InvalidError:
     return invalid(
         f"the state in {label} was moved to {target}",
         field="state",
-        hint=f"Set {VARIABLE} to the new one. To move it back, name a new folder or database.",
+        hint=f"Set {VARIABLE} to the new one. If state copy was interrupted, run it again first.",
     )
 
 

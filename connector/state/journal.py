@@ -61,6 +61,7 @@ class State:
         *,
         timeout: float = 30.0,
         lease_seconds: float = LEASE_SECONDS,
+        moved_to: str | None = None,
     ) -> None:
         """Open the state at *location*; by default that of ``LOCOIA_PAT_STATE``, else the user's state folder.
 
@@ -68,6 +69,7 @@ class State:
             location: the state folder, or the URL of a PostgreSQL database.
             timeout: seconds to wait while another process writes, or for a database that is restarted.
             lease_seconds: in a database, how long a lease is held after it was last renewed.
+            moved_to: open it also if it was moved to this database, to finish that.
 
         Raises:
             InvalidError: it cannot be used, or a newer version wrote it.
@@ -77,7 +79,12 @@ class State:
         self.location = state_location(location)
         """The folder or the URL."""
         self.database: StateDatabase = open_database(
-            self.location, self.schemas, self.postgres_schemas, timeout=timeout, lease_seconds=lease_seconds
+            self.location,
+            self.schemas,
+            self.postgres_schemas,
+            timeout=timeout,
+            lease_seconds=lease_seconds,
+            moved_to=moved_to,
         )
         self._lease: Lease | None = None
 
@@ -136,11 +143,11 @@ class State:
 
     def _moved(self, session: Session) -> InvalidError | None:
         row = session.execute("SELECT value FROM meta WHERE key = 'moved'").fetchone()
-        return moved_error(self.database.label, row[0]) if row else None
+        return moved_error(self.database.label, row[0]) if row and row[0] != self.database.moved_to else None
 
     def document(self, name: str) -> Document:
         """Return a small JSON text that is kept with the journal."""
-        return self.database.document(name)
+        return self.database.document(name, self._lease)
 
     @cached_property
     def owner(self) -> str:

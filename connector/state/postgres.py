@@ -85,8 +85,8 @@ class PostgresSession:
 class PostgresDocument:
     """A document in the table ``documents``."""
 
-    def __init__(self, database: PostgresDatabase, name: str) -> None:
-        self._database, self._name = database, name
+    def __init__(self, database: PostgresDatabase, name: str, lease: Lease | None) -> None:
+        self._database, self._name, self._lease = database, name, lease
         self.label = f"{name} in {database.label}"
 
     def read(self) -> bytes:
@@ -100,10 +100,10 @@ class PostgresDocument:
         return str(row[0]).encode()
 
     def write(self, content: bytes) -> None:
-        """Replace its content."""
+        """Replace its content, if the lease was not lost."""
         upsert = """INSERT INTO documents VALUES (?, ?)
                     ON CONFLICT (name) DO UPDATE SET content = excluded.content"""
-        with self._database.writing() as session:
+        with self._database.writing(self._lease) as session:
             session.execute(upsert, (self._name, content.decode()))
 
 
@@ -120,6 +120,7 @@ class PostgresDatabase:
         timeout: float = 30.0,
         lease_seconds: float = LEASE_SECONDS,
         create: bool = True,
+        moved_to: str | None = None,
     ) -> None:
         """Open the database at *url*; its credentials come from where libpq looks for them.
 
@@ -129,6 +130,7 @@ class PostgresDatabase:
             timeout: seconds to wait for a database that is restarted, and for each statement.
             lease_seconds: how long a lease is held after it was last renewed.
             create: whether to create or upgrade our tables; otherwise a database without them has no names.
+            moved_to: open it also if it was moved to this database.
 
         Raises:
             InvalidError: it cannot be used, or a newer version wrote it.
@@ -138,6 +140,7 @@ class PostgresDatabase:
         self.folder = user_folder("state")
         self._options, self.label = _parse(url)
         self.schemas = schemas
+        self.moved_to = moved_to
         self.version = 0
         """The version of our tables; 0 if there are none."""
         self._idle: list[_Connection] = []
@@ -259,9 +262,9 @@ class PostgresDatabase:
             rows = session.execute("SELECT note FROM leases WHERE expires > clock_timestamp() ORDER BY fence")
             return [info for (note,) in rows.fetchall() if (info := parse_lease_note(note))]
 
-    def document(self, name: str) -> PostgresDocument:
-        """Return the document *name*."""
-        return PostgresDocument(self, name)
+    def document(self, name: str, lease: Lease | None = None) -> PostgresDocument:
+        """Return the document *name*; it is not written once *lease* was lost."""
+        return PostgresDocument(self, name, lease)
 
     # Create and upgrade
 
@@ -311,7 +314,7 @@ class PostgresDatabase:
                 hint="Upgrade locoia-pat on this machine.",
                 next="pip install --upgrade 'locoia-pat[postgres]'",
             )
-        if "moved" in meta:
+        if meta.get("moved", self.moved_to) != self.moved_to:
             raise moved_error(self.label, meta["moved"])
         return int(meta["version"])
 

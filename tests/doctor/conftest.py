@@ -9,12 +9,13 @@ import pytest
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from tests.support.clinic import Clinic, opened
 from tests.support.command import call
+from tests.support.postgres_server import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["call"]
+__all__ = ["call", "postgres"]
 
 
 @pytest.fixture

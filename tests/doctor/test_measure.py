@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import InvalidError, Outcome, Secret
+from locoia_pat.actions.doctor.measure import LEASE
 from locoia_pat.actions.doctor.probes import is_whole, page_signs
-from locoia_pat.actions.lifecycle.capabilities import QUESTIONS
+from locoia_pat.actions.lifecycle.capabilities import QUESTIONS, ApiFacts, CapabilityFile
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.actions.sandbox.server import OWNER
 from locoia_pat.state.journal import State
@@ -28,12 +29,34 @@ if TYPE_CHECKING:
 
     from tests.support.clinic import Clinic
     from tests.support.command import Done
+    from tests.support.postgres_server import PostgresServer
 
 PATH = "/v1/personal-access-tokens"
 REGENERATE = f"{PATH}/*/regenerate"
 
 
 # Rows
+
+
+def test_a_measurement_that_lost_its_lease_writes_nothing_over_the_next_one_and_leaves_no_token(
+    clinic: Clinic, postgres: PostgresServer
+) -> None:
+    url = postgres.new_database()
+    other = State(url)
+    facts = ApiFacts({"list_lag": {"value": 2, "at": "now", "how": "x"}})
+
+    def take_over() -> None:
+        postgres.execute("UPDATE locoia_pat.leases SET expires = now() - interval '1 hour'", url.rpartition("/")[2])
+        lease = other.lease(*LEASE)
+        assert lease.acquire(0)
+        CapabilityFile(other.under(lease)).write("https://api.example.com/v1", facts)
+
+    clinic.store.hooks["create", 2] = take_over
+    with pytest.raises(InvalidError, match=r"capabilities.json .* cannot be written: .* was lost"):
+        clinic.measure(state=State(url))
+    assert CapabilityFile(other).read("https://api.example.com/v1") == ApiFacts(facts.all_facts())
+    active = [row.id for token in clinic.store.minted if (row := clinic.store.authenticate(token)) is not None]
+    assert sorted(active) == sorted(row.id for row in clinic.rows())  # the last secret of each, which was discarded
 
 
 def test_each_row_is_revoked_by_a_regenerate_whose_secret_is_discarded(clinic: Clinic) -> None:

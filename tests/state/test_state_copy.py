@@ -76,6 +76,43 @@ def test_a_state_is_copied_into_a_database_and_back(
         assert "moved to" in str(inspect_state(moved).trouble), moved
 
 
+REFUSE_COMMIT = """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'disk failed'; END$$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON locoia_pat.names DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION refuse()"""
+
+
+def test_a_copy_that_ends_between_its_two_commits_leaves_one_state_and_is_finished_by_the_same_command(
+    postgres: PostgresServer, tmp_path: Path, call: Callable[..., Done]
+) -> None:
+    first = State(tmp_path / "first")
+    key = fill(first)
+    before, url = content(first, key), postgres.new_database()
+    State(url)
+    postgres.execute(REFUSE_COMMIT, url.rpartition("/")[2])  # the source is committed, the target is not
+    command = ("state", "copy", str(tmp_path / "first"), url)
+    done = call(*command)
+    assert (done.code, "disk failed" in done.err, "again" in done.err) == (4, True, True), done.err
+    with pytest.raises(InvalidError, match="was moved to") as moved:
+        State(tmp_path / "first")
+    assert "run it again" in str(moved.value)
+    assert (State(url).names(API), State(url).owner == before[0]) == ([], False)
+    with pytest.raises(InvalidError, match="was moved to"):
+        copy_state(tmp_path / "first", tmp_path / "another")
+    postgres.execute("DROP FUNCTION refuse() CASCADE", url.rpartition("/")[2])
+    counts = json.loads(call(*command).out)
+    assert content(State(url), key) == before
+    assert json.loads(call(*command).out) == counts  # of a copy that has ended, it only says so
+
+    second = tmp_path / "second"
+    label = State(second).database.label
+    with State(url).writing() as session:  # as a kill between the commits leaves a database
+        session.execute("INSERT INTO meta VALUES ('moved', ?)", (label,))
+    with pytest.raises(InvalidError, match="was moved to"):
+        State(url)
+    copy_state(url, second)
+    assert content(State(second), key) == before
+
+
 def test_a_process_that_opened_a_state_before_it_was_moved_writes_no_more(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
@@ -132,6 +169,6 @@ def test_a_state_that_cannot_be_moved_safely_stays_as_it_is(
     State(full)
     postgres.execute("DROP TABLE locoia_pat.receipts", full.rpartition("/")[2])
     done = call("state", "copy", str(state.folder), full)
-    assert (done.code, "Nothing was changed" in done.err) == (4, True), done.err
+    assert (done.code, "Run the same command again" in done.err) == (4, True), done.err
     assert (state.load(API, "ci"), State(url).names(API)) == ({"a": 1}, ["crm"])
     copy_state(state.folder, postgres.new_database())
