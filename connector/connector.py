@@ -9,7 +9,7 @@ from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Self
 
 from locoia_pat.engine.compiled_specs import ready_action
-from locoia_pat.engine.engine import Engine
+from locoia_pat.engine.engine import Engine, PreparedRun
 from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.messages import describe_value
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from locoia_pat.bulk import BulkRun, Item, JournalOptions
     from locoia_pat.bulk.recovery import MayRun
     from locoia_pat.engine.auth import ConnectorAuth
-    from locoia_pat.engine.engine import PreparedRun
     from locoia_pat.engine.exchange import Exchange, RateLimiter
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.http.exchange_types import Request, ResponseOrError
@@ -197,6 +196,17 @@ class Connector:
 
         """
         return self._engine.prepare(action, inputs or {})
+
+    def prepare_request(self, action: str, request: Request, inputs: Mapping[str, Any]) -> PreparedRun:
+        """Return a run of *action* with a *request* that its spec did not compose, to be sent by :meth:`execute`.
+
+        Args:
+            action: its name.
+            request: the request, without the credential.
+            inputs: a value for each input of the action, as far as the request tells, and the secrets in the request.
+
+        """
+        return PreparedRun(self._engine.action(action), inputs, request)
 
     def execute(
         self,

@@ -22,3 +22,8 @@ def texts(folder: SpecFolder, suffix: str) -> dict[str, str]:
     path = folder.folder / FOLDER
     names = sorted(entry.name for entry in path.iterdir() if entry.name.endswith(suffix)) if path.is_dir() else []
     return {f"{FOLDER}/{name}": folder.text(f"{FOLDER}/{name}")[0] for name in names}
+
+
+def names(folder: SpecFolder) -> list[str]:
+    """Return the names of the recipes of *folder* that can be run."""
+    return [path.removeprefix(f"{FOLDER}/").removesuffix(ARAZZO) for path in texts(folder, ARAZZO)]

@@ -51,6 +51,7 @@ _COMMANDS = {
     "pack": _Command("packs", "Build, install and manage packs: connectors to share."),
     "diff": _Command("export", "Compare two versions of specs."),
     "reconcile": _Command("maintenance", "Finish interrupted work on managed names."),
+    "recipe": _Command("recipe_command", "List recipes, flows of several actions, and run one."),
     "worker": _Command("worker_command", "Handle the tokens of fleets, as one of several workers."),
     "fleet": _Command("fleet_command", "Plan, apply, rotate, retire and show many managed tokens from one file."),
     "state": _Command("state_command", "Move the journal of managed names to another place."),
@@ -146,12 +147,17 @@ def _main(arguments: list[str]) -> int:
 def _hide_outcome(code: int, arguments: list[str]) -> int:
     """Return 0 for the exit *code* of an outcome that ``run`` has printed, if ``--exit-zero`` asks for that."""
     is_outcome = code in {FOUND, *(outcome.exit_code for outcome in Outcome)}
-    hides = arguments[:1] == ["run"] and EXIT_ZERO in arguments and is_outcome and not output.failed()
+    hides = _prints_envelope(arguments) and EXIT_ZERO in arguments and is_outcome and not output.failed()
     return 0 if hides else code
 
 
+def _prints_envelope(arguments: list[str]) -> bool:
+    """Return whether the command of *arguments* prints one envelope, whatever happens."""
+    return arguments[:1] == ["run"] or arguments[:2] == ["recipe", "run"]
+
+
 def _interrupted(arguments: list[str]) -> int:
-    if arguments[:1] == ["run"]:
+    if _prints_envelope(arguments):
         problem = Problem("unavailable", "interrupted; nothing was sent")
         render.print_result(Result(None, Outcome.NOT_DONE, problem=problem))
     else:
@@ -169,8 +175,8 @@ def _usage_error(error: click.UsageError, arguments: list[str]) -> int:
 
 
 def _error(error: ConnectorError, arguments: list[str]) -> int:
-    """Print *error*, as an envelope for ``run``, which always prints one; return the exit code."""
-    if arguments[:1] == ["run"]:
+    """Print *error*, as an envelope for a command that always prints one; return the exit code."""
+    if _prints_envelope(arguments):
         # Only the name of a known action: any other argument may be a value, even a misplaced secret.
         action = next((argument for argument in arguments if argument in SpecFolder().names), None)
         return render.print_result(Result.from_error(action, error))
@@ -182,7 +188,7 @@ def _bug(error: Exception, arguments: list[str]) -> int:
     """Report where an unexpected error happened, without its values, which may be secrets."""
     import traceback
 
-    if arguments[:1] == ["run"]:
+    if _prints_envelope(arguments):
         hint = "Check what happened before you run it again."
         problem = Problem("unknown", "a bug in locoia-pat ended the run", hint=hint)
         render.print_result(Result(None, Outcome.UNKNOWN, problem=problem), quiet=True)

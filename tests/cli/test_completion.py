@@ -60,6 +60,7 @@ LINES = {
     "locoia-pat run put_thing --specs specs key=@ref:file:t": ["t.json"],
     "locoia-pat run list --specs specs x": [],
     "locoia-pat run unknown x": [],
+    "locoia-pat recipe run rot": ["rotate_connector_auth"],
     "locoia-pat run create_pat --timeout 3": [],
     "locoia-pat 'a\\": [],
     'locoia-pat "a\\': [],
