@@ -136,7 +136,8 @@ STEP_FAILURES: list[tuple[dict[str, Any], str, str | None, str]] = [
     ({"fault": "status", "method": "GET", "path": f"{AUTHS}/*", "status": 404}, "refused", "find", "find"),
     ({"fault": "lost", "method": "GET", "path": f"{AUTHS}/*"}, "not_done", "find", "find"),
     ({"fault": "status", "method": "POST", "path": TOKENS, "status": 422}, "refused", "create", "create"),
-    ({"fault": "status", "method": "POST", "path": TOKENS, "status": 503, "commit": True}, "unknown", "create", "create"),
+    ({"fault": "status", "method": "POST", "path": TOKENS, "status": 503, "commit": True},
+     "unknown", "create", "create"),
     ({"fault": "lost", "method": "POST", "path": TOKENS}, "unknown", "create", "create"),
     ({"fault": "cut", "method": "POST", "path": TOKENS}, "unknown", "create", "create"),
     ({"fault": "html", "method": "POST", "path": TOKENS}, "unknown", "create", "create"),
@@ -154,7 +155,7 @@ def test_a_run_that_fails_says_by_its_outcome_what_may_have_happened(api: Caller
     for fault, outcome, failed, last in STEP_FAILURES:
         api.faults.clear()
         api.faults.add(Fault(**{"times": None, **fault}))
-        with RecordingConnector(ConnectorAuth(api.token), base_url=api.url, timeout=0.4) as connector:
+        with RecordingConnector(ConnectorAuth(api.token), base_url=api.url, timeout=20) as connector:
             result = recipe.run(connector, inputs)
         assert (result.outcome.value, result.data and result.data["steps"][-1]["step"]) == (outcome, last), fault
         assert result.problem is not None
@@ -321,7 +322,7 @@ def run(folder: Folder, url: str, **inputs: Any) -> Any:
     recipe = Recipe(folder.specs, "try")
     given = recipe.check({"text": Secret("hidden-text-0123456789"), **inputs})
     with RecordingConnector(
-        ConnectorAuth(Secret("credential-0123456789")), specs=folder.specs, base_url=url, timeout=1
+        ConnectorAuth(Secret("credential-0123456789")), specs=folder.specs, base_url=url, timeout=20
     ) as connector:
         return recipe.run(connector, given).to_dict()
 
@@ -360,7 +361,8 @@ def test_what_a_step_gets_wrong_ends_the_run(tmp_path: Path) -> None:
         # the steps, the response, the outcome, the message, and how many requests were sent
         ([look(parameters=5)], answer(200, heard), "invalid", "its request cannot be composed", 0),
         ([say(parameters=say()["parameters"][1:])], answer(200, heard), "invalid", "the step has no credential", 0),
-        ([look(successCriteria=[{"condition": "$statusCode == 204"}])], answer(200, heard), "refused", "its criteria are not met", 1),
+        ([look(successCriteria=[{"condition": "$statusCode == 204"}])], answer(200, heard),
+         "refused", "its criteria are not met", 1),
         ([look(onSuccess=other)], answer(200, heard), "refused", "there is no end after 50 steps", 50),
         ([say()], not_json, "unknown", None, 1),
         ([say(onFailure=other), look()], drop, "unknown", None, 1),
