@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from locoia_pat.serve.answer import Answer
+    from locoia_pat.serve.call_response import CallResponse
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -51,13 +51,13 @@ class CallMetrics:
         )
         self._registry.register(self)
 
-    def observe(self, action: str, answer: Answer, seconds: float) -> None:
+    def observe(self, action: str, response: CallResponse, seconds: float) -> None:
         """Count a call of *action* that took so many *seconds*."""
-        if answer.replayed:
+        if response.replayed:
             self._replayed.labels(action).inc()
             return
-        self._calls.labels(action, answer.envelope["outcome"]).inc()
-        self._seconds.labels(action, answer.envelope["outcome"]).observe(seconds)
+        self._calls.labels(action, response.envelope["outcome"]).inc()
+        self._seconds.labels(action, response.envelope["outcome"]).observe(seconds)
 
     def count_response(self, status: int) -> None:
         """Count a response with that HTTP *status*."""

@@ -21,9 +21,9 @@ from locoia_pat.http.trace import TRACEPARENT, continue_trace, current_trace, ne
 from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, RefusedError, Result
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve import request_log
-from locoia_pat.serve.answer import Answer
 from locoia_pat.serve.call_metrics import CONTENT_TYPE, CallMetrics
 from locoia_pat.serve.call_permissions import allows_action, check_action
+from locoia_pat.serve.call_response import CallResponse
 from locoia_pat.serve.idempotency import HEADER, parse_key
 from locoia_pat.serve.json_body import MAX_BYTES, parse_object
 from locoia_pat.serve.served_openapi import document
@@ -60,7 +60,7 @@ class Limits:
 
 
 class HttpError(Exception):
-    """A request that is answered with an error of HTTP."""
+    """A request that gets an HTTP error."""
 
     def __init__(self, status: int, error: ConnectorError, headers: dict[str, str] | None = None) -> None:
         super().__init__(status)
@@ -70,7 +70,7 @@ class HttpError(Exception):
 
 
 class HttpApp:
-    """Answers requests; calls run in threads, so that none of them holds up another."""
+    """Responds to requests; calls run in threads, so that none of them holds up another."""
 
     def __init__(
         self, service: Service, keys: AccessKeys, limits: Limits | None = None, tools: ToolOptions | None = None
@@ -125,7 +125,7 @@ class HttpApp:
             await asyncio.to_thread(self.stop)
 
     def _route(self, path: str, handlers: dict[str, _Handler]) -> Route:
-        """Return a route whose requests are checked, answered for every error, and logged."""
+        """Return a route whose requests are checked, get a response to every error, and are logged."""
 
         async def endpoint(request: Request) -> Response:
             started = time.perf_counter()
@@ -143,7 +143,9 @@ class HttpApp:
                 self._check_peer(request)
                 response = await handler(request, fields)
             except HttpError as error:
-                response = self._respond(Answer.of(self._failed(request, error.error), status=error.status), fields)
+                response = self._respond(
+                    CallResponse.of(self._failed(request, error.error), status=error.status), fields
+                )
                 response.headers.update(error.headers)
             except ClientDisconnect:
                 fields["gone"] = True
@@ -153,7 +155,7 @@ class HttpApp:
                 problem = Problem("unknown", "a bug in locoia-pat ended the call", hint=hint)
                 result = Result(fields.get("action"), Outcome.UNKNOWN, problem=problem)
                 request_log.LOGGER.exception("bug", extra={"fields": fields})
-                response = self._respond(Answer.of(result, status=500), fields)
+                response = self._respond(CallResponse.of(result, status=500), fields)
             response.headers["x-request-id"] = fields["request_id"]
             response.headers[TRACEPARENT] = trace
             response.headers["cache-control"] = "no-store"
@@ -171,7 +173,7 @@ class HttpApp:
         return PlainTextResponse("ok\n")
 
     async def _readyz(self, _: Request, __: dict[str, Any]) -> Response:
-        """Answer whether calls can be performed: the state can be read."""
+        """Say whether calls can be performed: whether the state can be read."""
         try:
             await asyncio.wait_for(self._in_thread(self._lookups, self._keys.all), timeout=5)
         except (OSError, TimeoutError):
@@ -206,15 +208,15 @@ class HttpApp:
             inputs = parse_object(body)
         except InvalidError as error:
             raise HttpError(400 if error.problem.field == "body" else 422, error) from None
-        answer = await self._perform(key, name, inputs, idempotency_key)
-        fields |= {"outcome": answer.envelope["outcome"], "attempts": answer.envelope["attempts"]}
-        if answer.replayed:
+        response = await self._perform(key, name, inputs, idempotency_key)
+        fields |= {"outcome": response.envelope["outcome"], "attempts": response.envelope["attempts"]}
+        if response.replayed:
             fields["replayed"] = True
-        return self._respond(answer, fields)
+        return self._respond(response, fields)
 
     async def _perform(
         self, key: AccessKey, name: str, inputs: Mapping[str, Any], idempotency_key: str | None = None
-    ) -> Answer:
+    ) -> CallResponse:
         """Perform a call in a thread of its own, and count it."""
         limit = self._limits.concurrency * (1 + QUEUE)
         if self._pending >= limit:
@@ -222,24 +224,26 @@ class HttpApp:
         self._pending += 1
         started = time.perf_counter()
         try:
-            answer = await self._in_thread(self._calls, lambda: self._service.call(key, name, inputs, idempotency_key))
+            response = await self._in_thread(
+                self._calls, lambda: self._service.call(key, name, inputs, idempotency_key)
+            )
         finally:
             self._pending -= 1
-        self._metrics.observe(name, answer, time.perf_counter() - started)
-        return answer
+        self._metrics.observe(name, response, time.perf_counter() - started)
+        return response
 
     async def _answer_mcp(self, mcp: McpEndpoint, request: Request, fields: dict[str, Any]) -> Response:
         key = await self._authenticate(request, fields)
         return mcp.response(key, await self._read_body(request))
 
-    async def _call_tool(self, key: AccessKey, name: str, inputs: Mapping[str, Any]) -> Answer:
+    async def _call_tool(self, key: AccessKey, name: str, inputs: Mapping[str, Any]) -> CallResponse:
         try:
-            answer = await self._perform(key, name, inputs)
+            response = await self._perform(key, name, inputs)
         except HttpError as error:  # a tool has no status
-            answer = Answer.of(self._service.failed(name, error.error))
-        fields = {"key": key.name, "action": name, "outcome": answer.envelope["outcome"]}
-        request_log.log("tool", **fields, attempts=answer.envelope["attempts"])
-        return answer
+            response = CallResponse.of(self._service.failed(name, error.error))
+        fields = {"key": key.name, "action": name, "outcome": response.envelope["outcome"]}
+        request_log.log("tool", **fields, attempts=response.envelope["attempts"])
+        return response
 
     def _action(self, request: Request, key: AccessKey, fields: dict[str, Any]) -> str:
         """Return the name of the action in the path, if it exists and *key* allows it."""
@@ -304,12 +308,12 @@ class HttpApp:
     def _failed(self, request: Request, error: ConnectorError) -> Result:
         return self._service.failed(request.path_params.get("name"), error)
 
-    def _respond(self, answer: Answer, fields: dict[str, Any]) -> Response:
-        fields.setdefault("outcome", answer.envelope["outcome"])
-        headers = {"retry-after": str(answer.retry_after)} if answer.retry_after is not None else {}
-        if answer.replayed:
+    def _respond(self, response: CallResponse, fields: dict[str, Any]) -> Response:
+        fields.setdefault("outcome", response.envelope["outcome"])
+        headers = {"retry-after": str(response.retry_after)} if response.retry_after is not None else {}
+        if response.replayed:
             headers["idempotency-replayed"] = "true"
-        return _json(answer.envelope, answer.status, headers)
+        return _json(response.envelope, response.status, headers)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         status: int = getattr(error, "status_code", 404)

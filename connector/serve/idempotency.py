@@ -1,8 +1,8 @@
 """A call with an idempotency key is performed once: its retries get the first response.
 
-The IETF draft on the ``Idempotency-Key`` header says what is answered.  The call is journalled before anything is sent.
-If the server is killed during the call, the next call with the same key finishes it: a super action resumes by its own
-journal, a create finds its row again by the mark in the row's note, and what may not run twice stays unknown.
+The IETF draft on the ``Idempotency-Key`` header says what the responses are. The call is journalled before anything is
+sent. If the server is killed during the call, the next call with the same key finishes it: a super action resumes by
+its own journal, a create finds its row again by the mark in the row's note, and what may not run twice stays unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from locoia_pat.bulk.recovery import MayRun, mark_inputs, new_mark
 from locoia_pat.outcomes import NotDoneError, Outcome, Problem, Result, invalid
-from locoia_pat.serve.answer import Answer
+from locoia_pat.serve.call_response import CallResponse
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.state.served_calls import ServedCall, ServedCalls
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
 _FINAL = (Outcome.DONE, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_STORED)
-"""Outcomes that a retry is answered with; after the others nothing was sent, or nothing happened."""
+"""Outcomes that a retry gets again; after the others nothing was sent, or nothing happened."""
 _NO_ROOM = f"With an {HEADER} a mark is added to it, by which an interrupted create is found again."
 
 
@@ -81,8 +81,8 @@ class IdempotentCalls:
         self._lock = Lock()
         self._active: set[tuple[str, str]] = set()
 
-    def perform(self, connector: Connector, call: Call) -> Answer:
-        """Return the answer of the first call with this key, or perform it.
+    def perform(self, connector: Connector, call: Call) -> CallResponse:
+        """Return the response of the first call with this key, or perform it.
 
         Raises:
             InvalidError: the key was used for another call.
@@ -93,7 +93,7 @@ class IdempotentCalls:
         if not self._claim(slot):
             hint = "Retry it a little later with the same key, to get its response."
             problem = Problem("busy", "a call with this key is under way", field=HEADER, hint=hint)
-            return Answer.of(Result(call.spec.action, Outcome.NOT_DONE, problem=problem), status=409)
+            return CallResponse.of(Result(call.spec.action, Outcome.NOT_DONE, problem=problem), status=409)
         try:
             return self._perform(connector, call)
         except OSError as error:
@@ -130,7 +130,7 @@ class IdempotentCalls:
         with self._lock:
             self._active.discard(slot)
 
-    def _perform(self, connector: Connector, call: Call) -> Answer:
+    def _perform(self, connector: Connector, call: Call) -> CallResponse:
         earlier = self._calls.find(call.caller, call.key, now=time.time())
         if earlier is not None and earlier.fingerprint != call.fingerprint:
             raise invalid(
@@ -139,18 +139,18 @@ class IdempotentCalls:
                 hint="Use a key of its own for each call; only a retry has the same key.",
             )
         if earlier is not None and earlier.response is not None:
-            return replace(Answer(**earlier.response), replayed=True)
+            return replace(CallResponse(**earlier.response), replayed=True)
         creates = isinstance(call.spec, ActionSpec) and call.spec.effect == "create"
         result = self._create(connector, call, earlier) if creates else self._run_again(connector, call, earlier)
-        answer = Answer.of(result)
+        response = CallResponse.of(result)
         try:
             if result.outcome in _FINAL:
-                self._calls.finish(call.caller, call.key, {"status": answer.status, "envelope": answer.envelope})
+                self._calls.finish(call.caller, call.key, {"status": response.status, "envelope": response.envelope})
             elif earlier is None:  # otherwise an earlier attempt may have left a row
                 self._calls.finish(call.caller, call.key, None)
         except OSError as error:
-            return Answer.of(result.with_warnings(f"a retry will not get this response: {error}"))
-        return answer
+            return CallResponse.of(result.with_warnings(f"a retry will not get this response: {error}"))
+        return response
 
     def _run_again(self, connector: Connector, call: Call, earlier: ServedCall | None) -> Result:
         """Run an action that may run twice; a rotation that was completed is recognized by its operation ID."""

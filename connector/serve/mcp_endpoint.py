@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from locoia_pat.connector import Connector
     from locoia_pat.mcp.caller import Envelope
     from locoia_pat.mcp.tools import ActionTool
-    from locoia_pat.serve.answer import Answer
+    from locoia_pat.serve.call_response import CallResponse
     from locoia_pat.serve.service import Service
     from locoia_pat.state.access_keys import AccessKey
 
-    Perform = Callable[[AccessKey, str, Mapping[str, Any]], Awaitable[Answer]]
+    Perform = Callable[[AccessKey, str, Mapping[str, Any]], Awaitable[CallResponse]]
 
 _KEY = "locoia_pat.key"
 """Where a request's scope holds its key."""
@@ -44,7 +44,7 @@ class ToolOptions:
 
 
 class McpEndpoint:
-    """Answers the requests of MCP clients; it keeps nothing between two requests."""
+    """Responds to MCP clients; it keeps nothing between two requests."""
 
     def __init__(self, service: Service, options: ToolOptions, perform: Perform) -> None:
         """Create the endpoint.
@@ -68,7 +68,7 @@ class McpEndpoint:
         return self._manager.run()
 
     def response(self, key: AccessKey, body: bytes) -> Response:
-        """Return what answers the request of *key* that has this *body*."""
+        """Return the response to the request of *key* that has this *body*."""
         return _McpResponse(self._manager, key, body)
 
     def _find_caller(self, ctx: ServerRequestContext[Any]) -> _KeyCaller:
@@ -97,7 +97,7 @@ class _KeyCaller:
 
 
 class _McpResponse(Response):
-    """Has the SDK answer a request whose body was read."""
+    """Has the SDK respond to a request whose body was read."""
 
     def __init__(self, manager: StreamableHTTPSessionManager, key: AccessKey, body: bytes) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ _ERRORS = {
     "400": "The body is not a JSON object.",
     "401": "No key, or one that is unknown, expired or revoked.",
     "403": "The key does not allow it, and the message says what is missing; or the API refused the credential.",
-    "404": "There is no such action, or the API answered 404.",
+    "404": "There is no such action, or the API responded with 404.",
     "405": "The path does not take that method.",
     "408": "The body did not arrive in time.",
     "409": "The API refused; or, with Retry-After, a call with the same Idempotency-Key is under way.",
@@ -51,7 +51,7 @@ def document(specs: SpecFolder) -> Schema:
         "paths": {
             "/v1/actions": {"get": _list_operation()},
             **{f"/v1/actions/{spec.action}": _path(spec) for spec in actions},
-            "/healthz": {"get": _plain("healthz", "Whether the process answers.", "200")},
+            "/healthz": {"get": _plain("healthz", "Whether the process responds.", "200")},
             "/readyz": {"get": _plain("readyz", "Whether calls can be performed.", "200", "503")},
             "/metrics": {"get": _plain("metrics", "Metrics in the text format of Prometheus.", "200")},
         },

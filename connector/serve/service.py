@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.outcomes import ConnectorError, Result
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.serve.answer import Answer
 from locoia_pat.serve.call_permissions import check_call
+from locoia_pat.serve.call_response import CallResponse
 from locoia_pat.serve.idempotency import Call, IdempotentCalls
 from locoia_pat.serve.request_log import log
 from locoia_pat.state.access_keys import AccessKeys
@@ -69,14 +69,14 @@ class Service:
 
     def call(
         self, key: AccessKey, action: str, fields: Mapping[str, Any], idempotency_key: str | None = None
-    ) -> Answer:
-        """Perform one call, and return its answer whatever its outcome is.
+    ) -> CallResponse:
+        """Perform one call, and return its response whatever its outcome is.
 
         Args:
             key: the caller's key, which is active.
             action: the name of the action.
             fields: the inputs, and ``token_to`` next to them.
-            idempotency_key: the caller's name for this call; a retry with it gets the answer of the first.
+            idempotency_key: the caller's name for this call; a retry with it gets the response of the first.
 
         """
         try:
@@ -84,12 +84,12 @@ class Service:
             connector = self.connector(key)
             checked = check_call(key, spec, fields, connector)
             if idempotency_key is None:
-                return Answer.of(connector.run(action, checked.inputs, token_to=checked.stores, wait=self._wait))
+                return CallResponse.of(connector.run(action, checked.inputs, token_to=checked.stores, wait=self._wait))
             fingerprint = self._state.keyed_hash(Secret(json.dumps([action, fields], sort_keys=True)))
             call = Call(key.id, idempotency_key, fingerprint, spec, checked.inputs, checked.stores, self._wait)
             return self._calls.perform(connector, call)
         except ConnectorError as error:
-            return Answer.of(self.failed(action, error))
+            return CallResponse.of(self.failed(action, error))
 
     def settle_interrupted(self) -> None:
         """Settle what the calls of a killed server left behind; what cannot be settled now is left to a retry."""

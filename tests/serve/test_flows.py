@@ -13,7 +13,7 @@ import jsonschema
 
 from locoia_pat.cli.run_command import run_command
 from locoia_pat.outcomes import Outcome, Problem
-from locoia_pat.serve.http_status import retry_after
+from locoia_pat.serve.call_response import retry_after
 from locoia_pat.serve.served_openapi import document
 from locoia_pat.spec.description import describe_action
 from locoia_pat.spec.load import SpecFolder
