@@ -1,7 +1,12 @@
-"""``HttpTransport``: the only module that uses httpx.
+"""``HttpTransport``: the only module that uses httpx, and httpcore below it.
 
 Each attempt returns a ``Response`` or a ``TransportError`` and nothing of httpx: its exceptions hold the request with
 the credential, and the response, which may hold a fresh token.
+
+No attempt takes longer than its deadline, however slowly the server sends.  httpx bounds each read and each write by
+itself, so a response whose headers come a byte at a time has no end.  Below httpx are the streams of httpcore
+(https://www.encode.io/httpcore/network-backends/), which are wrapped here: each operation may take at most what is left
+of the time.
 """
 
 from __future__ import annotations
@@ -12,16 +17,16 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass  # noqa: TID251  # asked for the proxies; it sends nothing
 
+import httpcore
 import httpx
 import truststore
 
-from locoia_pat.http.body import BodyReader
-from locoia_pat.http.content_encoding import CONTENT_ENCODINGS
-from locoia_pat.http.deadline import DeadlineBackend, deadline, is_over
+from locoia_pat.http.body import CONTENT_ENCODINGS, BodyReader
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
 from locoia_pat.http.trace import trace_headers
 from locoia_pat.http.url import is_loopback
@@ -32,8 +37,14 @@ from locoia_pat.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locoia_pat.interrupts import Hold
     from locoia_pat.secrets.secret import Secret
 
+deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+"""When the current exchange must end, by the monotonic clock; None outside of one."""
+_GLANCE = 0.25
+"""Seconds after which a read looks whether a signal has waited for too long."""
+_INTERRUPTED = "interrupted while it waited for the response"
 _CONNECT_SECONDS = 10.0
 _TOO_LONG = "it took too long"
 _HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(CONTENT_ENCODINGS)}
@@ -110,7 +121,7 @@ def _read(method: str, response: httpx.Response) -> ResponseOrError:
         for chunk in response.iter_raw():
             if not body.feed(chunk):
                 break
-            if is_over():  # small chunks that have all arrived take time, too
+            if _is_over():  # small chunks that have all arrived take time, too
                 reason = _TOO_LONG
                 break
     except _FAILURES as error:
@@ -207,3 +218,72 @@ def _without_context(error: BaseException) -> BaseException:
     """Return *error* without its frames and chained errors, which hold the request and the response."""
     error.__context__ = error.__cause__ = None
     return error.with_traceback(None)
+
+
+def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
+    """Return *timeout*, or the seconds left of the exchange if that is less."""
+    end = deadline.get()
+    if end is None:
+        return timeout
+    seconds = end - time.monotonic()
+    if seconds <= 0:
+        raise error("the exchange took too long")
+    return seconds if timeout is None else min(seconds, timeout)
+
+
+def _is_over() -> bool:
+    """Return whether the time of the current exchange is over."""
+    end = deadline.get()
+    return end is not None and time.monotonic() >= end
+
+
+def _check_signals(hold: Hold | None, error: type[Exception]) -> None:
+    if hold is not None and hold.gave_up:
+        raise error(_INTERRUPTED)
+
+
+class DeadlineBackend(httpcore.SyncBackend):
+    """Opens streams that keep the deadline."""
+
+    def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
+        """Connect to a host."""
+        _check_signals(held(), httpcore.ConnectError)
+        return _DeadlineStream(super().connect_tcp(*args, **options))
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        while True:
+            hold = held()
+            _check_signals(hold, httpcore.ReadError)
+            seconds = _remaining(timeout, httpcore.ReadTimeout)
+            glance = _GLANCE if hold is not None and (seconds is None or seconds > _GLANCE) else seconds
+            try:
+                return self._stream.read(max_bytes, glance)
+            except httpcore.ReadTimeout:
+                if glance is seconds:
+                    raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if not buffer:
+            return  # at the end of a body
+        hold = held()
+        _check_signals(hold, httpcore.WriteError)
+        if hold is not None:
+            hold.begin_sending()
+        self._stream.write(buffer, _remaining(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        seconds = _remaining(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

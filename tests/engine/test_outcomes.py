@@ -13,7 +13,7 @@ import httpcore
 import pytest
 
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.http.deadline import DeadlineBackend, deadline
+from locoia_pat.http.transport import DeadlineBackend, deadline
 from tests.support.loopback import TOKEN, Server, answer, created, cut, drip, drop, free_port, raw, send, serving, stall
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
-from locoia_pat.http.body import BodyReader
-from locoia_pat.http.content_encoding import MAX_MEMBERS
+from locoia_pat.http.body import MAX_MEMBERS, BodyReader
 from locoia_pat.http.exchange_types import Response, TransportError
 from locoia_pat.http.json_document import parse_document
 from tests.support.cells import cell
