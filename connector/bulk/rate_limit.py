@@ -88,6 +88,16 @@ class RateLimiter:
                 self._limit = min(float(self._concurrency), self._limit + 1 / self._limit)
             self._changed.notify_all()
 
+    def pause(self, tries: int) -> None:
+        """Pause all threads after a result that is a rate limit, unless its response has done so.
+
+        Only the spec of an action knows that a response with another status than 429 is a rate limit. *tries* is how
+        often that item had such a result before.
+        """
+        with self._changed:
+            if self.pause_left == 0:
+                self._pause_all(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(tries, 10)))
+
     def _pause_all(self, seconds: float | None) -> None:
         """Pause all threads; responses to requests that were in flight already count as one."""
         if seconds is not None and seconds > MAX_RETRY_AFTER:

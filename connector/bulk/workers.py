@@ -145,7 +145,7 @@ class WorkerPool:
             "wait": self._options.wait,
         }
         deadline = time.monotonic() + MAX_RETRY_AFTER
-        attempts = 0
+        tries = attempts = 0
         while True:
             result = runner.run(self._spec.action, inputs, **options)
             attempts += result.attempts
@@ -154,6 +154,8 @@ class WorkerPool:
             limited = result.problem is not None and result.problem.code == "rate_limited"
             if not limited or self.stopped is not None or time.monotonic() > deadline:
                 return replace(result, attempts=attempts)
+            self.rate_limiter.pause(tries)
+            tries += 1
 
     def _inputs(self, task: Task) -> Mapping[str, Any]:
         """Return the inputs of a task, with its mark."""

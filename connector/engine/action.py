@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec
 
 
-_REJECTED = "unauthorized"
-
-
 class Follower(Protocol):
     """Decides on the requests after the first one: the next pages of a list, or the polls of an effect."""
 
@@ -131,8 +128,7 @@ class CompiledAction:
 
     def is_rejected(self, response: ResponseOrError) -> bool:
         """Return whether *response* says that the credential is not valid, or no longer."""
-        status = getattr(response, "status", None)
-        return status == 401 or (bool(self.spec.reply.codes) and self.spec.reply.codes.get(str(status)) == _REJECTED)
+        return self._classifier.is_rejected(response)
 
     def follower(
         self,

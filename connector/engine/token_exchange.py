@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from locoia_pat.spec.yaml import Mark, Path
 
 _AT: Path = ("auth", "exchange")
+_REJECTED = ("invalid_client", "invalid_grant", "unauthorized_client")
+"""Errors of OAuth 2.0 (RFC 6749, 5.2) that say that the credential is not accepted; APIs answer 400 with them."""
 _MARGIN = 30.0
 """Seconds before its end from which a short-lived token is not used any longer, at most a tenth of its life."""
 
@@ -150,6 +152,8 @@ def exchange_action(connector: ConnectorSpec, declared: ExchangeSpec) -> ActionS
                 "token": {"type": "text", "from": declared.at, "secret": "stored"},
                 "expires_in": {"type": "text", "from": declared.expires_in_at, "nullable": True},
             },
+            "code_at": "error",
+            "codes": dict.fromkeys(_REJECTED, "unauthorized"),
         },
     }
     source = connector.document

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping
 
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.model import ActionSpec, Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,7 @@ class ResponseClassifier:
             body: object = parse_document(response.text, self._spec.secret_keys).value
         except DocumentError:
             body = response.text
-        message, field = self._error_message(body, credential)
-        return self._failure(response, message, self._input_name(field), now)
+        return self._failure(response, body, now, credential)
 
     def _transport_error(self, error: TransportError) -> ParsedResponse:
         if error.sent and self._spec.effect != "read":
@@ -91,10 +91,10 @@ class ResponseClassifier:
         body = document.value
         time = server_time(response.headers, now)
         outputs = extract_outputs(self._spec, body, inputs, time, response.headers)
-        status = self._inner_error(body)
+        status, code = self._inner_error(body, response.status)
         has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
-        if status is not None and (400 <= status < 500 or not has_token or _is_error(body)):
-            return self._refused_inside(response, status, body, credential)
+        if status is not None and (code is not None or 400 <= status < 500 or not has_token or _is_error(body)):
+            return self._refused_inside(response, status, code, body, credential)
         if not isinstance(outputs, Outputs):
             return self._unusable(response, "; ".join([outputs, *document.warnings]))
         if credential is not None and credential in outputs.secrets.values():
@@ -113,30 +113,79 @@ class ResponseClassifier:
             Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=next_page_in
         )
 
-    def _inner_error(self, body: object) -> int | None:
-        """Return the status of an error inside a response with a success status, 200 if it has none, or None.
+    def _inner_error(self, body: object, status: int) -> tuple[int | None, Code | None]:
+        """Return the status of an error inside a response with the success *status*, and its code if the spec has one.
 
         ``ok_when`` of the spec decides; without it, what APIs have in common, under keys that are not outputs.
+        The status is None if there is no error, and 200 if the error names none.
         """
-        conditions = self._spec.reply.ok_when
-        if conditions is not None:
-            is_ok = all(is_value(get_path(body, path), value) for path, value in conditions.items())
-            return None if is_ok else _inner_status(body) or 400
-        read = {output.source or name for name, output in self._spec.reply.output.items() if output.header is None}
-        if not isinstance(body, dict) or self._spec.reply.rows in body:
-            return None
-        failed = any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items())
-        return _inner_status(body) or 200 if failed else None
+        reply = self._spec.reply
+        if reply.ok_when is not None:
+            unmet = self._unmet(body)
+            if not unmet:
+                return None, None
+            code = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)
+            return _inner_status(body) or (400 if code is None else status), code
+        read = {output.source or name for name, output in reply.output.items() if output.header is None}
+        if not isinstance(body, dict) or reply.rows in body:
+            return None, None
+        if not any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items()):
+            return None, None
+        return _inner_status(body) or 200, self._own_code(body)
+
+    def _unmet(self, body: object) -> dict[str, Condition]:
+        """Return the conditions of ``ok_when`` that *body* does not meet, by path."""
+        conditions = self._spec.reply.ok_when or {}
+        return {path: each for path, each in conditions.items() if not _is_met(each, get_path(body, path))}
+
+    def _own_code(self, body: object) -> Code | None:
+        """Return what the API's own code in *body* means, if the spec says so."""
+        word = self._word(body)
+        return None if word is None else self._spec.reply.codes.get(word)
+
+    def _word(self, body: object) -> str | None:
+        """Return the API's own code of the error in *body*, or None."""
+        value = None if self._spec.reply.code_at is None else get_path(body, self._spec.reply.code_at)
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+    @cached_property
+    def _can_reject_in_body(self) -> bool:
+        """Whether the body of a response can say that the credential is not accepted."""
+        reply = self._spec.reply
+        conditions = (reply.ok_when or {}).values()
+        return any(each.code == _REJECTED for each in conditions) or (
+            reply.code_at is not None and _REJECTED in reply.codes.values()
+        )
+
+    def is_rejected(self, response: ResponseOrError) -> bool:
+        """Return whether *response* says that the credential is not valid, or no longer."""
+        if isinstance(response, TransportError):
+            return False
+        codes = self._spec.reply.codes
+        if response.status == 401 or (bool(codes) and codes.get(str(response.status)) == _REJECTED):
+            return True
+        if not self._can_reject_in_body:
+            return False
+        try:
+            body = parse_document(response.text, self._spec.secret_keys).value
+        except DocumentError:
+            return False
+        code = self._inner_error(body, 200)[1] if response.status < 300 else self._own_code(body)
+        return code == _REJECTED
 
     def _refused_inside(
-        self, response: Response, status: int, body: object, credential: Secret | None
+        self, response: Response, status: int, code: Code | None, body: object, credential: Secret | None
     ) -> ParsedResponse:
         message, field = self._error_message(body, credential)
-        message = message or "an error inside a successful response"
-        if self._spec.effect == "read" or 400 <= status < 500:
-            code = _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
-            hint = self._hint(status, code)
-            return _problem(Outcome.REFUSED, code, message, status, field=self._input_name(field), hint=hint)
+        if message is None:
+            path = next(iter(self._unmet(body)), None)
+            what = "" if path is None else f': "{path}" is not as in a success'
+            message = f"an error inside a successful response{what}"
+        if code is not None or self._spec.effect == "read" or 400 <= status < 500:
+            outcome = Outcome.NOT_DONE if code == "rate_limited" else Outcome.REFUSED
+            code = code or _CODES.get(status, "validation" if 400 <= status < 500 else "unavailable")
+            hint = self._hint(status, code, body)
+            return _problem(outcome, code, message, status, field=self._input_name(field), hint=hint)
         return self._unknown(response.status, message)
 
     def _unusable(self, response: Response, reason: str) -> ParsedResponse:
@@ -145,17 +194,20 @@ class ResponseClassifier:
             return _problem(Outcome.NOT_DONE, "unavailable", message, response.status, hint="It is safe to retry.")
         return self._unknown(response.status, message)
 
-    def _failure(self, response: Response, message: str | None, field: str | None, now: dt.datetime) -> ParsedResponse:
+    def _failure(self, response: Response, body: object, now: dt.datetime, credential: Secret | None) -> ParsedResponse:
         status = response.status
-        message = f"the API answered {status}" + (f": {message}" if message else "")
-        own = self._spec.reply.codes.get(str(status))
+        text, field = self._error_message(body, credential)
+        message = f"the API answered {status}" + (f": {text}" if text else "")
+        is_refusal = 400 <= status < 500 and status != 408
+        own = (self._own_code(body) if is_refusal else None) or self._spec.reply.codes.get(str(status))
         if own == "rate_limited" or (own is None and is_rate_limited(response)):
             seconds = requested_wait(response.headers, now)
-            hint = f"It asks to wait {seconds:.0f} s." if seconds else self._hint(status, "rate_limited")
+            hint = f"It asks to wait {seconds:.0f} s." if seconds else self._hint(status, "rate_limited", body)
             return _problem(Outcome.NOT_DONE, "rate_limited", message, status, hint=hint)
-        if 400 <= status < 500 and status != 408:
+        if is_refusal:
             code = own or _CODES.get(status, "validation")
-            return _problem(Outcome.REFUSED, code, message, status, field=field, hint=self._hint(status, code))
+            hint = self._hint(status, code, body)
+            return _problem(Outcome.REFUSED, code, message, status, field=self._input_name(field), hint=hint)
         if 300 <= status < 400:
             message += "; redirects are not followed, because the credential belongs to one host"
         if self._spec.effect == "read":
@@ -179,9 +231,10 @@ class ResponseClassifier:
             return None
         return field if field in self._spec.inputs else self._input_of(field)
 
-    def _hint(self, status: int, code: Code) -> str | None:
-        """Return the hint of the spec for *status*, or a general one for *code*."""
-        return self._spec.reply.errors.get(str(status)) or _HINTS.get(code)
+    def _hint(self, status: int, code: Code, body: object) -> str | None:
+        """Return the hint of the spec for the API's own code or *status*, or a general one for *code*."""
+        errors = self._spec.reply.errors
+        return errors.get(self._word(body) or "") or errors.get(str(status)) or _HINTS.get(code)
 
     def _unknown(self, status: int | None, message: str) -> ParsedResponse:
         look = self._spec.verify_with
@@ -240,6 +293,13 @@ def _inner_status(body: object) -> int | None:
     return None
 
 
+def _is_met(condition: Condition, value: object) -> bool:
+    """Return whether *value* meets *condition*."""
+    if condition.not_:
+        return not any(is_value(value, excluded) for excluded in condition.not_)
+    return any(is_value(value, expected) for expected in condition.is_)
+
+
 def is_value(value: object, expected: object) -> bool:
     """Return whether *value* is what ``ok_when`` expects; null is expected of what is missing or empty."""
     if expected is None:
@@ -260,6 +320,8 @@ def _problem(
     return ParsedResponse(outcome, problem=Problem(code, message, status, field, hint, next))
 
 
+_REJECTED = "unauthorized"
+"""The code of a response that says that the credential is not accepted."""
 _CODES: dict[int, Code] = {
     401: "unauthorized",
     402: "forbidden",

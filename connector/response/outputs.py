@@ -156,12 +156,14 @@ def _is_usable(value: Secret) -> bool:
 
 
 def get_path(body: object, path: str) -> object:
-    """Return the value at the dotted *path* of *body* (``$`` is the whole body), or None.
+    """Return the value at the *path* of *body* (``$`` is the whole body), or None.
 
     A key that has a dot itself, such as ``@odata.nextLink``, is found too.
     """
     if path == "$":
         return body
+    if "[" in path:
+        return _get_item(body, path)
     if not isinstance(body, dict):
         return None
     if path in body:
@@ -175,15 +177,27 @@ def get_path(body: object, path: str) -> object:
     return None
 
 
-def _get_indexed(body: object, path: str) -> object:
-    """Return the value at *path*, which has indices of lists such as ``[0]``, or None."""
+def _get_item(body: object, path: str) -> object:
+    """Return the value at *path*, which has items of lists: by index, ``[0]``, or by a value, ``[rel=next]``."""
     value = body
-    for position, part in enumerate(re.split(r"\[(\d+)\]\.?", path)):
-        if position % 2:
-            value = value[int(part)] if isinstance(value, list) and int(part) < len(value) else None
-        elif part:
-            value = get_path(value, part)
+    for position, part in enumerate(re.split(r"\[([^\[\]]+)\]\.?", path)):
+        if position % 2 == 0:
+            value = get_path(value, part) if part else value
+        elif not isinstance(value, list):
+            return None
+        elif part.isdigit():
+            value = value[int(part)] if int(part) < len(value) else None
+        else:
+            key, _, text = part.partition("=")
+            value = next((item for item in value if _is_text(get_path(item, key), text)), None)
     return value
+
+
+def _is_text(value: object, text: str) -> bool:
+    """Return whether *value* is written as *text* in a path: a string without quotes, else as in JSON."""
+    if isinstance(value, bool | int):
+        return json.dumps(value) == text
+    return value == text
 
 
 _Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
@@ -236,7 +250,7 @@ class _Reader:
     def _value(self, given: Mapping[str, Any], source: str, output: Output) -> object:
         """Return the value of *output* in its header, or at the path *source*."""
         if output.header is None:
-            return _get_indexed(given, source) if "[" in source else get_path(given, source)
+            return get_path(given, source)
         value = self._headers.get(output.header.lower())
         is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
         return json.loads(value) if value is not None and is_number else value

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from locoia_pat.spec.input_types import InputType
@@ -36,11 +36,13 @@ _NAME = r"^[a-z][a-z0-9_]{0,63}$"
 _LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _PRINTABLE_ASCII = r"^[!-~]{1,200}$"
 _OUTPUT_PATH = r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$"
-_VALUE_PATH = r"^[A-Za-z0-9_@$-]+(\[[0-9]{1,4}\])*(\.[A-Za-z0-9_@$-]+(\[[0-9]{1,4}\])*)*$"
-_JSON_PATH = r"^(\$|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$"
+_ITEM = r"\[([0-9]{1,4}|[A-Za-z0-9_@$.-]{1,100}=[^\[\]=\x00-\x1f\x7f-\x9f]{1,100})\]"
+_KEY, _PAYLOAD_KEY = rf"[A-Za-z0-9_@$-]+({_ITEM})*", rf"[A-Za-z0-9_@-]+({_ITEM})*"
+_VALUE_PATH = rf"^{_KEY}(\.{_KEY})*$"
+_PAYLOAD_PATH = rf"^(\$|(\$({_ITEM})+|{_PAYLOAD_KEY})(\.{_PAYLOAD_KEY})*)$"
 _ENV_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 _HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
-_ERROR_STATUS = r"^[45][0-9][0-9]$"
+_ERROR_KEY = r"^([45][0-9][0-9]|[A-Za-z_][A-Za-z0-9_.:/-]{0,99}|[0-9]{1,2}|[0-9]{4,20})$"
 _VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 _HOST = r"^[a-z0-9.-]+$"
 _EXAMPLE_PATH = r"^/[!-~]*$"
@@ -53,11 +55,11 @@ PATTERN_WORDS = {
     _LINE: "one line without control characters",
     _PRINTABLE_ASCII: "1 to 200 ASCII characters without spaces",
     _OUTPUT_PATH: "keys with dots between them, such as data.items",
-    _VALUE_PATH: "keys with dots between them and indices of lists, such as data.items or status[0]",
-    _JSON_PATH: "$ or keys with dots between them, such as data.items",
+    _PAYLOAD_PATH: "$ or keys with dots between them and items of lists, such as data.items or data[0].items",
+    _VALUE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or links[rel=next].href",
     _ENV_VARIABLE: "the name of a variable in capital letters, such as ACME_TOKEN",
     _HEADER_NAME: "the name of a header: letters, digits and hyphens",
-    _ERROR_STATUS: 'a status from 400 to 599 in quotes, such as "404"',
+    _ERROR_KEY: 'a status from 400 to 599 in quotes, such as "404", or one of the API\'s own codes',
     _VERSION: "three numbers with dots between them, such as 1.0.0",
     _HOST: "a host in lowercase letters, such as api.example.com",
     _EXAMPLE_PATH: "a path that begins with /, without spaces",
@@ -78,11 +80,12 @@ PageKind = Literal["page", "offset", "cursor", "link"]
 PrintableAscii = Annotated[str, Field(pattern=_PRINTABLE_ASCII)]
 OutputPath = Annotated[str, Field(pattern=_OUTPUT_PATH)]
 ValuePath = Annotated[str, Field(pattern=_VALUE_PATH)]
-JsonPath = Annotated[str, Field(pattern=_JSON_PATH)]
+PayloadPath = Annotated[str, Field(pattern=_PAYLOAD_PATH)]
 EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
 HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
-ErrorStatus = Annotated[str, Field(pattern=_ERROR_STATUS)]
+ErrorKey = Annotated[str, Field(pattern=_ERROR_KEY)]
 Scalar = bool | int | str
+Constant = Scalar | None
 Fields = dict[PrintableAscii, Annotated[Any, AfterValidator(_flat)]]
 """Names and values; a value is a template or a constant, and a list repeats the name."""
 
@@ -153,23 +156,23 @@ class PagesSpec(Model):
     """The query parameter for the page, offset or cursor."""
     body: OutputPath | None = None
     """The path of the page, offset or cursor in the JSON body of a POST, instead of a query parameter."""
-    at: OutputPath | None = None
+    at: ValuePath | None = None
     """The path of the cursor or the next URL in the response."""
     header: HeaderName | None = None
     """The header of the response that holds the cursor, instead of ``at``."""
-    last_row: OutputPath | None = None
+    last_row: ValuePath | None = None
     """The path of the cursor in the last row of a page, instead of ``at``."""
     relative_to: Literal["base", "request"] = "request"
     """Whether a next URL that begins with a slash goes on from the base URL, or from the host of the request."""
     first: Annotated[int, Field(ge=0, le=1)] = 1
     """The number of the first page, which is requested without the parameter."""
-    more_at: OutputPath | None = None
+    more_at: ValuePath | None = None
     """The path of a boolean that says whether there is another page; common names are known without it."""
-    total_at: OutputPath | None = None
+    total_at: ValuePath | None = None
     """The path of the number of all rows: the list ends when they are read, and a different number is a warning."""
-    pages_at: OutputPath | None = None
+    pages_at: ValuePath | None = None
     """The path of the number of pages."""
-    limit_at: OutputPath | None = None
+    limit_at: ValuePath | None = None
     """The path of the number of rows that a page represents, if the API may leave some out: the step of the offset."""
     page_size: Annotated[int, Field(ge=1)] | None = None
     """The rows of a full page: a page with fewer is the last one."""
@@ -182,13 +185,13 @@ class PagesSpec(Model):
 class PollSpec(Model):
     """How to learn that a request is done which the API has only accepted: its status is read until then."""
 
-    at: OutputPath | None = None
+    at: ValuePath | None = None
     """The path of the URL of the status in the response, or of the ``id`` in ``path``."""
     header: HeaderName | None = None
     """The header with it, instead of ``at``; ``Location`` by default."""
     path: Annotated[str, Field(pattern=_PATH)] | None = None
     """The path of the status, a template over the inputs and ``id``, what is in ``at`` or ``header``."""
-    pending_when: dict[OutputPath, Scalar | list[Scalar]] = {}
+    pending_when: dict[ValuePath, Scalar | list[Scalar]] = {}
     """What a response has while it is not done, by path; where it has none of it, 202 says so."""
     interval: Annotated[int | float, Field(gt=0, le=3600)] = 2
     """The seconds between polls, if the API does not ask for others by ``Retry-After``."""
@@ -228,27 +231,57 @@ class Output(Model):
         return self.secret == "stored"  # noqa: S105  # a word of the language
 
 
+Constants = Annotated[
+    list[Constant],
+    BeforeValidator(
+        lambda value: value if isinstance(value, list) else [value], json_schema_input_type=Constant | list[Constant]
+    ),
+]
+
+
+class Condition(Model):
+    """What the value at a path of a success is, or is not."""
+
+    is_: Constants = Field([], alias="is")
+    """It is one of these; ``null`` is missing or empty."""
+    not_: Constants = Field([], alias="not")
+    """It is none of these."""
+    code: RefusalCode | None = None
+    """What a response means that does not meet the condition."""
+
+
+WrittenCondition = Annotated[
+    Condition,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict) else {"is": value}, json_schema_input_type=Condition | Constant
+    ),
+]
+"""A condition, or a constant for what the value is."""
+
+
 class ReplySpec(Model):
     """What a response means."""
 
     ok: list[Annotated[int, Field(ge=200, le=299)]] = Field(min_length=1)
     """The documented statuses of success; a complete response with another 2xx counts too, with a warning."""
-    at: list[JsonPath] = Field(["$"], min_length=1)
-    """Where the payload may be, tried in order: ``$`` is the whole response, otherwise a path with dots."""
+    at: list[PayloadPath] = Field(["$"], min_length=1)
+    """Where the payload may be, tried in order: ``$`` is the whole response."""
     rows: Name | None = None
     """The payload is a list; ``data`` has its rows under this name, each with the outputs below."""
     rows_by_key: Name | None = None
     """The rows are an object, and the key of each is this output."""
     output: dict[Name, Output]
     """Empty if nothing of the response is needed: then any success is complete."""
-    ok_when: Annotated[dict[OutputPath, bool | int | str | None], Field(min_length=1)] | None = None
-    """What a success has, by path, for an API that answers 200 to a failure; ``null`` is missing or empty."""
-    error_at: OutputPath | None = None
+    ok_when: Annotated[dict[ValuePath, WrittenCondition], Field(min_length=1)] | None = None
+    """What a success has, by path, for an API that answers 200 to a failure; a constant is what the value is."""
+    error_at: ValuePath | None = None
     """Where the API's own message is, if it is not found by itself."""
-    codes: dict[ErrorStatus, RefusalCode] = {}
-    """What a status of 400 to 499 means at this API, if that is not what HTTP says, such as ``403: unauthorized``."""
-    errors: dict[ErrorStatus, Line] = {}
-    """Hints for errors, by status; the API's own message is always shown too."""
+    code_at: ValuePath | None = None
+    """Where the API's own code of an error is, for ``codes`` and ``errors``."""
+    codes: dict[ErrorKey, RefusalCode] = {}
+    """What a status of 400 to 499, or the API's own code, means, such as ``403: unauthorized``."""
+    errors: dict[ErrorKey, Line] = {}
+    """Hints for errors, by status or the API's own code; the API's own message is always shown too."""
 
 
 class ExampleRequest(Model):

@@ -60,6 +60,11 @@ _OWN_NAME, _OWN_HOST = "locoia", "api.locoia.com"
 """Locoia's credential belongs to its API, so a connector of that name cannot name another host."""
 
 
+def is_status(key: str) -> bool:
+    """Return whether a *key* of ``codes`` or ``errors`` is a status, and not a code of the API."""
+    return len(key) == 3 and key.isdigit()
+
+
 def super_findings(spec: SuperSpec) -> Iterator[Finding]:
     """Yield the mistakes in one super action."""
     yield from _value_findings(spec, ("output",), spec.output)
@@ -85,6 +90,7 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     yield from _request_findings(spec)
     yield from _pages_findings(spec)
     yield from _poll_findings(spec)
+    yield from _judgement_findings(spec)
     yield from _keyed_rows_findings(spec)
     yield from _value_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
@@ -343,10 +349,26 @@ def _repeat_findings(spec: ActionSpec) -> Iterator[Finding]:
             yield at("contradiction", path, message, at_key=True)
         if key.lower() in RESERVED_HEADERS | {"accept", "content-type", *map(str.lower, request.headers)}:
             yield at("contradiction", path, f'the header "{key}" has another meaning or value')
-    for status in spec.reply.codes:
+
+
+def _judgement_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield what is wrong about the keys that say which response is a success, and what another one means."""
+    at, reply = spec.document.finding, spec.reply
+    for status in filter(is_status, reply.codes):
         if status.startswith("5") or status == "408":
             message = f"a {status} may have had its effect, so it has no code of a refusal"
             yield at("contradiction", ("reply", "codes", status), message, at_key=True)
+    own = [(key, word) for key in ("codes", "errors") for word in getattr(reply, key) if not is_status(word)]
+    if reply.code_at is None:
+        for key, word in own:
+            message = f'"{word}" is no status from 400 to 599, and a code of the API needs "code_at"'
+            yield at("missing-key", ("reply", key, word), message, at_key=True)
+    elif not own:
+        message = '"code_at" needs a code of the API in "codes" or "errors"'
+        yield at("contradiction", ("reply", "code_at"), message, at_key=True)
+    for path, condition in (reply.ok_when or {}).items():
+        if bool(condition.is_) == bool(condition.not_):
+            yield at("contradiction", ("reply", "ok_when", path), 'a condition has either "is" or "not", with a value')
 
 
 _PAGE_KEYS: dict[PageKind, frozenset[str]] = {

@@ -39,6 +39,7 @@ from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import (
     ActionSpec,
     Auth,
+    Condition,
     ConnectorSpec,
     Effect,
     Env,
@@ -165,6 +166,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`inputs`": Input,
     "`request`": RequestSpec,
     "`reply`": ReplySpec,
+    "`reply.ok_when`": Condition,
     "`reply.output`": Output,
     "`pages`": PagesSpec,
     "`poll`": PollSpec,

@@ -76,6 +76,37 @@ def test_a_status_means_what_the_spec_says(tmp_path: Path) -> None:
     assert result.problem.code == "unauthorized"
 
 
+def test_a_code_of_the_api_means_what_the_spec_says(tmp_path: Path) -> None:
+    reply = {
+        "ok": [200], "output": {}, "code_at": "error.code", "errors": {"gone": "It was deleted.", "409": "Wait."},
+        "codes": {"gone": "not_found", "20003": "unauthorized", "slow_down": "rate_limited", "409": "validation"},
+    }  # fmt: skip
+    for status, error, code, hint in (
+        (400, "gone", "not_found", "It was deleted."),
+        (200, "gone", "not_found", "It was deleted."),
+        (
+            400,
+            20003,
+            "unauthorized",
+            "The credential was rejected: it may be expired, revoked, or meant for another host.",
+        ),
+        (400, "slow_down", "rate_limited", "Wait before you retry."),
+        (200, "slow_down", "rate_limited", "Wait before you retry."),
+        (409, "other", "validation", "Wait."),
+        (409, True, "validation", "Wait."),
+        (404, "other", "not_found", None),
+        (500, "gone", "unavailable", "It is safe to retry."),
+    ):
+        result, _ = run(tmp_path, READ | {"reply": reply}, answer(status, {"error": {"code": error, "message": "m"}}))
+        assert (result.problem.code, result.problem.status) == (code, status), (status, error)
+        assert result.outcome is (Outcome.NOT_DONE if code in ("rate_limited", "unavailable") else Outcome.REFUSED)
+        if hint is not None:
+            assert result.problem.hint == hint, (status, error)
+    created = {"ok": [200], "output": {}, "code_at": "error", "codes": {"gone": "not_found"}}
+    for error, outcome in (("gone", Outcome.REFUSED), ("other", Outcome.UNKNOWN)):
+        assert run(tmp_path, {"reply": created}, answer(200, {"ok": False, "error": error}))[0].outcome is outcome
+
+
 def test_the_message_of_the_api_is_where_the_spec_says_or_is_found(tmp_path: Path) -> None:
     body = {"fault": {"code": "E17", "text": ["the key is locked", "ask its owner"]}, "message": "see the fault"}
     label_studio = {"detail": "Validation error", "validation_errors": {"non_field_errors": ["Invalid refresh token"]}}
@@ -92,18 +123,35 @@ def test_the_message_of_the_api_is_where_the_spec_says_or_is_found(tmp_path: Pat
         assert result.problem.message == f"the API answered 400: {message}", (error_at, answered)
 
 
-def test_a_credential_that_was_rotated_is_read_again_at_the_status_that_means_unauthorized(tmp_path: Path) -> None:
+def test_a_credential_that_was_rotated_is_read_again_at_what_means_unauthorized(tmp_path: Path) -> None:
     file = tmp_path / "token.txt"
-    for codes, outcome in (({"403": "unauthorized"}, Outcome.DONE), ({}, Outcome.REFUSED)):
+    named = {"ok_when": {"name": {"not": None, "code": "unauthorized"}}}
+    slack = {"ok_when": {"ok": True}, "code_at": "error", "codes": {"invalid_auth": "unauthorized", "busy": "conflict"}}
+    for reply, status, body, is_read_again in (
+        ({"codes": {"403": "unauthorized"}}, 403, {}, True),
+        ({}, 403, {}, False),
+        (named, 200, {}, True),
+        (named, 200, "not JSON", False),
+        (slack, 200, {"ok": False, "error": "invalid_auth"}, True),
+        (slack, 200, {"ok": False, "error": "busy"}, False),
+        (slack, 400, {"error": "invalid_auth"}, True),
+        (slack, 400, {"error": "busy"}, False),
+        ({"code_at": "error", "codes": {"busy": "conflict"}}, 400, {"error": "busy"}, False),
+    ):
         file.write_text("fake-old-credential-0123456789")
 
-        def rotate(connection: Any) -> bool:
+        def rotate(connection: Any, status: int = status, body: object = body) -> bool:
             file.write_text("fake-new-credential-0123456789")
-            return bool(answer(403, {})(connection))
+            return bool(answer(status, body)(connection))
 
-        spec = READ | {"reply": {"ok": [200], "output": {}, "codes": codes}}
+        spec = READ | {"reply": {"ok": [200], "output": {}, **reply}}
         auth = ConnectorAuth.from_ref(f"file:{file}")
-        assert run(tmp_path / "specs", spec, rotate, answer(200, {}), auth=auth)[0].outcome is outcome
+        last = answer(200, {"ok": True, "name": "ann"})
+        _, got = run(tmp_path / "specs", spec, rotate, last, auth=auth)
+        assert len(got) == 1 + is_read_again, (reply, status, body)
+    spec = READ | {"reply": {"ok": [200], "output": {}, **named}}
+    with Connector(AUTH, specs=folder(tmp_path / "gone", connector(), action(**spec)), timeout=0.5) as acme:
+        assert acme.run("act").outcome is Outcome.NOT_DONE  # not sent, so nothing says that it was refused
 
 
 def test_headers_of_the_connector_are_sent_by_all_actions_unless_they_have_their_own(tmp_path: Path) -> None:

@@ -159,8 +159,63 @@ def test_an_output_is_read_from_an_item_of_a_list(tmp_path: Path) -> None:
     assert (code, "cannot be in a list" in message) == ("contradiction", True)
     for number, path in enumerate(("s[x]", "s[-1]", "[0]", "s[0]t", "s[0", "s[12345]")):
         ((code, message),) = mistakes(tmp_path / str(number), {"output": {"a": {"type": "text", "from": path}}})
-        assert (code, "indices of lists" in message) == ("bad-value", True), path
+        assert (code, "items of lists" in message) == ("bad-value", True), path
     listed = {"output": {"a": {"type": "text", "from": "o.s[0]"}}, "ok": [200]}
     specs = SpecFolder(folder(tmp_path / "schema", connector(), action(**READ, reply=listed)))
     schema = json.loads(openapi.files(specs)["openapi.json"])["components"]["schemas"]["act"]
     assert schema["properties"]["o"]["properties"] == {"s": {"type": "array"}}
+
+
+def test_an_item_of_a_list_is_chosen_by_a_value_in_it_wherever_a_path_may_be(tmp_path: Path) -> None:
+    keys = [
+        {"id": 1, "active": False, "state": "old", "owner": {"mail": "a.b@c.example"}, "rows": [{"note": "x"}]},
+        {"id": 2, "active": True, "state": "in use", "owner": None, "rows": [{"note": "y"}]},
+        "no object",
+        {"id": 3, "active": True, "state": "in use", "a.b": "7", "rows": None},
+    ]
+    chosen = {
+        "first": "keys[active=true].id", "second": "keys[active=false].state", "words": "keys[state=in use].id",
+        "number": "keys[id=3].state", "nested": "keys[owner.mail=a.b@c.example].rows[0].note",
+        "dotted": "keys[a.b=7].id", "none": "keys[state=gone].id", "no_list": "keys[id=2].owner[id=1].id",
+    }  # fmt: skip
+    output = {name: {"type": "json", "from": path, "nullable": True} for name, path in chosen.items()}
+    result = run(tmp_path, answer(200, {"keys": keys}), **READ, reply={"ok": [200], "output": output})
+    assert result.data == {
+        "first": 2, "second": "old", "words": 2, "number": "in use", "nested": "x", "dotted": 3, "none": None,
+        "no_list": None,
+    }  # fmt: skip
+    for at, body, rows in (
+        ("keys[active=true].rows", {"keys": keys}, [{"note": "y"}]),
+        ("keys[id=3].rows", {"keys": keys}, []),
+        ("keys[id=4].rows", {"keys": keys}, None),
+        ("$[0].rows", keys, [{"note": "x"}]),
+        ("$[state=in use].rows", keys, [{"note": "y"}]),
+    ):
+        reply = {"ok": [200], "at": [at], "rows": "rows", "output": {"note": {"type": "text"}}}
+        result = run(tmp_path, answer(200, body), **READ, reply=reply)
+        assert result.data == (None if rows is None else {"rows": rows}), at
+        specs = SpecFolder(folder(tmp_path, connector(), action(**READ, reply=reply)))
+        success = json.loads(openapi.files(specs)["openapi.json"])["paths"]["/rows"]["get"]["responses"]["200"]
+        assert '"contains"' in json.dumps(success), at
+    for number, path in enumerate(("$.rows", "$[x]", "a[=b]", "a[b=]", "a[b=c", "a[b=[c]]", "a[b==c]")):
+        ((code, message),) = mistakes(tmp_path / str(number), {"at": [path], "output": {}})
+        assert (code, "items of lists" in message) == ("bad-value", True), path
+
+
+def test_a_condition_that_says_nothing_and_a_code_from_nowhere_are_findings(tmp_path: Path) -> None:
+    replies: list[tuple[dict[str, Any], str, str]] = [
+        ({"ok_when": {"a": {"is": 1, "not": 2}}}, "contradiction", 'either "is" or "not"'),
+        ({"ok_when": {"a": {"code": "conflict"}}}, "contradiction", 'either "is" or "not"'),
+        ({"ok_when": {"a": {"not": []}}}, "contradiction", 'either "is" or "not"'),
+        ({"ok_when": {"a": {"is": 1, "kode": "conflict"}}}, "unknown-key", "did you mean code"),
+        ({"ok_when": {"a": {"is": 1, "code": "broken"}}}, "bad-value", "allowed: unauthorized"),
+        ({"ok_when": {"a": {"is": 1.5}}}, "bad-value", "ok_when.a.is"),
+        ({"ok_when": {"a[b]": 1}}, "bad-name", "items of lists"),
+        ({"codes": {"no_auth": "unauthorized"}}, "missing-key", 'needs "code_at"'),
+        ({"errors": {"no_auth": "Log in."}}, "missing-key", 'needs "code_at"'),
+        ({"code_at": "error", "codes": {"403": "unauthorized"}}, "contradiction", '"code_at" needs a code'),
+        ({"code_at": "error", "codes": {"200": "conflict"}}, "bad-name", "a status from 400 to 599"),
+    ]
+    for number, (reply, expected, words) in enumerate(replies):
+        ((code, message),) = mistakes(tmp_path / str(number), {"output": {}, **reply}, **READ)
+        assert (code, words in message) == (expected, True), (reply, message)

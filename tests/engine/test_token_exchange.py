@@ -134,6 +134,14 @@ def test_an_exchange_that_fails_is_explained_and_nothing_else_is_sent(name: str,
     assert len(server.got) <= 3
 
 
+def test_an_error_of_oauth_about_the_client_means_that_the_credential_is_not_accepted(tmp_path: Path) -> None:
+    for error, code in (("invalid_client", "unauthorized"), ("invalid_grant", "unauthorized"), ("x", "validation")):
+        body = {"error": error, "error_description": "no"}
+        with serving(answer(400, body)) as server, api(tmp_path, server.url, CLIENT) as acme:
+            result = acme.run("act")
+        assert (result.outcome, result.problem and result.problem.code) == (Outcome.REFUSED, code), error
+
+
 def test_a_credential_that_was_rotated_in_its_store_is_exchanged_again(tmp_path: Path) -> None:
     file = tmp_path / "token.txt"
     file.write_text(LONG)

@@ -245,6 +245,14 @@ def test_ok_when_says_what_a_success_has() -> None:
         ({"errors": None}, {"errors": []}, {"errors": ["no"]}),
         ({"errors": None}, {"data": 1}, {"errors": {"a": 1}}),
         ({"state": "ready", "id": "7"}, {"state": "ready", "id": "7"}, {"state": "ready", "id": "8"}),
+        ({"user": {"not": None}}, {"user": "ann"}, {"user": ""}),
+        ({"user": {"not": [None, "guest"]}}, {"user": "ann"}, {"user": "guest"}),
+        ({"state": {"is": ["ready", None]}}, {}, {"state": "gone"}),
+        (
+            {"checks[name=auth].ok": True},
+            {"checks": [{"name": "auth", "ok": True}]},
+            {"checks": [{"name": "a", "ok": True}]},
+        ),
     ):
         assert judge(good, ok_when=conditions).outcome is Outcome.DONE, good
         for effect in ("read", "delete"):
@@ -254,7 +262,7 @@ def test_ok_when_says_what_a_success_has() -> None:
             assert result.problem.status == 400
     missing = judge({}, ok_when={"username": "ann"})
     assert missing.problem is not None
-    assert missing.problem.message == "an error inside a successful response"
+    assert missing.problem.message == 'an error inside a successful response: "username" is not as in a success'
 
 
 def judge(body: object, *, effect: str = "read", **reply: Any) -> ParsedResponse:

@@ -136,6 +136,29 @@ PAST = "is taken as the end of the list"
 
 SHAPES: dict[str, Shape] = {
     "one page, a bare list (Gitea)": Shape(None, lambda _: (200, ROWS, {}), requests=1),
+    "next links by relation (FHIR)": Shape(
+        {"by": "link", "at": "link[relation=next].url"},
+        cursors(
+            lambda page, cursor: {
+                "entry": page,
+                "link": [
+                    {"relation": "self", "url": "/rows"},
+                    *([{"relation": "next", "url": f"/rows?cursor={cursor}"}] if cursor else []),
+                ],
+            }
+        ),
+        at="entry",
+    ),
+    "rows in the first item of a list (BigQuery style)": Shape(
+        {"by": "cursor", "query": "cursor", "at": "$[0].next"},
+        cursors(lambda page, cursor: [{"rows": page, "next": cursor}]),
+        at="$[0].rows",
+    ),
+    "a total by name": Shape(
+        PAGE | {"total_at": "counts[name=all].count"},
+        numbered(lambda _, page: {"rows": page, "counts": [{"name": "own", "count": 1}, {"name": "all", "count": 7}]}),
+        at="rows",
+    ),
     "one page, wrapped": Shape(None, lambda _: (200, {"data": ROWS}, {}), at="data", requests=1),
     "no rows: null (Go)": Shape(None, lambda _: (200, {"items": None}, {}), at="items", expected=[], requests=1),
     "no rows: 204": Shape(None, lambda _: (204, None, {}), ok=(200, 204), expected=[], requests=1),

@@ -49,17 +49,18 @@ def live(life: Life) -> None:
     old = life.token()
     (first,) = _tokens(life)
     assert life.run("get_status", by=old).data == {"status": "ok", "user": "ann"}
+    life.run("get_status", by=Secret("fake-password-nobody-has"), refused="unauthorized")  # devpi answers 200
     life.run("create_token", new, by=old, token_to=[f"{life.store}-2"], refused="forbidden")  # a token may not
 
     life.run("create_token", new, token_to=[life.store], replace=True)
     assert set(_tokens(life)) > {first}
     life.run("revoke_token", {"user": "ann", "token_id": first})
-    life.run("get_status", by=old, refused="forbidden")
+    life.run("get_status", by=old, refused="unauthorized")
     assert life.run("get_status", by=life.token()).data == {"status": "ok", "user": "ann"}
 
     (second,) = _tokens(life)
     life.run("revoke_token", {"user": "ann", "token_id": second})
-    life.run("get_status", by=life.token(), refused="forbidden")
+    life.run("get_status", by=life.token(), refused="unauthorized")
     life.run("revoke_token", {"user": "ann", "token_id": second}, refused="not_found")
     assert _tokens(life) == []
 

@@ -61,7 +61,7 @@ def live(life: Life) -> None:
     life.run("create_user", ben, token_to=[f"{life.store}-ben"])
     assert life.run("whoami", by=read_token(f"{life.store}-ben")).data == {"username": "ben"}
     life.run("create_user", ben, token_to=[f"{life.store}-ben"], replace=True, refused="conflict")
-    life.run("whoami", by=Secret("fake-token-nobody-has"), refused="unavailable")  # the registry answers {}
+    life.run("whoami", by=Secret("fake-token-nobody-has"), refused="unauthorized")  # the registry answers {}
     first = life.run("create_token", new, token_to=[life.store]).data
     assert first is not None
     old = life.token()

@@ -121,6 +121,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     },
     "repeatable": _REQUEST,
     "reply.codes": _RESPONSE,
+    "reply.code_at": _RESPONSE,
     "reply.error_at": _TEXT,
     **dict.fromkeys(("pages", "poll"), ("changed-request", "weakened-output", "changed-request")),
     "reply.rows": _WEAKENED_OUTPUT,

@@ -94,7 +94,7 @@ def _rest(spec: ActionSpec) -> Iterator[str]:
     if spec.reply.errors:
         yield "## Errors"
         rows = [(status, _text(advice)) for status, advice in sorted(spec.reply.errors.items())]
-        yield _table(("status", "what to do"), rows)
+        yield _table(("status or code", "what to do"), rows)
     if spec.examples:
         yield "## Examples"
         for example in spec.examples:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.authoring.export.json_schema import response_schema
 from locoia_pat.authoring.export.openapi_requests import JSON
 from locoia_pat.response.outputs import get_path
+from locoia_pat.spec.rules import is_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +49,8 @@ def responses(spec: ActionSpec) -> dict[str, Schema]:
     """Return the responses of *spec* by status: successes, documented errors, and all other 4xx and 5xx."""
     by_status: dict[str, Schema] = {str(status): _success(spec, status) for status in spec.reply.ok}
     for status, description in sorted(spec.reply.errors.items()):
-        by_status[status] = _error(description)
+        if is_status(status):
+            by_status[status] = _error(description)
     for group, description in _OTHER_ERRORS.items():
         unknown = f" {_UNKNOWN}" if group == "5XX" and spec.effect != "read" else ""
         by_status[group] = _error(description + unknown)
@@ -85,10 +88,11 @@ def _success(spec: ActionSpec, status: int) -> Schema:
 
 
 def _nest(path: str, schema: Schema) -> Schema:
-    if path == "$":
-        return schema
-    for key in reversed(path.split(".")):
-        schema = {"type": "object", "properties": {key: schema}, "required": [key]}
+    for step in reversed(re.findall(r"\[[^\]]*\]|[^.\[\]]+", path.removeprefix("$"))):
+        if step.startswith("["):
+            schema = {"type": "array", "contains": schema}
+        else:
+            schema = {"type": "object", "properties": {step: schema}, "required": [step]}
     return schema
 
 
