@@ -1,4 +1,8 @@
-"""The middleware that makes faults happen."""
+"""The middleware that makes faults happen, and ``/_sandbox/faults``, by which they are set over HTTP.
+
+That path is not part of the API, for tests in any language: GET returns the pending faults, POST adds a JSON list,
+DELETE removes all.  It needs no token, and accepts requests from localhost only.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from locoia_pat.actions.sandbox.endpoints import authenticate
-from locoia_pat.actions.sandbox.fault_api import PREFIX
+from locoia_pat.actions.sandbox.faults import parse_faults
 from locoia_pat.actions.sandbox.responses import ApiError, error_response, html_page
+from locoia_pat.http.url import is_loopback
+from locoia_pat.outcomes import InvalidError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from locoia_pat.actions.sandbox.faults import Fault, Faults
     from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
+_PREFIX = "/_sandbox/"
 CONNECTION = "locoia_pat.connection"
 """The ASGI extension that lets the app close a connection: ASGI itself has no way to send no response."""
 
@@ -38,7 +46,7 @@ class FaultMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, with the fault that matches it."""
-        affected = scope["type"] == "http" and not scope["path"].startswith(PREFIX)
+        affected = scope["type"] == "http" and not scope["path"].startswith(_PREFIX)
         fault = self._faults.take(scope["method"], scope["path"]) if affected else None
         if fault is None:
             await self._app(scope, receive, send)
@@ -143,3 +151,39 @@ def _retry_after(fault: Fault) -> dict[str, str]:
         return {"Retry-After": str(fault.retry_after)}
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=fault.retry_after)
     return {"Retry-After": format_datetime(until, usegmt=True)}
+
+
+def faults_route(faults: Faults) -> Route:
+    """Return the route that reads and changes *faults*."""
+
+    async def respond(request: Request) -> Response:
+        try:
+            _require_loopback(request)
+            if request.method == "POST":
+                faults.add(*parse_faults(await _read_json(request)))
+            elif request.method == "DELETE":
+                faults.clear()
+        except ApiError as error:
+            return JSONResponse(error.envelope, error.status)
+        except InvalidError as error:
+            problem = error.problem
+            message = f"{problem.field}: {problem.message}"
+            return JSONResponse(ApiError(422, "validation", message, problem.field).envelope, 422)
+        except ClientDisconnect:
+            return Response()  # the client is gone, so this is never sent
+        return JSONResponse([fault.to_dict() for fault in faults.pending()])
+
+    return Route(f"{_PREFIX}faults", respond, methods=["GET", "POST", "DELETE"])
+
+
+def _require_loopback(request: Request) -> None:
+    client = request.client.host if request.client else None
+    if not is_loopback(client):
+        raise ApiError(403, "forbidden", "faults can be set from localhost only")
+
+
+async def _read_json(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise ApiError(400, "bad_request", "the body is not JSON") from None

@@ -10,8 +10,7 @@ from starlette.middleware import Middleware
 from locoia_pat.actions.sandbox.behaviour import Behaviour
 from locoia_pat.actions.sandbox.endpoints import EndpointFactory
 from locoia_pat.actions.sandbox.entity_endpoints import EntityEndpoints
-from locoia_pat.actions.sandbox.fault_api import faults_route
-from locoia_pat.actions.sandbox.fault_middleware import FaultMiddleware
+from locoia_pat.actions.sandbox.fault_middleware import FaultMiddleware, faults_route
 from locoia_pat.actions.sandbox.faults import Faults
 from locoia_pat.actions.sandbox.responses import ApiError, error_response
 from locoia_pat.actions.sandbox.token_endpoints import TokenEndpoints
