@@ -148,7 +148,7 @@ def run_revoke_pat(
 
 def _revocation_warnings(connector: Connector, id_: str) -> Iterator[str]:
     """Yield what stops working with the token of the row *id_*, as far as it is known."""
-    from locoia_pat.actions.lifecycle.known_rows import (  # noqa: PLC0415  # SQLite, for this action only
+    from locoia_pat.actions.lifecycle.journalled import (  # noqa: PLC0415  # SQLite, for this action only
         credential_row_id,
         load_known_rows,
     )
@@ -206,7 +206,7 @@ def run_audit_pats(
     connector: Connector, inputs: Mapping[str, Any], token_to: Sequence[str | TokenStore] = (), **_: Any
 ) -> Result:
     """Run ``audit_pats`` from *inputs*."""
-    from locoia_pat.actions.lifecycle.known_rows import load_known_rows  # noqa: PLC0415  # SQLite, for this action only
+    from locoia_pat.actions.lifecycle.journalled import load_known_rows  # noqa: PLC0415  # SQLite, for this action only
 
     if token_to:
         raise invalid("audit_pats returns no token to store", field="token_to")

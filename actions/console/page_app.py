@@ -37,7 +37,7 @@ from locoia_pat.actions.console.token_table import (
     timeline,
 )
 from locoia_pat.actions.console.web_sessions import Reveal, WebSessions, has_csrf, remember
-from locoia_pat.actions.lifecycle.known_rows import credential_row_id, load_known_rows
+from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_known_rows
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Result, invalid
 from locoia_pat.secrets.secret import redact
 from locoia_pat.stores import TokenEntry
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from locoia_pat import Connector
     from locoia_pat.actions.console.token_table import Row
     from locoia_pat.actions.console.web_sessions import Session
-    from locoia_pat.actions.lifecycle.known_rows import KnownRows
+    from locoia_pat.actions.lifecycle.journalled import KnownRows
     from locoia_pat.outcomes import Problem
 
     _Page = Callable[[Request, Session], Response]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, Outcome, Problem
 from locoia_pat.actions.fleet.waves import Member
 from locoia_pat.actions.lifecycle.effects import JournalEntry
-from locoia_pat.actions.lifecycle.journalled import load_entry
-from locoia_pat.actions.lifecycle.known_rows import credential_row_id
+from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entry
 from locoia_pat.actions.lifecycle.lifetime import Clock, is_due, lifetime
 from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_replaced
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas

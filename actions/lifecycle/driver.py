@@ -26,8 +26,7 @@ from locoia_pat.actions.lifecycle.effects import (
     StoreRecord,
     WriteJournal,
 )
-from locoia_pat.actions.lifecycle.journalled import load_entry
-from locoia_pat.actions.lifecycle.known_rows import credential_row_id
+from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entry
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.interrupts import Hold
