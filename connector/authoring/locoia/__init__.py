@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.authoring.locoia import guide_safety
 from locoia_pat.authoring.locoia.action_file import pages_of, to_action
 from locoia_pat.authoring.locoia.base_connector import to_base_connector
 from locoia_pat.authoring.locoia.documented_fields import MAX_LENGTHS
 from locoia_pat.authoring.locoia.extra_keys import merge, read_extra_keys
-from locoia_pat.authoring.locoia.guide import guide
-from locoia_pat.authoring.locoia.rest_helper import rest_helper_page
+from locoia_pat.authoring.locoia.guide import guide, rest_helper_page
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import SpecError, invalid
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from locoia_pat.authoring.locoia.extra_keys import ExtraKeys
     from locoia_pat.spec.load import SpecFolder
 
 __all__ = ["files", "notes"]
@@ -40,15 +43,29 @@ def files(folder: SpecFolder) -> dict[str, str]:
     for key, maximum in MAX_LENGTHS.items():
         if isinstance(base[key], str) and len(base[key]) > maximum:
             raise invalid(f'"{key}" has {len(base[key])} characters; Locoia allows {maximum}', field="specs")
+    return texts_of(connector, base, requests, extra, supers)
+
+
+def texts_of(
+    connector: Mapping[str, Any],
+    base: Mapping[str, Any],
+    specs: Mapping[str, Any],
+    extra: ExtraKeys,
+    supers: Mapping[str, Any],
+    *,
+    opening: Iterable[str] | None = None,
+    warnings: Callable[[Mapping[str, Any]], Iterable[str]] = guide_safety.warnings,
+) -> dict[str, str]:
+    """Return the text of each file of an export; arguments as for :func:`.guide.guide`, with *extra* keys."""
     actions = {
         name: merge(to_action(spec, base["name"], rank), extra.actions.get(name, {}))
-        for rank, (name, spec) in enumerate(requests.items(), 1)
+        for rank, (name, spec) in enumerate(specs.items(), 1)
     }
     return {
-        "GUIDE.md": guide(connector, base, requests, actions, supers),
+        "GUIDE.md": guide(connector, base, specs, actions, supers, opening=opening, warnings=warnings),
         "connector.json": _json(base),
         **{f"actions/{name}.json": _json(action) for name, action in actions.items()},
-        **{f"rest-helper/{name}.md": rest_helper_page(connector, spec) for name, spec in requests.items()},
+        **{f"rest-helper/{name}.md": rest_helper_page(connector, spec, warnings) for name, spec in specs.items()},
     }
 
 

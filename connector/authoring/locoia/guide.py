@@ -1,4 +1,8 @@
-"""``GUIDE.md``: what to copy into which field."""
+"""``GUIDE.md``: what to copy into which field; and the page of an action for a REST Helper step.
+
+Such a step needs no right to edit a Connector.  Its inputs come from a Form Helper step, whose reference precedes their
+names, as documented.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,11 @@ from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, DIALOG, REA
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-MARK = " *(unverified)*"
+_MARK = " *(unverified)*"
 """The mark after the label of a field that no page documents."""
 
 
-def field_lines(label: str, value: Any) -> Iterator[str]:
+def _field_lines(label: str, value: Any) -> Iterator[str]:
     """Yield the line for one field; a value of more than a word follows in a block to copy."""
     if isinstance(value, bool):
         yield f"- Set {label} to `{str(value).lower()}`."
@@ -31,13 +35,13 @@ def field_lines(label: str, value: Any) -> Iterator[str]:
         yield f"- Copy `{value}` into {label}."
 
 
-def request_lines(parts: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[str]:
+def _request_lines(parts: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines for the *parts* of a request, whose fields likely have these *labels*."""
     for slot, label in labels.items():
         if slot in parts:
-            yield from field_lines(f"**{label}**{MARK}", parts[slot])
+            yield from _field_lines(f"**{label}**{_MARK}", parts[slot])
     if "form" in parts:
-        yield f"- Choose `application/x-www-form-urlencoded` as the type of the body{MARK}."
+        yield f"- Choose `application/x-www-form-urlencoded` as the type of the body{_MARK}."
 
 
 def _block(language: str, value: str) -> Iterator[str]:
@@ -86,8 +90,8 @@ def guide(
         "",
         "The complete JSON is [connector.json](connector.json); field by field:",
         "",
-        *(line for key in CONNECTOR for line in field_lines(f"**{key}**", base[key])),
-        *(line for key in base if key not in CONNECTOR for line in field_lines(f"**{key}**{MARK}", base[key])),
+        *(line for key in CONNECTOR for line in _field_lines(f"**{key}**", base[key])),
+        *(line for key in base if key not in CONNECTOR for line in _field_lines(f"**{key}**{_MARK}", base[key])),
         "",
         *_pagination_lines(base, specs),
         *_credential_lines(connector, base),
@@ -111,11 +115,11 @@ def _action_lines(
         if key in READ_ONLY:
             yield f"- Leave **{label}** as it is: Locoia fills it in."
         else:
-            yield from field_lines(f"**{label}**", values[key])
+            yield from _field_lines(f"**{label}**", values[key])
     parts = values[unverified.KEY]
-    yield from request_lines(parts, unverified.SLOTS)
+    yield from _request_lines(parts, unverified.SLOTS)
     if parts.get(unverified.RETRIEVE_ALL):
-        yield f'- Allow **Retrieve all data**{MARK}; it reads the pages as the Connector\'s "pagination_config" says.'
+        yield f'- Allow **Retrieve all data**{_MARK}; it reads the pages as the Connector\'s "pagination_config" says.'
     yield from _input_notes(spec.get("inputs", {}))
 
 
@@ -168,7 +172,7 @@ def _credential_lines(connector: Mapping[str, Any], base: Mapping[str, Any]) -> 
     yield "- Leave **API Endpoint** empty; it is for another host or version of the API."
     yield "- Choose `basic_auth` under **Auth Type**: it covers Basic, Bearer and API keys."
     if "identifier" in connector.get("auth", {}).get("token_format", ""):
-        yield f"- Copy the user name into **Auth details**{MARK}."
+        yield f"- Copy the user name into **Auth details**{_MARK}."
     yield "- Copy the token, without a prefix, into **Auth token**: the header's template adds the prefix."
     yield "- Set reading and updating it to private, or to those who need it."
 
@@ -182,8 +186,62 @@ def _trial_lines(connector: Mapping[str, Any], base: Mapping[str, Any], actions:
         yield f"1. Run a flow of one step with the Connector, its Connector Auth and `{check}`, which only reads."
         yield f"   Its **Response Code** in the debugger should be 200, and its **Request URL** `{url}`."
         yield "   A 401 or 403 points to the credential or to **header**."
-        yield f"   A 404 points to **base_domain** or **Endpoint**{MARK}."
+        yield f"   A 404 points to **base_domain** or **Endpoint**{_MARK}."
     else:
         yield "1. Run a flow of one step with an Action that only reads, and check its **Response Code**."
     yield "2. Run each of the Actions that write once, on something that no one needs."
     yield "3. Set the **status** of the Connector to `active`."
+
+
+def rest_helper_page(
+    connector: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    warnings: Callable[[Mapping[str, Any]], Iterable[str]] = guide_safety.warnings,
+) -> str:
+    """Return the page of the action *spec* of *connector*; *warnings* returns the warnings about the spec."""
+    parts = action_file.to_request(spec, f"{unverified.FORM}.")
+    header = base_connector.to_base_connector(connector, [])["header"]
+    url = connector["base_url"].rstrip("/") + "/" + parts.pop("endpoint")
+    fields = ui_form.to_form(spec.get("inputs", {}))
+    lines = [
+        f"# {spec['title']}, by a REST Helper",
+        "",
+        spec["summary"],
+        "It needs no right to edit Connectors.",
+        "Read the beginning of [GUIDE.md](../GUIDE.md) first: it applies here as well.",
+        *warnings(spec),
+        "",
+    ]
+    if fields:
+        lines += [
+            "## 1. A Form Helper step, for the inputs",
+            "",
+            f"- Copy `{unverified.FORM}` into the step's **reference**.",
+            *_field_lines("**UI Form Schema**", fields),
+            f"To use a value of an earlier step, replace `{unverified.FORM}.…` below with its reference.",
+            "",
+        ]
+    lines += [
+        f"## {2 if fields else 1}. A REST Helper step",
+        "",
+        _credential_line(header),
+        *_request_lines({"method": spec["request"]["method"], "url": url, **parts}, unverified.REST_LABELS),
+        "- Set **Error Handling** to `false`: an error then ends the flow, and does not look like a success.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _credential_line(header: Mapping[str, Any]) -> str:
+    prefix = header["token_prefix"].partition("{{")[0]
+    inner = header["token_format"].replace("{{identifier}}", "USER").replace("{{token}}", "TOKEN")
+    value = f"base64 of {inner}" if header["encode"] else inner
+    if header["header_key"].lower() == "authorization":
+        return (
+            f"- Choose a **Connector Auth** of the REST Helper whose **Auth token** is `{prefix}{value}`, with the "
+            "prefix; it holds the credential, so that no field of the step does."
+        )
+    return (
+        f"- The credential goes into the header `{header['header_key']}` as `{prefix}{value}`. A REST Helper's "
+        f"Connector Auth is documented for `Authorization` only, so look there for another header{_MARK}; in a field "
+        "of the step, everyone who can see the flow could read it."
+    )

@@ -5,15 +5,12 @@ Each action is then one POST to the server, so super actions are Actions like al
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from locoia_pat.authoring.locoia.action_file import to_action
+from locoia_pat.authoring.locoia import texts_of
 from locoia_pat.authoring.locoia.base_connector import to_base_connector
 from locoia_pat.authoring.locoia.extra_keys import merge, read_extra_keys
-from locoia_pat.authoring.locoia.guide import guide
-from locoia_pat.authoring.locoia.rest_helper import rest_helper_page
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.http.url import validate_base_url
 from locoia_pat.outcomes import SpecError, invalid
@@ -81,17 +78,8 @@ def files(folder: SpecFolder, url: str) -> dict[str, str]:
     if folder.is_own:
         base["short_description"] = "Personal Access Tokens as steps: a server keeps them, and no flow run sees one."
     specs = {name: _spec(folder.spec(name)) for name in folder.names}
-    actions = {
-        name: merge(to_action(spec, base["name"], rank), extra.actions.get(name, {}))
-        for rank, (name, spec) in enumerate(specs.items(), 1)
-    }
     opening = [_OPENING.format(url=url, key=_KEY)]
-    return {
-        "GUIDE.md": guide(connector, base, specs, actions, {}, opening=opening, warnings=_warnings),
-        "connector.json": _json(base),
-        **{f"actions/{name}.json": _json(action) for name, action in actions.items()},
-        **{f"rest-helper/{name}.md": rest_helper_page(connector, spec, _warnings) for name, spec in specs.items()},
-    }
+    return texts_of(connector, base, specs, extra, {}, opening=opening, warnings=_warnings)
 
 
 def _validate_url(url: str) -> str:
@@ -144,7 +132,3 @@ def _by_reference(field: Mapping[str, Any]) -> dict[str, Any]:
 def _warnings(spec: Mapping[str, Any]) -> Iterator[str]:
     if _KEY in spec["inputs"]:
         yield f"**Give each run a value of its own in `{_KEY}`**: a retry with the same value gets the first response."
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
