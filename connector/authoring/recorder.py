@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from locoia_pat.connector import RecordingConnector
-from locoia_pat.engine.examples import example_inputs, missing_parts, request_as_example
+from locoia_pat.engine.examples import checked_inputs, example_inputs, missing_parts, request_as_example
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.outputs import get_path
@@ -146,7 +146,9 @@ def record_example(
     fakes = example_inputs(action, example)
     real = [secret for name, secret in recording.inputs.items() if isinstance(secret, Secret) and secret != fakes[name]]
     hidden = [credential, *result.secrets.values(), *real]
-    request = request_as_example(action.request(action.check(fakes), connector.base_url), connector.base_url)
+    request = request_as_example(
+        action.request(checked_inputs(action, example), connector.base_url), connector.base_url
+    )
     complete: dict[str, Any] = {
         "name": example.name,
         **({"inputs": example.inputs} if example.inputs else {}),

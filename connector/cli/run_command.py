@@ -232,9 +232,12 @@ def _run(
 
 def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> str:
     """Return what to confirm: the action, its host, and the token it revokes."""
+    from locoia_pat.spec.description import inputs_of_same_names
+
     question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
     if spec.replaces and spec.verify_with:
-        rows = (connector.run(spec.verify_with).data or {}).values()
+        given = inputs_of_same_names(connector.specs.spec(spec.verify_with), prepared.inputs)
+        rows = (connector.run(spec.verify_with, given).data or {}).values()
         row_id = prepared.inputs[spec.replaces]
         row: dict[str, Any] = next((row for listed in rows for row in listed if row.get("id") == row_id), {})
         note, used = row.get("note") or "-", row.get("last_used") or "never, or unknown"

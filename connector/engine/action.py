@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from locoia_pat.characters import refuse_hidden_in
 from locoia_pat.outcomes import InvalidError, SpecError, invalid
-from locoia_pat.request.builder import MAX_BODY, RequestBuilder
+from locoia_pat.request.builder import IDENTIFIER, MAX_BODY, RequestBuilder
 from locoia_pat.request.template.evaluate import Template
 from locoia_pat.request.validation import InputValidator, definition_errors
 from locoia_pat.response.classify import ParsedResponse, ResponseClassifier
@@ -20,7 +20,7 @@ from locoia_pat.spec.compiled_form import CompiledSpec
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec
@@ -103,6 +103,16 @@ class CompiledAction:
 
         """
         return self._builder.request(inputs, base_url, limit)
+
+    def identified(self, inputs: dict[str, Any], identifier: Callable[[], str]) -> dict[str, Any]:
+        """Return checked *inputs*, with the *identifier* of the connector if the request has it."""
+        return {**inputs, IDENTIFIER: identifier()} if self.is_identified else inputs
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the request has the identifier of the connector."""
+        is_identified: bool = self._builder.compiled["identified"]
+        return is_identified
 
     @property
     def templates(self) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from locoia_pat.outcomes import (
 )
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.response.outputs import known_strings
-from locoia_pat.secrets.secret import iter_secrets, redact, redacted
+from locoia_pat.secrets.secret import Secret, iter_secrets, redact, redacted
 from locoia_pat.spec.compiled_form import CompiledSpec, is_super
+from locoia_pat.spec.description import inputs_of_same_names
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from locoia_pat.engine.token_exchange import TokenExchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
-    from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
     from locoia_pat.stores import Credential, TokenStore
 
@@ -150,7 +150,7 @@ class Engine:
 
         """
         action = self.action(name)
-        checked = action.check(inputs, today=now().date())
+        checked = action.identified(action.check(inputs, today=now().date()), self._identifier)
         return PreparedRun(action, checked, action.request(checked, self.base_url))
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
@@ -263,6 +263,8 @@ class Engine:
             del response  # the memory of its text is needed from here on
             result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
             result = result.with_warnings(*action.input_warnings(inputs))
+            if result.outcome is Outcome.UNKNOWN and action.spec.verify_with:
+                result = self._with_verify_command(result, action.spec.verify_with, inputs)
             if result.outcome is Outcome.DONE and stores and result.secrets:  # a stored secret may be missing
                 result = self._store_token(
                     sender, action, result, stores=stores, replaced_id=replaced_id, header=exchange.header
@@ -270,6 +272,15 @@ class Engine:
             return result, exchange.header
         finally:
             self._storing.discard(exchange)
+
+    def _with_verify_command(self, result: Result, verifier: str, inputs: Mapping[str, Any]) -> Result:
+        """Return *result* with the inputs of *verifier* that have the names of *inputs* in the command of its hint."""
+        try:
+            shared = inputs_of_same_names(ready_action(self.specs, verifier), inputs)
+        except InvalidError:
+            shared = {}  # the spec is wrong
+        command = _run_command(verifier, shared)
+        return replace(result, problem=result.problem and replace(result.problem, next=command))
 
     def _follower(self, run: PreparedRun) -> Follower | None:
         """Return what decides on the requests after the first one of *run*, or None if there is only one."""
@@ -491,8 +502,9 @@ class Engine:
             problem = Problem("not_stored", reason, hint="The secret is still where it was read from.")
             return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
         data = result.data or {}
-        inputs = action.revoke_inputs(data)
-        revoked = inputs is not None and self._revoke(sender, action, inputs, header)
+        inputs = action.revoke_inputs({**data, **result.secrets})
+        own = next(iter(result.secrets.values()), None) if action.spec.auth == "none" else None
+        revoked = inputs is not None and self._revoke(sender, action, inputs, header, own)
         mints, id_ = self._revoke_mints(action), data.get("id")
         row = f"row {id_}" if isinstance(id_, str) and id_.isprintable() and 0 < len(id_) <= _MAX_ID else "its row"
         if not revoked:
@@ -513,38 +525,48 @@ class Engine:
             return False  # the spec is wrong
 
     def _revoke(
-        self, sender: Sender, action: CompiledAction, inputs: Mapping[str, Any], header: tuple[str, Secret] | None
+        self,
+        sender: Sender,
+        action: CompiledAction,
+        inputs: Mapping[str, Any],
+        header: tuple[str, Secret] | None,
+        own: Secret | None,
     ) -> bool:
         """Run the action that the spec names under ``revoke``, and discard the token it may mint.
 
-        Without a *header*, the credential is read.
+        Without a *header*, the credential is read; without one, the token revokes itself if it is given as *own*.
         """
         try:
             revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
-            checked = revoking.check(inputs)
+            checked = revoking.identified(revoking.check(inputs), self._identifier)
             request = revoking.request(checked, self.base_url)
             exchange = Exchange(revoking.spec, header, self._timeout, self.connector.headers)
             if revoking.spec.auth == "none":
                 exchange.header = None
             elif header is None:
-                self._authorize(sender, exchange)
+                self._authorize(sender, exchange, own)
         except (InvalidError, ExchangeError):
             return False  # the spec is wrong, or there is no credential: that must not hide that a token was minted
         response = sender.send(exchange, request)
         return revoking.classify(response, checked, now()).outcome is Outcome.DONE
 
-    def _authorize(self, sender: Sender, exchange: Exchange) -> None:
-        """Read the credential for *exchange*, and exchange it if the connector says so.
+    def _authorize(self, sender: Sender, exchange: Exchange, instead: Secret | None) -> None:
+        """Read the credential for *exchange*, or use *instead* if there is none; exchange it if the connector says so.
 
         Raises:
             ExchangeError: the API does not exchange it.
             InvalidError: there is no credential.
 
         """
-        credential = self.auth.credential(self.connector)
-        exchange.header = self._header(credential.token)
+        try:
+            token = self.auth.credential(self.connector).token
+        except InvalidError:
+            if instead is None:
+                raise
+            token = instead
+        exchange.header = self._header(token)
         if self._token_exchange is not None:
-            self._short_lived(sender, self._token_exchange, exchange, credential.token)
+            self._short_lived(sender, self._token_exchange, exchange, token)
 
     @cached_property
     def _token_exchange(self) -> TokenExchange | None:
@@ -558,6 +580,17 @@ class Engine:
     @cached_property
     def _auth_header(self) -> AuthHeader:
         return AuthHeader(self.connector)
+
+    def _identifier(self) -> str:
+        """Return the identifier of the connector.
+
+        Raises:
+            InvalidError: there is none.
+
+        """
+        if not (identifier := self.auth.identifier(self.connector)):
+            raise invalid("there is no identifier", field="auth", hint=f"Set {self.connector.env.identifier}.")
+        return identifier
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
         return self._auth_header.header(token, self.auth.identifier(self.connector))
@@ -631,10 +664,15 @@ def _deleted_before(action: CompiledAction, parsed: ParsedResponse) -> ParsedRes
 
 
 def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, mints: bool) -> str | None:
-    if inputs is None or action.spec.revoke is None:
+    if inputs is None or action.spec.revoke is None or any(isinstance(value, Secret) for value in inputs.values()):
         return None
+    store = ["--token-to", "file:token.json"] if mints else []
+    return _run_command(action.spec.revoke.action, inputs, *store)
+
+
+def _run_command(action: str, inputs: Mapping[str, Any], *options: str) -> str | None:
+    """Return the command that runs *action*, or None if a shell cannot show it."""
     arguments = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]
     if not all(map(str.isprintable, arguments)):
-        return None  # a command that a shell cannot show is not suggested
-    store = ["--token-to", "file:token.json"] if mints else []
-    return shlex.join(["locoia-pat", "run", action.spec.revoke.action, *arguments, *store])
+        return None
+    return shlex.join(["locoia-pat", "run", action, *arguments, *options])

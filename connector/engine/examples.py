@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from locoia_pat.http.exchange_types import Response
-from locoia_pat.outcomes import Finding, InvalidError
+from locoia_pat.outcomes import Finding, InvalidError, invalid
+from locoia_pat.request.builder import IDENTIFIER
 from locoia_pat.secrets.secret import Secret, revealed
 from locoia_pat.spec.yaml import MAX_CHARACTERS
 
@@ -45,12 +46,30 @@ class ExampleRun:
 
 
 def example_inputs(action: CompiledAction, example: Example) -> dict[str, Any]:
-    """Return the inputs of *example*, with secret ones as :class:`Secret`."""
+    """Return the inputs of *example*, with secret ones as :class:`Secret`, without the identifier of the connector."""
     fields = action.spec.inputs
     return {
         name: Secret(value) if name in fields and fields[name].type == "password" and isinstance(value, str) else value
         for name, value in example.inputs.items()
+        if name in fields or not (name == IDENTIFIER and action.is_identified)
     }
+
+
+def checked_inputs(action: CompiledAction, example: Example) -> dict[str, Any]:
+    """Return the inputs of *example*, complete and typed, with the identifier of the connector if the request has it.
+
+    Raises:
+        InvalidError: one is wrong, missing or unknown.
+
+    """
+
+    def identifier() -> str:
+        value = example.inputs.get(IDENTIFIER)
+        if not isinstance(value, str) or not value:
+            raise invalid("required, because the request has it", field=IDENTIFIER)
+        return value
+
+    return action.identified(action.check(example_inputs(action, example)), identifier)
 
 
 def run_example(action: CompiledAction, example: Example, base_url: str = _BASE) -> ExampleRun:
@@ -60,7 +79,7 @@ def run_example(action: CompiledAction, example: Example, base_url: str = _BASE)
         InvalidError: its inputs are wrong.
 
     """
-    inputs = action.check(example_inputs(action, example))
+    inputs = checked_inputs(action, example)
     request: Request | None = action.request(inputs, base_url, MAX_CHARACTERS)
     follower = action.follower(request, inputs, base_url, NOW) if request else None
     stated = [*([example.reply] if example.reply else []), *example.pages]

@@ -13,7 +13,7 @@ from locoia_pat.request.request_compiler import template_findings_at
 from locoia_pat.request.template import compiler as template
 from locoia_pat.spec.compiled_form import is_super, to_form
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
-from locoia_pat.spec.rules import header_findings
+from locoia_pat.spec.rules import header_findings, identifier_findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def checked_action(spec: ActionSpec, connector: ConnectorSpec, **options: Any) -
         SpecError: it is wrong.
 
     """
-    if findings := list(header_findings(spec, connector)):
+    if findings := [*header_findings(spec, connector), *identifier_findings(spec, connector)]:
         raise SpecError(findings)
     return CompiledAction(spec, **options)
 

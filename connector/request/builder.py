@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from locoia_pat.spec.model import ActionSpec
 
+IDENTIFIER = "identifier"
+"""The name that a request has for the identifier of the connector, unless an input has it."""
 MAX_BODY = 4 * 1024 * 1024
 """The most characters of a body before it is encoded; each of its values counts as ``_VALUE_SIZE`` more."""
 _MAX_URL = 16 * 1024
@@ -89,14 +91,15 @@ class RequestBuilder:
         return Request(spec.method, url, tuple(headers.items()), content)
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the inputs of the action that revokes the token of *data*.
+        """Return the inputs of the action that revokes the token of *data*, which may have the token itself.
 
         Raises:
             InvalidError: *data* lacks an output that they are built from.
 
         """
         template_ = self._templates["revoke", "inputs"]
-        if any(data.get(use.name) is None or MASK in str(data[use.name]) for use in template_.uses):
+        values = [data.get(use.name) for use in template_.uses]
+        if any(value is None or (not isinstance(value, Secret) and MASK in str(value)) for value in values):
             raise invalid("the response lacks an output that the revoke needs")
         inputs: dict[str, Any] = template_(data)
         return inputs

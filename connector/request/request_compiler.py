@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.outcomes import Finding, SpecError
+from locoia_pat.request.builder import IDENTIFIER
 from locoia_pat.request.template import compiler as template
 from locoia_pat.spec.input_types import INPUT_TYPES
 from locoia_pat.spec.yaml import load
@@ -42,7 +43,8 @@ def compile_request(spec: ActionSpec) -> dict[str, Any]:
 
     Returns:
         ``slots``: the two keys of each place of templates, what is there as a node, and the names that it uses;
-        ``parts``: the location, the source and the inputs of each part of the request that has a template.
+        ``parts``: the location, the source and the inputs of each part of the request that has a template;
+        ``identified``: whether the request has the identifier of the connector.
 
     Raises:
         SpecError: a template is invalid, or uses an input where its values are not allowed.
@@ -62,7 +64,10 @@ def compile_request(spec: ActionSpec) -> dict[str, Any]:
         for path, names in uses.items():
             location = ".".join(map(str, (*slot[1:], *path)))
             parts.append([location, _get(spec.document.value, (*slot, *path)), list(dict.fromkeys(names))])
-    return {"slots": slots, "parts": parts}
+    identified = IDENTIFIER not in spec.inputs and any(
+        use.name == IDENTIFIER for slot, compiled in templates.items() if slot[0] != "revoke" for use in compiled.uses
+    )
+    return {"slots": slots, "parts": parts, "identified": identified}
 
 
 def template_findings(text: str, file: str) -> list[Finding]:
@@ -78,6 +83,7 @@ def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Fin
         return {}, []  # the names that a template can use are unknown
     inputs = _keys(source.value, ("inputs",))
     outputs = _keys(source.value, ("reply", "output"))
+    known = inputs | ({IDENTIFIER} if IDENTIFIER in source.text else set())
     compiled: dict[Path, template.Template] = {}
     findings: list[Finding] = []
     for slot, make in _COMPILERS.items():
@@ -85,9 +91,9 @@ def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Fin
         if value is None or (slot[1] == "path" and not isinstance(value, str)):
             continue
         names = {
-            "request": inputs,
-            "poll": inputs | {_POLL_ID},
-            "revoke": outputs - _secret_outputs(source.value),
+            "request": known,
+            "poll": known | {_POLL_ID},
+            "revoke": outputs,
         }[str(slot[0])]
         try:
             compiled[slot] = make(value, names)
@@ -109,11 +115,16 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
     for slot, compiled in templates.items():
         padded = {use.path: use.offset for use in reversed(compiled.uses) if use.is_padded}
         findings += [at("template-type", (*slot, *path), _PADDED, offset=offset) for path, offset in padded.items()]
-        for use in compiled.uses if slot[0] != "revoke" else ():
-            if slot[0] == "poll" and use.name == _POLL_ID:
+        for use in compiled.uses:
+            if slot[0] == "revoke":
+                if spec.reply.output[use.name].secret and use.position != "alone":
+                    message = f'"{use.name}" is a secret, which is given as it is: write it alone'
+                    findings.append(at("template-type", (*slot, *use.path), message, offset=use.offset))
                 continue
             unused.pop(use.name, None)
-            field, path = spec.inputs[use.name], (*slot, *use.path)
+            if (field := spec.inputs.get(use.name)) is None:
+                continue  # the identifier, or the id of a poll
+            path = (*slot, *use.path)
             if _is_secret(field) and slot[1] in ("path", "query"):
                 message = f'"{use.name}" is or contains a secret, and URLs are logged; send it in the body or a header'
                 findings.append(at("secret-in-address", path, message, offset=use.offset))
@@ -162,8 +173,3 @@ def _get(value: Any, path: Path) -> Any:
 def _keys(value: Any, path: Path) -> frozenset[str]:
     mapping = _get(value, path)
     return frozenset(mapping) if isinstance(mapping, dict) else frozenset()
-
-
-def _secret_outputs(value: Any) -> frozenset[str]:
-    outputs = _get(value, ("reply", "output"))
-    return frozenset(name for name in _keys(value, ("reply", "output")) if _get(outputs[name], ("secret",)) is not None)

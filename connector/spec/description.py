@@ -8,6 +8,8 @@ from locoia_pat.spec.compiled_form import is_super
 from locoia_pat.spec.input_types import describe_allowed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locoia_pat.spec.model import ActionSpec, Output, SuperSpec
 
 
@@ -20,6 +22,18 @@ MANAGED_NAME = "name"
 def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
     """Return whether a call of *spec* names token stores: it mints a token, or works on a managed name."""
     return MANAGED_NAME in spec.inputs if is_super(spec) else bool(spec.secrets)
+
+
+def inputs_of_same_names(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the *inputs* of another action, which names *spec* to look at what it did, that *spec* has too.
+
+    Secrets and null are left out.
+    """
+    return {
+        name: inputs[name]
+        for name, field in spec.inputs.items()
+        if field.type != "password" and inputs.get(name) is not None
+    }
 
 
 def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:

@@ -329,7 +329,7 @@ class Example(Model):
 
 
 class RevokeSpec(Model):
-    """How to revoke a new token that no store took."""
+    """How to revoke a new token that no store took: by its row, or by the token itself (RFC 7009)."""
 
     action: Name
     inputs: dict[Name, Any]
@@ -371,7 +371,7 @@ class ActionSpec(_BaseAction):
     replaces: Name | None = None
     """For ``rotate``: the input with the id of the row whose token is replaced."""
     verify_with: Name | None = None
-    """The action that shows whether this one succeeded, if its outcome is unknown."""
+    """The action that shows whether this one succeeded, if its outcome is unknown, given inputs of the same names."""
     create_with: Name | None = None
     """For ``action:`` token stores: the action that creates what this one updates, given inputs of the same names."""
     delete_with: Name | None = None

@@ -6,7 +6,9 @@ Pure.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import getitem
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from locoia_pat.http.url import is_loopback
@@ -202,6 +204,7 @@ def reference_findings(
         yield connector.document.finding("contradiction", ("check",), message)
     for spec in specs.values():
         yield from header_findings(spec, connector)
+        yield from identifier_findings(spec, connector)
         yield from _action_reference_findings(spec, ("verify_with",), spec.verify_with, specs, names)
         yield from _action_reference_findings(spec, ("create_with",), spec.create_with, specs, names)
         yield from _action_reference_findings(spec, ("delete_with",), spec.delete_with, specs, names)
@@ -218,14 +221,21 @@ def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSp
     if verifier.reply.rows is None or tag_input not in verifier.reply.output:
         message = f'the rows of {verifier.action} have no output "{tag_input}", so a tag cannot be found there'
         yield spec.document.finding("unknown-reference", ("tag_input",), message)
+    for name, field in verifier.inputs.items():
+        if field.required:
+            message = f'{verifier.action} requires "{name}", so a bulk run cannot list all rows with it'
+            yield spec.document.finding("contradiction", ("tag_input",), message)
 
 
-def _revoke_findings(spec: ActionSpec, given: Collection[str], revoker: ActionSpec) -> Iterator[Finding]:
+def _revoke_findings(spec: ActionSpec, given: Mapping[str, Any], revoker: ActionSpec) -> Iterator[Finding]:
     at = spec.document.finding
-    for name in given:
+    for name, value in given.items():
         if name not in revoker.inputs:
             message = f'{revoker.action} has no input "{name}"{did_you_mean(name, revoker.inputs)}'
             yield at("unknown-reference", ("revoke", "inputs", name), message, at_key=True)
+        elif (revoker.inputs[name].type == "password") != (str(value).strip("{} ") in spec.secrets):
+            message = f'a secret output, and only that, is given to an input of type password; see "{name}"'
+            yield at("contradiction", ("revoke", "inputs", name), message)
     for name, field in revoker.inputs.items():
         if field.required and name not in given:
             yield at("missing-key", ("revoke", "inputs"), f'{revoker.action} requires the input "{name}"')
@@ -237,6 +247,18 @@ def header_findings(spec: ActionSpec, connector: ConnectorSpec) -> Iterator[Find
         if header.lower() == connector.auth.header_key.lower():
             message = f'"{header}" is the header of the credential, which "auth" in connector.yaml sets'
             yield spec.document.finding("contradiction", ("request", "headers", header), message, at_key=True)
+
+
+def identifier_findings(spec: ActionSpec, connector: ConnectorSpec) -> Iterator[Finding]:
+    """Yield the parts of an action that use the identifier of a connector that has none."""
+    if connector.env.identifier is not None or "identifier" in spec.inputs:
+        return
+    for path in spec.document.values:
+        if path[:1] in (("request",), ("poll",)):
+            part = reduce(getitem, path, spec.document.value)
+            if isinstance(part, str) and re.search(r"\{\{[^}]*\bidentifier\b", part):
+                message = '"identifier" in a template is neither an input nor under "env" in connector.yaml'
+                yield spec.document.finding("unknown-name", path, message)
 
 
 _NEEDED: dict[str | int, str] = {"create_with": "create", "delete_with": "delete"}

@@ -196,7 +196,7 @@ ROWS: list[Row] = [
     ("a test", "list_keys", ("{{ owner }}", "{{ owner is defined }}"), "is defined", "template-language", "Test is not allowed"),
     ("a power", "list_keys", ("{{ owner }}", "{{ 2 ** owner }}"), "** owner", "template-language", "Pow is not allowed"),
     ("JSONPath", "list_keys", ("{{ owner }}", "{{ owner[*].id }}"), "[*]", "template-language", "JSONPath"),
-    ("the secret of an answer", "rotate_key", ("{{ id }}", "{{ key }}"), '"{{ key }}"}}', "unknown-name", 'unknown name "key"'),
+    ("the secret of an answer", "rotate_key", ("{{ id }}", "{{ key }}"), '"{{ key }}"}}', "contradiction", "input of type password"),
     ("a secret in the path", "rotate_key", ("/keys/{{ key_id }}", "/keys/{{ key_id }}{{ key }}"), "key }}/", "secret-in-address", "are logged"),
     ("a secret in a text in the path", "rotate_key", ("/keys/{{ key_id }}", "/keys/{{ key_id ~ key }}"), "key }}/", "secret-in-address", "are logged"),
     ("a secret of an object in the path", "rotate_key", ("children: {name: {title: Name, type: text}}}\nrequest:\n  method: POST\n  path: /keys", "children: {name: {title: Name, type: password}}}\nrequest:\n  method: POST\n  path: /{{ who.name ~ 1 }}"), "who.name", "secret-in-address", "contains a secret"),
