@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from locoia_pat.bulk import BulkRun, Item, JournalOptions
     from locoia_pat.bulk.recovery import MayRun
     from locoia_pat.engine.auth import ConnectorAuth
-    from locoia_pat.engine.exchange import Exchange, RateLimiter
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.http.retry import Exchange, RateLimiter
     from locoia_pat.http.transport import HttpTransport
     from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret

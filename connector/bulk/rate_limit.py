@@ -10,9 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from locoia_pat.engine.exchange import now
 from locoia_pat.http.exchange_types import Response
-from locoia_pat.http.retry import is_rate_limited, requested_wait, retry_after
+from locoia_pat.http.retry import is_rate_limited, now, requested_wait, retry_after
 
 if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import ResponseOrError

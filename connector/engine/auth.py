@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from locoia_pat.outcomes import invalid
+from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
 from locoia_pat.stores.token_text import read_bare_token
@@ -13,6 +13,7 @@ from locoia_pat.stores.token_text import read_bare_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.spec.model import ConnectorSpec
 
 
@@ -107,3 +108,18 @@ class ConnectorAuth:
 
     def __repr__(self) -> str:
         return "ConnectorAuth(…)"
+
+
+class ExchangeError(Exception):
+    """The credential could not be exchanged, so the request of the action was not sent."""
+
+    def __init__(self, parsed: ParsedResponse, attempts: int) -> None:
+        """Carry what the response to the exchange means, and the attempts."""
+        super().__init__("the credential could not be exchanged")
+        self.parsed = parsed
+        self.attempts = attempts
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the API refused the credential."""
+        return self.parsed.outcome is Outcome.REFUSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,11 +12,10 @@ from urllib.parse import urlsplit
 
 from locoia_pat.built_in import SUPER_ACTIONS
 from locoia_pat.engine.action import AuthHeader, CompiledAction
-from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.engine.auth import ConnectorAuth, ExchangeError
 from locoia_pat.engine.compiled_specs import ready_action, ready_connector, ready_spec
-from locoia_pat.engine.exchange import Exchange, ExchangeError, now, shared_headers, with_headers
-from locoia_pat.engine.flow_step import current_flow_engine
 from locoia_pat.engine.request_plan import Plan
+from locoia_pat.http.retry import Exchange, now, shared_headers, with_headers
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.interrupts import Hold, SentInterrupt, held
 from locoia_pat.limits import TIMEOUT, WAIT
@@ -603,12 +603,27 @@ def _require_store_in_flow(spec: ActionSpec) -> None:
         InvalidError: this code runs in such a step.
 
     """
-    if spec.secrets and spec.effect == "create" and (engine := current_flow_engine()) is not None:
+    if spec.secrets and spec.effect == "create" and (engine := _current_flow_engine()) is not None:
         raise invalid(
             f"no token store for the new token, which {engine} would keep or lose with the result of the step",
             field="token_to",
             hint='Pass one, such as token_to=["keyring:SERVICE/NAME"], and return result.to_dict() from the step.',
         )
+
+
+def _current_flow_engine() -> str | None:
+    """Return the name of the flow engine in whose step this code runs, or None; none is imported for that.
+
+    A flow engine keeps what a step returns, and runs the step again: there, a token needs a store.
+    """
+    modules: dict[str, Any] = sys.modules
+    if (prefect := modules.get("prefect.context")) and (prefect.TaskRunContext.get() or prefect.FlowRunContext.get()):
+        return "Prefect"
+    if (dbos := modules.get("dbos")) and dbos.DBOS.workflow_id:
+        return "DBOS"
+    if (celery := modules.get("celery")) and celery.current_task:
+        return "Celery"
+    return "Airflow" if "AIRFLOW_CTX_DAG_ID" in os.environ else None
 
 
 def _check_token_host(api: str | None, base_url: str) -> None:

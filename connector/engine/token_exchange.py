@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.engine.action import CompiledAction
-from locoia_pat.engine.exchange import Exchange, ExchangeError, now
+from locoia_pat.engine.auth import ExchangeError
 from locoia_pat.forks import call_after_fork
+from locoia_pat.http.retry import Exchange, now
 from locoia_pat.interrupts import held
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import ActionSpec

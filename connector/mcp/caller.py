@@ -11,8 +11,8 @@ from locoia_pat.connector import WAIT, Connector
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from locoia_pat.engine.exchange import Exchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.http.retry import Exchange
     from locoia_pat.mcp.tools import ActionTool
 
 Envelope = dict[str, Any]

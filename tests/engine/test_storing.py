@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from locoia_pat.engine.exchange import Exchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.http.retry import Exchange
     from tests.support.command import Done
 
 __all__ = ["call"]
