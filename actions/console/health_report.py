@@ -1,4 +1,4 @@
-"""What ``audit_pats``, ``fleet status``, the journal and ``doctor`` know, each with its next step."""
+"""The findings of ``audit_pats``, ``fleet status``, the journal and ``doctor``, each with its next step."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The token page as an ASGI app.
 
-Each page runs an action or reads what one knows; a form of a page that changes something is answered with a redirect,
-so that going back or reloading never sends it again, and a second submit of the same form gets the first outcome.
+Each page runs a read, or shows what the state holds; the response to a form that changes something is a redirect, so
+that going back or reloading never sends it again, and a second submit of the same form gets the first outcome.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every request must fulfil, and the headers that every response has."""
+"""Checks that each request must pass, and the headers that each response gets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PageGuard:
         self._authorities = authorities
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Respond to a request."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

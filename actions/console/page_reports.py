@@ -1,4 +1,4 @@
-"""What a page says about the outcome of an action.
+"""The report of an outcome on a page.
 
 Pure.
 """

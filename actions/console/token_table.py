@@ -46,12 +46,12 @@ class Row(NamedTuple):
 
     @property
     def expires(self) -> str:
-        """How far away the expiry is."""
+        """When it expires, as a number of days from now."""
         return "unknown" if self.days is None else describe_distance(self.days)
 
 
 class Query(NamedTuple):
-    """What a reader asks the list for."""
+    """The search, the filters, the order and the page of the list."""
 
     text: str = ""
     scope: str = ""

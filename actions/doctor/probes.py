@@ -1,6 +1,6 @@
 """The probes of a measurement: each makes calls, and yields facts about the responses.
 
-A probe that cannot go on yields nothing; a fact that no probe yielded stays unknown.
+A probe that cannot continue yields nothing; a fact that no probe yielded stays unknown.
 """
 
 from __future__ import annotations

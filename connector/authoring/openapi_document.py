@@ -1,7 +1,7 @@
 """An OpenAPI document of version 3.0 or 3.1: its operations, and its schemas with what they refer to.
 
-References are followed within the document only, and each operation may follow a limited number of them: a document of
-someone else may refer to itself, or unfold to more than it seems.
+References are followed within the document only, and each operation may follow a limited number of them: an untrusted
+document may refer to itself, or expand to a very large one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Operation:
 
 
 class OpenApiDocument:
-    """A document of someone else: any part of it may be missing, or of another type than it should be."""
+    """An untrusted document: any part of it may be missing, or of another type than it should be."""
 
     def __init__(self, text: str, source: str) -> None:
         """Read the *text* of the file *source*.

@@ -1,4 +1,4 @@
-"""Draft a connector from an OpenAPI document: what it says becomes specs, what it does not say is left to a person."""
+"""Draft a connector from an OpenAPI document, and list what a person must decide."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ class OpenApiDraft:
 
 
 def draft_connector(
-    name: str, document: OpenApiDocument, wanted: Sequence[str] = (), base_url: str | None = None
+    name: str, document: OpenApiDocument, selected: Sequence[str] = (), base_url: str | None = None
 ) -> OpenApiDraft:
     """Return the specs that *document* gives.
 
     Args:
         name: the connector's name.
         document: the document.
-        wanted: the operations, by id or by ``METHOD /path``; ``*`` matches any characters; by default all.
+        selected: the operations, by id or by ``METHOD /path``; ``*`` matches any characters; by default all.
         base_url: the base URL, by default that of the document.
 
     Raises:
         InvalidError: the name, the URL or the document is not valid, or there is no such operation.
 
     """
-    operations = _chosen(document, wanted)
+    operations = _chosen(document, selected)
     draft = OpenApiDraft()
     checks: list[str] = []
     for operation in operations:
@@ -103,24 +103,24 @@ def draft_connector(
     return draft
 
 
-def _chosen(document: OpenApiDocument, wanted: Sequence[str]) -> list[Operation]:
+def _chosen(document: OpenApiDocument, selected: Sequence[str]) -> list[Operation]:
     try:
         operations = list(document.operations())
     except NotDraftedError as error:
         raise invalid(f"a path cannot be read: {error}", field="from") from None
     names = {name for operation in operations for name in (operation.id, f"{operation.method} {operation.path}")}
-    for pattern in wanted:
+    for pattern in selected:
         if not any(fnmatchcase(name, pattern) for name in names):
             message = f"there is no operation {describe_value(pattern)}{did_you_mean(pattern, sorted(names))}"
             raise invalid(message, field="operation", hint="Give an operationId, or a method and a path: 'GET /keys'.")
     chosen = [
         operation
         for operation in operations
-        if not wanted
+        if not selected
         or any(
             fnmatchcase(name, pattern)
             for name in (operation.id, f"{operation.method} {operation.path}")
-            for pattern in wanted
+            for pattern in selected
         )
     ]
     if len(chosen) > MAX_OPERATIONS:
@@ -158,7 +158,7 @@ class _ActionDraft:
             hint = " (a search is a read, a new secret for a row a rotate)" if method == "POST" else ""
             self._decide.append(f"effect: {method} is taken as {effect}{hint}; it decides what is retried")
         if value.get("security") == []:
-            self._decide.append("the API wants no credential here, and it is sent one")
+            self._decide.append("the API needs no credential here, but it is sent")
         path = self._parameters()
         content = self._content()
         reply, pages = self._reply()
@@ -201,7 +201,7 @@ class _ActionDraft:
                 described["type"] = "password"
                 self._decide.append(f"input {name}: taken as a secret, which is given by the reference of its store")
             else:
-                self._decide.append(f"input {name}: looks like a secret, and is taken as none")
+                self._decide.append(f"input {name}: looks like a secret, but is not treated as one")
         if described["type"] == "json" and not in_url:
             self._decide.append(f"input {name}: any JSON is accepted; describe it with another type if you can")
         self._inputs[name] = described
@@ -453,7 +453,7 @@ def _auth(document: OpenApiDocument, decide: Callable[[str], None]) -> tuple[str
         if kind in ("oauth2", "openIdConnect"):
             decide("auth: the API uses OAuth; a token that you have is sent as a bearer token")
             return "bearer", ""
-    decide("auth: the document names no way that is supported, so a bearer token is sent")
+    decide("auth: the document names no supported way, so a bearer token is sent")
     return "bearer", ""
 
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs from the schemas of an OpenAPI document, and names and texts from those of its author."""
+"""Inputs, outputs, names and descriptions from the schemas of an OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``completion``: what a shell offers for the word that is being typed.
+"""``completion``: what the word that is being typed in a shell can become.
 
 click completes commands and options.  Inputs, their values, names and references are completed here, without loading
 the command: it must not take much longer than ``--version``.  click's own script for bash cannot do it, for bash splits

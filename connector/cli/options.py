@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they stand for: credentials, specs, packs, logins."""
+"""Options that several commands share, and how their values are resolved: credentials, specs, packs, logins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a command whose standard output fails: what it did stays done, and is written down."""
+"""What happens if standard output fails: results that could not be printed are saved to a file."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def begin() -> None:
 
 
 def set_effect() -> None:
-    """Say that the command changes something: its exit code says how that ended, whether it is printed or not."""
+    """Note that this command changes something: its exit code is that of the outcome, printed or not."""
     _output.has_effect = True
 
 
 def probe(field: str = "reveal", hint: str = "Store the token instead: --token-to file:PATH.") -> None:
-    """Find out whether standard output can take a token.
+    """Check that a token can be printed to standard output.
 
     Args:
-        field: what asks for it, for the message.
-        hint: what else can be done.
+        field: the option that prints it, for the message.
+        hint: what to do instead.
 
     Raises:
-        InvalidError: it cannot.
+        InvalidError: standard output cannot be written.
 
     """
     try:
@@ -89,9 +89,9 @@ def raise_if_failed() -> None:
 
 
 def end(code: int) -> int:
-    """Return the exit code of a command that ends with *code*; say it if its output could not be printed.
+    """Return the exit code of a command that ends with *code*, and print a message if its output could not be printed.
 
-    What a command changed is changed, so its code stays.  A command whose purpose is its output has not done it.
+    A command that changed something keeps its code.  One that only prints has failed.
     """
     with suppress(OSError):  # of a program with streams of its own
         sys.stdout.flush()
@@ -107,7 +107,7 @@ def end(code: int) -> int:
 
 
 def _save() -> str:
-    """Write down what could not be printed, and return how to read it, to follow a message."""
+    """Save what could not be printed, and return the end of a message, which says where."""
     from locoia_pat.state.unprinted import save_unprinted
 
     try:

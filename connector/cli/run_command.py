@@ -212,7 +212,7 @@ def _run(
     ) as connector:
         signals.wait_while = must_finish
         if is_super(spec):
-            question = f"{spec.title} at {connector.base_url}{_at_stake(inputs, token_to)}"
+            question = f"{spec.title} at {connector.base_url}{_confirmation_details(inputs, token_to)}"
             render.confirm(question, yes=yes or spec.effect == "read")
             return _suggest_unknown_scope(connector.run(spec.action, inputs, token_to=token_to, wait=wait))
         prepared = connector.prepare(action, inputs)
@@ -222,8 +222,8 @@ def _run(
                 field="token_to",
                 hint="Pass one with --token-to file:PATH, or print the token with --reveal.",
             )
-        stake = _at_stake(prepared.inputs, token_to)
-        render.confirm(lambda: _question(connector, spec, prepared) + stake, yes=yes or spec.effect == "read")
+        details = _confirmation_details(prepared.inputs, token_to)
+        render.confirm(lambda: _question(connector, spec, prepared) + details, yes=yes or spec.effect == "read")
         if reveal:
             output.probe()
         deliver = show.deliver if reveal else None
@@ -245,10 +245,10 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
     return question
 
 
-def _at_stake(inputs: Mapping[str, Any], token_to: tuple[str, ...]) -> str:
+def _confirmation_details(inputs: Mapping[str, Any], token_to: tuple[str, ...]) -> str:
     """Return what a person should see before a token is minted or revoked, on lines of its own."""
     shown = {"name": inputs.get("name"), "note": inputs.get("note"), "scopes": inputs.get("scopes"), "to": token_to}
-    parts = [f"{key}: {_words(value)}" for key, value in shown.items() if value]
+    parts = [f"{key}: {_as_text(value)}" for key, value in shown.items() if value]
     lines = [render.mask(render.one_line("; ".join(parts)))] if parts else []
     if "expiration" in inputs and inputs["expiration"] is None:
         lines.append("Warning: it never expires")
@@ -258,7 +258,7 @@ def _at_stake(inputs: Mapping[str, Any], token_to: tuple[str, ...]) -> str:
     return "".join(f"\n{line}" for line in lines)
 
 
-def _words(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -20,7 +20,7 @@ def state_command() -> None:
 
 @state_command.command("move")
 def move_command() -> None:
-    """Say that the state was moved here: the folder it was copied from is gone, and is not used again."""
+    """Confirm that the state was moved here: the folder that it was copied from is no longer used."""
     from locoia_pat.state import home
 
     state = _existing_state()
@@ -31,7 +31,7 @@ def move_command() -> None:
 @state_command.command("fork")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def fork_command(*, yes: bool) -> None:
-    """Give a copied state an identity of its own; the one it was copied from goes on.
+    """Give a copied state an identity of its own; the original stays as it is.
 
     It no longer manages the names that both had, and take_over=true manages one here.
     """

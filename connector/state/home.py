@@ -55,7 +55,7 @@ def copy_problem(folder: Path, saved: dict[str, Any] | None) -> Problem | None:
 
 
 def move(state: State) -> None:
-    """Say that the state is here now, and is not used elsewhere."""
+    """Record that the state is here now, and is not used elsewhere."""
     _save(state, _describe(state.folder))
 
 

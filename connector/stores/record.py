@@ -27,7 +27,7 @@ class TokenEntry:
 
     token: Secret
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The outputs that the spec marks with ``keep``: the id, the expiration, the scopes."""
+    """The outputs that the spec marks with ``store_with_token``: the id, the expiration, the scopes."""
 
     @property
     def id(self) -> str | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 KEPT_HEADERS = frozenset({"accept", "content-type", "date", "link", "location", "retry-after"})
-"""What an outcome may depend on; who knows what others hold."""
+"""Headers that an outcome may depend on; any other may hold a secret, and is left out."""
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')
 """A string in JSON; if a colon follows, a key."""
 

@@ -58,7 +58,6 @@ _FLAT = re.compile(r"(?i)headers|trailers|param|query|cookies|env|fields")
 _QUERY = re.compile(r"[?&#;]([\w.\[\]%~-]+)=([^&#\s<>\"']*)")
 _FORM = re.compile(r"[^\s<>=?#/:!]*=[^\s<>]*")
 _JSON_START = re.compile(r"[{\[]")
-"""What servers write before JSON, so that a page of another site cannot run it as a script."""
 _BLANK = " \t\r\n\f\v\0\x1e\xa0\ufeff,"
 """What may be around and between JSON documents."""
 _MAX_FAILED = 100

@@ -56,7 +56,7 @@ def test_drafts_pass_check_and_their_decisions_are_listed_and_in_the_files(call:
         "connector.yaml: check: whoami is taken",
         "create_key.yaml: effect: POST is taken as create",
         "create_key.yaml: input password: taken as a secret",
-        "create_key.yaml: input tokens: looks like a secret, and is taken as none",
+        "create_key.yaml: input tokens: looks like a secret, but is not treated as one",
         "create_key.yaml: output secret: taken as a secret that is shown once",
         "create_key.yaml: output old_secrets: looks like a secret, and was left out",
         "create_key.yaml: omit_null leaves out null",
@@ -68,7 +68,7 @@ def test_drafts_pass_check_and_their_decisions_are_listed_and_in_the_files(call:
         "list_keys.yaml: output hashed_token: looks like a secret, and was left out",
         "list_keys.yaml: pages: by cursor",
         "all.yaml: pages: the document does not say how to get the next page",
-        "whoami.yaml: the API wants no credential here",
+        "whoami.yaml: the API needs no credential here",
         "whoami.yaml: input api_key: looks like a secret, and would be in the URL",
         "update_key.yaml: form more: an object cannot be sent in a form",
         "replace_key.yaml: path: keyId is not described, and taken as text",
@@ -216,11 +216,11 @@ def test_other_documents(call: Call, tmp_path: Path) -> None:
         ("no server", document(), [], 0, "base_url and hosts: the document does not name a server"),
         ("a server", document(servers=[{"url": "https://api.acme.example"}]), [], 0, "check: get_me is taken"),
         ("types of 3.1", document(paths=kinds), [], 0, "the document names no status of success"),
-        ("localhost", document(servers=[{"url": "http://localhost:1/v1"}]), [], 0, "names no way that is supported"),
+        ("localhost", document(servers=[{"url": "http://localhost:1/v1"}]), [], 0, "names no supported way"),
         *(
             (name, document(components={"securitySchemes": {"a": scheme}}), [], 0, message)
             for (name, scheme), message in zip(
-                schemes.items(), ("", "", "the API uses OAuth", "names no way that is supported"), strict=True
+                schemes.items(), ("", "", "the API uses OAuth", "names no supported way"), strict=True
             )
         ),
     ]

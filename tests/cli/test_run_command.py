@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Secret
-from locoia_pat.cli.run_command import _at_stake
+from locoia_pat.cli.run_command import _confirmation_details
 from locoia_pat.stores import read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, free_port, serving, stall
@@ -517,7 +517,7 @@ def test_the_curl_line_of_a_plan_can_be_pasted(call: Call) -> None:
     assert got.headers["authorization"] == f"Bearer {CREDENTIAL}"
 
 
-def test_a_question_names_what_is_at_stake() -> None:
+def test_a_question_names_what_is_confirmation_details() -> None:
     with serving(answer(200, [])) as server:
         variables = {"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": CREDENTIAL}
         inputs = ["expiration=null", "scopes=embed", "scopes=automation:view", "note=CI", "--token-to", "file:t.json"]
@@ -531,5 +531,5 @@ def test_a_question_names_what_is_at_stake() -> None:
 
 
 def test_a_question_without_inputs_is_one_line() -> None:
-    assert _at_stake({}, ()) == ""
-    assert _at_stake({"expiration": None, "scopes": ["embed"]}, ()).count("\n") == 3
+    assert _confirmation_details({}, ()) == ""
+    assert _confirmation_details({"expiration": None, "scopes": ["embed"]}, ()).count("\n") == 3

@@ -68,7 +68,7 @@ def test_retire_ends_the_names_that_are_given(yard: Yard, call: Call) -> None:
     assert call("fleet", "rotate", file, "--only", "a").code == 2  # it has no token
 
 
-def test_a_person_gets_a_table_and_what_is_at_stake(yard: Yard) -> None:
+def test_a_person_gets_a_table_and_what_is_confirmation_details(yard: Yard) -> None:
     file = yard.fleet({"name": "a"})
     done = on_terminal("fleet", "apply", file, "--table", typed="y\n", **os.environ)
     assert done.code == 0

@@ -57,7 +57,7 @@ MINOR: frozenset[ChangeClass] = frozenset(
 PATCH: frozenset[ChangeClass] = frozenset({"changed-text", "changed-examples", "changed-files"})
 """Classes that raise only the minor or the patch number of the version.
 
-Any other change is breaking: a flow that worked may stop working, or more is done than was agreed to.
+Any other change is breaking: a flow that worked may stop working, or an action does more than was accepted.
 """
 
 
@@ -78,7 +78,7 @@ class Change:
 
     @property
     def is_breaking(self) -> bool:
-        """Whether a flow may stop working, or more is done than was agreed to."""
+        """Whether a flow may stop working, or an action does more than was accepted."""
         return self.bump == "major"
 
     def to_dict(self) -> dict[str, Any]:

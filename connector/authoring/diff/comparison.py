@@ -1,4 +1,4 @@
-"""The changes between two versions summed up: the version they ask for, and a line for the changelog."""
+"""The changes between two versions summed up: the version that they require, and a line for the changelog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_CHANGES = 5
 
 
 class Comparison(NamedTuple):
-    """What changed, and which version it asks for."""
+    """What changed, and which version that requires."""
 
     changes: Sequence[Change]
     bump: Bump

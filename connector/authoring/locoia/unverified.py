@@ -1,4 +1,4 @@
-"""What no page of Locoia's documentation shows, and an Action needs.
+"""What an Action needs and no page of Locoia's documentation shows.
 
 All of it is in this module: once the real dialog is known, change it here.  It is marked *unverified* wherever it is
 written.

@@ -34,7 +34,7 @@ _NAMES = re.compile(
 )
 _FOLDERS = ("", "recipes", "docs")
 _IGNORED = re.compile(r"\..*|__pycache__|(?:action|connector|super)\.schema\.json|manifest\.json")
-"""Files that are often next to specs and are left out without a word: hidden files, and the schemas for editors."""
+"""Files that are often next to specs and are left out without a message: hidden files, and the schemas for editors."""
 # Windows takes these names as devices, with any extension.
 _DEVICES = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])")
 
