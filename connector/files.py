@@ -8,13 +8,19 @@ import hashlib
 import os
 import re
 import stat
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from locoia_pat.messages import closest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _TEMPORARY = re.compile(r"\.locoia-pat-[0-9a-f]{16}\.tmp")
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_unflushed: ContextVar[set[Path] | None] = ContextVar("_unflushed", default=None)
+"""The folders that the caller flushes; None if each file is flushed with its folder."""
 
 
 def similar_file(path: str | os.PathLike[str]) -> str:
@@ -30,12 +36,33 @@ def similar_file(path: str | os.PathLike[str]) -> str:
     return f"; did you mean {wanted.with_name(found)}?" if found else ""
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+@contextlib.contextmanager
+def flushing_folders_later() -> Iterator[set[Path]]:
+    """Let the caller flush the folders of the files that this thread writes in the meantime, many files at once.
+
+    Until then a file survives the end of the process, and perhaps not a loss of power.
+
+    Yields:
+        The folders to give to :func:`sync_folder`; each write adds its own.
+
+    """
+    folders: set[Path] = set()
+    token = _unflushed.set(folders)
+    try:
+        yield folders
+    finally:
+        _unflushed.reset(token)
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> os.stat_result | None:
     """Write *data* to *path*, so that a reader finds the old content or the new, and never a part of it.
 
     The new file has its *mode* from birth, is flushed to the disk, and takes the place of the old one by one rename.
     It keeps the owner of the old file, and its mode where that is stricter. A symbolic link is replaced, not followed.
     Writers of one file must hold a lock: they share a temporary file, so that the next one removes what a kill left.
+
+    Returns:
+        The status of the file that was replaced; None if there was none.
 
     Raises:
         OSError: the file was not written; the old content is intact. ``PermissionError`` if the old owner would lose
@@ -46,10 +73,14 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     temporary = path.parent / f".locoia-pat-{name}.tmp"
     try:
-        with open(_create(temporary, mode), "wb") as file:  # a descriptor is not a path
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = _create(temporary, mode)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         if replaced is not None:
             _take_over(temporary, replaced, mode)
         temporary.replace(path)
@@ -57,7 +88,11 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(path.parent)
+    if (folders := _unflushed.get()) is None:
+        sync_folder(path.parent)
+    else:
+        folders.add(path.parent)
+    return replaced
 
 
 def remove_leftovers(folder: Path) -> None:

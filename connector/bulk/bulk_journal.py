@@ -63,6 +63,10 @@ class BulkJournal:
             InvalidError: the file cannot be written, or was written by a newer version.
 
         """
+        self._begun: list[tuple[bytes, int, str | None, str]] = []
+        """The values of items that are about to be sent, until the transaction ends."""
+        self._finished: list[tuple[str, str | None, bytes, int]] = []
+        """The values of items that ended, until the transaction ends."""
         folder = state.folder / "bulk"
         self._path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.sqlite3"
         try:
@@ -106,8 +110,11 @@ class BulkJournal:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._write()
                 self._database.execute("COMMIT")
             except BaseException:
+                self._begun.clear()
+                self._finished.clear()
                 with suppress(sqlite3.Error):
                     self._database.execute("ROLLBACK")
                 raise
@@ -119,6 +126,14 @@ class BulkJournal:
         message = f"the journal {self._path} cannot be written: {reason}"
         hint = "Free space on its disk, or make it writable; then run the same command again to resume."
         raise NotDoneError(Problem("unavailable", message, field="state", hint=hint))
+
+    def _write(self) -> None:
+        """Write what was recorded in the transaction, by one statement of each kind."""
+        self._database.executemany("INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?, ?, NULL)", self._begun)
+        update = "UPDATE items SET outcome = ?, envelope = ? WHERE digest = ? AND ordinal = ?"
+        self._database.executemany(update, self._finished)
+        self._begun.clear()
+        self._finished.clear()
 
     def next_key(self, digest: bytes) -> ItemKey:
         """Return the key of the next item with this *digest*."""
@@ -133,6 +148,8 @@ class BulkJournal:
             InvalidError: its row was damaged or edited.
 
         """
+        if not self.resumed:
+            return None
         select = "SELECT outcome, mark, stores, envelope FROM items WHERE digest = ? AND ordinal = ?"
         row = self._database.execute(select, key).fetchone()
         return self._item_state(*row) if row else None
@@ -154,16 +171,12 @@ class BulkJournal:
         )
 
     def begin(self, key: ItemKey, mark: str | None, stores: Sequence[str]) -> None:
-        """Record that an item is about to be sent; this replaces what was recorded about it."""
-        values = (*key, mark, json.dumps(list(stores)))
-        self._database.execute("INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?, ?, NULL)", values)
+        """Record in a transaction that an item is about to be sent; this replaces what was recorded about it."""
+        self._begun.append((*key, mark, json.dumps(list(stores))))
 
     def finish(self, key: ItemKey, outcome: str, envelope: dict[str, Any] | None) -> None:
-        """Record how an item ended, with the *envelope* of its result if it is ``done``."""
-        text = json.dumps(envelope) if envelope is not None else None
-        self._database.execute(
-            "UPDATE items SET outcome = ?, envelope = ? WHERE digest = ? AND ordinal = ?", (outcome, text, *key)
-        )
+        """Record in a transaction how an item ended, with the *envelope* of its result if it is ``done``."""
+        self._finished.append((outcome, json.dumps(envelope) if envelope is not None else None, *key))
 
     def add_orphan(self, mark: str, stores: Sequence[str]) -> None:
         """Record that a row with this *mark* may still appear, from a request of an earlier run."""

@@ -15,6 +15,7 @@ from locoia_pat.secrets.secret import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from locoia_pat.bulk.bulk_journal import ItemKey, ItemState
     from locoia_pat.outcomes import Problem, Result
@@ -83,6 +84,8 @@ class Task:
     """Whether ``before`` was settled, so that the item may run."""
     may_appear_late: bool = False
     """Whether an earlier request may still create a row."""
+    unflushed: frozenset[Path] = frozenset()
+    """The folders of its tokens that are still to be flushed to the disk."""
     error: BaseException | None = None
     """A bug that ended it."""
 

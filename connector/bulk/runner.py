@@ -6,7 +6,9 @@ progress is bounded, so a slow reader of results slows the sending down, and nei
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+import os
+from contextlib import closing, nullcontext, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from locoia_pat.bulk.items import (
@@ -22,7 +24,8 @@ from locoia_pat.bulk.items import (
 from locoia_pat.bulk.recovery import Recovery
 from locoia_pat.bulk.workers import WorkerPool
 from locoia_pat.engine.compiled_specs import ready_spec
-from locoia_pat.outcomes import InvalidError, Outcome, Problem, invalid
+from locoia_pat.files import sync_folder
+from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, invalid
 from locoia_pat.spec.compiled_form import is_super
 
 if TYPE_CHECKING:
@@ -120,6 +123,7 @@ class BulkRun:
         from locoia_pat.bulk.bulk_journal import DuplicateFinder  # noqa: PLC0415  # a read needs no SQLite
         from locoia_pat.stores import canonical_location  # noqa: PLC0415  # a read has no stores
 
+        realpath = cache(os.path.realpath)  # most stores are in one folder
         with closing(DuplicateFinder()) as finder:
             for item in number_items(items):
                 try:
@@ -127,7 +131,7 @@ class BulkRun:
                 except InvalidError:
                     continue  # the result of the item will say so
                 for ref in refs:
-                    if (first := finder.first_number(canonical_location(ref), item.number)) is not None:
+                    if (first := finder.first_number(canonical_location(ref, realpath), item.number)) is not None:
                         raise invalid(
                             f"items {first} and {item.number} have the same token store, {ref}",
                             field=STORE_FIELD,
@@ -144,6 +148,7 @@ class BulkRun:
             self._pool.start()
             finished: list[Task] = []
             while not self._ended:
+                _flush_folders(finished)
                 with journal.transaction() if journal else nullcontext():
                     runnable, reportable = self._sort(journal, finished)
                     self._read_items(journal, runnable, reportable)
@@ -164,7 +169,8 @@ class BulkRun:
             late = self._pool.close(wait=wait)
             self._pool.stopped = stopped  # closing it is not the reason
             if journal:
-                with journal.transaction():
+                with journal.transaction(), suppress(NotDoneError):  # a file that may be lost is journalled as begun
+                    _flush_folders(late)
                     for task in late:
                         journal.finish(task)
                 journal.close(complete=complete)
@@ -254,3 +260,19 @@ class BulkRun:
 def _item_result(task: Task) -> ItemResult:
     assert task.result is not None  # noqa: S101  # it has ended
     return ItemResult(task.item.number, task.result, task.earlier, task.item.offset)
+
+
+def _flush_folders(tasks: Iterable[Task]) -> None:
+    """Flush the folders of the tokens of *tasks* to the disk, each once, before their results are journalled.
+
+    Raises:
+        NotDoneError: one cannot be flushed; its tokens are found when the run is resumed.
+
+    """
+    for folder in {folder for task in tasks for folder in task.unflushed}:
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            hint = "Run the same command again when its disk works: it finds the tokens that were stored."
+            message = f"the folder {folder} cannot be flushed to the disk: {(error.strerror or str(error)).lower()}"
+            raise NotDoneError(Problem("unavailable", message, field=STORE_FIELD, hint=hint)) from None

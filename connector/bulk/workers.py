@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.bulk.items import STORE_FIELD
 from locoia_pat.bulk.rate_limit import MAX_RETRY_AFTER, RateLimiter
 from locoia_pat.bulk.recovery import MayRun, mark_inputs
+from locoia_pat.files import flushing_folders_later
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result
 
 if TYPE_CHECKING:
@@ -110,12 +112,16 @@ class WorkerPool:
         return self.failed(Outcome.NOT_DONE, Problem("unavailable", message, hint="It is safe to retry."))
 
     def _work(self) -> None:
-        with closing(self.new_runner()) as runner:
+        # With a journal, the caller's thread flushes the folders of many tokens at once, before it reports their items.
+        later = flushing_folders_later() if self._recovery is not None else nullcontext(set[Path]())
+        with closing(self.new_runner()) as runner, later as folders:
             while (task := self._submitted.get()) is not None:
                 try:
                     self._run(runner, task)
                 except BaseException as error:  # noqa: BLE001  # a bug is raised in the thread that reads the results
                     task.error = error
+                task.unflushed = frozenset(folders)
+                folders.clear()
                 self._finished.put(task)
 
     def _run(self, runner: Runnable, task: Task) -> None:

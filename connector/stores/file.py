@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from locoia_pat.stores.formats import RecordFormat
 
 _MAX_BYTES = 1024 * 1024
+_LEAST_BYTES = 64 * 1024
+"""Bytes to read of a file whose size is not known, as under /proc."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 """What ``surrogateescape`` makes of bytes that are not UTF-8."""
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -61,8 +63,11 @@ class FileStore(RecordStore):
         super().__init__(key, form=form, field=field)
         self._open_mode: int | None = None
         """The mode of a file that others could read, before it was replaced."""
+        self._mode = 0
+        """The mode of the file when it was last read."""
         try:
-            self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # resolve() would follow links
+            expanded = Path(path).expanduser() if path.startswith("~") else path
+            self.path = Path(os.path.abspath(expanded))  # noqa: PTH100  # resolve() would follow links
         except (RuntimeError, OSError, ValueError):
             raise invalid("this path cannot be resolved", field=field, hint="Use a path that begins with /.") from None
         self.ref = f"file:{self.path}#current"
@@ -102,13 +107,15 @@ class FileStore(RecordStore):
     def _load(self) -> Secret | None:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # opening a pipe must not wait
         try:
-            with open(os.open(self.path, flags), "rb") as file:  # noqa: PTH123  # a descriptor is not a path
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            with open(os.open(self.path, flags), "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor is not a path
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
                     raise OSError("it is not a regular file")
-                text = self._decode(file.read(_MAX_BYTES))
+                text = self._decode(file.read(min(max(status.st_size, _LEAST_BYTES), _MAX_BYTES)))
                 too_long = file.read(1) != b""
         except FileNotFoundError:
             return None
+        self._mode = stat.S_IMODE(status.st_mode)
         if too_long:
             raise ValueError(f"it has more than {_MAX_BYTES} bytes")
         if _NOT_UTF8.search(text.reveal()):
@@ -122,27 +129,25 @@ class FileStore(RecordStore):
 
     def _save(self, text: Secret) -> None:
         folder = self.path.parent
-        if self.path.exists() and (mode := self.path.stat().st_mode) & 0o077:
-            self._open_mode = stat.S_IMODE(mode)
         try:
-            write_atomic(self.path, text.reveal().encode())
+            replaced = write_atomic(self.path, text.reveal().encode())
         except BaseException:
             _probed_until.pop(folder, None)
             raise
         _probed_until[folder] = time.monotonic() + _PROBE_LIFETIME
+        if replaced is not None and replaced.st_mode & 0o077:
+            self._open_mode = stat.S_IMODE(replaced.st_mode)
 
     def _warnings(self) -> Iterator[str]:
+        mode = self._mode
+        if self._open_mode and not mode & 0o077:
+            yield (
+                f"{self.path} was readable by others (mode {self._open_mode:04o}); "
+                f"now only its owner can read it (mode {mode:04o})"
+            )
+        if mode & 0o077:
+            yield f"{self.path} can be read by others (mode {mode:04o}): its file system has no modes, as on Windows"
         with contextlib.suppress(OSError):  # the token is stored
-            mode = stat.S_IMODE(self.path.stat().st_mode)
-            if self._open_mode and not mode & 0o077:
-                yield (
-                    f"{self.path} was readable by others (mode {self._open_mode:04o}); "
-                    f"now only its owner can read it (mode {mode:04o})"
-                )
-            if mode & 0o077:
-                yield (
-                    f"{self.path} can be read by others (mode {mode:04o}): its file system has no modes, as on Windows"
-                )
             if _is_unignored(self.path):
                 yield f"{self.path} is in a Git checkout and not known to be ignored; add it to .gitignore"
 

@@ -199,7 +199,11 @@ class RecordStore(ABC):
             raise OSError("another process has stored a different token since it was probed")
 
     def _save_and_verify(self, record: Record) -> None:
-        self._save(self._form.format(record, self._load() if self.readback == "token" else None))
+        text = self._form.format(record, self._load() if self.readback == "token" else None)
+        self._save(text)
+        if self.readback == "record" and self._load() == text:
+            self._probed = record
+            return
         stored = self.record()
         if stored != record if self.readback == "record" else _current_token(stored) != _current_token(record):
             raise OSError(f"the {self.noun} does not hold what was written to it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,7 +66,7 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
     scheme, place = _split(ref, field=field)
     store: CheckableStore
     if kind := _SCHEMES.get(scheme):
-        store = resolve_name(kind.store)(*_split_key(place, field=field) if kind.has_key else (place,), field=field)
+        store = _load_kind(kind.store)(*_split_key(place, field=field) if kind.has_key else (place,), field=field)
         return store
     if scheme in PLATFORM_STORES and (by is not None or scheme in READABLE_PLATFORM_STORES):
         store = resolve_name(PLATFORM_STORES[scheme])(place, by or (lambda: None), field=field)
@@ -79,6 +80,11 @@ def open_store(ref: str, *, field: str = "token_to", by: Callable[[], Any] | Non
         field=field,
         hint="Name a file (file:token.json) or an entry of the keyring (keyring:SERVICE/NAME).",
     )
+
+
+@cache
+def _load_kind(name: str) -> Any:
+    return resolve_name(name)
 
 
 def check_refs(refs: object, *, field: str = "token_to") -> tuple[str | TokenStore, ...]:
@@ -153,21 +159,26 @@ def is_readable(ref: str) -> bool:
     return kind.readable if kind is not None else scheme in READABLE_PLATFORM_STORES
 
 
-def canonical_location(ref: str) -> str:
+def canonical_location(ref: str, realpath: Callable[[str], str] = os.path.realpath) -> str:
     """Return what the store *ref*, an absolute reference, writes to: two tokens must not share it.
 
     A file is one location as a record and as a bare token, and along every path through linked folders; so is a secret
     of AWS. A store of the platform is one location with and without ``#bearer``.
+
+    Args:
+        ref: the reference.
+        realpath: returns the path of a folder with its links resolved; a caller with many references may cache it.
+
     """
     scheme, _, place = ref.partition(":")
     path, _, word = place.rpartition("#")
     match scheme:
         case "file":
-            return f"file:{_resolve_folder(path)}"
+            return f"file:{_resolve_folder(path, realpath)}"
         case "text":
-            return f"file:{_resolve_folder(place)}"
+            return f"file:{_resolve_folder(place, realpath)}"
         case "env-file":
-            return f"env-file:{_resolve_folder(path)}#{word}"
+            return f"env-file:{_resolve_folder(path, realpath)}#{word}"
         case "aws" if word in KEYS:
             return f"aws:{path}"
         case _ if scheme in PLATFORM_STORES:
@@ -188,10 +199,10 @@ def reject_same_location(stores: Iterable[TokenStore], added: TokenStore) -> Non
         raise invalid(f"{added.ref} {which}", field="token_to")
 
 
-def _resolve_folder(path: str) -> str:
+def _resolve_folder(path: str, realpath: Callable[[str], str]) -> str:
     """Return *path* with links in its folders resolved; the file itself is never followed."""
     folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118  # strings: called for each of a million items
+    return os.path.join(realpath(folder), name)  # noqa: PTH118  # strings: called for each of a million items
 
 
 def _read_line(read: Callable[[], str] | None) -> Secret:

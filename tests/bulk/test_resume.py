@@ -97,6 +97,20 @@ def test_a_create_whose_answer_was_lost_is_found_by_its_mark(shop: Shop) -> None
     assert shop.journals() == 0
 
 
+def test_a_token_is_reported_only_after_its_folder_was_flushed_to_the_disk(shop: Shop) -> None:
+    move = "command:sh -c 'cat > given; test -e once || { touch once; mv out moved; }'"  # runs when the file is written
+    item = {key: value for key, value in wish("n1", token_to=["file:out/n1.json", move]).items() if key != "name"}
+    with pytest.raises(NotDoneError, match="out cannot be flushed to the disk: no such file"):
+        shop.run([item], token_to=None)
+    assert shop.journals() == 1
+    (shop.folder / "moved").rename(shop.folder / "out")
+    (again,) = shop.run([item], token_to=None)
+    assert again.result.outcome == "done"
+    assert "interrupted before reporting it" in str(again.result.warnings)
+    assert shop.live() == {shop.holds("n1")}
+    assert len(shop.rows()) == 1
+
+
 def test_a_create_that_did_not_arrive_is_sent_again(shop: Shop) -> None:
     shop.fail("dropped")
     shop.run(wishes(1))
