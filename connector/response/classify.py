@@ -229,7 +229,9 @@ class ResponseClassifier:
         """Return the input behind *field* of the API, or None."""
         if field is None:
             return None
-        return field if field in self._spec.inputs else self._input_of(field)
+        names = (field, base := field.partition("[")[0], f"{base}[]")  # a form names a list with brackets
+        given = (name for name in names if name in self._spec.inputs)
+        return next(given, None) or next(filter(None, map(self._input_of, names)), None)
 
     def _hint(self, status: int, code: Code, body: object) -> str | None:
         """Return the hint of the spec for the API's own code or *status*, or a general one for *code*."""

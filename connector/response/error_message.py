@@ -63,7 +63,7 @@ def _words(body: object, *, depth: int = 0) -> Iterable[str]:
 
 
 def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
-    """Yield the names of fields at fault: the last string of ``loc``, a ``field``, or the keys of ``errors``."""
+    """Yield the names of fields at fault: the last of ``loc``, ``field``, ``param``, or the keys of ``errors``."""
     match body:
         case list() if depth < _DEPTH:
             for item in body:
@@ -72,7 +72,7 @@ def _fields(body: object, *, depth: int = 0) -> Iterable[str]:
             match body:
                 case {"loc": list(loc)}:
                     yield from [part for part in reversed(loc) if isinstance(part, str)][:1]
-                case {"field": str(name)}:
+                case {"field": str(name)} | {"param": str(name)}:
                     yield name
                 case {"errors": dict(errors)} | {"validation_errors": dict(errors)}:
                     yield from (key for key in errors if isinstance(key, str))

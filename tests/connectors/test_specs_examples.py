@@ -25,7 +25,10 @@ ACTIONS = [
     for action in SpecFolder(folder).names
     if isinstance(SpecFolder(folder).spec(action), ActionSpec)
 ]
-MADE_IN_PAGES = {("gitlab", "list_tokens"), ("twilio", "list_keys")}
+MADE_IN_PAGES = {
+    *(("gitlab", "list_tokens"), ("twilio", "list_keys"), ("stripe", "list_webhooks"), ("slack", "list_teams")),
+    *(("github", "list_deploy_keys"), ("github", "list_repositories")),
+}
 
 
 @pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
