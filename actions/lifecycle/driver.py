@@ -11,6 +11,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import replace
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Outcome, Problem, Result
@@ -252,7 +253,8 @@ class Driver:
             case StoreRecord(record):
                 return self.replicas.write(record)
             case WriteJournal(entry):
-                return self._state.save(self._api, self._name, {**entry.to_json(), "stores": self.replicas.refs})
+                driven = {"stores": self.replicas.refs, "machine": gethostname()}
+                return self._state.save(self._api, self._name, {**entry.to_json(), **driven})
             case _:
                 return time.sleep(max(self._settle, effect.at_least))
 
@@ -287,10 +289,27 @@ class Driver:
                 field="token_to",
                 hint="Name all its stores. Empty or remove one that is no longer needed.",
             )
+        if not record.entries:
+            self._reject_stores_of_another_machine(journal, known_refs)
         self._check_self_rotation(record)
         self.replicas.synchronize(record, journal, () if self._ending else known_refs)
         self._reject_superseded(self._connector.credential(), record)
         return Snapshot(record, journal, dt.datetime.now(dt.UTC), self._operation_id, self._capabilities())
+
+    def _reject_stores_of_another_machine(self, journal: JournalEntry, known_refs: Sequence[str]) -> None:
+        """Refuse an empty store that another machine filled: a new secret would revoke the token that it uses there."""
+        stores = [ref for ref in self.replicas.readable_refs if ref in known_refs]
+        is_new = journal.operation in ("create", "retire") or not journal.rows
+        if is_new or not stores or self._take_over or self._ending or not isinstance(self._state.location, str):
+            return
+        machine = (self._state.load(self._api, self._name) or {}).get("machine")
+        if machine in (None, gethostname()):
+            return
+        raise invalid(
+            f"{stores[0]} holds no token on this machine, but the machine {machine} has stored one there",
+            field="token_to",
+            hint="Name a store that all machines reach. If the token was removed, take_over=true makes a new one.",
+        )
 
     def _capabilities(self) -> Capabilities:
         """Return what was measured of the API; nothing if the file cannot be read."""

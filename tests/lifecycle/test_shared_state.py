@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locoia_pat import RefusedError, UnknownOutcomeError
+from locoia_pat import InvalidError, RefusedError, UnknownOutcomeError
 from locoia_pat.state.journal import State
+from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +58,31 @@ def test_machines_that_share_a_database_manage_the_same_names(sandbox: ManagedSa
     with pytest.raises(RefusedError) as refused:
         sandbox.ensure(state=State(tmp_path / "of this machine"))
     assert "share one state, in PostgreSQL" in str(refused.value.problem.hint)
+
+
+def test_a_store_that_only_another_machine_reaches_is_refused_and_its_token_keeps_working(
+    sandbox: ManagedSandbox, tmp_path: Path
+) -> None:
+    assert sandbox.ensure().change == "created"
+    sandbox.rotate()
+    token, file = read_token(sandbox.ref()), sandbox.folder / "ci.json"
+    file.rename(tmp_path / "on the disk of the other machine")
+    entry = sandbox.state().load(sandbox.url, "ci") or {}
+    assert entry["machine"] == gethostname()
+    for operation in (None, "rotate"):
+        left = {**entry, "machine": "worker-7", "operation": operation, "operation_id": "A" * 16}
+        sandbox.state().save(sandbox.url, "ci", left)
+        for call in (sandbox.ensure, sandbox.rotate):
+            with pytest.raises(InvalidError, match=r"holds no token on this machine, but the machine worker-7 has"):
+                call()
+    assert sandbox.accepts(token)
+    assert (sandbox.state().load(sandbox.url, "ci"), file.exists()) == (left, False)
+    sandbox.state().save(sandbox.url, "ci", {**entry, "machine": "worker-7"})
+    other = sandbox.ensure(token_to=[f"file:{tmp_path}/shared.json", sandbox.ref()], take_over=True)
+    assert other.change == "adopted"
+    file.unlink()  # on the machine that has written it
+    (tmp_path / "shared.json").unlink()
+    assert sandbox.ensure(token_to=[f"file:{tmp_path}/shared.json", sandbox.ref()]).change == "adopted"
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing_more_and_the_token_of_the_other_one_works(
