@@ -6,7 +6,7 @@ does; they return a result for every outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from locoia_pat import ConnectorError, InvalidError, Outcome, Problem, Result
 from locoia_pat.actions.lifecycle import rotation
@@ -15,6 +15,7 @@ from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.journalled import load_entries
 from locoia_pat.actions.lifecycle.marker import find_marker, strip_marker
 from locoia_pat.actions.tokens import as_list
+from locoia_pat.actions.typed_call import CallOptions, typed
 from locoia_pat.messages import describe_value
 from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _WORST_FIRST = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
 
 
+@typed
 def ensure_pat(
     connector: Connector,
     *,
@@ -43,7 +45,7 @@ def ensure_pat(
     change_scopes: bool = False,
     take_over: bool = False,
     replaces: str | None = None,
-    **options: Any,
+    **options: Unpack[CallOptions],
 ) -> ManagedToken:
     """Have one working token of a name: create it, adopt it, or renew it when it is due.
 
@@ -62,7 +64,7 @@ def ensure_pat(
         change_scopes: whether to create new rows if the current token has other scopes.
         take_over: whether to take over a name that another state folder manages.
         replaces: the id of a row created by hand, which is revoked once the overlap has passed.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
+        options: those of a call, see :class:`~locoia_pat.actions.typed_call.CallOptions`.
 
     Raises:
         InvalidError: it cannot be done safely, or an input, a store or the credential is invalid; nothing was sent.
@@ -87,12 +89,13 @@ def ensure_pat(
 
 
 def run_ensure_pat(
-    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | TokenStore], **options: Any
+    connector: Connector, inputs: dict[str, Any], token_to: Sequence[str | TokenStore], **options: Unpack[CallOptions]
 ) -> Result:
     """Run ``ensure_pat`` from *inputs*."""
     return run_protocol("ensure_pat", rotation.ensure, connector, parse_desired(**inputs), token_to, **options)
 
 
+@typed
 def rotate_pat(
     connector: Connector,
     *,
@@ -101,7 +104,7 @@ def rotate_pat(
     token_to: Sequence[str | TokenStore],
     overlap: float = 24,
     in_place: bool = False,
-    **options: Any,
+    **options: Unpack[CallOptions],
 ) -> ManagedToken:
     """Give a name a new token now; the previous one keeps working for *overlap* hours.
 
@@ -113,7 +116,7 @@ def rotate_pat(
         overlap: hours for which the previous token keeps working.
         in_place: give the same row a new secret: the old one is revoked at once, and consumers are without a token
             until they read it again.  Needs a rotator that is another token.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
+        options: those of a call, see :class:`~locoia_pat.actions.typed_call.CallOptions`.
 
     Raises:
         ConnectorError: as :func:`ensure_pat` does.
@@ -132,6 +135,7 @@ def run_rotate_pat(
     return run_protocol("rotate_pat", protocol, connector, parse_desired(**inputs), token_to, **options)
 
 
+@typed
 def retire_pat(
     connector: Connector, *, name: str, token_to: Sequence[str | TokenStore], **options: Any
 ) -> ManagedToken:
@@ -141,7 +145,7 @@ def retire_pat(
         connector: the rotator; or the token itself, read from the store that is emptied.
         name: the managed name.
         token_to: its token stores.
-        options: ``state``, ``wait`` and ``settle`` of :class:`~locoia_pat.actions.lifecycle.driver.Driver`.
+        options: those of a call, see :class:`~locoia_pat.actions.typed_call.CallOptions`.
 
     Raises:
         ConnectorError: as :func:`ensure_pat` does.

@@ -98,3 +98,16 @@ class ManagedToken(BaseModel):
     def of(cls, result: Result) -> Self:
         """Return the token of a *result* whose outcome is done."""
         return cls.model_validate({**(result.data or {}), "token_refs": result.token_refs, "warnings": result.warnings})
+
+
+class ConnectorAuthEntry(BaseModel):
+    """A Connector Auth without its secrets; the API may leave out all but the id."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    name: str | None = None
+    connector_id: str | None = None
+    auth_type: str | None = None
+    api_endpoint: str | None = None
+    tags: list[str] | None = None

@@ -6,9 +6,10 @@ The ``run_…`` functions run a super action from its inputs, as a step does; th
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from locoia_pat import Outcome, Result
+from locoia_pat.actions.typed_call import typed
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import read_time
 
@@ -19,17 +20,31 @@ if TYPE_CHECKING:
     from locoia_pat.actions.models import MintedToken, PersonalAccessToken
     from locoia_pat.stores import TokenStore
 
+FindingKind = Literal["expiring", "never-expires", "unused", "too-wide"]
+"""What ``audit_pats`` finds."""
+
+
+class AuditFinding(TypedDict):
+    """A token that needs attention."""
+
+    id: str
+    note: str | None
+    finding: FindingKind
+    message: str
+
+
 _REVOKED_DAYS = 1
 """Days that the row of a revoked token stays listed."""
 
 
+@typed
 def create_pat(
     connector: Connector,
     *,
     expiration: int | None,
     scopes: Sequence[str],
     note: str,
-    token_to: Sequence[str] = (),
+    token_to: Sequence[str | TokenStore] = (),
     replace: bool = False,
 ) -> MintedToken:
     """Create a token.
@@ -64,12 +79,13 @@ def as_list(value: object) -> object:
     return list(value) if isinstance(value, tuple | set | frozenset) else value
 
 
+@typed
 def regenerate_pat(
     connector: Connector,
     token_id: str,
     *,
     expiration: int | None,
-    token_to: Sequence[str] = (),
+    token_to: Sequence[str | TokenStore] = (),
     replace: bool = False,
 ) -> MintedToken:
     """Replace the secret of a row; the old secret stops working at once.
@@ -99,6 +115,7 @@ def regenerate_pat(
     return MintedToken.of(result.raise_for_outcome())
 
 
+@typed
 def list_pats(connector: Connector) -> list[PersonalAccessToken]:
     """List the tokens of the user who owns the credential, without their secrets.
 
@@ -114,6 +131,7 @@ def list_pats(connector: Connector) -> list[PersonalAccessToken]:
     return [PersonalAccessToken.model_validate(row) for row in data["tokens"]]
 
 
+@typed
 def revoke_pat(connector: Connector, token_id: str) -> None:
     """Revoke the token of a row: the row is regenerated and the response discarded, since the API has no delete.
 
@@ -160,15 +178,16 @@ def _revocation_warnings(connector: Connector, id_: str) -> Iterator[str]:
         yield "it is the credential in use, which no longer works"
 
 
+@typed
 def audit_pats(
     connector: Connector,
     *,
-    only: Sequence[str] | None = None,
+    only: Sequence[FindingKind] | None = None,
     expiring_within: float | None = 14,
     never_expires: bool = True,
     unused_for: float | None = 90,
     needs: Sequence[str] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[AuditFinding]:
     """Find tokens that expire soon or never, are not used, or may do more than is needed.
 
     Only tokens of the user who owns the credential are listed.
@@ -184,21 +203,21 @@ def audit_pats(
         needs: the scopes that are enough; a token that may do more is reported.
 
     Returns:
-        The findings, each with ``id``, ``note``, ``finding`` and ``message``.
+        The findings.
 
     Raises:
         ConnectorError: the list could not be read.
 
     """
     inputs = {
-        "only": only,
+        "only": as_list(only),
         "expiring_within": expiring_within,
         "never_expires": never_expires,
         "unused_for": unused_for,
-        "needs": needs,
+        "needs": as_list(needs),
     }
     data = connector.run("audit_pats", inputs).raise_for_outcome().data or {}
-    findings: list[dict[str, Any]] = data["findings"]
+    findings: list[AuditFinding] = data["findings"]
     return findings
 
 

@@ -84,7 +84,9 @@ class _Commands(click.Group):
             from locoia_pat.messages import closest, describe_value, did_you_mean
 
             suggestion = did_you_mean(args[0], _COMMANDS)
-            if not suggestion and (action := closest(args[0].replace("-", "_"), SpecFolder().names)):
+            if not suggestion and (instead := SpecFolder().instead_of(args[0])):
+                suggestion = f". {instead}"
+            elif not suggestion and (action := closest(args[0].replace("-", "_"), SpecFolder().names)):
                 suggestion = f"; to run the action: locoia-pat run {action}"
             ctx.fail(f"unknown command {describe_value(args[0])}{suggestion}")
         return super().resolve_command(ctx, args)

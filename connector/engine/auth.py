@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
+from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
@@ -81,7 +82,14 @@ class ConnectorAuth:
 
     @classmethod
     def from_ref(cls, ref: str) -> Self:
-        """Read the credential from *ref*: ``file:PATH``, ``env:NAME``, or ``-`` for one line of standard input."""
+        """Read the credential from *ref*: ``file:PATH``, ``env:NAME``, or ``-`` for one line of standard input.
+
+        Raises:
+            TypeError: *ref* is not a string.
+
+        """
+        if not isinstance(ref, str):
+            raise TypeError(f'ref is {describe_value(ref)}; pass a string, such as "file:token.json"')
         if ref == "-":
             return cls(read_token(ref))  # can be read once only
         auth = cls(lambda _: read_credential(ref))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 CONNECTOR_FILE = "connector.yaml"
 _MAX_BYTES = 512 * 1024
+_MAX_NAME = 64
+_TYPO = 0.85
+"""How much alike two names are, of which one is a misspelling of the other."""
 _NOT_ACTIONS = (CONNECTOR_FILE, ".yaml")
 
 
@@ -88,7 +92,7 @@ class SpecFolder:
         patterns = tuple(patterns)
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in self.names):
-                raise _no_such_action(pattern, self.names, field)
+                raise self._no_such_action(pattern, field)
         return tuple(name for name in self.names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
     @property
@@ -124,9 +128,32 @@ class SpecFolder:
             raise invalid(f"the name of an action is a string, not {describe_value(name)}", field="action", hint=hint)
         if name not in self._actions:
             if name not in self.names:
-                raise _no_such_action(name, self.names, "action")
+                raise self._no_such_action(name, "action")
             self._actions[name] = self._parse(name)
         return self._actions[name]
+
+    def _no_such_action(self, name: str, field: str) -> InvalidError:
+        instead = self.instead_of(name)
+        suggestion = "" if instead else did_you_mean(name, self.names)
+        return invalid(
+            f"there is no action {describe_value(name)}{suggestion}",
+            field=field,
+            hint=instead or f"Actions: {', '.join(self.names)}.",
+            next="locoia-pat actions",
+        )
+
+    def instead_of(self, name: str) -> str | None:
+        """Return what the connector says to use instead of an action *name*, unless one has almost that name."""
+        import difflib  # noqa: PLC0415  # needed for a mistake only
+
+        if difflib.get_close_matches(name[:_MAX_NAME].lower(), self.names, n=1, cutoff=_TYPO):
+            return None
+        verb = re.split(r"[^a-z]|(?=[A-Z])", name[:_MAX_NAME], maxsplit=1)[0]
+        try:
+            hints = self.connector.instead
+        except InvalidError:  # of the connector, which is reported where it is used
+            return None
+        return next((instead.hint for instead in hints if verb in instead.verbs), None)
 
     def _parse(self, name: str) -> ActionSpec | SuperSpec:
         from locoia_pat.spec.parse import parse_spec  # noqa: PLC0415  # listing names needs no pydantic
@@ -176,12 +203,3 @@ def _expand(folder: str | os.PathLike[str]) -> Path:
         return Path(folder).expanduser()
     except RuntimeError:  # ~USER of a user that does not exist
         return Path(folder)
-
-
-def _no_such_action(name: str, names: tuple[str, ...], field: str) -> InvalidError:
-    return invalid(
-        f"there is no action {describe_value(name)}{did_you_mean(name, names)}",
-        field=field,
-        hint=f"Actions: {', '.join(names)}.",
-        next="locoia-pat actions",
-    )

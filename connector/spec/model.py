@@ -472,6 +472,15 @@ class OptionList(Model):
     """For each option, a note; using the option adds it to the warnings."""
 
 
+class Instead(Model):
+    """What to use instead of actions that people look for and the API does not have."""
+
+    verbs: Annotated[list[Name], Field(min_length=1)]
+    """The first words of their names, such as ``delete``."""
+    hint: Line
+    """Why there is none, and what to use."""
+
+
 class ConnectorSpec(_VersionedFile):
     """What the actions of one folder share."""
 
@@ -490,6 +499,8 @@ class ConnectorSpec(_VersionedFile):
     """Constant headers of all actions; those of an action replace them."""
     options: dict[Name, OptionList] = {}
     """Lists of options, for the inputs that name one under ``options``."""
+    instead: list[Instead] = []
+    """Hints for names of actions that do not exist, instead of one that is spelled alike."""
 
 
 def ui_form_schema(inputs: Mapping[str, Input]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ from locoia_pat.spec.model import (
     ExampleResult,
     ExchangeSpec,
     Input,
+    Instead,
     OptionList,
     Output,
     OutputType,
@@ -179,6 +180,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`auth`": Auth,
     "`auth.exchange`": ExchangeSpec,
     "`options`": OptionList,
+    "`instead`": Instead,
 }
 
 

@@ -193,3 +193,9 @@ def test_a_file_that_is_only_an_extension_is_not_an_action(tmp_path: Any) -> Non
     (tmp_path / "connector.yaml").touch()
     (tmp_path / ".yaml").touch()
     assert SpecFolder(tmp_path).names == ()
+
+
+def test_a_hint_of_a_connector_that_is_wrong_hides_no_unknown_action(tmp_path: Path) -> None:
+    (tmp_path / "connector.yaml").write_text("spec: 1\n")
+    with pytest.raises(InvalidError, match='there is no action "delete_key"'):
+        SpecFolder(tmp_path).spec("delete_key")
