@@ -221,10 +221,9 @@ def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSp
     if verifier.reply.rows is None or tag_input not in verifier.reply.output:
         message = f'the rows of {verifier.action} have no output "{tag_input}", so a tag cannot be found there'
         yield spec.document.finding("unknown-reference", ("tag_input",), message)
-    for name, field in verifier.inputs.items():
-        if field.required:
-            message = f'{verifier.action} requires "{name}", so a bulk run cannot list all rows with it'
-            yield spec.document.finding("contradiction", ("tag_input",), message)
+    elif required := [name for name, field in verifier.inputs.items() if field.required]:
+        message = f'{verifier.action} requires "{required[0]}", so a bulk run cannot list all rows with it'
+        yield spec.document.finding("contradiction", ("tag_input",), message)
 
 
 def _revoke_findings(spec: ActionSpec, given: Mapping[str, Any], revoker: ActionSpec) -> Iterator[Finding]:
