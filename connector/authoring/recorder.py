@@ -170,8 +170,11 @@ def record_example(
 
 
 def _reply(action: CompiledAction, reply: Response, base_url: str) -> dict[str, Any]:
+    secret = {output.header.lower() for output in action.spec.reply.output.values() if output.header and output.secret}
     headers = {
-        name: re.sub(r"<([^>]*)>", lambda link: f"<{_without_host(link[1], base_url)}>", _without_host(value, base_url))
+        name: Secret(value)
+        if name in secret
+        else re.sub(r"<([^>]*)>", lambda link: f"<{_without_host(link[1], base_url)}>", _without_host(value, base_url))
         for name, value in reply.headers.items()
     }
     try:

@@ -109,11 +109,14 @@ def _allowed(field: Input) -> str:
     return ". ".join(filter(None, [describe_allowed(field), field.info]))
 
 
+_SECRETS = {"once": "shown only once; stored with --token-to", "stored": "a secret: masked, or stored with --token-to"}
+
+
 def _output_row(name: str, output_: Output) -> tuple[str, str, str]:
     kind = f"list of {output_.type}" if output_.multiple else output_.type
     meaning = output_.title or ""
     if output_.secret:
-        meaning += " (shown only once; stored with --token-to)"
+        meaning += f" ({_SECRETS[output_.secret]})"
     return name, f"{kind} or null" if output_.nullable else kind, meaning
 
 

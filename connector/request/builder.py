@@ -138,14 +138,14 @@ class RequestBuilder:
             return []
         pairs: list[tuple[str, str | Secret]] = []
         for name, value in self._rendered(key, inputs).items():
-            for item in value if isinstance(value, list) else [value]:
+            for field, item in _flattened(name, value) if key == "form" else _repeated(name, value):
                 match item:
                     case bool():
-                        pairs.append((name, "true" if item else "false"))
+                        pairs.append((field, "true" if item else "false"))
                     case str() | int() | float():
-                        pairs.append((name, str(item)))
+                        pairs.append((field, str(item)))
                     case Secret() if key != "query":
-                        pairs.append((name, item))
+                        pairs.append((field, item))
                     case _:
                         message = f"{describe_value(item)} cannot be used in the {key} as {name}"
                         raise invalid(message, field=self._field(key, name))
@@ -159,6 +159,20 @@ class RequestBuilder:
     def _field(self, key: str, name: str) -> str | None:
         uses = self._templates["request", key].uses
         return next((use.name for use in uses if use.path[:1] == (name,)), None)
+
+
+def _repeated(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield *name* with each item of a list, or with *value*."""
+    yield from ((name, item) for item in value) if isinstance(value, list) else ((name, value),)
+
+
+def _flattened(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a form: as :func:`_repeated`, with the keys of an object in brackets behind *name*."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flattened(f"{name}[{key}]", item)
+    else:
+        yield from _repeated(name, value)
 
 
 def _is_header(value: str) -> bool:

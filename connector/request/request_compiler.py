@@ -151,7 +151,7 @@ def _why_not_allowed(use: template.Use, field: Input, key: str | int, omit_null:
         return None
     alone = use.position == "alone" and key != "path"
     python_type = INPUT_TYPES[field.type].python_type
-    if python_type is dict:
+    if python_type is dict and not (alone and key == "form"):
         return f"is an object, which cannot be used in the {key}"
     if (field.multiple or python_type is list) and not (alone and key in ("query", "form")):
         return f"is a list, which cannot be used in the {key}" + ("" if alone else " within a string")

@@ -16,7 +16,7 @@ from pydantic_core import ValidationError
 from locoia_pat.messages import closest, describe_value, did_you_mean
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.secrets.detect import looks_like_token
-from locoia_pat.spec.input_types import describe_allowed, input_validator
+from locoia_pat.spec.input_types import UNIT_SECONDS, describe_allowed, input_validator
 from locoia_pat.spec.json_text import describe_json_mistake
 from locoia_pat.spec.pattern import MAX_COMPLEXITY, complexity, pattern_error
 
@@ -139,14 +139,14 @@ def suggest_fix(field: Input, given: object, today: dt.date | None, *, name: str
         return f"It is not valid JSON: {describe_json_mistake(given)}."
     if field.nullable and given.lower() in {"never", "none", "no", "unlimited", "nil"}:
         return f"For never or none, give null: {name}=null."
-    if field.unit == "days" and today and (match := re.match(r"\d{4}-\d\d-\d\d", given)):
+    if field.unit and today and (match := re.match(r"\d{4}-\d\d-\d\d", given)):
         try:
             days = (dt.date.fromisoformat(match[0]) - today).days
         except ValueError:
             return None
-        return (
-            f"{match[0]} is {days} days from today: give {days}." if days > 0 else f"{match[0]} is not in the future."
-        )
+        number = days * 86_400 // UNIT_SECONDS[field.unit]
+        is_future = f"{match[0]} is {number} {field.unit} from today: give {number}."
+        return is_future if days > 0 else f"{match[0]} is not in the future."
     if field.unit and (match := re.match(r"\s*(\d+)\s*[a-z]", given)):
         return f"Give the number of {field.unit} without a unit, for example {match[1]}."
     return None

@@ -242,7 +242,7 @@ class ResponseClassifier:
         look = self._spec.verify_with
         own = self._spec.reply.errors.get(str(status))
         check = f"Check with {look} before" if look else "Check before"
-        hint = f"The request may have succeeded, so it was not retried. {check} running it again."
+        hint = f"The request may have succeeded. {check} running it again."
         hint = f"{own} {hint}" if own else hint
         command = f"locoia-pat run {look}" if look else None
         return _problem(Outcome.UNKNOWN, "unknown", message, status, hint=hint, next=command)

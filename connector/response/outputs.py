@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.response.timestamp import MAX_LENGTH, read_time, rfc3339
 from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
+from locoia_pat.spec.input_types import UNIT_SECONDS
 from locoia_pat.spec.pattern import parse_last_word
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
-    from locoia_pat.spec.model import ActionSpec, Output, ReplySpec
+    from locoia_pat.spec.model import ActionSpec, Input, Output, ReplySpec
 
 
 MAX_STRING = 256 * 1024
@@ -54,7 +55,7 @@ def extract_outputs(
         headers: the headers of the response, with names in lower case.
 
     """
-    reader = _Reader(inputs, now, headers, [name for name, declared in spec.inputs.items() if declared.unit == "days"])
+    reader = _Reader(inputs, now, headers, _requests(spec), has_rows=spec.reply.rows is not None)
     reply = spec.reply
     if reply.rows:
         return _row_outputs(spec, reply.rows, body, reader)
@@ -66,7 +67,7 @@ def extract_outputs(
         return "the response has no object"
     found: list[tuple[dict[str, Any], dict[str, Secret]]] = []
     for payload in objects:
-        values = {name: get_path(payload, reply.output[name].source or name) for name in spec.secrets}
+        values = {name: _secret_value(reply.output[name], name, payload, headers) for name in spec.secrets}
         secrets = {name: value for name, value in values.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
             found.append((payload, secrets))
@@ -82,6 +83,14 @@ def extract_outputs(
     if lacking := _lacks(data, spec.required_outputs):
         return f"the response has no {lacking}"
     return Outputs(data, secrets, tuple(reader.warnings))
+
+
+def _secret_value(output: Output, name: str, payload: object, headers: Mapping[str, str]) -> object:
+    """Return the value of the secret output *name*."""
+    if output.header is None:
+        return get_path(payload, output.source or name)
+    value = headers.get(output.header.lower())
+    return None if value is None else Secret(value)
 
 
 def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> Outputs | str:
@@ -202,22 +211,41 @@ def _is_text(value: object, text: str) -> bool:
 
 _Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
 """Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
-_DAY = dt.timedelta(days=1)
+_DAY, _HOUR, _MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
 _NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 """A number in a header."""
+
+
+_Requests = dict[str, tuple[str, "Input"]]
+"""The outputs that are times, each with the input that asked for it."""
+
+
+def _requests(spec: ActionSpec) -> _Requests:
+    if spec.effect == "read":
+        return {}  # an input of that name is a filter
+    named = (
+        (name, output.requested_by or name) for name, output in spec.reply.output.items() if output.type == "datetime"
+    )
+    return {name: (source, spec.inputs[source]) for name, source in named if source in spec.inputs}
 
 
 class _Reader:
     """Reads declared outputs, and warns once of each assumption."""
 
     def __init__(
-        self, inputs: Mapping[str, Any], now: dt.datetime, headers: Mapping[str, str], lifetimes: Collection[str]
+        self,
+        inputs: Mapping[str, Any],
+        now: dt.datetime,
+        headers: Mapping[str, str],
+        requests: _Requests,
+        *,
+        has_rows: bool,
     ) -> None:
         self._inputs = inputs
         self._now = now
         self._headers = headers
-        self._lifetimes = lifetimes
-        """The inputs that ask for days."""
+        self._requests = requests
+        self._has_rows = has_rows
         self._prepared: dict[int, _Prepared] = {}
         """By the identity of declared outputs, which the spec keeps."""
         self.warnings: dict[str, None] = {}
@@ -244,13 +272,21 @@ class _Reader:
         for name, until in counted:
             if (time := times.get(until)) is not None:
                 data[name] = round((time - self._now) / _DAY)
-                self._compare(until, time)
+        for name in times.keys() & self._requests:
+            self._compare(name, times[name])
         return data
 
     def _value(self, given: Mapping[str, Any], source: str, output: Output) -> object:
-        """Return the value of *output* in its header, or at the path *source*."""
+        """Return the value of *output* in its header, or at the path *source*; that of a secret is masked."""
+        if output.secret:
+            secret = get_path(given, source)
+            return MASK if isinstance(secret, Secret) and secret.reveal() else None
         if output.header is None:
-            return get_path(given, source)
+            before, every, rest = source.partition("[]")
+            if not every:
+                return get_path(given, source)
+            items = get_path(given, before)
+            return [get_path(item, rest[1:] or "$") for item in items] if isinstance(items, list) else items
         value = self._headers.get(output.header.lower())
         is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
         return json.loads(value) if value is not None and is_number else value
@@ -259,10 +295,14 @@ class _Reader:
         """Return what is the same for all rows: the outputs that are not secret, and those that count days."""
         prepared = self._prepared.get(id(declared))
         if prepared is None:
-            sources = [(name, output, output.source or name) for name, output in declared.items() if not output.secret]
+            sources = [
+                (name, output, output.source or name)
+                for name, output in declared.items()
+                if self._has_rows or not output.secret
+            ]
             prepared = (
                 [
-                    (name, output, source, output.header is None and not {*source} & {*"$.["})
+                    (name, output, source, not (output.header or output.secret or {*source} & {*"$.["}))
                     for name, output, source in sources
                 ],
                 [(name, output.days_until) for name, output in declared.items() if output.days_until],
@@ -270,13 +310,21 @@ class _Reader:
             self._prepared[id(declared)] = prepared
         return prepared
 
-    def _compare(self, name: str, until: dt.datetime) -> None:
-        """Warn if the time *until* is not as many days from now as the input of the same name asked for."""
-        days = self._inputs.get(name) if name in self._lifetimes else None
-        if isinstance(days, int | float) and abs(hours := (until - self._now) / dt.timedelta(hours=1) - days * 24) > 1:
-            amount = f"{abs(hours) / 24:.0f} days" if abs(hours) >= 48 else f"{abs(hours):.0f} hours"
-            direction = "earlier" if hours < 0 else "later"
-            self._warn(f'"{name}" is {amount} {direction} than the {days} days that were asked for')
+    def _compare(self, name: str, time: dt.datetime) -> None:
+        """Warn if *time* is not the one that the input behind the output *name* asked for."""
+        source, field = self._requests[name]
+        given = self._inputs[source]
+        if field.unit is not None and isinstance(given, int | float):
+            requested = self._now + dt.timedelta(seconds=given * UNIT_SECONDS[field.unit])
+            what = f"the {given} {field.unit} that were asked for"
+        elif field.type == "datetime" and isinstance(given, str):
+            requested, what = _in_utc(given), f"{given}, which was asked for"
+        else:
+            return
+        away = time - requested
+        if abs(away) > min(_HOUR, max(abs(requested - self._now) / 2, _MINUTE)):
+            direction = "earlier" if away < dt.timedelta() else "later"
+            self._warn(f'"{name}" is {_amount(abs(away))} {direction} than {what}')
 
     def _absent(self, name: str, output: Output) -> Any:
         if output.fallback_input is not None:
@@ -332,6 +380,20 @@ class _Reader:
 
     def _warn(self, message: str) -> None:
         self.warnings[message] = None
+
+
+def _in_utc(text: str) -> dt.datetime:
+    """Return the time that an input gives; one without a zone is in UTC."""
+    time = dt.datetime.fromisoformat(text)
+    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time
+
+
+def _amount(away: dt.timedelta) -> str:
+    """Return *away* in the unit that fits it."""
+    for unit, length, least in (("days", _DAY, 2 * _DAY), ("hours", _HOUR, _HOUR), ("minutes", _MINUTE, _MINUTE)):
+        if away >= least:
+            return f"{away / length:.0f} {unit}"
+    return f"{away.seconds} seconds"
 
 
 def _masked(value: Any, depth: int = 64) -> Any:

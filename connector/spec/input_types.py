@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 InputType = Literal[
     "text", "email", "password", "number", "date", "daterange", "datetime", "select", "switch", "nested_object", "json"
 ]
+UNIT_SECONDS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+"""The seconds of each unit that a number may have."""
 CoreSchema = dict[str, Any]
 """How pydantic-core validates a value (https://docs.pydantic.dev/latest/api/pydantic_core_schema/)."""
 JsonSchema = dict[str, Any]

@@ -39,6 +39,7 @@ _OUTPUT_PATH = r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$"
 _ITEM = r"\[([0-9]{1,4}|[A-Za-z0-9_@$.-]{1,100}=[^\[\]=\x00-\x1f\x7f-\x9f]{1,100})\]"
 _KEY, _PAYLOAD_KEY = rf"[A-Za-z0-9_@$-]+({_ITEM})*", rf"[A-Za-z0-9_@-]+({_ITEM})*"
 _VALUE_PATH = rf"^{_KEY}(\.{_KEY})*$"
+_SOURCE_PATH = rf"^{_KEY}(\.{_KEY})*(\[\](\.{_KEY})*)?$"
 _PAYLOAD_PATH = rf"^(\$|(\$({_ITEM})+|{_PAYLOAD_KEY})(\.{_PAYLOAD_KEY})*)$"
 _ENV_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 _HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
@@ -57,6 +58,7 @@ PATTERN_WORDS = {
     _OUTPUT_PATH: "keys with dots between them, such as data.items",
     _PAYLOAD_PATH: "$ or keys with dots between them and items of lists, such as data.items or data[0].items",
     _VALUE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or links[rel=next].href",
+    _SOURCE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or scopes[].name",
     _ENV_VARIABLE: "the name of a variable in capital letters, such as ACME_TOKEN",
     _HEADER_NAME: "the name of a header: letters, digits and hyphens",
     _ERROR_KEY: 'a status from 400 to 599 in quotes, such as "404", or one of the API\'s own codes',
@@ -80,6 +82,7 @@ PageKind = Literal["page", "offset", "cursor", "link"]
 PrintableAscii = Annotated[str, Field(pattern=_PRINTABLE_ASCII)]
 OutputPath = Annotated[str, Field(pattern=_OUTPUT_PATH)]
 ValuePath = Annotated[str, Field(pattern=_VALUE_PATH)]
+SourcePath = Annotated[str, Field(pattern=_SOURCE_PATH)]
 PayloadPath = Annotated[str, Field(pattern=_PAYLOAD_PATH)]
 EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
 HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
@@ -102,7 +105,7 @@ class Input(Model):
     """Ours: ``null`` is a value with a meaning, and must be given explicitly."""
     null_title: Line | None = None
     """Ours: what ``null`` means, such as ``Never expires``; the title of the switch for it in an exported form."""
-    unit: Literal["days", "hours"] | None = None
+    unit: Literal["days", "hours", "minutes", "seconds"] | None = None
     """Ours: the unit of a number; a date given instead gets an error with the number it corresponds to."""
     default: Any = None
     placeholder: str | None = None
@@ -210,9 +213,12 @@ class Output(Model):
     """A success that lacks it, or in which it is empty, is not believed."""
     multiple: bool = False
     secret: Literal["once", "stored"] | None = None
-    """``once``: the API shows it only this time. ``stored``: a read shows it each time. It goes into a token store."""
-    source: ValuePath | None = Field(None, alias="from")
-    """Its path in the payload, with dots and indices of lists; by default its own name."""
+    """``once``: the API shows it only this time. ``stored``: a read shows it each time. It goes into a token store.
+
+    In a list of rows, each is only masked.
+    """
+    source: SourcePath | None = Field(None, alias="from")
+    """Its path in the payload, by default its own name; ``scopes[].name`` is one key of each object in a list."""
     header: HeaderName | None = None
     """The header of the response that holds it, instead of a path in the payload."""
     store_with_token: bool = False
@@ -221,6 +227,8 @@ class Output(Model):
     """Computed: whole days from the server's time until that datetime output."""
     last_word: Annotated[str, Field(pattern=_LAST_WORD)] | None = None
     """Computed: the format of the last word of that string, such as ``~m/{name}``; children are the parts in braces."""
+    requested_by: Name | None = None
+    """For a time: the input that asked for it, by default the one of its name; a difference is a warning."""
     fallback_input: Name | None = None
     """The input to use instead, with a warning, if the response leaves it out."""
     children: dict[Name, Output] | None = None
@@ -389,7 +397,11 @@ class ActionSpec(_BaseAction):
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """The names of the secret outputs."""
+        """The names of the secret outputs; those of rows are only masked."""
+        return () if self.reply.rows else self._marked
+
+    @property
+    def _marked(self) -> tuple[str, ...]:
         return tuple(name for name, output in self.reply.output.items() if output.secret)
 
     @cached_property
@@ -405,7 +417,7 @@ class ActionSpec(_BaseAction):
     @cached_property
     def secret_keys(self) -> tuple[str, ...]:
         """The keys of a response whose strings are secrets from the moment it is parsed."""
-        return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self.secrets)
+        return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self._marked)
 
 
 class SuperSpec(_BaseAction):

@@ -97,16 +97,15 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
     yield from _value_findings(spec, ("reply", "output"), spec.reply.output)
     for name in spec.secrets[1:]:
         yield at("contradiction", ("reply", "output", name), "an action can have only one secret output", at_key=True)
-    for name in spec.secrets[:1]:
-        stored = spec.reply.output[name].is_stored_secret
-        if spec.reply.rows or (spec.effect == "read") != stored:
+    for name, output in spec.reply.output.items():
+        stored = output.is_stored_secret
+        if output.secret and ((spec.effect == "read") != stored or (spec.reply.rows and not stored)):
             message = "only an action that changes one row can have a secret output"
-            if not spec.reply.rows:
-                message += '; a read needs "secret: stored"' if not stored else ' with "secret: once"'
+            message += '; a read needs "secret: stored"' if not stored else ' with "secret: once"'
             yield at("contradiction", ("reply", "output", name), message, at_key=True)
-        for required in spec.required_outputs:
-            message = "an action with a secret output cannot have a required one: the secret of a success would be lost"
-            yield at("contradiction", ("reply", "output", required, "required"), message, at_key=True)
+    for required in spec.required_outputs if spec.secrets else ():
+        message = "an action with a secret output cannot have a required one: the secret of a success would be lost"
+        yield at("contradiction", ("reply", "output", required, "required"), message, at_key=True)
 
 
 def _count(inputs: Mapping[str, Input]) -> int:
@@ -530,6 +529,7 @@ def _output_findings(
                 path,
                 'an output needs "children" if its type is nested_object, and cannot have them otherwise',
             )
+        yield from _requested_findings(spec, path, output)
         yield from _required_findings(spec.document, path, output)
         yield from _header_findings(spec, path, output)
         yield from _index_findings(spec.document, path, output)
@@ -541,6 +541,22 @@ def _output_findings(
             message = 'a secret must be a top-level output of type text, without "multiple" or "store_with_token"'
             yield at("contradiction", path, message, at_key=True)
         yield from _output_findings(spec, (*path, "children"), output.children or {})
+
+
+def _requested_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Output) -> Iterator[Finding]:
+    """Yield why the input that an output names cannot have asked for its time, if it names one."""
+    if (name := output.requested_by) is None:
+        return
+    at, field = spec.document.finding, spec.inputs.get(name)
+    if field is None:
+        message = f'unknown input "{name}"{did_you_mean(name, spec.inputs)}'
+        yield at("unknown-reference", (*path, "requested_by"), message)
+    elif field.multiple or not (field.unit or field.type == "datetime"):
+        message = f'"{name}" asks for no time: it needs a "unit" or the type datetime'
+        yield at("contradiction", (*path, "requested_by"), message)
+    if output.type != "datetime" or spec.effect == "read" or len(path) != len(("reply", "output", "name")):
+        message = '"requested_by" is for a top-level datetime output of an action that changes something'
+        yield at("contradiction", (*path, "requested_by"), message, at_key=True)
 
 
 def _required_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
@@ -565,12 +581,12 @@ def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Outp
     if reply is None or reply.rows or len(path) != len(("reply", "output", "name")):
         message = 'only a top-level output of a reply without "rows" can have a "header"'
         yield at("contradiction", (*path, "header"), message, at_key=True)
-    if is_secret_name(output.header):
+    if output.secret is None and is_secret_name(output.header):
         yield at("contradiction", (*path, "header"), f'"{output.header}" holds a secret, and an output is shown')
     if output.type not in ("text", "number", "datetime") and output.last_word is None:
         message = f"a header holds the types text, number and datetime, and not {output.type}"
         yield at("contradiction", (*path, "type"), message)
-    for key in ("secret", "multiple", "source", "days_until"):
+    for key in ("multiple", "source", "days_until"):
         if getattr(output, key):
             name = "from" if key == "source" else key
             message = f'"header" and "{name}" exclude each other'
@@ -593,6 +609,8 @@ def _keyed_rows_findings(spec: ActionSpec) -> Iterator[Finding]:
 
 
 def _index_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
-    """Yield that a secret is not in a list: it is known by its key as soon as the response is parsed."""
+    """Yield that a secret is not in a list, for it is known by its key; and that all items of a list are several."""
+    if "[]" in (output.source or "") and not output.multiple:
+        yield document.finding("contradiction", (*path, "from"), '"[]" reads all items of a list; add "multiple: true"')
     if output.secret and "[" in (output.source or ""):
         yield document.finding("contradiction", (*path, "from"), "a secret cannot be in a list: it is known by its key")

@@ -237,6 +237,14 @@ ROTATE = PURGE | {
 }
 FIND = changed(PURGE | {"effect": "update"}, "request.method", "POST")
 
+HEADED = {"ok": [200], "output": {"a": {"type": "text", "header": "X-A"}}}
+MINTED = PURGE | {
+    "effect": "update",
+    "request": {"method": "POST", "path": "/x", "body": {"days": "{{ days }}"}},
+    "inputs": {"days": {"title": "Days", "type": "number", "unit": "days", "required": True}},
+    "reply": {"ok": [200], "output": {"ends": {"type": "datetime"}}},
+}
+
 FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
     "nothing": ([LIST], [LIST], set(), "1.2.0"),
     "a read is added": ([LIST], [LIST, PAGED | {"action": "list_all"}], {"new-action"}, "1.3.0"),
@@ -249,6 +257,18 @@ FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
         "2.0.0",
     ),
     "an action is gone": ([LIST, PURGE], [LIST], {"removed-action"}, "2.0.0"),
+    "a header is another": (
+        [LIST | {"reply": HEADED}],
+        [LIST | {"reply": {**HEADED, "output": {"a": {"type": "text", "header": "X-B"}}}}],
+        {"changed-response"},
+        "1.3.0",
+    ),
+    "another input asked for a time": (
+        [MINTED],
+        [changed(MINTED, "reply.output.ends.requested_by", "days")],
+        {"changed-response"},
+        "1.3.0",
+    ),
     "pages are gone": ([PAGED], [LIST], {"weakened-output"}, "2.0.0"),
     "polls are gone": ([POLLED], [LIST], {"weakened-output"}, "2.0.0"),
     "polls are new": ([LIST], [POLLED], {"changed-request"}, "1.3.0"),

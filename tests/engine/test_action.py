@@ -265,7 +265,7 @@ def test_an_answer_that_tells_nothing_is_unknown_for_an_effect_and_not_done_for_
         assert (verdict.outcome, problem.code, problem.status) == (Outcome.UNKNOWN, "unknown", status)
         assert problem.message.startswith(f"the API answered {status}: Oops")
         assert problem.hint is not None
-        assert "was not retried. Check" in problem.hint
+        assert "may have succeeded. Check" in problem.hint
         assert problem.next == "locoia-pat run list_pats"
     verdict = _judge(LIST, status)
     problem = _problem(verdict)

@@ -150,7 +150,7 @@ _OUTPUT_RULES: dict[str, Rule] = {
     "required": ("changed-response", "weakened-output", "changed-response"),
     "source": _RESPONSE,
     "header": _RESPONSE,
-    "days_until": _RESPONSE,
+    **dict.fromkeys(("days_until", "requested_by"), _RESPONSE),
     "fallback_input": ("changed-response", "weakened-output", "changed-response"),
     "title": _TEXT,
 }

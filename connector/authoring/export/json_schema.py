@@ -50,7 +50,7 @@ def data_schema(spec: ActionSpec | SuperSpec) -> Schema:
     """Return the schema of ``data`` in the envelope of the outcome ``done``."""
     if not isinstance(spec, ActionSpec):
         return outputs_schema(spec.output)
-    row = outputs_schema(spec.reply.output)
+    row = outputs_schema(spec.reply.output, has_rows=spec.reply.rows is not None)
     if not spec.reply.rows:
         return row
     rows = {spec.reply.rows: {"type": "array", "items": row}}
@@ -111,14 +111,14 @@ def _description(field: Input) -> str:
     return " ".join(sentences)
 
 
-def outputs_schema(outputs: Mapping[str, Output]) -> Schema:
-    """Return the schema of the object of outputs that an action returns; secrets are not part of it.
+def outputs_schema(outputs: Mapping[str, Output], *, has_rows: bool = False) -> Schema:
+    """Return the schema of the object of outputs that an action returns; secrets are in rows only, masked.
 
     A value that the API leaves out is null, with a warning, so all that is not required may be null.  The original
     string of a time that could not be parsed, or was read with an assumption, is added as ``NAME_raw``.
     """
     properties: dict[str, Schema] = {}
-    visible = {name: output for name, output in outputs.items() if not output.secret}
+    visible = {name: output for name, output in outputs.items() if has_rows or not output.secret}
     for name, output in visible.items():
         value = _with_title(output, _output_value(output))
         properties[name] = value if output.required else or_null(value)
