@@ -14,6 +14,7 @@ from locoia_pat.engine import examples
 from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.http.exchange_types import Request as SpecRequest
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.description import base_url_variable
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def environment(folder: SpecFolder, url: str) -> dict[str, str]:
     """Return the environment variables that point the connector of *folder* to its examples at *url*."""
     env = folder.connector.env
     variables = {env.base_url: url} if env.base_url else {}
+    variables |= {base_url_variable(folder.connector, name): url for name in folder.connector.base_urls}
     variables[env.token] = "example-credential"
     if env.identifier:
         variables[env.identifier] = "example-identifier"

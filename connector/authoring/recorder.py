@@ -54,6 +54,10 @@ class Recorder(RecordingConnector):
         replaced_id = run.inputs[action.spec.replaces] if action.spec.replaces else None
         self._engine.probe_stores(action, replaced_id, recording.token_to, replace_current=False)
 
+    def base_url_of(self, action: CompiledAction) -> str:
+        """Return the base URL of the requests of *action*."""
+        return self._engine.base_url_of(action.spec)
+
     def _sanitize(self, response: ResponseOrError) -> ResponseOrError:
         if not isinstance(response, Response):
             return response
@@ -146,15 +150,14 @@ def record_example(
     fakes = example_inputs(action, example)
     real = [secret for name, secret in recording.inputs.items() if isinstance(secret, Secret) and secret != fakes[name]]
     hidden = [credential, *result.secrets.values(), *real]
-    request = request_as_example(
-        action.request(checked_inputs(action, example), connector.base_url), connector.base_url
-    )
+    base_url = connector.base_url_of(action)
+    request = request_as_example(action.request(checked_inputs(action, example), base_url), base_url)
     complete: dict[str, Any] = {
         "name": example.name,
         **({"inputs": example.inputs} if example.inputs else {}),
         "request": request,
-        "reply": _reply(action, replies[0], connector.base_url),
-        **({"pages": [_reply(action, reply, connector.base_url) for reply in replies[1:]]} if replies[1:] else {}),
+        "reply": _reply(action, replies[0], base_url),
+        **({"pages": [_reply(action, reply, base_url) for reply in replies[1:]]} if replies[1:] else {}),
         "result": _outcome(result),
     }
     scrubbed = {key: _scrub(value, hidden) for key, value in complete.items()}

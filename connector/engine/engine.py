@@ -33,7 +33,7 @@ from locoia_pat.request.validation import InputValidator
 from locoia_pat.response.outputs import known_strings
 from locoia_pat.secrets.secret import Secret, iter_secrets, redact, redacted
 from locoia_pat.spec.compiled_form import CompiledSpec, is_super
-from locoia_pat.spec.description import inputs_of_same_names
+from locoia_pat.spec.description import base_url_variable, inputs_of_same_names
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
 
@@ -125,6 +125,25 @@ class Engine:
             return validate_base_url(url, spec.hosts, source=variable)
         return validate_base_url(spec.base_url, spec.hosts, source="base_url")
 
+    def base_url_of(self, spec: ActionSpec) -> str:
+        """Return the base URL that the requests of *spec* go to.
+
+        Raises:
+            InvalidError: it is not a URL that this connector's credential may be sent to, or the API is elsewhere and
+                nothing says where this part of it is.
+
+        """
+        name, connector = spec.request.base_url, self.connector
+        if name is None:
+            return self.base_url
+        variable = base_url_variable(connector, name)
+        if url := os.environ.get(variable):
+            return validate_base_url(url, connector.hosts, source=variable)
+        if urlsplit(self.base_url)[:2] != urlsplit(connector.base_url)[:2]:
+            message = f"the API is at {self.base_url}, and nothing says where its {name} are"
+            raise invalid(message, field=variable, hint=f"Set {variable}.")
+        return validate_base_url(connector.base_urls[name], connector.hosts, source="base_urls")
+
     def action(self, name: str) -> CompiledAction:
         """Return the action *name*, compiled once.
 
@@ -151,7 +170,7 @@ class Engine:
         """
         action = self.action(name)
         checked = action.identified(action.check(inputs, today=now().date()), self._identifier)
-        return PreparedRun(action, checked, action.request(checked, self.base_url))
+        return PreparedRun(action, checked, action.request(checked, self.base_url_of(action.spec)))
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """Return what a run would send.
@@ -287,7 +306,7 @@ class Engine:
         spec = run.action.spec
         if not (spec.pages or spec.poll):
             return None
-        return run.action.follower(run.request, run.inputs, self.base_url, now(), self.connector.hosts)
+        return run.action.follower(run.request, run.inputs, self.base_url_of(spec), now(), self.connector.hosts)
 
     def invalid_result(self, name: str, error: ConnectorError) -> Result:
         """Return the result of a run of *name* that ended with *error* before anything was sent."""
@@ -539,7 +558,7 @@ class Engine:
         try:
             revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
             checked = revoking.identified(revoking.check(inputs), self._identifier)
-            request = revoking.request(checked, self.base_url)
+            request = revoking.request(checked, self.base_url_of(revoking.spec))
             exchange = Exchange(revoking.spec, header, self._timeout, self.connector.headers)
             if revoking.spec.auth == "none":
                 exchange.header = None

@@ -138,7 +138,7 @@ class _TransportPool:
     """
 
     def __init__(self, base_url: str) -> None:
-        self._verify = _tls_context(base_url)
+        self._verify = {base_url.partition(":")[0]: _tls_context(base_url)}
         self._transports: dict[bytes, httpx.HTTPTransport] = {}
         self._lock = threading.Lock()
 
@@ -147,7 +147,9 @@ class _TransportPool:
         host = url.netloc
         with self._lock:
             if host not in self._transports:
-                self._transports[host] = _new_transport(self._verify, _proxy(url))
+                if url.scheme not in self._verify:
+                    self._verify[url.scheme] = _tls_context(str(url))
+                self._transports[host] = _new_transport(self._verify[url.scheme], _proxy(url))
             return self._transports[host]
 
     def close(self) -> None:

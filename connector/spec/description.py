@@ -10,7 +10,7 @@ from locoia_pat.spec.input_types import describe_allowed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from locoia_pat.spec.model import ActionSpec, Output, SuperSpec
+    from locoia_pat.spec.model import ActionSpec, ConnectorSpec, Output, SuperSpec
 
 
 STORE_FIELD = "token_to"
@@ -22,6 +22,11 @@ MANAGED_NAME = "name"
 def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
     """Return whether a call of *spec* names token stores: it mints a token, or works on a managed name."""
     return MANAGED_NAME in spec.inputs if is_super(spec) else bool(spec.secrets)
+
+
+def base_url_variable(connector: ConnectorSpec, name: str) -> str:
+    """Return the variable that replaces the base URL *name* of *connector*."""
+    return f"{connector.connector.upper()}_BASE_URL_{name.upper()}"
 
 
 def inputs_of_same_names(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,7 @@ SourcePath = Annotated[str, Field(pattern=_SOURCE_PATH)]
 PayloadPath = Annotated[str, Field(pattern=_PAYLOAD_PATH)]
 EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
 HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
+BaseUrl = Annotated[str, Field(pattern=_BASE_URL)]
 ErrorKey = Annotated[str, Field(pattern=_ERROR_KEY)]
 Scalar = bool | int | str
 Constant = Scalar | None
@@ -135,6 +136,8 @@ class RequestSpec(Model):
     """The request of an action; its strings are templates."""
 
     method: Method
+    base_url: Name | None = None
+    """The name of one of the connector's ``base_urls``, instead of its ``base_url``."""
     path: Annotated[str, Field(pattern=_PATH)]
     """Each value is percent-encoded into a segment of its own."""
     query: Fields = {}
@@ -500,7 +503,9 @@ class ConnectorSpec(_VersionedFile):
     title: Line
     version: Annotated[str, Field(pattern=_VERSION)]
     docs: Line | None = None
-    base_url: Annotated[str, Field(pattern=_BASE_URL)]
+    base_url: BaseUrl
+    base_urls: dict[Name, BaseUrl] = {}
+    """Other base URLs, by a name that an action gives under ``request``; their hosts are in ``hosts`` too."""
     hosts: Annotated[list[Annotated[str, Field(pattern=_HOST)]], Field(min_length=1, max_length=50)]
     """The hosts that the credential may be sent to; loopback is always allowed."""
     env: Env

@@ -156,19 +156,11 @@ def _exchange_findings(spec: ConnectorSpec) -> Iterator[Finding]:
 
 def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     at = spec.document.finding
-    parts = urlsplit(spec.base_url)
-    try:
-        usable = parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        yield at("bad-value", ("base_url",), "a port is a number from 1 to 65535")
-    yield from _spelling_findings(spec, parts.hostname or "")
-    if not is_loopback(parts.hostname):
-        if parts.hostname not in spec.hosts:
-            yield at("foreign-host", ("base_url",), f'the host {parts.hostname} is not in "hosts"')
-        if parts.scheme != "https":
-            yield at("bad-value", ("base_url",), "use https: plain http is allowed for localhost only")
+    yield from _base_url_findings(spec, ("base_url",), spec.base_url)
+    for name, url in spec.base_urls.items():
+        yield from _base_url_findings(spec, ("base_urls", name), url)
+    for index, host in enumerate(spec.hosts):
+        yield from _spelling_findings(spec, ("hosts", index), host)
     if spec.connector == _OWN_NAME:
         for index, host in enumerate(spec.hosts):
             if host != _OWN_HOST:
@@ -176,14 +168,28 @@ def _host_findings(spec: ConnectorSpec) -> Iterator[Finding]:
                 yield at("foreign-host", ("hosts", index), message)
 
 
-def _spelling_findings(spec: ConnectorSpec, base_host: str) -> Iterator[Finding]:
-    """Yield the hosts that only look like others: those with letters beyond ASCII, however they are written."""
-    hosts: list[tuple[yaml.Path, str]] = [(("base_url",), base_host)]
-    hosts += [(("hosts", index), host) for index, host in enumerate(spec.hosts)]
-    for path, host in hosts:
-        if any(label.startswith("xn--") for label in host.split(".")):
-            message = "a host must be in ASCII letters: one with others can look like the host of someone else"
-            yield spec.document.finding("foreign-host", path, message)
+def _base_url_findings(spec: ConnectorSpec, path: yaml.Path, url: str) -> Iterator[Finding]:
+    """Yield what is wrong with one of the base URLs."""
+    at, parts = spec.document.finding, urlsplit(url)
+    try:
+        usable = parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        yield at("bad-value", path, "a port is a number from 1 to 65535")
+    yield from _spelling_findings(spec, path, parts.hostname or "")
+    if not is_loopback(parts.hostname):
+        if parts.hostname not in spec.hosts:
+            yield at("foreign-host", path, f'the host {parts.hostname} is not in "hosts"')
+        if parts.scheme != "https":
+            yield at("bad-value", path, "use https: plain http is allowed for localhost only")
+
+
+def _spelling_findings(spec: ConnectorSpec, path: yaml.Path, host: str) -> Iterator[Finding]:
+    """Yield that a host only looks like another, if it has letters beyond ASCII, however they are written."""
+    if any(label.startswith("xn--") for label in host.split(".")):
+        message = "a host must be in ASCII letters: one with others can look like the host of someone else"
+        yield spec.document.finding("foreign-host", path, message)
 
 
 def reference_findings(
@@ -240,7 +246,10 @@ def _revoke_findings(spec: ActionSpec, given: Mapping[str, Any], revoker: Action
 
 
 def header_findings(spec: ActionSpec, connector: ConnectorSpec) -> Iterator[Finding]:
-    """Yield the headers of an action that would replace the credential."""
+    """Yield the headers of an action that would replace the credential, and a base URL that the connector lacks."""
+    if (name := spec.request.base_url) is not None and name not in connector.base_urls:
+        message = f'"base_urls" in connector.yaml has no "{name}"{did_you_mean(name, connector.base_urls)}'
+        yield spec.document.finding("unknown-reference", ("request", "base_url"), message)
     for header in spec.request.headers if spec.auth is None else ():
         if header.lower() == connector.auth.header_key.lower():
             message = f'"{header}" is the header of the credential, which "auth" in connector.yaml sets'

@@ -168,6 +168,7 @@ ACTION_CHANGES: list[Row] = [
     ("request.body", {"key": "{{ name }}"}, {"changed-request"}, "1.3.0"),
     ("request.query", {"q": 1}, {"changed-request"}, "1.3.0"),
     ("request.headers", {"X-A": "1"}, {"changed-request"}, "1.3.0"),
+    ("request.base_url", "eu", {"changed-request"}, "1.3.0"),
     ("request.omit_null", True, {"changed-request"}, "1.3.0"),
     # safety
     ("verify_with", ..., {"removed-safeguard"}, "2.0.0"),
@@ -190,6 +191,7 @@ CONNECTOR_CHANGES: list[Row] = [
     ("auth.info", "Ask your admin.", {"changed-text"}, "1.2.1"),
     ("base_url", "https://api.acme.example/v2", {"changed-request"}, "1.3.0"),
     ("check", ..., {"changed-response"}, "1.3.0"),
+    ("base_urls", {"eu": "https://api.acme.example/eu"}, {"changed-request", "new-secret"}, "2.0.0"),
     ("title", "Acme CRM", {"changed-text"}, "1.2.1"),
     ("version", "1.2.5", set(), "1.2.0"),
 ]

@@ -107,6 +107,7 @@ _SAFEGUARD: Rule = ("changed-response", "removed-safeguard", "changed-response")
 _CONNECTOR_RULES: dict[str, Rule] = {
     "connector": _any_change("renamed-connector"),
     "base_url": _REQUEST,
+    "base_urls": _REQUEST,
     "check": _RESPONSE,
     "headers": _REQUEST,
     **{f"auth.{key}": _AUTH for key in ("header_key", "token_format", "encode", "token_prefix", "exchange")},
@@ -117,7 +118,7 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "auth": _AUTH,
     **{
         f"request.{key}": _REQUEST
-        for key in ("method", "path", "query", "headers", "body", "form", "omit_null", "idempotency_key")
+        for key in ("method", "base_url", "path", "query", "headers", "body", "form", "omit_null", "idempotency_key")
     },
     "repeatable": _REQUEST,
     "reply.codes": _RESPONSE,

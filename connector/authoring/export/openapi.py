@@ -53,7 +53,7 @@ def document(folder: SpecFolder) -> Schema:
         **_docs(connector.docs),
         "servers": [{"url": connector.base_url.rstrip("/")}],
         "security": [{"credential": []}],
-        "paths": _paths(actions),
+        "paths": _paths(actions, connector),
         "components": {
             "schemas": {**{spec.action: payload_schema(spec) for spec in actions if spec.reads_body}, **SHARED},
             "securitySchemes": {"credential": _security(connector)},
@@ -76,24 +76,26 @@ def _security(connector: ConnectorSpec) -> Schema:
     return {"type": "apiKey", "in": "header", "name": auth.header_key, **description}
 
 
-def _paths(actions: list[ActionSpec]) -> dict[str, Schema]:
+def _paths(actions: list[ActionSpec], connector: ConnectorSpec) -> dict[str, Schema]:
     paths: dict[str, Schema] = {}
     for spec in actions:
         request = operation(spec)
-        path, value = _with_shared_names(paths, request, _operation_object(spec, request))
+        path, value = _with_shared_names(paths, request, _operation_object(spec, request, connector))
         methods = paths.setdefault(path, {})
         method = spec.request.method.lower()
         methods[method] = _combine(methods[method], value) if method in methods else value
     return paths
 
 
-def _operation_object(spec: ActionSpec, request: Operation) -> Schema:
+def _operation_object(spec: ActionSpec, request: Operation, connector: ConnectorSpec) -> Schema:
+    base_url = connector.base_urls.get(spec.request.base_url or "")
     policy = describe_policy(spec)
     return {
         "operationId": spec.action,
         "summary": spec.title,
         "description": f"{spec.summary}\n\nEffect: {spec.effect}. Retries by the connector: {policy}.",
         **_docs(spec.docs),
+        **({"servers": [{"url": base_url.rstrip("/")}]} if base_url else {}),
         **({"parameters": request.parameters} if request.parameters else {}),
         **({"requestBody": request.body} if request.body else {}),
         "responses": responses(spec),

@@ -11,9 +11,10 @@ from locoia_pat.authoring.locoia.base_connector import to_base_connector
 from locoia_pat.authoring.locoia.documented_fields import MAX_LENGTHS
 from locoia_pat.authoring.locoia.extra_keys import merge, read_extra_keys
 from locoia_pat.authoring.locoia.guide import guide, rest_helper_page
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.outcomes import SpecError, invalid
-from locoia_pat.spec.model import SuperSpec
+from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +37,8 @@ def files(folder: SpecFolder) -> dict[str, str]:
     connector: dict[str, Any] = folder.connector.document.value
     specs = {name: folder.spec(name) for name in folder.names}
     supers = {name: spec.document.value for name, spec in specs.items() if isinstance(spec, SuperSpec)}
-    requests = {name: spec.document.value for name, spec in specs.items() if name not in supers}
+    left_out = _left_out(folder)
+    requests = {name: spec.document.value for name, spec in specs.items() if name not in {*supers, *left_out}}
     extra = read_extra_keys(folder)
     pages = [pages for spec in requests.values() if (pages := pages_of(spec))]
     base = merge(to_base_connector(connector, pages), extra.connector)
@@ -71,12 +73,23 @@ def texts_of(
 
 def notes(folder: SpecFolder) -> list[str]:
     """Return the notes to print after the export of *folder*."""
-    supers = [name for name in folder.names if isinstance(folder.spec(name), SuperSpec)]
-    if not supers:
-        return []
-    return [
-        f"{', '.join(supers)}: super actions send no request of their own; GUIDE.md says how to run them outside Locoia"
-    ]
+    lines = (
+        (
+            [name for name in folder.names if isinstance(folder.spec(name), SuperSpec)],
+            "super actions send no request of their own; GUIDE.md says how to run them outside Locoia",
+        ),
+        (
+            _left_out(folder),
+            "not exported, because an Action has one base URL, no polls, and no identifier in its request",
+        ),
+    )
+    return [f"{', '.join(names)}: {why}" for names, why in lines if names]
+
+
+def _left_out(folder: SpecFolder) -> list[str]:
+    """Return the actions that Locoia's Actions cannot express."""
+    specs = [spec for name in folder.names if isinstance(spec := folder.spec(name), ActionSpec)]
+    return [spec.action for spec in specs if spec.poll or spec.request.base_url or CompiledAction(spec).is_identified]
 
 
 def _json(value: Any) -> str:

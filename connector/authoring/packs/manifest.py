@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from locoia_pat.authoring.packs.content import MANIFEST
 from locoia_pat.messages import describe_value, join_names
 from locoia_pat.outcomes import invalid
+from locoia_pat.spec.description import base_url_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -156,7 +157,8 @@ def checksum(data: bytes) -> str:
 def variables(connector: ConnectorSpec) -> list[str]:
     """Return the environment variables that *connector* reads, sorted."""
     env = connector.env
-    return sorted({env.token, f"{env.token}_FILE", *filter(None, (env.base_url, env.identifier))})
+    others = [base_url_variable(connector, name) for name in connector.base_urls]
+    return sorted({env.token, f"{env.token}_FILE", *others, *filter(None, (env.base_url, env.identifier))})
 
 
 def secret_inputs(inputs: Mapping[str, Input]) -> list[str]:
