@@ -33,7 +33,7 @@ from locoia_pat.actions.lifecycle.effects import (
     WaitInFlight,
     WriteJournal,
 )
-from locoia_pat.actions.lifecycle.lifetime import Clock, is_due
+from locoia_pat.actions.lifecycle.lifetime import Clock, is_due, lifetime
 from locoia_pat.actions.lifecycle.rotation import ensure, under_lease
 from locoia_pat.stores.record import Record
 
@@ -64,7 +64,7 @@ class Setting:
     workers: int = 50
     slots: int = 8
     """Names that a worker handles at once."""
-    days: int = 180
+    days: int = 120
     expiration: int = 30
     renew_within: float | None = None
     overlap: float = 24.0
@@ -99,6 +99,8 @@ class Name:
     record: Record = field(default_factory=Record)
     rows: dict[str, Row] = field(default_factory=dict)
     minted: int = 0
+    idle_until: float = 0.0
+    """Before this time, nothing is to do; only to save the simulation's own time."""
 
     def works(self, entry: TokenEntry | None, now: float) -> bool:
         return entry is not None and self.is_authorized(entry.token, now)
@@ -108,13 +110,20 @@ class Name:
 
     def is_to_do(self, now: float) -> bool:
         """Whether the plan of a fleet finds something to do, by the shipped rules."""
+        if now < self.idle_until:
+            return False
         current, clock = self.record.current, Clock(time_at(now), time_at(now))
         if current is None or self.journal.operation is not None:
             return True
         row = self.rows.get(current.id or "")
         listed = {} if row is None else {"expiration": time_at(row.expires).isoformat()}
-        due = any(row.due <= clock.api for row in self.journal.retirements)
-        return due or is_due(current, listed, self.desired, clock)
+        retired = [(row.due - START).total_seconds() for row in self.journal.retirements]
+        if min(retired, default=now + 1) <= now or is_due(current, listed, self.desired, clock):
+            return True
+        end = lifetime(current, listed, self.desired).end
+        assert end is not None
+        self.idle_until = min([(end - START).total_seconds() - self.desired.expiration * DAY / 2, *retired])
+        return False
 
     def serve(self, call: CallApi, now: float) -> Result:
         """Answer as the API does; of a list, only the rows of this name, as the protocols ignore all others."""
@@ -197,7 +206,7 @@ class Simulation:
             Credential([self._name(c, n) for n in range(self.setting.names)]) for c in range(self.sample)
         ]
         everyone = self.setting.workers * self.setting.slots
-        self.slots = max(1, round(everyone * self.sample / self.setting.credentials))
+        self.slots = max(1, round(everyone * self.sample / self.setting.credentials))  # few: a sample that is too small
 
     def _name(self, credential: int, number: int) -> Name:
         setting, name = self.setting, f"c{credential}-n{number}"
@@ -273,12 +282,12 @@ class Simulation:
             case WaitInFlight():
                 return None, self.now + IN_FLIGHT
             case WriteJournal(entry):
-                name.journal = entry
+                name.journal, name.idle_until = entry, 0.0
                 return None, self.now + JOURNAL
             case StoreRecord(record):
                 if self.random.random() < self.setting.refused:
                     return OSError("refused"), self.now + STORE
-                name.record = record
+                name.record, name.idle_until = record, 0.0
                 return None, self.now + STORE
             case CallApi():
                 return self._call(effect, credential, name)
@@ -347,14 +356,14 @@ SETTINGS = {
     "lifetimes not spread": Setting(is_spread=False),
     "overlap 0": Setting(overlap=0.0),
     "renew_within 5": Setting(renew_within=5.0),
-    "90 days": Setting(expiration=90, days=360),
-    "10 workers": Setting(workers=10),
+    "90 days": Setting(expiration=90, days=270),
+    "25 workers": Setting(workers=25),
     "rate 30": Setting(rate=30.0),
 }
 
 
 @click.command()
-@click.option("--credentials", default=2, type=click.IntRange(1), show_default=True, help="How many are simulated.")
+@click.option("--credentials", default=5, type=click.IntRange(1), show_default=True, help="How many are simulated.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--only", multiple=True, type=click.Choice([*SETTINGS]), help="Some settings; by default all.")
 def main(credentials: int, seed: int, only: tuple[str, ...]) -> None:

@@ -497,7 +497,8 @@ def test_a_token_whose_store_left_the_file_is_blocked_as_when_applied(yard: Yard
     moved = yard.fleet({"name": "one", "to": [f"file:{yard.folder}/new.json"]})
     seen = yard.plans(moved)["one"]
     assert (seen.step, "which is not in the file" in seen.reason) == ("blocked", True)
-    assert yard.apply(moved)[0].outcome.value == "invalid"
+    assert yard.apply(moved)[0].outcome.value == "invalid"  # so two fleets that use one name do not alternate
+    assert yard.works("one")
 
 
 def test_two_tokens_cannot_share_a_store_however_it_is_written(yard: Yard, call: Callable[..., Done]) -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
@@ -161,3 +167,65 @@ def test_a_failover_that_loses_the_end_of_the_journal_loses_no_token(
     assert sandbox.rotate().change == "rotated"
     assert sandbox.works()
     assert sandbox.works("warm")
+
+
+def test_a_database_that_takes_no_more_writes_during_a_rotation_leaves_it_unknown_and_the_next_call_finishes(
+    sandbox: ManagedSandbox, postgres: PostgresServer
+) -> None:
+    sandbox.ensure()
+    sandbox.rotate()
+    database = sandbox.urls["state"].rpartition("/")[2]
+    refuse = (
+        "CREATE FUNCTION locoia_pat.fail() RETURNS trigger LANGUAGE plpgsql "
+        "AS $$BEGIN RAISE 'why' USING ERRCODE = '{}'; END$$; "
+        "CREATE TRIGGER fail BEFORE INSERT ON locoia_pat.names EXECUTE FUNCTION locoia_pat.fail()"
+    )
+    for code, why in (("53100", "is full"), ("25006", "is read-only"), ("57014", "took too long")):
+        with pytest.raises(UnknownOutcomeError, match=why):
+            rotate_interrupted(sandbox, partial(postgres.execute, refuse.format(code), database))
+        assert sandbox.works(), why
+        postgres.execute("DROP FUNCTION locoia_pat.fail CASCADE", database)
+        assert sandbox.rotate().change == "rotated"
+        assert (sandbox.works(), len(sandbox.rows())) == (True, 2), why
+
+
+ENSURE = """
+import json, sys
+from locoia_pat import Connector, ConnectorAuth, Secret
+from locoia_pat.actions.managed import run_ensure_pat
+from locoia_pat.state.journal import State
+
+url, token, database, ref = json.loads(sys.argv[1])
+wishes = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
+with Connector(ConnectorAuth(Secret(token)), base_url=url) as connector:
+    result = run_ensure_pat(connector, wishes, token_to=[ref], state=State(database), wait=0)
+print(json.dumps(result.to_dict()))
+"""
+
+
+def test_machines_whose_clocks_are_minutes_apart_hold_one_lease_and_rotate_no_name_twice(
+    sandbox: ManagedSandbox,
+) -> None:
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is needed for a clock that is wrong")
+    sandbox.ensure()
+    lease = sandbox.state().lease(sandbox.url, "ci")
+    given = json.dumps([sandbox.url, sandbox.rotator.reveal(), sandbox.location(), sandbox.ref()])
+
+    def run(clock: str) -> dict[str, Any]:
+        done = subprocess.run(
+            ["faketime", "-f", clock, sys.executable, "-c", ENSURE, given],
+            env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    for clock in ("+10m", "-10m"):
+        assert lease.acquire(0)
+        assert run(clock)["error"]["code"] == "busy", clock
+        lease.release()
+        assert run(clock)["data"]["change"] == "none", clock
+    assert sandbox.works()
