@@ -11,6 +11,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from _signal import getsignal as get_handler  # type: ignore[import-not-found]  # as in signal, without its enums
+from _signal import signal as set_handler  # a run sets six handlers, and converting them takes as long as its inputs
 from _thread import get_ident  # threading would take longer to load than all of this
 
 TYPE_CHECKING = False  # as in typing, which takes longer to load than this module
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 GRACE = 8.0
 """Seconds that a run may still take once a signal waits for it; a container is killed ten seconds after a SIGTERM."""
 
-_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_ENDING = tuple(int(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Signals:
@@ -150,10 +152,16 @@ class Hold:
         if _state.current is None:
             self.is_outermost = True
             _state.current = _state.latest = self
+        if self._effect:
+            _state.current._arm()  # noqa: SLF001  # same class
+        return self
+
+    def _arm(self) -> None:
+        """Handle signals from the first run with an effect on; before it, they act as they did."""
+        if not self._previous:
             self._previous = _handlers()
             _handle_with(self._handle, self._previous)
-        _state.current.armed += self._effect
-        return self
+        self.armed += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -166,7 +174,7 @@ class Hold:
             return
         _state.current = None
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            set_handler(number, handler)
         while self.pending:
             signal.raise_signal(self.pending.pop(0))
 
@@ -237,10 +245,10 @@ def _is_main_thread() -> bool:
 
 def _handlers() -> dict[int, Any]:
     """Return the handlers of the signals that end a process, unless they are ignored or set outside of Python."""
-    handlers = {number: signal.getsignal(number) for number in _ENDING}
+    handlers = {number: get_handler(number) for number in _ENDING}
     return {number: handler for number, handler in handlers.items() if handler not in {None, signal.SIG_IGN}}
 
 
 def _handle_with(handler: Callable[[int, Any], None], numbers: Iterable[int]) -> None:
     for number in numbers:
-        signal.signal(number, handler)
+        set_handler(number, handler)

@@ -124,7 +124,7 @@ class Exchange:
             request = with_headers(request, self._added)
         hold = held()
         phase = hold.phase if hold is not None else "idle"
-        if not self._paused(limiter):
+        if self._pause and not self._paused(limiter):
             return TransportError(f"no time was left to wait another {self._pause:.0f} s", sent=False)
         while True:
             if self._elapsed() >= self._timeout:
@@ -137,17 +137,7 @@ class Exchange:
             attempts += 1
             self.attempts += 1
             response = self._attempt(request, send, limiter)
-            seconds = seconds_until_retry(
-                self._spec.effect,
-                self._spec.request.method,
-                response,
-                attempts=attempts,
-                elapsed=self._elapsed(),
-                timeout=self._timeout,
-                now=now(),
-                jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
-                repeatable=self._repeatable,
-            )
+            seconds = self._seconds_until_retry(response, attempts)
             if _log.isEnabledFor(logging.DEBUG):
                 facts = {"method": request.method, "url": request.url, "attempt": attempts, "wait": seconds}
                 facts["status"] = getattr(response, "status", None) or "no complete response"
@@ -161,13 +151,27 @@ class Exchange:
                 hold.phase = phase  # so a signal may end the pause
             (limiter.sleep if limiter is not None else time.sleep)(seconds)
 
+    def _seconds_until_retry(self, response: ResponseOrError, attempts: int) -> float | None:
+        if isinstance(response, Response) and response.status < 400:
+            return None
+        return seconds_until_retry(
+            self._spec.effect,
+            self._spec.request.method,
+            response,
+            attempts=attempts,
+            elapsed=self._elapsed(),
+            timeout=self._timeout,
+            now=now(),
+            jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
+            repeatable=self._repeatable,
+        )
+
     def _paused(self, limiter: RateLimiter | None) -> bool:
         """Wait as long as :meth:`read_after` said; return False, without waiting, if there is no time for it."""
-        if self._pause:
-            if self._pause >= self.remaining:
-                return False
-            (limiter.sleep if limiter is not None else time.sleep)(self._pause)
-            self._pause = 0.0
+        if self._pause >= self.remaining:
+            return False
+        (limiter.sleep if limiter is not None else time.sleep)(self._pause)
+        self._pause = 0.0
         return True
 
     def _attempt(
@@ -326,6 +330,8 @@ def server_time(headers: Mapping[str, str], now: dt.datetime) -> dt.datetime:
 
 def parse_http_date(text: str) -> dt.datetime | None:
     """Return *text* as a time if it is a date as HTTP and mail write it, or None."""
+    if not text:
+        return None
     from email.utils import parsedate_to_datetime  # noqa: PLC0415  # httpx has loaded it before there is a response
 
     try:

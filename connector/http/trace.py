@@ -26,7 +26,7 @@ def new_trace() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
-def trace_headers() -> dict[str, str]:
-    """Return the headers of a request in this context."""
-    traceparent = continue_trace(current_trace.get())
-    return {} if traceparent is None else {TRACEPARENT: traceparent}
+def trace_headers(traceparent: str) -> dict[str, str]:
+    """Return the headers of a request in the trace of *traceparent*."""
+    carried = continue_trace(traceparent)
+    return {} if carried is None else {TRACEPARENT: carried}

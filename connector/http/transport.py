@@ -16,10 +16,9 @@ import re
 import ssl
 import threading
 import time
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies, proxy_bypass  # noqa: TID251  # asked for the proxies; it sends nothing
 
 import httpcore
@@ -28,15 +27,13 @@ import truststore
 
 from locoia_pat.http.body import CONTENT_ENCODINGS, BodyReader
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
-from locoia_pat.http.trace import trace_headers
+from locoia_pat.http.trace import current_trace, trace_headers
 from locoia_pat.http.url import is_loopback
 from locoia_pat.interrupts import held
 from locoia_pat.secrets.secret import revealed
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from locoia_pat.interrupts import Hold
     from locoia_pat.secrets.secret import Secret
 
@@ -44,6 +41,8 @@ deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """When the current exchange must end, by the monotonic clock; None outside of one."""
 _GLANCE = 0.25
 """Seconds after which a read looks whether a signal has waited for too long."""
+_MAX_JOINED = 64 * 1024
+"""The most bytes of a request that are sent together."""
 _INTERRUPTED = "interrupted while it waited for the response"
 _CONNECT_SECONDS = 10.0
 _TOO_LONG = "it took too long"
@@ -100,7 +99,8 @@ class HttpTransport:
         raise _without_context(interrupt)
 
     def _attempt(self, request: Request, header: tuple[str, Secret] | None, seconds: float) -> ResponseOrError:
-        with _httpx_request(request, header, seconds) as sent:
+        sent = _httpx_request(request, header, seconds)
+        try:
             response = self._pool.for_url(sent.url).handle_request(sent)
             if (hold := held()) is not None and hold.phase == "sent":
                 hold.phase = "received"
@@ -108,6 +108,9 @@ class HttpTransport:
                 return _read(request.method, response)
             finally:
                 response.close()
+        finally:
+            if header is not None:
+                del sent.headers[header[0]]  # it is on the request only while that is sent
 
     def close(self) -> None:
         """Close all connections."""
@@ -118,7 +121,7 @@ def _read(method: str, response: httpx.Response) -> ResponseOrError:
     body = BodyReader(method, response.status_code, response.headers.raw)
     reason: str | None = None
     try:
-        for chunk in response.iter_raw():
+        for chunk in cast("httpx.SyncByteStream", response.stream):
             if not body.feed(chunk):
                 break
             if _is_over():  # small chunks that have all arrived take time, too
@@ -183,28 +186,25 @@ def _tls_context(base_url: str) -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-@contextmanager
-def _httpx_request(request: Request, header: tuple[str, Secret] | None, seconds: float) -> Iterator[httpx.Request]:
-    """Yield *request* for httpx, with the credential on it only while it is sent."""
+def _httpx_request(request: Request, header: tuple[str, Secret] | None, seconds: float) -> httpx.Request:
+    """Return *request* for httpx, with the credential on it."""
     seconds = max(seconds, 0.001)
-    built = httpx.Request(
+    headers = _HEADERS | {name: revealed(value) for name, value in request.headers}
+    if (trace := current_trace.get()) is not None:
+        headers |= trace_headers(trace)
+    if header is not None:
+        name, value = header
+        headers.pop(name.lower(), None)
+        headers[name] = value.reveal()
+    return httpx.Request(
         request.method,
         _url(request.url),
-        headers={**_HEADERS, **trace_headers(), **{name: revealed(value) for name, value in request.headers}},
+        headers=headers,
         content=request.content.reveal().encode() if request.content is not None else None,
         extensions={
             "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
         },
     )
-    if header is None:
-        yield built
-        return
-    name, value = header
-    built.headers[name] = value.reveal()
-    try:
-        yield built
-    finally:
-        del built.headers[name]
 
 
 def _transport_error(error: Exception) -> TransportError:
@@ -254,10 +254,14 @@ class DeadlineBackend(httpcore.SyncBackend):
 
 
 class _DeadlineStream(httpcore.NetworkStream):
+    """Keeps the deadline, and sends the head and the body of a small request together, as the server reads them."""
+
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._send(b"", timeout)
         while True:
             hold = held()
             _check_signals(hold, httpcore.ReadError)
@@ -270,13 +274,22 @@ class _DeadlineStream(httpcore.NetworkStream):
                     raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if not buffer:
-            return  # at the end of a body
-        hold = held()
-        _check_signals(hold, httpcore.WriteError)
-        if hold is not None:
-            hold.begin_sending()
-        self._stream.write(buffer, _remaining(timeout, httpcore.WriteTimeout))
+        """Send *buffer*, or keep it until its request is complete: at its end, httpcore writes nothing."""
+        if buffer and len(self._unsent) + len(buffer) <= _MAX_JOINED:
+            self._unsent += buffer
+        else:
+            self._send(buffer, timeout)
+
+    def _send(self, buffer: bytes, timeout: float | None) -> None:
+        """Send what is not sent yet, and *buffer* after it."""
+        unsent, self._unsent = self._unsent, b""
+        for part in (unsent, buffer):
+            if part:
+                hold = held()
+                _check_signals(hold, httpcore.WriteError)
+                if hold is not None:
+                    hold.begin_sending()
+                self._stream.write(part, _remaining(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()

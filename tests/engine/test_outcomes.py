@@ -126,8 +126,9 @@ def test_what_has_no_time_left_is_not_waited_for() -> None:
     before = deadline.set(time.monotonic() - 1)
     with serving(answer(200, [])) as server:
         stream = DeadlineBackend().connect_tcp("127.0.0.1", server.port)
+        stream.write(b"x", timeout=5)  # is not sent before its request is complete
         with pytest.raises(httpcore.WriteTimeout):
-            stream.write(b"x", timeout=5)
+            stream.write(b"", timeout=5)
         with pytest.raises(httpcore.ReadTimeout):
             stream.read(1, timeout=5)
         deadline.reset(before)
