@@ -6,6 +6,7 @@ does; they return a result for every outcome.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Unpack
 
 from locoia_pat import ConnectorError, InvalidError, Outcome, Problem, Result
@@ -14,6 +15,7 @@ from locoia_pat.actions.lifecycle.desired import DesiredToken, parse_desired
 from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.journalled import load_entries
 from locoia_pat.actions.lifecycle.marker import find_marker, strip_marker
+from locoia_pat.actions.lifecycle.settled import ListedRows, ProvenTokens, SettledNames, StoredName, is_unfinished
 from locoia_pat.actions.tokens import as_list
 from locoia_pat.actions.typed_call import CallOptions, typed
 from locoia_pat.messages import describe_value
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from locoia_pat import Connector
     from locoia_pat.actions.lifecycle.effects import JournalEntry
+    from locoia_pat.actions.lifecycle.settled import Saved
     from locoia_pat.actions.models import ManagedToken
     from locoia_pat.stores import TokenStore
 
@@ -194,21 +197,24 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
     names: list[dict[str, Any]] = []
     problems: dict[Outcome, Problem] = {}
     warnings = list(listed.warnings)
+    settled, proven = None, ProvenTokens(state)
+    with suppress(ConnectorError, OSError):  # without them, each name is asked for on its own
+        settled = SettledNames(connector, state, ListedRows(listed), proven)
     for name, loaded in journalled.items():
         try:
             if isinstance(loaded, InvalidError):
                 raise loaded  # reported as any other error of this name; the others go on
-            entry, stores = loaded
             if plan:
-                names.append(_plan_name(state, api, entry))
+                names.append(_plan_name(state, api, loaded[0]))
                 continue
-            result = _reconcile_name(connector, state, entry, stores, **options)
+            result = _reconcile_name(connector, state, loaded, settled, **options)
         except InvalidError as error:
             result = Result.from_error("reconcile", error, api=api)
         names.append(_name_report(name, result))
         warnings += [f"{name}: {warning}" for warning in result.warnings if warning not in listed.warnings]
         if result.problem is not None:
             problems.setdefault(result.outcome, result.problem)
+    proven.save()
     markers = [(row, marker) for row in listed.data["tokens"] if (marker := find_marker(row["note"])) is not None]
     foreign = [
         {"id": row["id"], "name": marker.name, "owner": marker.owner, "next": _take_over_command(marker.name)}
@@ -233,12 +239,21 @@ def _plan_name(state: State, api: str, entry: JournalEntry) -> dict[str, Any]:
 
 
 def _reconcile_name(
-    connector: Connector, state: State, entry: JournalEntry, stores: Sequence[str], **options: Any
+    connector: Connector, state: State, saved: Saved, settled: SettledNames | None, **options: Any
 ) -> Result:
+    entry, stores = saved
     if entry.ended and entry.operation is None:
         return Result("reconcile", Outcome.DONE, connector.base_url, data={"change": "none"})
     desired = DesiredToken(entry.name, entry.scopes, entry.days, entry.note)
-    return run_protocol("reconcile", rotation.reconcile, connector, desired, stores, state=state, **options)
+    if settled is not None:
+        with suppress(ConnectorError, OSError, ValueError):  # the protocol says what is wrong
+            stored = StoredName.read(connector, state, entry.name, stores, saved, take_over=False)
+            if (result := settled.result("reconcile", stored, desired, is_unfinished)) is not None:
+                return result
+    result = run_protocol("reconcile", rotation.reconcile, connector, desired, stores, state=state, **options)
+    if settled is not None:
+        settled.note(entry.name, result)
+    return result
 
 
 def _name_report(name: str, result: Result) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def apply(
 ) -> Iterator[tuple[str, Result]]:
     """Bring each token to its desired state, and yield its name and result as soon as it is done.
 
-    Each token is handled by :func:`~locoia_pat.actions.ensure_pat`, so after a kill, apply the fleet again: finished
-    tokens are skipped.
+    First come the tokens for which nothing is to do by the list of their credential.  Each other one is handled by
+    :func:`~locoia_pat.actions.ensure_pat`, so after a kill, apply the fleet again: finished tokens are skipped.
 
     Args:
         plan: the fleet, entered as a context.
@@ -79,18 +79,24 @@ def apply(
             budget.record(member, failed=failed, unauthorized=_is_unauthorized(result.problem))
         return member, result
 
+    settled = set[str]()
+    for name, result in plan.settled() if verb == "ensure" else ():
+        settled.add(name)
+        yield name, result
     pool = ThreadPoolExecutor(concurrency)
     try:
-        for wave in waves(members):
+        for wave in waves([member for member in members if member.name not in settled]):
             for member, result in pool.map(work, wave):
+                plan.note(tokens[member.name], result)
                 yield member.name, result
     finally:
+        plan.save()
         pool.shutdown(cancel_futures=True)  # started tokens are finished, no more are started
 
 
 def _handle(plan: FleetPlan, token: FleetToken, verb: Verb, *, now: bool, **options: Any) -> Result:
     credential = plan.credential_of(token)
-    if credential.problem is not None and not credential.rows:
+    if credential.problem is not None:
         return Result(f"{verb}_pat", credential.outcome, problem=credential.problem)
     desired = plan.fleet.desired(token)
     return handle_token(credential.connector, desired, token.to, verb, now=now, state=plan.state, **options)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from locoia_pat import Connector, ConnectorAuth, ConnectorError, Outcome, Problem
+from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Outcome, Problem
 from locoia_pat.actions.fleet.waves import Member
-from locoia_pat.actions.lifecycle.effects import JournalEntry
-from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entry
-from locoia_pat.actions.lifecycle.lifetime import Clock, is_due, lifetime
+from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entries, load_entry
+from locoia_pat.actions.lifecycle.lifetime import is_due, lifetime
 from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_replaced
-from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+from locoia_pat.actions.lifecycle.settled import ListedRows, ProvenTokens, SettledNames, StoredName, is_to_change
 from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.stores import canonical_location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
+    from locoia_pat import Result
     from locoia_pat.actions.fleet.fleet_file import Fleet, FleetToken
+    from locoia_pat.actions.lifecycle.effects import JournalEntry
+    from locoia_pat.actions.lifecycle.settled import Saved
     from locoia_pat.state.journal import State
     from locoia_pat.stores import TokenEntry
 
@@ -70,21 +74,15 @@ class CredentialView:
         """Why it cannot be used, or None."""
         self.outcome = Outcome.INVALID if problem is not None else Outcome.DONE
         """``refused`` if the API does not accept it, ``invalid`` if it cannot be read, else that of the list."""
-        self.rows: dict[str, Mapping[str, Any]] = {}
-        now = dt.datetime.now(dt.UTC)
-        self.clock = Clock(now, now)
-        self.warnings: tuple[str, ...] = ()
-        """Those of the list."""
+        self.listed = ListedRows()
         self.row_id: str | None = None
         """The row of the credential itself, if its store knows it."""
 
     def load(self) -> Self:
         """List the rows."""
         listed = self.connector.run("list_pats")
-        self.problem, self.outcome, self.warnings = listed.problem, listed.outcome, listed.warnings
-        self.clock = self.clock._replace(api=listed.at or self.clock.api)
+        self.problem, self.outcome, self.listed = listed.problem, listed.outcome, ListedRows(listed)
         self.row_id = credential_row_id(self.connector) if listed.problem is None else None
-        self.rows = {row["id"]: row for row in (listed.data or {}).get("tokens", ()) if row.get("id")}
         return self
 
 
@@ -106,6 +104,11 @@ class FleetPlan:
         self.tokens = [token for token in fleet.tokens if not only or token.name in only]
         self.credentials: dict[str | None, CredentialView] = {}
         self._default = default
+        self._proven: ProvenTokens | None = None
+        self._settled: dict[str, SettledNames] = {}
+        """By the name of the credential."""
+        self._refs: dict[str, str | None] = {}
+        """Each reference of a store in the file as an absolute one."""
 
     def __enter__(self) -> Self:
         for token in self.tokens:
@@ -131,17 +134,22 @@ class FleetPlan:
         """Return the credential of *token*."""
         return self.credentials[self.fleet.credential_ref(token)]
 
+    @cached_property
+    def _credential_refs(self) -> set[str | None]:
+        return {credential.connector.auth_ref for credential in self.credentials.values()} - {None}
+
     def member(self, token: FleetToken) -> Member:
         """Return *token* as a member of waves; one that is itself a credential of the fleet comes last."""
-        refs = {credential.connector.auth_ref for credential in self.credentials.values()} - {None}
-        last = any(self._normalized(ref) in refs for ref in token.to)
+        last = any(self._normalized(ref) in self._credential_refs for ref in token.to)
         return Member(token.name, self.credential_of(token).name, canary=token.canary, last=last)
 
     def _normalized(self, ref: str) -> str | None:
-        try:
-            return self._default.open_store(ref).ref
-        except ConnectorError:
-            return None
+        if ref not in self._refs:
+            try:
+                self._refs[ref] = self._default.open_store(ref).ref
+            except ConnectorError:
+                self._refs[ref] = None
+        return self._refs[ref]
 
     def shared_stores(self) -> Iterator[tuple[str, str, str]]:
         """Yield each store that two tokens use, however its reference is written, and the names of both."""
@@ -155,37 +163,61 @@ class FleetPlan:
 
     def token_plans(self) -> Iterator[TokenPlan]:
         """Yield the plan of each token."""
+        entries = _Entries(self.state)
         for token in self.tokens:
             credential = self.credential_of(token)
             if credential.problem is not None:
                 yield TokenPlan(token.name, credential.name, "blocked", credential.problem.message)
             else:
-                yield self._plan(token, credential)
+                yield self._plan(token, credential, entries)
 
-    def _plan(self, token: FleetToken, credential: CredentialView) -> TokenPlan:
+    def settled(self) -> Iterator[tuple[str, Result]]:
+        """Yield each token for which ``ensure_pat`` has nothing to do by the rows that were listed, and its result."""
+        entries, self._proven = _Entries(self.state), ProvenTokens(self.state)
+        for credential in self.credentials.values():
+            with suppress(ConnectorError, OSError):  # without them, each name is asked for on its own
+                if credential.problem is None:
+                    names = SettledNames(credential.connector, self.state, credential.listed, self._proven)
+                    self._settled[credential.name] = names
+        for token in self.tokens:
+            credential = self.credential_of(token)
+            with suppress(ConnectorError, OSError, ValueError):  # the protocol says what is wrong
+                if names := self._settled.get(credential.name):
+                    stored, desired = self._read(token, credential, entries), self.fleet.desired(token)
+                    if (result := names.result("ensure_pat", stored, desired, is_to_change)) is not None:
+                        yield token.name, result
+
+    def note(self, token: FleetToken, result: Result) -> None:
+        """Remember what *result* proves of *token*, for :meth:`settled` of a later run."""
+        if names := self._settled.get(self.credential_of(token).name):
+            names.note(token.name, result)
+
+    def save(self) -> None:
+        """Write what was noted."""
+        if self._proven is not None:
+            self._proven.save()
+
+    def _read(self, token: FleetToken, credential: CredentialView, entries: _Entries) -> StoredName:
         connector = credential.connector
+        saved = entries.load(connector.base_url, token.name)
+        take_over = self.fleet.desired(token).take_over
+        return StoredName.read(connector, self.state, token.name, token.to, saved, take_over=take_over)
+
+    def _plan(self, token: FleetToken, credential: CredentialView, entries: _Entries) -> TokenPlan:
         try:
-            self.state.require_home()
-            saved = load_entry(self.state, connector.base_url, token.name)
-            journal, refs = saved or (JournalEntry(token.name, self.state.owner), ())
-            stores = [connector.open_store(ref) for ref in token.to]
-            replicas = TokenReplicas(stores, self.state, connector.base_url, token.name)
-            record = replicas.read_latest(journal, take_over=self.fleet.desired(token).take_over)
-            abandoned = replicas.find_abandoned(refs, connector.open_store)
-            for store in stores:
-                store.check()
+            stored = self._read(token, credential, entries)
         except (ConnectorError, OSError, ValueError) as error:
             reason = error.problem.message if isinstance(error, ConnectorError) else str(error)
             return TokenPlan(token.name, credential.name, "blocked", reason)
-        if abandoned is not None:
-            reason = f"it is stored at {abandoned}, which is not in the file"
+        if stored.abandoned is not None:
+            reason = f"it is stored at {stored.abandoned}, which is not in the file"
             return TokenPlan(token.name, credential.name, "blocked", reason)
-        current = record.current
+        journal, current, clock = stored.journal, stored.record.current, credential.listed.clock
         id_ = current.id if current else None
-        row = credential.rows.get(id_ or "", {})
+        row = credential.listed.by_id.get(id_ or "", {})
         due = min((row.due for row in journal.retirements), default=None)
         step, reason = self._next_step(token, credential, journal, current)
-        if step == "none" and (outdated := replicas.find_outdated(record)):
+        if step == "none" and (outdated := stored.replicas.find_outdated(stored.record)):
             step, reason = "finish", f"{' and '.join(outdated)} does not hold its token"
         elif step == "none" and not row:
             reason = "its row is not listed"
@@ -195,7 +227,7 @@ class FleetPlan:
             expiry = lifetime(current, row, self.fleet.desired(token))
             warnings = (expiry.warning,) if expiry.warning else ()
             if days is None and expiry.end is not None:
-                days = round((expiry.end - credential.clock.api) / dt.timedelta(days=1))
+                days = round((expiry.end - clock.api) / dt.timedelta(days=1))
         end = row.get("expiration")
         return TokenPlan(token.name, credential.name, step, reason, id_, days, end, due, warnings)
 
@@ -205,7 +237,7 @@ class FleetPlan:
         """Return what :func:`ensure_pat` would do, and why."""
         if journal.operation is not None:
             return "finish", f"{journal.operation} is not finished"
-        others = foreign_rows(credential.rows.values(), journal)
+        others = foreign_rows(credential.listed.of_name(token.name), journal)
         is_foreign = current is not None and not journal.owns(current)
         if (is_foreign or others) and not self.fleet.desired(token).take_over:
             owners = " ".join(["it is managed elsewhere", *sorted({row.owner for row in others})])
@@ -214,9 +246,33 @@ class FleetPlan:
             return "create", "it is taken over" if is_foreign or others else ""
         if {*token.scopes} != {*journal.scopes}:
             return ("rescope" if token.change_scopes else "blocked"), f"it has {', '.join(journal.scopes)}"
-        row = credential.rows.get(current.id or "", {})
+        row = credential.listed.by_id.get(current.id or "", {})
         if is_replaced(current, row):
             return "renew", "its secret was replaced"
-        if is_due(current, row, self.fleet.desired(token), credential.clock):
+        if is_due(current, row, self.fleet.desired(token), credential.listed.clock):
             return "renew", ""
-        return ("retire" if any(row.due <= credential.clock.api for row in journal.retirements) else "none"), ""
+        return ("retire" if any(row.due <= credential.listed.clock.api for row in journal.retirements) else "none"), ""
+
+
+class _Entries:
+    """The journal entries of a state, read once for each API."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._entries: dict[str, dict[str, Saved | InvalidError]] = {}
+
+    def load(self, api: str, name: str) -> Saved | None:
+        """Return the entry of *name* at *api* and its stores, or None.
+
+        Raises:
+            InvalidError, NotDoneError: its row was damaged or edited, or the state cannot be used.
+            OSError: the state cannot be read.
+
+        """
+        if api not in self._entries:
+            self._state.require_home()
+            self._entries[api] = dict(load_entries(self._state, api))
+        found = self._entries[api].get(name)
+        if isinstance(found, InvalidError):
+            raise found
+        return found or load_entry(self._state, api, name)  # the row of a name may have been renamed

@@ -149,6 +149,10 @@ class ApiFacts:
         never = {"value": UNKNOWN, "at": None, "how": "not measured"}
         return {name: dict(self.facts.get(name, never)) for name in QUESTIONS}
 
+    def capabilities(self) -> Capabilities:
+        """Return what the facts imply."""
+        return Capabilities.from_facts({name: fact.get("value") for name, fact in self.facts.items()})
+
     def with_run(self, run: MeasurementRun) -> ApiFacts:
         """Return a copy with *run* added, or replaced by its newer state."""
         return replace(self, runs=(*(other for other in self.runs if other.op != run.op), run))

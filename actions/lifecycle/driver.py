@@ -33,7 +33,6 @@ from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.interrupts import Hold
 from locoia_pat.limits import WAIT
 from locoia_pat.outcomes import invalid
-from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.database import VARIABLE
 from locoia_pat.state.journal import State
 from locoia_pat.state.sealed import DamagedRowError
@@ -208,17 +207,8 @@ class Driver:
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
         if finished.change != "none":
             self._write_receipt(action, finished)
-        current = finished.record.current if finished.record else None
-        due = finished.retire_due
-        data = {
-            "name": self._name,
-            "change": finished.change,
-            "id": current.id if current else None,
-            "expiration": current.metadata.get("expiration") if current else None,
-            "scopes": current.metadata.get("scopes") if current else None,
-            "retire_due": rfc3339(due) if due else None,
-        }
-        refs = self.replicas.current_refs() if current else ()
+        is_stored = finished.record is not None and finished.record.current is not None
+        refs, data = self.replicas.current_refs() if is_stored else (), finished.to_data(self._name)
         return Result(action, Outcome.DONE, self._api, self._attempts, warnings, data, token_refs=refs)
 
     def _write_receipt(self, action: str, finished: Finished) -> None:
@@ -314,11 +304,10 @@ class Driver:
     def _capabilities(self) -> Capabilities:
         """Return what was measured of the API; nothing if the file cannot be read."""
         try:
-            api = CapabilityFile(self._state).read(self._api)
+            return CapabilityFile(self._state).read(self._api).capabilities()
         except InvalidError as error:
             self._warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()
-        return Capabilities.from_facts({name: fact.get("value") for name, fact in api.facts.items()})
 
     def _check_self_rotation(self, record: Record) -> None:
         """Refuse to revoke the credential in use, unless it is read from a store that is written.

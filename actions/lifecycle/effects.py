@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 from locoia_pat import Secret
 from locoia_pat.actions.lifecycle.capabilities import Capabilities
 from locoia_pat.actions.lifecycle.marker import NAME
+from locoia_pat.response.timestamp import rfc3339
 
 if TYPE_CHECKING:
     from locoia_pat import Result
@@ -229,6 +230,18 @@ class Finished:
     def stopped(self) -> bool:
         """Whether it stopped before it was done."""
         return self.result is not None or self.problem is not None
+
+    def to_data(self, name: str) -> dict[str, Any]:
+        """Return the outputs of a super action that left *name* like this, as JSON values."""
+        current = self.record.current if self.record else None
+        return {
+            "name": name,
+            "change": self.change,
+            "id": current.id if current else None,
+            "expiration": current.metadata.get("expiration") if current else None,
+            "scopes": current.metadata.get("scopes") if current else None,
+            "retire_due": rfc3339(self.retire_due) if self.retire_due else None,
+        }
 
 
 class Stopped(Exception):  # noqa: N818  # not a failure of the program: how a protocol ends early

@@ -17,7 +17,7 @@ from locoia_pat.stores.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from locoia_pat import InvalidError
+    from locoia_pat import InvalidError, Secret
     from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.state.journal import State
     from locoia_pat.stores import TokenStore
@@ -96,6 +96,12 @@ class TokenReplicas:
             return max(holding.values(), key=lambda record: (*rank(record), record.current is not None))
         return min((record for record in self._records.values() if record.current), key=rank, default=Record())
 
+    def has_journalled(self, token: Secret) -> bool:
+        """Whether *token* is journalled as one of this name; that is so for stores that keep less than a record."""
+        if all(store.readback == "record" for store in self._stores):
+            return False
+        return bool(self._state.token_metadata(self._api, self._name, self._state.fingerprint(token)))
+
     def find_outdated(self, record: Record) -> tuple[str, ...]:
         """Return the references of the stores that do not hold all of *record* that they can hold."""
         if record.current is not None and record.current.token is UNREADABLE:
@@ -154,9 +160,9 @@ class TokenReplicas:
             InvalidError: the store cannot be read.
 
         """
-        given = {canonical_location(ref) for ref in self.refs}
+        given = {canonical_location(ref) for ref in self.refs} if {*refs} - {*self.refs} else set[str]()
         for ref in refs:
-            if canonical_location(ref) in given:
+            if ref in self.refs or canonical_location(ref) in given:
                 continue
             store = open_store(ref)
             if store.readback == "nothing":

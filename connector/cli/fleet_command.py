@@ -280,7 +280,7 @@ def read_fleet(file: str) -> Fleet:
 
 def _credential_state(credential: CredentialView) -> dict[str, Any]:
     """Return whether a credential is accepted, and the days until it expires."""
-    days = credential.rows.get(credential.row_id or "", {}).get("expires_in_days")
+    days = credential.listed.by_id.get(credential.row_id or "", {}).get("expires_in_days")
     problem = credential.problem
     state = problem.message if problem else "accepted"
     state = state if days is None else f"{state}; it expires in {days} days"
@@ -289,7 +289,7 @@ def _credential_state(credential: CredentialView) -> dict[str, Any]:
         "accepted": problem is None,
         "state": state,
         "expires_in_days": days,
-        "warnings": list(credential.warnings),
+        "warnings": list(credential.listed.warnings),
     }
 
 

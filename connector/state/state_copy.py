@@ -23,7 +23,7 @@ _TABLES = {
     "access_keys": "id, name, hash, permissions, created, expires, revoked",
     "served_calls": "caller, key, at, fingerprint, marks, stores, response",
 }
-_DOCUMENTS = ("capabilities.json",)
+_DOCUMENTS = ("capabilities.json", "proven.json")
 _ROWS_AT_ONCE = 1000
 
 

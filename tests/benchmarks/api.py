@@ -55,8 +55,10 @@ def meant(requests: Iterable[tuple[str, str, str, int]]) -> Counter[str]:
 
 
 @contextmanager
-def api(rows: int = 1, *, python: str = sys.executable, folder: Path | None = None) -> Iterator[Api]:
-    """A server of its own whose list has so many rows; with a *folder* it speaks https, by a certificate made there.
+def api(rows: int | Path = 1, *, python: str = sys.executable, folder: Path | None = None) -> Iterator[Api]:
+    """A server of its own whose list has so many rows, or those in a file of that name for each credential.
+
+    With a *folder* it speaks https, by a certificate made there.
 
     The *python* that makes the certificate has trustme.
     """

@@ -1,8 +1,9 @@
 """The API for benchmarks: a process of its own on loopback that answers at once, and tells what it was sent.
 
 It ends when its standard input does.  ``GET /v1/personal-access-tokens`` answers with as many rows as the first
-argument says; ``GET /seen`` tells all requests since it was asked last, each with how often it came.  With a key and
-a certificate as further arguments it speaks https.
+argument says, or with those that the JSON file of that name has for the credential; ``GET /seen`` tells all requests
+since it was asked last, each with how often it came.  With a key and a certificate as further arguments it speaks
+https.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import ssl
 import sys
 from collections import Counter
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 ROW = {"scopes": ["embed"], "note": "CI", "expires_at": "2027-01-01T00:00:00Z", "last_used": None}
@@ -24,10 +26,19 @@ def rows(count: int) -> str:
     return json.dumps([{**ROW, "id": f"8f14e45f-ceea-467f-a9e6-{number:012}"} for number in range(count)])
 
 
+@lru_cache(maxsize=1)
+def listed(file: Path) -> dict[str, bytes]:
+    """The answers to lists in *file*, which is written once the server runs."""
+    return {token: answer("200 OK", json.dumps(found)) for token, found in json.loads(file.read_text()).items()}
+
+
 def answer(status: str, body: str) -> bytes:
     """An answer as it is sent."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return (head + body).encode()
+
+
+REFUSED = answer("401 Unauthorized", "{}")
 
 
 class Head(NamedTuple):
@@ -49,9 +60,10 @@ def read(raw: bytes) -> Head:
 class Api:
     """What is answered, and what was sent."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: str) -> None:
         self._created = answer("201 Created", CREATED)
-        self._listed = answer("200 OK", rows(count))
+        self._listed = answer("200 OK", rows(int(count))) if count.isdecimal() else b""
+        self._lists = Path(count)
         self._seen: Counter[tuple[str, str, bytes]] = Counter()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +82,9 @@ class Api:
             self._seen.clear()
             return answer("200 OK", json.dumps(told))
         self._seen[head.line, head.authorization, body] += 1
-        return self._created if head.line.startswith("POST") else self._listed
+        if head.line.startswith("POST"):
+            return self._created
+        return self._listed or listed(self._lists).get(head.authorization.removeprefix("Bearer "), REFUSED)
 
 
 async def main(count: str, *certificate: str) -> None:
@@ -80,7 +94,7 @@ async def main(count: str, *certificate: str) -> None:
         key, chain = certificate
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(chain, key)
-    server = await asyncio.start_server(Api(int(count)).serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(Api(count).serve, "127.0.0.1", 0, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await asyncio.to_thread(sys.stdin.read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan, TokenPlan
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.faults import Faults
+from locoia_pat.actions.sandbox.faults import Fault, Faults
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import running
 from locoia_pat.state.journal import State
@@ -33,13 +34,26 @@ __all__ = ["call"]
 SCOPES = ["automation", "company", "connector_auth", "connectors", "dashboard", "embed"]
 
 
+class CountedFaults(Faults):
+    """Faults that count the requests, by method and path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: Counter[str] = Counter()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Count the request, and return its fault."""
+        self.requests[f"{method} {path}"] += 1
+        return super().take(method, path)
+
+
 @dataclass
 class Yard:
     """A sandbox, and a folder for tokens, credentials and state."""
 
     url: str
     store: SandboxStore
-    faults: Faults
+    faults: CountedFaults
     folder: Path
     owners: list[str] = field(default_factory=list)
 
@@ -96,7 +110,7 @@ class Yard:
 @pytest.fixture
 def yard(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Yard]:
     """Run a sandbox; the mark ``behaviour`` says how it responds."""
-    store, faults = SandboxStore(), Faults()
+    store, faults = SandboxStore(), CountedFaults()
     mark = request.node.get_closest_marker("behaviour")
     behaviour = Behaviour(**mark.kwargs) if mark else None
     with running(store=store, faults=faults, behaviour=behaviour) as (url, _):

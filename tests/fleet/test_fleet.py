@@ -325,7 +325,7 @@ def test_a_token_that_is_a_credential_of_the_fleet_comes_last_and_renews_itself(
     file = yard.fleet({"name": "rotator", "auth": own, "renew_within": 31}, *rows, expiration=60)
     with yard.plan(file) as plan:
         (credential,) = plan.credentials.values()
-        assert credential.rows[credential.row_id or ""]["expires_in_days"] is not None
+        assert credential.listed.by_id[credential.row_id or ""]["expires_in_days"] is not None
     summary, results = yard.apply(file)
     assert list(results)[-1] == "rotator"
     assert dict(summary.changes) == {"created": 5, "rotated": 1}

@@ -7,8 +7,6 @@ The full size:  python -m tests.properties.workers 2000 20 4 SEED
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import random
@@ -19,12 +17,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from locoia_pat import Connector, ConnectorAuth, ConnectorError, Secret
 from locoia_pat.actions.lifecycle.effects import JournalEntry
 from locoia_pat.actions.lifecycle.marker import find_marker
-from locoia_pat.actions.managed import run_ensure_pat, run_rotate_pat
 from locoia_pat.actions.sandbox.faults import Fault, Faults
 from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 from locoia_pat.actions.sandbox.server import running
@@ -37,8 +33,25 @@ if TYPE_CHECKING:
     from locoia_pat.actions.sandbox.faults import Kind
     from tests.support.postgres_server import PostgresServer
 
-LEASE_SECONDS = 2.0
 FAULTS: tuple[Kind, ...] = ("lost", "dropped", "cut", "no_token", "status", "slow")
+FAULT_SHARE = 0.1
+"""The share of requests that go wrong."""
+
+
+class RandomFaults(Faults):
+    """Lets a share of all requests go wrong, however fast they come."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self._chance = chance
+        self.count = 0
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Return a fault for this request, or None."""
+        if self._chance.random() >= FAULT_SHARE:
+            return super().take(method, path)
+        self.count += 1
+        return Fault(self._chance.choice(FAULTS))
 
 
 @dataclass
@@ -66,56 +79,6 @@ class Report:
         return [*self.dead, *self.unfinished, *self.twice, *self.unowned, *self.leaked]
 
 
-# A worker
-
-
-def work(url: str, database: str, folder: Path, seed: str) -> None:
-    """Create and rotate each name once, in an order of its own; leave what another worker is working on for later."""
-    rotators: list[str] = json.loads((folder / "rotators.json").read_text())
-    names: list[str] = json.loads((folder / "names.json").read_text())
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
-    chance.shuffle(names)
-    connectors = [Connector(ConnectorAuth(Secret(token)), base_url=url, timeout=5) for token in rotators]
-    state: State | None = None
-    while names:
-        name = names.pop(0)
-        outcome = "unavailable"
-        try:
-            state = state or State(database, lease_seconds=LEASE_SECONDS)
-            outcome = _tend(connectors[_number(name) % len(connectors)], state, name, folder)
-        except (OSError, ConnectorError):
-            state = None  # the database is away
-        print(outcome, flush=True)
-        if outcome not in {"done", "finished"}:
-            names.append(name)
-            time.sleep(0.02)
-
-
-def _tend(connector: Connector, state: State, name: str, folder: Path) -> str:
-    """Create and rotate *name*, unless a worker has finished it, and return how it ended."""
-    api = connector.base_url
-    if any(receipt["change"] == "rotated" for receipt in state.receipts(api, name)):
-        return "finished"
-    options: dict[str, Any] = {
-        "token_to": [f"file:{folder}/tokens/{name}.json"],
-        "state": state,
-        "settle": 0,
-        "wait": 0,
-    }
-    wishes = {"name": name, "scopes": ["embed"], "expiration": 30, "note": "CI"}
-    created = run_ensure_pat(connector, wishes, **options)
-    if created.problem is not None:
-        return created.problem.code
-    once = base64.b32encode(hashlib.sha256(name.encode()).digest()[:10]).decode()
-    wishes = {"name": name, "expiration": 30, "overlap": 0}
-    rotated = run_rotate_pat(connector, wishes, operation_id=once, **options)
-    return rotated.problem.code if rotated.problem is not None else "done"
-
-
-def _number(name: str) -> int:
-    return int(name.removeprefix("name-"))
-
-
 # The run
 
 
@@ -128,10 +91,11 @@ class Run:
         self._url = postgres.new_database()
         self._database = self._url.rpartition("/")[2]
         self._names = [f"name-{number}" for number in range(names)]
-        self._store, self._faults = SandboxStore(), Faults()
+        self._store = SandboxStore()
         self._owners = [f"user-{number}" for number in range(credentials)]
         self._seed = seed
         self._chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+        self._faults = RandomFaults(random.Random(f"{seed} faults"))  # noqa: S311  # as above
         self._started = 0
         self._outcomes: dict[int, Path] = {}
         """The file of each worker's outcomes, by its process id."""
@@ -154,7 +118,7 @@ class Run:
                 for process in processes:
                     process.kill()
                     process.wait()
-            self.report.seconds = time.monotonic() - began
+            self.report.seconds, self.report.faults = time.monotonic() - began, self._faults.count
             self._judge(url)
         self._store.close()
         return self.report
@@ -164,7 +128,7 @@ class Run:
         home = self._folder / f"home-{self._started}"
         home.mkdir()
         environment = {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
-        command = [sys.executable, "-m", "tests.properties.workers", "--work", url, self._url, str(self._folder)]
+        command = [sys.executable, "-m", "tests.properties.worker", url, self._url, str(self._folder)]
         with (home / "outcomes").open("wb") as outcomes:
             process = subprocess.Popen(
                 [*command, f"{self._seed}-{self._started}"],
@@ -178,12 +142,9 @@ class Run:
     def _disturb(
         self, processes: list[subprocess.Popen[bytes]], url: str, kills: int, every: float, restarts: int
     ) -> None:
-        """Kill a worker now and then, restart the database, and let requests fail, until all workers have ended."""
-        next_kill = time.monotonic() + every
+        """Kill a worker now and then, and restart the database, until all workers have ended."""
+        next_kill = next_look = time.monotonic() + every
         while any(process.poll() is None for process in processes):
-            if len(self._faults.pending()) < 2:
-                self._faults.add(Fault(self._chance.choice(FAULTS)))
-                self.report.faults += 1
             number = self._chance.randrange(len(processes))
             if self.report.kills < kills and time.monotonic() >= next_kill and self._has_begun(processes[number]):
                 processes[number].kill()
@@ -191,10 +152,12 @@ class Run:
                 processes[number] = self._start(url)
                 self.report.kills += 1
                 next_kill = time.monotonic() + every
-            if self._finished() > len(self._names) * (self.report.restarts + 1) / (restarts + 1):
-                self._postgres.stop()
-                self._postgres.start()
-                self.report.restarts += 1
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + every
+                if self._finished() > len(self._names) * (self.report.restarts + 1) / (restarts + 1):
+                    self._postgres.stop()
+                    self._postgres.start()
+                    self.report.restarts += 1
             time.sleep(0.05)
         assert all(process.returncode == 0 for process in processes), [process.returncode for process in processes]
 
@@ -243,9 +206,6 @@ def run_workers(
 
 def main() -> None:
     """Run the full size and print what was found."""
-    if sys.argv[1] == "--work":
-        work(sys.argv[2], sys.argv[3], Path(sys.argv[4]), sys.argv[5])
-        return
     names, credentials, workers, seed = (int(text) for text in sys.argv[1:5])
     report = run_workers(names, credentials, workers, str(seed), kills=10**6, every=3, restarts=2)
     print(report)
