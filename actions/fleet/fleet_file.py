@@ -16,8 +16,7 @@ from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.spec import yaml
-from locoia_pat.spec.model import Line, LocatedModel, Model
-from locoia_pat.spec.parse import parse
+from locoia_pat.spec.document import Line, LocatedModel, Model, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

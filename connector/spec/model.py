@@ -8,20 +8,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from locoia_pat.spec.document import PATTERN_WORDS, Line, LocatedModel, Model
 from locoia_pat.spec.input_types import InputType
-from locoia_pat.spec.yaml import Document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-class Model(BaseModel):
-    """The base of all parts of a spec: no unknown keys, immutable, no conversion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _flat(value: Any) -> Any:
@@ -33,7 +27,6 @@ def _flat(value: Any) -> Any:
 
 
 _NAME = r"^[a-z][a-z0-9_]{0,63}$"
-_LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _PRINTABLE_ASCII = r"^[!-~]{1,200}$"
 _OUTPUT_PATH = r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$"
 _ITEM = r"\[([0-9]{1,4}|[A-Za-z0-9_@$.-]{1,100}=[^\[\]=\x00-\x1f\x7f-\x9f]{1,100})\]"
@@ -51,9 +44,8 @@ _EXCHANGE_PATH = r"^/[^\s?#{}\\]*$"
 _BASE_URL = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~:@%+-]+)*/?$"
 _LAST_WORD = r"^[^\s{}]+\{[a-z0-9_]*\}([^\s{}]+\{[a-z0-9_]*\}){0,20}[^\s{}]*$"
 _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
-PATTERN_WORDS = {
+PATTERN_WORDS |= {
     _NAME: "lowercase letters, digits and underscores, beginning with a letter",
-    _LINE: "one line without control characters",
     _PRINTABLE_ASCII: "1 to 200 ASCII characters without spaces",
     _OUTPUT_PATH: "keys with dots between them, such as data.items",
     _PAYLOAD_PATH: "$ or keys with dots between them and items of lists, such as data.items or data[0].items",
@@ -70,10 +62,8 @@ PATTERN_WORDS = {
     _LAST_WORD: "text with {name} in it, such as /keys/{id}",
     _PATH: "a path that begins with /, without spaces, ? and # (parameters go under query)",
 }
-"""What a string that does not match one of these patterns should be, for messages."""
 
 Name = Annotated[str, Field(pattern=_NAME)]
-Line = Annotated[str, Field(min_length=1, max_length=500, pattern=_LINE)]
 Effect = Literal["read", "create", "rotate", "update", "delete"]
 RefusalCode = Literal["unauthorized", "forbidden", "not_found", "conflict", "validation", "rate_limited"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -344,17 +334,6 @@ class RevokeSpec(Model):
 
     action: Name
     inputs: dict[Name, Any]
-
-
-class LocatedModel(Model):
-    """A file whose parts know their line and column."""
-
-    _document: Document = PrivateAttr()
-
-    @cached_property
-    def document(self) -> Document:
-        """The YAML document, which knows the line and column of each part."""
-        return self._document
 
 
 class _VersionedFile(LocatedModel):
