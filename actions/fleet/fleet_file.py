@@ -5,16 +5,19 @@ Pure.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.actions.fleet.waves import spread_lifetime
 from locoia_pat.actions.lifecycle.desired import parse_desired
 from locoia_pat.actions.scopes import ALL
+from locoia_pat.files import similar_file
 from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value, did_you_mean
-from locoia_pat.outcomes import Finding, InvalidError
+from locoia_pat.outcomes import Finding, InvalidError, invalid
 from locoia_pat.spec import yaml
 from locoia_pat.spec.document import Line, LocatedModel, Model, parse
 
@@ -69,8 +72,12 @@ class Fleet(LocatedModel):
     """The content of a fleet file."""
 
     fleet: Literal[1]
+    every: Line | None = None
+    """How often workers apply it, such as ``1d``."""
     defaults: Defaults = Defaults()
     tokens: Annotated[list[FleetToken], Field(min_length=1, max_length=20_000)]
+    _desired: dict[str, tuple[FleetToken, DesiredToken]] = PrivateAttr(default_factory=dict)
+    """The desired state of each token that was asked for."""
 
     def credential_ref(self, token: FleetToken) -> str | None:
         """Return the reference of the credential of *token*; None for the command's credential."""
@@ -83,8 +90,10 @@ class Fleet(LocatedModel):
             InvalidError: its values are invalid or contradict each other.
 
         """
+        if (desired := self._desired.get(token.name)) is not None and desired[0] is token:
+            return desired[1]
         defaults = self.defaults
-        return parse_desired(
+        parsed = parse_desired(
             name=token.name,
             scopes=token.scopes,
             note=token.note,
@@ -94,6 +103,8 @@ class Fleet(LocatedModel):
             change_scopes=token.change_scopes,
             take_over=defaults.take_over if token.take_over is None else token.take_over,
         )
+        self._desired[token.name] = token, parsed
+        return parsed
 
 
 def parse_fleet(text: str, file: str) -> Fleet:
@@ -106,7 +117,25 @@ def parse_fleet(text: str, file: str) -> Fleet:
     return parse(Fleet, yaml.load(text, file, size_factor=SIZE_FACTOR), _findings)
 
 
+def read_fleet(file: str) -> Fleet:
+    """Return the fleet that *file* describes.
+
+    Raises:
+        InvalidError: it cannot be read, or a mistake is in it.
+
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise invalid(f"{file} is not UTF-8 text", field="file") from None
+    except OSError as error:
+        reason = f"{(error.strerror or '').lower()}{similar_file(file)}"
+        raise invalid(f"{file} cannot be read: {reason}", field="file") from None
+    return parse_fleet(text, file)
+
+
 def _findings(fleet: Fleet) -> Iterator[Finding]:
+    yield from _interval_findings(fleet)
     names: set[str] = set()
     refs: set[str] = set()
     for number, token in enumerate(fleet.tokens):
@@ -131,3 +160,12 @@ def _findings(fleet: Fleet) -> Iterator[Finding]:
             if ref.removesuffix("#current") in refs:
                 yield fleet.document.finding("contradiction", (*at, "to", index), "this store is used twice")
             refs.add(ref.removesuffix("#current"))
+
+
+def _interval_findings(fleet: Fleet) -> Iterator[Finding]:
+    if fleet.every is not None:
+        try:
+            Interval.parse(fleet.every, fleet.document.name)
+        except InvalidError as error:
+            message = f"every: {error.problem.message}; {error.problem.hint}"
+            yield fleet.document.finding("bad-value", ("every",), message)

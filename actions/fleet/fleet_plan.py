@@ -14,6 +14,7 @@ from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entr
 from locoia_pat.actions.lifecycle.lifetime import is_due, lifetime
 from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_replaced
 from locoia_pat.actions.lifecycle.settled import ListedRows, ProvenTokens, SettledNames, StoredName, is_to_change
+from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.stores import canonical_location
 
@@ -151,15 +152,21 @@ class FleetPlan:
                 self._refs[ref] = None
         return self._refs[ref]
 
-    def shared_stores(self) -> Iterator[tuple[str, str, str]]:
-        """Yield each store that two tokens use, however its reference is written, and the names of both."""
+    def refuse_shared_stores(self) -> None:
+        """Refuse a store that two tokens use, however its reference is written.
+
+        Raises:
+            InvalidError: there is one.
+
+        """
         users: dict[str, str] = {}
         for token in self.fleet.tokens:
             for ref in token.to:
                 normalized = self._normalized(ref)
                 location = normalized and canonical_location(normalized)
                 if location is not None and users.setdefault(location, token.name) != token.name:
-                    yield location, users[location], token.name
+                    message = f"{location} is the token store of both {users[location]} and {token.name}"
+                    raise invalid(message, field="to")
 
     def token_plans(self) -> Iterator[TokenPlan]:
         """Yield the plan of each token."""

@@ -7,32 +7,37 @@ does not is enqueued again.  Should both do it, the lease of the name lets one w
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import socket
 import time
-from contextlib import suppress
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from contextlib import closing, suppress
+from itertools import takewhile
+from pathlib import Path
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 import sqlalchemy
 from dbos import DBOS, DBOSClient
 
 from locoia_pat import ConnectorAuth, ConnectorError, Outcome, Problem, Result
-from locoia_pat.actions.fleet.apply import handle_token
-from locoia_pat.actions.fleet.fleet_file import Fleet
-from locoia_pat.outcomes import NotDoneError, invalid
+from locoia_pat.actions.fleet.apply import Summary, apply, handle_token
+from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet, read_fleet
+from locoia_pat.actions.fleet.fleet_plan import FleetPlan
+from locoia_pat.actions.fleet.interval import Interval
+from locoia_pat.connector import WAIT
+from locoia_pat.outcomes import InvalidError, NotDoneError, invalid
 from locoia_pat.state.lease import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dbos import WorkflowHandle
 
     from locoia_pat import Connector
     from locoia_pat.actions.fleet.apply import Verb
     from locoia_pat.actions.fleet.fleet_file import FleetToken
-    from locoia_pat.actions.fleet.fleet_plan import FleetPlan
     from locoia_pat.state.journal import State
 
 IN_FLIGHT = 64
@@ -47,6 +52,7 @@ _VERSION = "1"
 _SCHEMA = "locoia_pat_dbos"
 _QUEUE = "fleet"
 _WORKFLOW = "handle_token"
+_SECOND = dt.timedelta(seconds=1)
 _ACTIVE = {"DELAYED", "ENQUEUED", "PENDING"}
 _WORKER = "worker"
 """What the leases of workers are of, in the place of an API."""
@@ -139,11 +145,37 @@ class FleetQueue:
         return Result.from_dict(envelope)
 
 
+class _Schedule(NamedTuple):
+    """The fleet in a file, and how often it is applied."""
+
+    text: str
+    every: str
+    interval: Interval
+
+
+def _read_schedule(file: str) -> _Schedule | str | None:
+    """Return the schedule in *file*, its mistake, or None if there is no file or no interval in it."""
+    if not Path(file).exists():
+        return None
+    try:
+        fleet = read_fleet(file)
+    except InvalidError as error:
+        return error.problem.message
+    return fleet.every and _Schedule(fleet.document.text, fleet.every, Interval.parse(fleet.every, file))
+
+
 class FleetWorker:
     """Handles the tokens of fleets, one of any number of workers."""
 
     def __init__(
-        self, state: State, connector: Connector, *, concurrency: int, rate: int | None, log_level: str = "WARNING"
+        self,
+        state: State,
+        connector: Connector,
+        *,
+        concurrency: int,
+        rate: int | None,
+        fleets: Sequence[str] = (),
+        log_level: str = "WARNING",
     ) -> None:
         """Prepare a worker.
 
@@ -152,6 +184,7 @@ class FleetWorker:
             connector: has the credential of tokens that name none.
             concurrency: tokens that this worker handles at once.
             rate: tokens a minute that all workers handle by one credential, at most.
+            fleets: the files of fleets that workers apply as often as each file says.
             log_level: of DBOS.
 
         Raises:
@@ -162,6 +195,11 @@ class FleetWorker:
         self._state = state
         self._connector = connector
         self._concurrency, self._rate = concurrency, rate
+        self._fleets = [str(Path(file).absolute()) for file in fleets]
+        self._schedules: dict[str, _Schedule | str | None] = {}
+        """What was last found in each file of a fleet: its schedule, a mistake, or nothing to schedule."""
+        self._report: Callable[[str], None] = print
+        self._is_closing = Event()
         self.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._lease = state.lease(_WORKER, self.name)
         self._connectors: dict[str | None, Connector] = {None: connector}
@@ -175,10 +213,12 @@ class FleetWorker:
             "executor_id": self.name,
             "use_listen_notify": False,
             "log_level": log_level,
+            "scheduler_polling_interval_sec": CHECK_SECONDS,
         }
 
     def run(self, report: Callable[[str], None], *, check_seconds: float = CHECK_SECONDS) -> None:
         """Handle tokens until a ``KeyboardInterrupt``; *report* is given a line for people about what happens."""
+        self._report = report
         try:
             self._start()
             report(f"locoia-pat worker {self.name} at {self._connector.base_url}")
@@ -186,7 +226,9 @@ class FleetWorker:
                 with suppress(OSError):  # the database is away for now, and DBOS waits for it too
                     self._keep_lease()
                     for id_ in self._take_over():
-                        report(f"taken over: {id_.partition(':')[2]}")
+                        report(f"taken over: {id_.partition(':')[2] or id_.removeprefix('sched-')}")
+                    for file in self._fleets:
+                        self._schedule(file)
                 time.sleep(check_seconds)
         except KeyboardInterrupt:
             report("finishing what was begun")
@@ -205,6 +247,15 @@ class FleetWorker:
         def handle_token_workflow(task: dict[str, Any]) -> dict[str, Any]:
             return handle(task)
 
+        @DBOS.step(name="apply")
+        def apply_step(text: str, file: str) -> dict[str, Any]:
+            return self._apply(parse_fleet(text, file))
+
+        @DBOS.workflow(name="apply_fleet")
+        def apply_workflow(_due: dt.datetime, context: dict[str, str]) -> None:
+            apply_step(context["text"], context["file"])
+
+        self._apply_workflow = apply_workflow
         DBOS(config=self._config)
         DBOS.launch()
         limiter: Any = {"partition_limiter": {"limit": self._rate, "period": 60.0}} if self._rate else {}
@@ -234,13 +285,50 @@ class FleetWorker:
             # Under the lease, what another worker has taken over in the meantime is not listed any longer.
             left = DBOS.list_workflows(status="PENDING", executor_id=name) if lease.acquire(0) else []
             for workflow in left:
-                DBOS.resume_workflows([workflow.workflow_id], queue_name=_QUEUE)
+                DBOS.resume_workflows([workflow.workflow_id], queue_name=workflow.queue_name)
                 ids.append(workflow.workflow_id)
             lease.release()
         return ids
 
+    def _schedule(self, file: str) -> None:
+        """Have the fleet of *file* applied as often as it says, or no longer if the file is gone or says nothing."""
+        found = _read_schedule(file)
+        if found == self._schedules.get(file, ""):
+            return
+        if isinstance(found, str):
+            self._report(f"{file} cannot be used, and stays scheduled as it was: {found}")
+        elif found is None:
+            DBOS.delete_schedule(file)
+            self._report(f"{file} is not scheduled")
+        else:
+            context = {"text": found.text, "file": file}
+            DBOS.apply_schedules([
+                {"schedule_name": file, "workflow_fn": self._apply_workflow, "schedule": found.interval.cron(),
+                 "context": context},
+            ])  # fmt: skip
+            due = found.interval.last_due(dt.datetime.now(dt.UTC))
+            # One time that was missed is made up for; whoever does it first, the time is in the id of its workflow.
+            DBOS.backfill_schedule(file, due - _SECOND, due + _SECOND)
+            self._report(f"{file} is applied every {found.every}")
+        self._schedules[file] = found
+
+    def _apply(self, fleet: Fleet) -> dict[str, Any]:
+        """Apply *fleet* by all workers, and return the summary."""
+        file, summary = fleet.document.name, Summary()
+        with FleetPlan(fleet, self._state, self._connector) as plan, closing(FleetQueue(self._state)) as queue:
+            plan.refuse_shared_stores()
+            results = apply(plan, handle=queue.handle, concurrency=IN_FLIGHT, wait=WAIT)
+            for name, result in takewhile(lambda _: not self._is_closing.is_set(), results):
+                summary.add(result)
+                if result.problem is not None:
+                    self._report(f"{file}: {name}: {result.outcome}: {result.problem.message}")
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
+        self._report(f"{file}: {counts}")
+        return summary.to_dict()
+
     def _close(self) -> None:
         """Finish what was begun, for a minute at most, and take no more."""
+        self._is_closing.set()
         DBOS.destroy(workflow_completion_timeout_sec=60)
         self._lease.release()
         self._engine.dispose()

@@ -56,8 +56,8 @@ def console_command(*, port: int, auth: str | None, fleet_file: str | None, time
 
 
 def _fleet_reader(file: str, connector: Connector) -> Callable[[], Sequence[TokenPlan]]:
+    from locoia_pat.actions.fleet.fleet_file import read_fleet
     from locoia_pat.actions.fleet.fleet_plan import FleetPlan
-    from locoia_pat.cli.fleet_command import read_fleet
     from locoia_pat.state.journal import State
 
     read_fleet(file)  # a mistake is reported now

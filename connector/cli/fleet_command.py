@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from locoia_pat import limits
 from locoia_pat.actions.fleet.apply import Summary, apply
-from locoia_pat.actions.fleet.fleet_file import parse_fleet
+from locoia_pat.actions.fleet.fleet_file import read_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.cli import output, render
 from locoia_pat.cli.options import Number, json_option, no_trunc_option, resolve_auth, wait_option, yes_option
@@ -20,7 +19,6 @@ from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.extras import import_extra
-from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.spec.load import SpecFolder
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from locoia_pat.actions.fleet.apply import Verb
-    from locoia_pat.actions.fleet.fleet_file import Fleet
     from locoia_pat.actions.fleet.fleet_plan import CredentialView, TokenPlan
 
 _DUE_STEPS = ("create", "renew", "finish", "rescope", "blocked")
@@ -255,27 +252,9 @@ def _open_plan(file: str, auth: str | None, only: tuple[str, ...], state: str | 
             raise invalid(f"{file} has no token {describe_value(name)}{did_you_mean(name, names)}", field="only")
     with Connector(resolve_auth(auth, ready_connector(specs)).auth, specs=specs) as default:
         plan = FleetPlan(fleet, State(state), default, only=only)
-        for location, one, other in plan.shared_stores():
-            raise invalid(f"{location} is the token store of both {one} and {other}", field="to")
+        plan.refuse_shared_stores()
         with plan:
             yield plan
-
-
-def read_fleet(file: str) -> Fleet:
-    """Return the fleet that *file* describes.
-
-    Raises:
-        InvalidError: it cannot be read, or a mistake is in it.
-
-    """
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise invalid(f"{file} is not UTF-8 text", field="file") from None
-    except OSError as error:
-        reason = f"{(error.strerror or '').lower()}{similar_file(file)}"
-        raise invalid(f"{file} cannot be read: {reason}", field="file") from None
-    return parse_fleet(text, file)
 
 
 def _credential_state(credential: CredentialView) -> dict[str, Any]:

@@ -23,7 +23,11 @@ from locoia_pat.state.journal import State
               help="How many tokens this worker handles at a time.")  # fmt: skip
 @click.option("--rate", type=Number(limits.MAX_FAILURES), metavar="N",
               help="How many tokens a minute all workers handle by one credential, at most.")  # fmt: skip
-def worker_command(url: str | None, *, auth: str | None, concurrency: int, rate: int | None) -> None:
+@click.option("--fleet", "fleets", metavar="FILE", multiple=True,
+              help="Apply the fleet of FILE as often as its key every says; may repeat.")  # fmt: skip
+def worker_command(
+    url: str | None, *, auth: str | None, concurrency: int, rate: int | None, fleets: tuple[str, ...]
+) -> None:
     """Handle the tokens of fleets that "fleet apply --on" gives to workers, until it is stopped.
 
     Any number of workers, on any machines, share the PostgreSQL database of the state. What a worker that ends has not
@@ -32,7 +36,7 @@ def worker_command(url: str | None, *, auth: str | None, concurrency: int, rate:
     worker_module = import_extra("locoia_pat.actions.fleet.fleet_worker", "dbos")
     specs = SpecFolder()
     connector = Connector(resolve_auth(auth, ready_connector(specs)).auth, specs=specs)
-    worker = worker_module.FleetWorker(State(url), connector, concurrency=concurrency, rate=rate)
+    worker = worker_module.FleetWorker(State(url), connector, concurrency=concurrency, rate=rate, fleets=fleets)
     output.set_effect()
     worker.run(_report)
 

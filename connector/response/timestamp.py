@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_LENGTH = 100
@@ -59,6 +60,12 @@ def read_time(value: object) -> ReadTime:
         return _checked(_read_number(value))
     if not isinstance(value, str) or len(value) > MAX_LENGTH:
         return ReadTime(None)
+    return _read_string(value)
+
+
+@lru_cache(maxsize=1024)
+def _read_string(value: str) -> ReadTime:
+    """Read a string; the same times are read several times for each row."""
     try:
         if _USUAL.fullmatch(value):
             return _checked(ReadTime(dt.datetime.fromisoformat(value)))

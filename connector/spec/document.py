@@ -1,6 +1,6 @@
 """YAML files as pydantic models whose parts know their line, or as findings: what is wrong, and where.
 
-Pure.  Here is what all files have in common, so that a file that is no spec loads no models of specs.
+Pure.  Here is what all files have in common, so that a file that is not a spec loads no models of specs.
 """
 
 from __future__ import annotations

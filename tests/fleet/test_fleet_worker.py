@@ -18,6 +18,7 @@ from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.fleet.fleet_worker import FleetQueue
+from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
@@ -185,3 +186,40 @@ def test_a_worker_acquires_a_lost_lease_again_and_cancelled_work_is_not_waited_f
         queue.close()
     lease.release()
     assert (result.outcome, result.problem and result.problem.message) == ("unknown", "it is CANCELLED in DBOS")
+
+
+def test_a_fleet_with_an_interval_is_applied_once_by_all_workers_until_its_file_is_gone(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    database = url.rpartition("/")[2]
+    stores = [f"file:{tmp_path}/{name}.json" for name in ("t0", "t1", "t2", "nowhere/t3")]
+    file = Path(fleet(tmp_path, *stores))
+    text = file.read_text()
+    file.write_text(text.replace("fleet: 1\n", "fleet: 1\nevery: 1d\n"))
+    command = [sys.executable, "-m", "tests.support.fleet_worker_process", url, str(file)]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    runs = "SELECT status FROM locoia_pat_dbos.workflow_status WHERE name = 'apply_fleet'"
+    schedules = "SELECT schedule FROM locoia_pat_dbos.workflow_schedules"
+    with stopping(*workers):
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline()
+            assert worker.stdout.readline() == f"{file} is applied every 1d\n"
+        eventually(lambda: postgres.execute(runs, database) == [("SUCCESS",)])
+        assert len({read_token(store).reveal() for store in stores[:3]}) == 3
+        ((daily,),) = postgres.execute(schedules, database)
+        assert daily == Interval.parse("1d", str(file)).cron()
+        file.write_text(text.replace("fleet: 1\n", "fleet: 1\nevery: 7d\n"))
+        eventually(lambda: postgres.execute(schedules, database) not in ([], [(daily,)]))
+        eventually(lambda: postgres.execute(runs, database) == [("SUCCESS",)] * 2)  # the last due time is another one
+        file.write_text(text.replace("fleet: 1\n", "fleet: 1\nevery: 5w\n"))
+        lines = iter(str, "")
+        for worker in workers:
+            assert worker.stdout is not None
+            lines = (line for line in worker.stdout if "cannot be used" in line)
+            assert 'every: "5w" is not an interval' in next(lines)
+        assert len(postgres.execute(schedules, database)) == 1
+        file.unlink()
+        eventually(lambda: postgres.execute(schedules, database) == [])
+    assert [worker.returncode for worker in workers] == [0, 0]

@@ -12,5 +12,7 @@ from locoia_pat.state.journal import State
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    worker = FleetWorker(State(sys.argv[1], lease_seconds=1.5), Connector(), concurrency=2, rate=None)
+    worker = FleetWorker(
+        State(sys.argv[1], lease_seconds=1.5), Connector(), concurrency=2, rate=None, fleets=sys.argv[2:]
+    )
     worker.run(functools.partial(print, flush=True), check_seconds=0.2)
