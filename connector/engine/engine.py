@@ -410,7 +410,7 @@ class Engine:
             sender.send,
             credential,
             identifier=self.auth.identifier(self.connector),
-            base_url=self.base_url,
+            base_url=self.base_url_of(token_exchange.spec),
             timeout=exchange.remaining,
             rejected=rejected,
         )

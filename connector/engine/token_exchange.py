@@ -61,6 +61,11 @@ class TokenExchange:
         self._forget_lock()
         call_after_fork(self, TokenExchange._forget_lock)
 
+    @property
+    def spec(self) -> ActionSpec:
+        """The exchange as an action."""
+        return self._action.spec
+
     def _forget_lock(self) -> None:
         self._lock = threading.Lock()
 
@@ -134,7 +139,13 @@ class TokenExchange:
 
 def exchange_action(connector: ConnectorSpec, declared: ExchangeSpec) -> ActionSpec:
     """Return the exchange of *connector* as an action that reads a secret; its parts are where they are in the file."""
-    request = {"method": "POST", "path": declared.path, "body": declared.body, "form": declared.form}
+    request = {
+        "method": "POST",
+        "path": declared.path,
+        "base_url": declared.base_url,
+        "body": declared.body,
+        "form": declared.form,
+    }
     used = json.dumps([declared.body, declared.form])
     names = ["token"] if not declared.basic or re.search(r"\btoken\b", used) else []
     names += ["identifier"] if connector.env.identifier and re.search(r"\bidentifier\b", used) else []

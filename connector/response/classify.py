@@ -126,7 +126,7 @@ class ResponseClassifier:
                 return None, None
             code = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)
             return _inner_status(body) or (400 if code is None else status), code
-        read = {output.source or name for name, output in reply.output.items() if output.header is None}
+        read = {output.source or name for name, output in reply.output.items() if output.is_in_body}
         if not isinstance(body, dict) or reply.rows in body:
             return None, None
         if not any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items()):

@@ -277,7 +277,9 @@ class _Reader:
         return data
 
     def _value(self, given: Mapping[str, Any], source: str, output: Output) -> object:
-        """Return the value of *output* in its header, or at the path *source*; that of a secret is masked."""
+        """Return the value of *output* in its header, its input or at the path *source*; that of a secret is masked."""
+        if output.from_input:
+            return self._inputs[output.from_input]
         if output.secret:
             secret = get_path(given, source)
             return MASK if isinstance(secret, Secret) and secret.reveal() else None
@@ -302,7 +304,7 @@ class _Reader:
             ]
             prepared = (
                 [
-                    (name, output, source, not (output.header or output.secret or {*source} & {*"$.["}))
+                    (name, output, source, output.is_in_body and not (output.secret or {*source} & {*"$.["}))
                     for name, output, source in sources
                 ],
                 [(name, output.days_until) for name, output in declared.items() if output.days_until],

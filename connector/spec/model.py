@@ -214,6 +214,8 @@ class Output(Model):
     """Its path in the payload, by default its own name; ``scopes[].name`` is one key of each object in a list."""
     header: HeaderName | None = None
     """The header of the response that holds it, instead of a path in the payload."""
+    from_input: Name | None = None
+    """The input whose value it is, such as the id of the parent of a new row, which ``revoke`` needs."""
     store_with_token: bool = False
     """Store it with the token, as metadata."""
     days_until: Name | None = None
@@ -225,6 +227,11 @@ class Output(Model):
     fallback_input: Name | None = None
     """The input to use instead, with a warning, if the response leaves it out."""
     children: dict[Name, Output] | None = None
+
+    @property
+    def is_in_body(self) -> bool:
+        """Whether it is read from the body of the response."""
+        return self.header is None and self.from_input is None
 
     @property
     def is_stored_secret(self) -> bool:
@@ -394,7 +401,7 @@ class ActionSpec(_BaseAction):
     @cached_property
     def reads_body(self) -> bool:
         """Whether an output is read from the body of the response."""
-        return any(output.header is None for output in self.reply.output.values())
+        return any(output.is_in_body for output in self.reply.output.values())
 
     @cached_property
     def secret_keys(self) -> tuple[str, ...]:
@@ -424,6 +431,8 @@ class ExchangeSpec(Model):
 
     path: Annotated[str, Field(pattern=_EXCHANGE_PATH)]
     """Appended to the base URL."""
+    base_url: Name | None = None
+    """The name of one of the connector's ``base_urls``, instead of its ``base_url``."""
     body: Any = None
     """Sent as JSON; templates with ``token``, the long-lived credential, and ``identifier``."""
     form: Fields | None = None

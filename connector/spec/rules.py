@@ -146,6 +146,9 @@ def _exchange_findings(spec: ConnectorSpec) -> Iterator[Finding]:
     at, exchange, path = spec.document.finding, spec.auth.exchange, ("auth", "exchange")
     if exchange is None:
         return
+    if (name := exchange.base_url) is not None and name not in spec.base_urls:
+        message = f'"base_urls" has no "{name}"{did_you_mean(name, spec.base_urls)}'
+        yield at("unknown-reference", (*path, "base_url"), message)
     if exchange.body is not None and exchange.form is not None:
         yield at("contradiction", (*path, "form"), 'a request has a "body" or a "form", not both', at_key=True)
     if exchange.basic and spec.env.identifier is None:
@@ -541,6 +544,7 @@ def _output_findings(
         yield from _requested_findings(spec, path, output)
         yield from _required_findings(spec.document, path, output)
         yield from _header_findings(spec, path, output)
+        yield from _from_input_findings(spec, path, output)
         yield from _index_findings(spec.document, path, output)
         if output.type == "datetime" and output.multiple:
             yield at("contradiction", (*path, "multiple"), 'an output of type datetime cannot be "multiple"')
@@ -600,6 +604,27 @@ def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Outp
             name = "from" if key == "source" else key
             message = f'"header" and "{name}" exclude each other'
             yield at("contradiction", (*path, name), message, at_key=True)
+
+
+def _from_input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Output) -> Iterator[Finding]:
+    """Yield why an output cannot be the value of an input, if it is."""
+    if (name := output.from_input) is None:
+        return
+    at, declared = spec.document.finding, spec.inputs.get(name)
+    if declared is None:
+        message = f'unknown input "{name}"{did_you_mean(name, spec.inputs)}'
+        yield at("unknown-reference", (*path, "from_input"), message)
+    elif declared.type not in ("text", "select", "number", "switch") or declared.multiple:
+        message = f'"{name}" is a secret, a list or an object, so it cannot be an output'
+        yield at("contradiction", (*path, "from_input"), message)
+    if not hasattr(spec, "reply") or len(path) != len(("reply", "output", "name")):
+        message = 'only a top-level output of a reply can have "from_input"'
+        yield at("contradiction", (*path, "from_input"), message, at_key=True)
+    for key in ("secret", "multiple", "source", "header", "days_until", "last_word", "fallback_input"):
+        if getattr(output, key):
+            key_name = "from" if key == "source" else key
+            message = f'"from_input" and "{key_name}" exclude each other'
+            yield at("contradiction", (*path, key_name), message, at_key=True)
 
 
 def _keyed_rows_findings(spec: ActionSpec) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
 from locoia_pat.stores import TokenEntry, read_token
 from tests.support.connectors import EXAMPLES
 from tests.support.stores import FakeStore
-from tests.support.token_apis import Api, GitHub, Slack, Stripe, serving_api
+from tests.support.token_apis import Api, GitHub, MicrosoftGraph, Slack, Stripe, serving_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,3 +236,36 @@ def test_an_app_of_slack_is_created_from_a_manifest_by_a_configuration_token(tmp
         assert api.apps == {"A3"}
         assert data(run("delete_app", {"app_id": "A3"})) == {}
         assert code(run("delete_app", {"app_id": "A3"})) == (REFUSED, "not_found")
+
+
+def test_a_client_secret_of_an_application_is_exchanged_at_another_host_and_lives_its_whole_life(
+    tmp_path: Path,
+) -> None:
+    api, store = MicrosoftGraph(), f"file:{tmp_path}/token.json"
+    app = {"application_id": "app-1"}
+    with running(api, "microsoft_graph", api.secret, "app-1") as run:
+        os.environ["MICROSOFT_GRAPH_BASE_URL_LOGIN"] = f"{api.host}/acme"
+        rows = data(run("list_applications"))["applications"]
+        assert [row["id"] for row in rows] == ["app-1", "app-2", "app-3"]
+        assert [call.path for call in api.calls] == ["/acme/oauth2/v2.0/token", *["/v1.0/applications"] * 2]
+        created = run("create_password", app | {"name": "CI", "expires_at": "2027-01-01T00:00:00Z"}, token_to=[store])
+        assert data(created)["application_id"] == "app-1"
+        secret = read_token(store)
+        passwords = data(run("list_passwords", app, by=secret))["passwords"]
+        assert [(row["name"], row["hint"]) for row in passwords] == [("first", "fak"), ("CI", "fak")]
+        second = run("create_password", app | {"name": "CD"}, token_to=[store], replace=True)
+        assert data(second)["expires_at"] == "2028-01-01T00:00:00Z"
+        gone = app | {"password_id": data(created)["id"]}
+        assert data(run("delete_password", gone)) == {}
+        dead = run("list_passwords", app, by=secret)
+        assert code(dead) == (REFUSED, "unauthorized")
+        assert "AADSTS7000215" in str(dead.problem and dead.problem.message)
+        assert data(run("list_passwords", app, by=read_token(store)))
+        again = run("delete_password", gone)
+        assert code(again) == (REFUSED, "validation")
+        assert again.problem is not None
+        assert again.problem.hint == "The application has no client secret with this key id."
+        assert code(run("list_passwords", {"application_id": "app-9"})) == (REFUSED, "not_found")
+        lost = run("create_password", app | {"name": "lost"}, token_to=[Full()])
+        assert (lost.outcome, api.calls[-1].path) == (Outcome.NOT_STORED, "/v1.0/applications/app-1/removePassword")
+        assert [row["displayName"] for row in api.passwords["app-1"].values()] == ["first", "CD"]

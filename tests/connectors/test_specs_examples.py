@@ -27,7 +27,7 @@ ACTIONS = [
 ]
 MADE_IN_PAGES = {
     *(("gitlab", "list_tokens"), ("twilio", "list_keys"), ("stripe", "list_webhooks"), ("slack", "list_teams")),
-    *(("github", "list_deploy_keys"), ("github", "list_repositories")),
+    *(("github", "list_deploy_keys"), ("github", "list_repositories"), ("microsoft_graph", "list_applications")),
 }
 
 

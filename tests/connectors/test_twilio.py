@@ -7,6 +7,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +20,6 @@ from tests.support.loopback import Got, Server, answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.command import Done
 
@@ -81,7 +81,7 @@ def test_a_key_is_created_by_a_form_and_its_secret_is_stored(tmp_path: Path) -> 
     place = f"file:{tmp_path}/key.json"
     with twilio(answer(201, ROW | {"secret": SECRET})) as server:
         done = run("create_key", "friendly_name=CI & CD = 100 % ü+", "--token-to", place)
-    assert (done.code, done.envelope["data"]) == (0, DATA)
+    assert (done.code, done.envelope["data"]) == (0, DATA | {"account_sid": ACCOUNT})
     assert SECRET not in done.out + done.err
     (got,) = server.got
     assert (got.method, got.path) == ("POST", f"{KEYS}.json")
@@ -89,7 +89,21 @@ def test_a_key_is_created_by_a_form_and_its_secret_is_stored(tmp_path: Path) -> 
     assert got.body == b"FriendlyName=CI%20%26%20CD%20%3D%20100%20%25%20%C3%BC%2B"
     assert parse_qsl(got.body.decode()) == [("FriendlyName", "CI & CD = 100 % ü+")]
     assert read_token(place) == Secret(SECRET)
-    assert json.loads((tmp_path / "key.json").read_text())["current"] == {"id": KEY, "token": SECRET}
+    stored = json.loads((tmp_path / "key.json").read_text())["current"]
+    assert stored == {"id": KEY, "token": SECRET, "account_sid": ACCOUNT}
+
+
+def test_a_key_that_no_store_took_is_deleted(tmp_path: Path) -> None:
+    store = Path(tmp_path, "key.json")
+
+    def create(connection: Any) -> bool:
+        store.mkdir()
+        return bool(answer(201, ROW | {"secret": SECRET})(connection))
+
+    with twilio(create, answer(204)) as server:
+        done = run("create_key", "--token-to", f"file:{store}")
+    assert (done.code, done.envelope["outcome"]) == (6, "not_stored")
+    assert [(got.method, got.path) for got in server.got[1:]] == [("DELETE", f"{KEYS}/{KEY}.json")]
 
 
 def test_a_key_without_a_name_is_an_empty_form() -> None:

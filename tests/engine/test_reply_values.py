@@ -218,3 +218,32 @@ def test_a_condition_that_says_nothing_and_a_code_from_nowhere_are_findings(tmp_
     for number, (reply, expected, words) in enumerate(replies):
         ((code, message),) = mistakes(tmp_path / str(number), {"output": {}, **reply}, **READ)
         assert (code, words in message) == (expected, True), (reply, message)
+
+
+def test_an_output_is_the_value_of_an_input_so_that_a_row_below_another_can_be_revoked(tmp_path: Path) -> None:
+    parent = {"title": "Parent", "type": "text", "required": True}
+    declared: dict[str, Any] = {"parent": {"type": "text", "from_input": "parent"}, "note": {"type": "text"}}
+    path = "/p/{{ parent }}"
+    read = READ | {"inputs": {"parent": parent}, "request": {"method": "GET", "path": path}}
+    specs = folder(tmp_path, connector(), action(**read, reply={"ok": [200], "rows": "rows", "output": declared}))
+    rows = answer(200, [{"note": "x", "parent": "other"}])
+    with serving(rows) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
+        assert acme.run("act", {"parent": "p1"}).data == {"rows": [{"parent": "p1", "note": "x"}]}
+    specs = folder(tmp_path, connector(), action(**read, reply={"ok": [200], "output": {"parent": declared["parent"]}}))
+    with serving(answer(200, "no JSON")) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
+        assert acme.run("act", {"parent": "p1"}).data == {"parent": "p1"}
+    inputs = {"parent": parent, "key": parent | {"type": "password"}, "all": parent | {"multiple": True}}
+    body = {"a": "{{ parent }}", "b": "{{ key }}", "c": "{{ all }}"}
+    nested = {"type": "nested_object", "children": {"parent": declared["parent"]}}
+    for number, (output, code, words) in enumerate(
+        (
+            ({"type": "text", "from_input": "parnt"}, "unknown-reference", 'unknown input "parnt"'),
+            ({"type": "text", "from_input": "key"}, "contradiction", "cannot be an output"),
+            ({"type": "text", "from_input": "all"}, "contradiction", "cannot be an output"),
+            ({"type": "text", "from_input": "parent", "from": "x"}, "contradiction", '"from_input" and "from"'),
+            (nested, "contradiction", "only a top-level output"),
+        )
+    ):
+        mine = {"inputs": inputs, "request": {"body": body}}
+        ((found, message),) = mistakes(tmp_path / f"m{number}", {"output": {"x": output}}, **mine)
+        assert (found, words in message) == (code, True), message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -245,3 +246,34 @@ def test_the_example_server_exchanges_the_credential_and_cassettes_know_its_name
     assert {"access", "refresh"} <= names.names
     folder(tmp_path, connector(), action(**ROWS, auth="none", examples=[example]))
     assert TestClient(create_app(SpecFolder(tmp_path))).get("/v1/rows").status_code == 200
+
+
+def test_a_credential_is_exchanged_at_another_base_url_of_the_connector(tmp_path: Path) -> None:
+    shared = connector(
+        base_url="https://api.acme.example/v1",
+        base_urls={"login": "https://login.acme.example/tenant"},
+        hosts=["api.acme.example", "login.acme.example"],
+        auth={"exchange": CLIENT | {"base_url": "login", "path": "/token"}},
+        env={"token": "ACME_TOKEN", "identifier": "ACME_USER"},
+    )
+    specs = folder(tmp_path, shared, action(**ROWS))
+    assert check_specs(SpecFolder(specs)) == []
+    auth = ConnectorAuth(Secret(LONG), identifier="ann")
+    short_lived = answer(200, {"access_token": "fake-short-lived-1-0123456789", "expires_in": 60})
+    with serving(short_lived) as login, serving(answer(200, {})) as server:
+        with Connector(auth, specs=specs, base_url=server.url) as acme:
+            refused = acme.run("act")  # the real credential must not leave for the login of the real API
+            assert (refused.outcome, refused.problem and refused.problem.field) == (
+                Outcome.INVALID, "ACME_BASE_URL_LOGIN",
+            )  # fmt: skip
+        os.environ["ACME_BASE_URL_LOGIN"] = f"http://127.0.0.1:{login.port}/tenant"
+        with Connector(auth, specs=specs, base_url=server.url) as acme:
+            assert acme.run("act").outcome is Outcome.DONE
+        assert [(got.method, got.path) for got in login.got] == [("POST", "/tenant/token")]
+        assert LONG.encode() in login.got[0].body
+        assert bearers(server) == ["Bearer fake-short-lived-1-0123456789"]
+    wrong = shared | {"auth": {"exchange": CLIENT | {"base_url": "logon"}}}
+    (finding,) = check_specs(SpecFolder(folder(tmp_path, wrong, action(**ROWS))))
+    assert (finding.code, finding.line > 1, 'has no "logon"; did you mean login?' in finding.message) == (
+        "unknown-reference", True, True,
+    )  # fmt: skip

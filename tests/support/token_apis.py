@@ -386,9 +386,10 @@ def serving_api(api: Api) -> Iterator[None]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             call = Call(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
             api.calls.append(call)
-            fault = api.faults.pop(0) if api.faults else False
+            is_lost = api.faults[:1] == [None]
+            fault = api.faults.pop(0) if api.faults else None
             status, value, more = fault or api.answer(call)
-            if fault is None:
+            if is_lost:
                 self.close_connection = True
                 return
             content = b"" if value is None else json.dumps(value).encode()

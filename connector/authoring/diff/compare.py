@@ -151,7 +151,7 @@ _OUTPUT_RULES: dict[str, Rule] = {
     "required": ("changed-response", "weakened-output", "changed-response"),
     "source": _RESPONSE,
     "header": _RESPONSE,
-    **dict.fromkeys(("days_until", "requested_by"), _RESPONSE),
+    **dict.fromkeys(("from_input", "days_until", "requested_by"), _RESPONSE),
     "fallback_input": ("changed-response", "weakened-output", "changed-response"),
     "title": _TEXT,
 }

@@ -149,7 +149,7 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
     """
     schema: Schema = {"type": "object", "properties": {}}
     for name, output in outputs.items():
-        if output.days_until or output.last_word or output.header:
+        if output.days_until or output.last_word or not output.is_in_body:
             continue  # computed from other outputs, or not in the body
         source, bracket, _ = (output.source or name).partition("[")
         at, path = schema, source.split(".")
