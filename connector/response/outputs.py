@@ -10,6 +10,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +96,10 @@ def _secret_value(output: Output, name: str, payload: object, headers: Mapping[s
 
 def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> Outputs | str:
     try:
-        rows = [reader.outputs(spec.reply.output, row) for row in find_rows(spec.reply, body)]
+        rows = reader.rows(spec.reply.output, find_rows(spec.reply, body))
     except ValueError as error:
         return str(error)
-    if any((lacking := _lacks(row, spec.required_outputs)) for row in rows):
+    if spec.required_outputs and any((lacking := _lacks(row, spec.required_outputs)) for row in rows):
         return f"a row of the response has no {lacking}"
     return Outputs({name: rows}, {}, tuple(reader.warnings))
 
@@ -212,6 +213,9 @@ def _is_text(value: object, text: str) -> bool:
 _Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
 """Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
 _DAY, _HOUR, _MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
+_MANY_ROWS = 20
+"""The least rows that are read column by column, which takes a third of the time for many and longer for a few."""
+_TEXT_OR_NONE = {str, type(None)}
 _NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 """A number in a header."""
 
@@ -249,6 +253,47 @@ class _Reader:
         self._prepared: dict[int, _Prepared] = {}
         """By the identity of declared outputs, which the spec keeps."""
         self.warnings: dict[str, None] = {}
+
+    def rows(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the outputs of each of the objects *given*, as :meth:`outputs` does."""
+        columns = self._columns(declared, given) if len(given) >= _MANY_ROWS else None
+        if columns is None:
+            return [self.outputs(declared, row) for row in given]
+        names = tuple(columns)
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+    def _columns(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> dict[str, list[Any]] | None:
+        """Return all values of each output; None if one of them needs more than its type, such as a warning."""
+        visible, counted = self._prepare(declared)
+        if not all(is_key for *_, is_key in visible):
+            return None
+        columns: dict[str, list[Any]] = {}
+        times: dict[str, tuple[list[Any], dict[Any, dt.datetime]]] = {}
+        for name, output, source, _ in visible:
+            values = [row.get(source) for row in given]
+            column = values
+            if output.days_until:
+                column = [None] * len(given)
+            elif output.last_word and set(map(type, values)) <= _TEXT_OR_NONE:
+                found = {value: parse_last_word(output.last_word, value) for value in set(values)}
+                column = [None if (parts := found[value]) is None else {**parts} for value in values]
+            elif output.last_word or (None in values and not (output.nullable and output.fallback_input is None)):
+                return None
+            elif output.type == "datetime" and set(map(type, values)) <= _TEXT_OR_NONE:
+                read = {value: read_time(value) for value in set(values) - {None}}
+                if name in self._requests or any(time is None or note is not None for time, note in read.values()):
+                    return None
+                times[name] = values, {value: time for value, (time, _) in read.items() if time is not None}
+                texts = {None: None} | {value: rfc3339(time) for value, time in times[name][1].items()}
+                column = [texts[value] for value in values]
+            elif not _has_plain_values(output, values):
+                return None
+            columns[name] = column
+        for name, until in counted:
+            values, by_value = times[until]
+            days = {None: None} | {value: round((time - self._now) / _DAY) for value, time in by_value.items()}
+            columns[name] = [days[value] for value in values]
+        return columns
 
     def outputs(self, declared: Mapping[str, Output], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs of the object *given*, without secrets."""
@@ -396,6 +441,21 @@ def _amount(away: dt.timedelta) -> str:
         if away >= least:
             return f"{away / length:.0f} {unit}"
     return f"{away.seconds} seconds"
+
+
+def _has_plain_values(output: Output, values: list[Any]) -> bool:
+    """Return whether *values* are outputs as they are: strings or switches, or lists of them, or None."""
+    kinds = set(map(type, values))
+    if output.multiple:
+        if not kinds <= {list, type(None)}:
+            return False
+        values = [*chain.from_iterable(filter(None, values))]
+        kinds = set(map(type, values))
+        if None in values:
+            return False
+    if output.type == "text" and kinds <= _TEXT_OR_NONE:
+        return max(map(len, filter(None, values)), default=0) <= MAX_STRING
+    return output.type == "switch" and kinds <= {bool, type(None)}
 
 
 def _masked(value: Any, depth: int = 64) -> Any:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from locoia_pat.outcomes import invalid
@@ -55,8 +55,9 @@ _MIN_JOINED = 12
 _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
-_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_UUID_INSIDE = re.compile(f"(?=({_UUID}))")
+_TIME_OR_UUID = re.compile(rf"[0-9]{{4}}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z|{_UUID}")
 _MAX_MASKED = 1000
 _BATCH = 256 * 1024
 
@@ -362,8 +363,14 @@ def redacted(value: Any, secrets: Collection[Secret], known: Collection[str] = (
     """
     texts: list[str] = []
     _collect_strings(value, texts)
-    whole = [secret.reveal().lower() for secret in secrets]
-    texts = [text for text in dict.fromkeys(texts) if text not in known and not _is_harmless(text, whole)]
+    # What is too short for a part of a secret, a time, and a UUID that is no part of one need no search.
+    uuids = {uuid for secret in secrets for uuid in _UUID_INSIDE.findall(secret.reveal().lower())}
+    is_time_or_uuid = _TIME_OR_UUID.fullmatch
+    texts = [
+        text
+        for text in dict.fromkeys(texts)
+        if len(text) >= MIN_FRAGMENT and text not in known and (not is_time_or_uuid(text) or text in uuids)
+    ]
     if not texts:
         return value  # without the search for a new secret, which takes as long as sending a request
     is_found = any(secret.find_in(readings) for readings in map(Readings, _batches(texts)) for secret in secrets)
@@ -371,19 +378,6 @@ def redacted(value: Any, secrets: Collection[Secret], known: Collection[str] = (
         return value
     found = _Masker(secrets).masked(value)
     return value if found == value else found  # what was found may have been in several strings
-
-
-def _is_harmless(text: str, whole: list[str]) -> bool:
-    """Return whether *text* is too short for a part of a secret, a time, or a UUID that is no part of one.
-
-    Args:
-        text: the string.
-        whole: the secrets, in lower case.
-
-    """
-    if len(text) < MIN_FRAGMENT or _TIME.fullmatch(text):
-        return True
-    return _UUID.fullmatch(text) is not None and not any(text in secret for secret in whole)
 
 
 def _batches(texts: Iterable[str]) -> Iterator[str]:
@@ -454,6 +448,8 @@ def _collect_strings(value: Any, texts: list[str]) -> None:
         texts.append(value)
     if not isinstance(value, list | dict):
         return
+    if isinstance(value, list) and len(value) > 1 and _collect_table(value, texts):
+        return
     if characters := _characters(value):
         texts.append(characters)
     if isinstance(value, dict):
@@ -464,6 +460,30 @@ def _collect_strings(value: Any, texts: list[str]) -> None:
             texts.append(item)
         elif item is not None:
             _collect_strings(item, texts)
+
+
+def _collect_table(rows: list[Any], texts: list[str]) -> bool:
+    """Append all strings in *rows* to *texts*, each once for a column; this is much faster than row by row.
+
+    Returns:
+        False if they are not objects with the same keys, and nothing was appended.
+
+    """
+    if set(map(type, rows)) != {dict} or len(set(map(frozenset, rows))) > 1 or not rows[0]:
+        return False
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    types = {key: set(map(type, column)) for key, column in columns.items()}
+    if not any(types[key] == {str} and len(min(column, key=len)) > MIN_FRAGMENT for key, column in columns.items()):
+        return False  # a row may be the characters of a secret
+    texts += columns
+    for key, column in columns.items():
+        if types[key] <= {str, type(None)}:
+            texts += filter(None, dict.fromkeys(column))
+        elif types[key] == {list} and set(map(type, chain.from_iterable(column))) <= {str}:
+            _collect_strings([*map(list, dict.fromkeys(map(tuple, column)))], texts)
+        else:
+            _collect_strings(column, texts)
+    return True
 
 
 def _complete_spans(text: str, form: EncodedForm) -> Iterator[tuple[int, int]]:

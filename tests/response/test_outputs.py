@@ -377,3 +377,71 @@ def test_an_expiry_that_is_not_the_days_that_were_asked_for_is_a_warning() -> No
         assert isinstance(read, Outputs)
         expected = () if words is None else (f'"ends" is {words} that were asked for',)
         assert read.warnings == expected, (asked, ends)
+        listed = spec.model_copy(update={"reply": _spec(output, rows="rows").reply})
+        read = extract_outputs(listed, [{"ends": ends}] * 24, {"ends": asked}, NOW)
+        assert isinstance(read, Outputs)
+        assert read.warnings == expected, (asked, ends)
+
+
+COLUMNS: dict[str, Any] = {
+    "id": TEXT,
+    "ends": {**TIME, "nullable": True},
+    "left": {"type": "number", "days_until": "ends", "nullable": True},
+    "tags": {**TEXT, "multiple": True, "nullable": True},
+    "on": {"type": "switch", "nullable": True},
+    "mark": {
+        "type": "nested_object",
+        "nullable": True,
+        "from": "note",
+        "last_word": "~m/{name}/{state}",
+        "children": {"name": TEXT, "state": TEXT},
+    },
+}
+UNUSUAL: dict[str, list[Any]] = {
+    "id": [7, None, "x" * 300_000, ["a"], {"a": 1}],
+    "ends": ["soon", 1_800_000_000, "0001-01-01T00:00:00Z", "2026-05-01", ["a"]],
+    "tags": ["a", ["a", None], [["a"]], [1], ["x" * 300_000], {"a": 1}],
+    "on": ["yes", 1, [True]],
+    "note": [5, ["a"], {"a": 1}],
+}
+USUAL: dict[str, list[Any]] = {
+    "id": ["a", "b"],
+    "ends": ["2026-05-01T00:00:00Z", "2026-05-01T00:00:00+02:00", "2026-02-03T00:00:00Z", None],
+    "tags": [["a", "b"], [], None],
+    "on": [True, False, None],
+    "note": ["CI ~m/billing/on", "CI", "", None],
+}
+
+
+def _by_rows(output: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[list[Any], list[str]]:
+    """The outputs and warnings of *rows*, each read as a response of its own."""
+    read = [_payload(output, [row], rows="rows") for row in rows]
+    warnings = dict.fromkeys(warning for one in read for warning in one.warnings)
+    return [row for one in read for row in one.data["rows"]], [*warnings]
+
+
+@pytest.mark.parametrize("name", ["", *UNUSUAL])
+def test_many_rows_are_read_as_each_of_them_is(name: str) -> None:
+    for value in UNUSUAL.get(name, [None]):
+        rows = [{key: values[at % len(values)] for key, values in USUAL.items()} for at in range(24)]
+        if name:
+            rows[13][name] = value
+        read = _payload(COLUMNS, rows, rows="rows")
+        assert (read.data["rows"], [*read.warnings]) == _by_rows(COLUMNS, rows), value
+        marks = [row["mark"] for row in read.data["rows"] if row["mark"]]
+        assert len(marks) == len({id(mark) for mark in marks}), "each row has its own values"
+
+
+def test_many_rows_of_other_outputs_are_read_as_each_of_them_is() -> None:
+    rows = [{"id": "a", "in": {"x": "b"}, "ends": "2026-05-01T00:00:00Z", "key_id": 5} for _ in range(24)]
+    for output in (
+        {"id": TEXT, "x": {**TEXT, "from": "in.x"}},
+        {"key_id": {"type": "number"}},
+        {"id": TEXT, "absent": TEXT},
+        {"id": {**TEXT, "multiple": True}},
+        {"id": TEXT, "fallback": {**TEXT, "nullable": True, "fallback_input": "key_id"}},
+        {"id": TEXT, "ends": TIME, "left": {"type": "number", "days_until": "ends", "nullable": True}},
+        {"id": TEXT, "in": {"type": "nested_object", "children": {"x": TEXT}}},
+    ):
+        read = _payload(output, rows, rows="rows")
+        assert (read.data["rows"], [*read.warnings]) == _by_rows(output, rows), output

@@ -372,3 +372,34 @@ def test_a_secret_that_is_repeated_in_a_large_structure_is_masked_in_linear_time
     assert TOKEN not in json.dumps(masked)
     assert masked["list"][:40_000] == value["list"][:40_000]
     assert redacted([TOKEN] * 1000 + ["x"], [Secret(TOKEN)])[-1] == MASK  # the rest is not looked at
+
+
+def test_many_rows_are_redacted_as_each_of_them_is() -> None:
+    uuid = "8f14e45f-ceea-467f-a9e6-2d1c0c0e1a2b"
+    secret = Secret(f"{TOKEN}{uuid}")
+    parts: list[Any] = [
+        ["usual"],
+        [f"x {secret.reveal()}"],
+        [*secret.reveal()],
+        [*secret.reveal().encode()],
+        [float(code) for code in secret.reveal().encode()],
+        {"a": secret.reveal()},
+        {secret.reveal(): 1},
+        uuid,
+        "7f14e45f-ceea-467f-a9e6-2d1c0c0e1a2b",
+        "2026-05-01T00:00:00Z",
+        None,
+        5,
+    ]
+    for tags in parts:
+        for name, first in (("name", "a name of a row"), ("id", "a"), (secret.reveal(), "a name of a row")):
+            rows: list[Any] = [{name: first, "note": None, "tags": ["usual"]} for _ in range(9)]
+            rows.insert(4, {name: first, "note": None, "tags": tags})
+            for table in (rows, [*rows, {}], [{}, {}], [*rows, "text"]):
+                assert redacted(table, [secret]) == [redacted(row, [secret]) for row in table], (tags, name)
+    spelled = [{"a": character, "b": "x"} for character in secret.reveal()]
+    assert redacted(spelled, [secret]) == spelled  # as before: rows are not joined
+    assert (
+        redacted([dict(zip("abcdefghijklmnop", TOKEN, strict=False))] * 2, [Secret(TOKEN[:16])])
+        == [dict.fromkeys("abcdefghijklmnop", MASK)] * 2
+    )
