@@ -92,8 +92,9 @@ def environment(folder: SpecFolder, url: str) -> dict[str, str]:
 
 def _matches(expected: dict[str, Any], received: dict[str, Any]) -> bool:
     """Return whether a request is that of an example; it may have more headers."""
-    same = all(expected.get(part) == received.get(part) for part in ("method", "path", "query", "body", "form"))
-    headers: dict[str, str] = expected.get("headers", {})
+    compared = ("method", "path", "query", *(() if "file" in expected else ("body", "form")))
+    same = all(expected.get(part) == received.get(part) for part in compared)
+    headers = {name: value for name, value in expected.get("headers", {}).items() if name != "content-type"}
     received_headers: dict[str, str] = received["headers"]
     return same and headers.items() <= received_headers.items()
 
@@ -107,7 +108,7 @@ async def _describe(request: Request) -> dict[str, Any]:
         request.method,
         request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         tuple([("content-type", kind)] if kind else []),
-        Secret(content.decode()) if content else None,
+        Secret(content.decode(errors="replace")) if content else None,
     )
     try:
         described = examples.request_as_example(spec_request, "")

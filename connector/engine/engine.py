@@ -170,7 +170,12 @@ class Engine:
         """
         action = self.action(name)
         checked = action.identified(action.check(inputs, today=now().date()), self._identifier)
-        return PreparedRun(action, checked, action.request(checked, self.base_url_of(action.spec)))
+        request = action.request(checked, self.base_url_of(action.spec))
+        if request.upload is not None:
+            from locoia_pat.engine.upload import with_file  # noqa: PLC0415  # few actions send a file
+
+            request = with_file(request, request.upload)
+        return PreparedRun(action, checked, request)
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """Return what a run would send.

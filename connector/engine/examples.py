@@ -13,12 +13,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.outcomes import Finding, InvalidError, invalid
-from locoia_pat.request.builder import IDENTIFIER
+from locoia_pat.request.builder import IDENTIFIER, MULTIPART
 from locoia_pat.secrets.secret import Secret, revealed
 from locoia_pat.spec.yaml import MAX_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from locoia_pat.engine.action import CompiledAction
     from locoia_pat.http.exchange_types import Request
@@ -30,7 +30,12 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """The time of an example whose response has no ``Date``."""
 _BASE = "http://example"
 _FORM = "application/x-www-form-urlencoded"
-_DEFAULT_HEADERS = {("accept", "application/json"), ("content-type", "application/json"), ("content-type", _FORM)}
+_DEFAULT_HEADERS = {
+    ("accept", "application/json"),
+    ("content-type", "application/json"),
+    ("content-type", _FORM),
+    ("content-type", MULTIPART),
+}
 """Headers that an example need not state."""
 _MAX_SHOWN = 200
 
@@ -151,7 +156,11 @@ def request_as_example(request: Request, base_url: str) -> dict[str, Any]:
         parts["query"] = _pairs(url.query)
     if added := {name: value for name, value in headers.items() if (name, value) not in _DEFAULT_HEADERS}:
         parts["headers"] = added
-    if content is not None and headers.get("content-type") == _FORM:
+    if request.upload is not None:
+        parts["file"] = request.upload.path
+        fields = [(name, revealed(value)) for name, value in request.upload.fields]
+        parts |= {"form": _grouped(fields)} if fields else {}
+    elif content is not None and headers.get("content-type") == _FORM:
         parts["form"] = _pairs(content)
     elif content is not None:
         parts["body"] = json.loads(content)
@@ -173,8 +182,12 @@ def _response(stated: ExampleReply) -> Response:
 
 
 def _pairs(query: str) -> Mapping[str, str | list[str]]:
+    return _grouped(parse_qsl(query, keep_blank_values=True))
+
+
+def _grouped(fields: Iterable[tuple[str, str]]) -> Mapping[str, str | list[str]]:
     pairs: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for name, value in fields:
         pairs.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in pairs.items()}
 

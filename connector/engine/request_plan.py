@@ -44,7 +44,7 @@ class Plan:
     url: str
     headers: dict[str, str]
     body: Any
-    """The JSON body, or the fields of a form."""
+    """The JSON body, the fields of a form, or the path of a file with those of its form."""
     retry: str
     """When it would be retried."""
     template_uses: tuple[TemplateUse, ...]
@@ -76,6 +76,17 @@ class Plan:
             name = credential_header[0].lower()
             headers[name], in_shell[name] = MASK, _quote_with_variable(f"{name}: {credential_header[1]}")
         content = redact(request.content.reveal(), hidden) if request.content is not None else None
+        body = _parse_body(content, headers.get("content-type"))
+        data = ["--data-raw", content] if content is not None else []
+        if (upload := request.upload) is not None:
+            fields = [[name, redact(revealed(value), hidden)] for name, value in upload.fields]
+            body = {"file": upload.path, **({"form": fields} if fields else {})}
+            data = ["--data-binary", f"@{upload.path}"]
+            if upload.part is not None:
+                in_shell.pop("content-type")  # curl makes the boundary
+                data = [word for name, value in fields for word in ("--form-string", f"{name}={value}")]
+                path, name = (re.sub(r'(["\\])', r"\\\1", text) for text in (upload.path, upload.file_name))
+                data += ["--form", f'{upload.part}=@"{path}";type={upload.content_type};filename="{name}"']
         spec = action.spec
         return cls(
             spec.action,
@@ -83,10 +94,10 @@ class Plan:
             spec.request.method,
             request.url,
             headers,
-            _parse_body(content, headers.get("content-type")),
+            body,
             describe_policy(spec),
             tuple(TemplateUse(*use) for use in action.template_uses()),
-            _curl(spec.request.method, request.url, in_shell.values(), content),
+            _curl(spec.request.method, request.url, in_shell.values(), data),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,10 +124,10 @@ def _quote_with_variable(text: str) -> str:
     return f'"{text}"' if _WORDS.fullmatch(match[1]) else f'{shlex.quote(match[1])}"{match[2]}"'
 
 
-def _curl(method: str, url: str, headers: Iterable[str], content: str | None) -> str:
+def _curl(method: str, url: str, headers: Iterable[str], data: Iterable[str]) -> str:
     """Return a command that a shell can run; *headers* are quoted already."""
     arguments = ["curl", "--request", method]
     for header in headers:
         arguments += ["--header", header]
-    arguments += ["--data-raw", shlex.quote(content)] if content is not None else []
+    arguments += map(shlex.quote, data)
     return " ".join([*arguments, shlex.quote(url)])

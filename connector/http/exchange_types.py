@@ -12,6 +12,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that is sent as a body, or as a part of a form."""
+
+    path: str
+    input: str
+    """The name of the input with the path."""
+    content_type: str
+    file_name: str
+    """Its name for the API, in a form."""
+    part: str | None
+    """The name of its part of a form; None if it is the whole body."""
+    fields: tuple[tuple[str, str | Secret], ...] = ()
+    """The other parts of the form."""
+    body: bytes = field(default=b"", repr=False)
+    """What is sent, once the file was read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request without its credential, which is added when it is sent."""
 
@@ -20,6 +38,8 @@ class Request:
     headers: tuple[tuple[str, str | Secret], ...] = ()
     content: Secret | None = None
     """The body; secret inputs are part of it."""
+    upload: Upload | None = None
+    """The file that is sent instead of ``content``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,11 +200,17 @@ def _httpx_request(request: Request, header: tuple[str, Secret] | None, seconds:
         request.method,
         _url(request.url),
         headers=headers,
-        content=request.content.reveal().encode() if request.content is not None else None,
+        content=_content(request),
         extensions={
             "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
         },
     )
+
+
+def _content(request: Request) -> bytes | None:
+    if request.upload is not None:
+        return request.upload.body
+    return request.content.reveal().encode() if request.content is not None else None
 
 
 def _transport_error(error: Exception) -> TransportError:

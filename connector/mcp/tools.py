@@ -15,7 +15,7 @@ from locoia_pat.bulk.items import StoreTemplate
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Outcome, Problem, invalid
 from locoia_pat.request.validation import InputValidator
-from locoia_pat.spec.description import takes_stores
+from locoia_pat.spec.description import sends_file, takes_stores
 from locoia_pat.spec.model import SuperSpec
 from locoia_pat.stores import read_token
 
@@ -188,6 +188,8 @@ def _reason_to_leave_out(tool: ActionTool) -> tuple[str, str] | None:
     """Return why *tool* cannot be offered and what to do, or None if it can."""
     if takes_stores(tool.spec) and not tool.stores:
         return "it has no token store", f"Name one with --token-to {tool.name}=REF."
+    if sends_file(tool.spec):
+        return "it sends a file of this machine, which a caller must not choose", "Run it with locoia-pat run."
     for name, spec in tool.spec.inputs.items():
         if spec.required and name not in tool.inputs and name not in tool.secrets:
             return f"a caller cannot give the secret {name}", f"Give it with --secret {tool.name}.{name}=REF."

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from locoia_pat.http.exchange_types import Request
+from locoia_pat.http.exchange_types import Request, Upload
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.request.template.evaluate import Template
@@ -20,12 +20,13 @@ from locoia_pat.spec.compiled_form import CompiledSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.model import ActionSpec, FileSpec
 
 IDENTIFIER = "identifier"
 """The name that a request has for the identifier of the connector, unless an input has it."""
 MAX_BODY = 4 * 1024 * 1024
 """The most characters of a body before it is encoded; each of its values counts as ``_VALUE_SIZE`` more."""
+MULTIPART = "multipart/form-data"
 _MAX_URL = 16 * 1024
 _MAX_HEADER = 8 * 1024
 _VALUE_SIZE = 16
@@ -73,11 +74,15 @@ class RequestBuilder:
             raise invalid(f"the URL is longer than {_MAX_URL} characters")
         headers: dict[str, str | Secret] = {"accept": "application/json"}
         content: Secret | None = None
+        upload: Upload | None = None
         if spec.body is not None:
             headers["content-type"] = "application/json"
             body = self._rendered("body", inputs)
             _check_size(body, limit)
             content = Secret(_JSON.encode(body))
+        elif spec.file is not None:
+            upload = self._upload(spec.file, inputs, limit)
+            headers["content-type"] = upload.content_type if upload.part is None else MULTIPART
         elif spec.form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
             content = Secret(_encoded(self._pairs("form", inputs), limit))
@@ -88,7 +93,15 @@ class RequestBuilder:
                     field=self._field("headers", name) or f"header {name}",
                 )
             headers[name.lower()] = Secret(revealed(value)) if self._secret(name, inputs) else value
-        return Request(spec.method, url, tuple(headers.items()), content)
+        return Request(spec.method, url, tuple(headers.items()), content, upload)
+
+    def _upload(self, file: FileSpec, inputs: Mapping[str, Any], limit: int) -> Upload:
+        """Return the file that is sent, which is read later."""
+        path: str = inputs[file.input]
+        fields = self._pairs("form", inputs)
+        _encoded(fields, limit)  # it refuses what is too large or cannot be encoded
+        name = file.name or re.split(r"[/\\]", path)[-1]
+        return Upload(path, file.input, file.content_type, name, file.part, tuple(fields))
 
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the inputs of the action that revokes the token of *data*, which may have the token itself.

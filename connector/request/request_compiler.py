@@ -112,6 +112,8 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
     at = spec.document.finding
     findings: list[Finding] = []
     unused = dict.fromkeys(spec.inputs)
+    if spec.request.file is not None:
+        unused.pop(spec.request.file.input, None)
     for slot, compiled in templates.items():
         padded = {use.path: use.offset for use in reversed(compiled.uses) if use.is_padded}
         findings += [at("template-type", (*slot, *path), _PADDED, offset=offset) for path, offset in padded.items()]

@@ -10,7 +10,7 @@ from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import Problem, RefusedError, invalid
 from locoia_pat.request.secret_inputs import resolve_secret
 from locoia_pat.serve.place_patterns import is_allowed
-from locoia_pat.spec.description import MANAGED_NAME, STORE_FIELD, takes_stores
+from locoia_pat.spec.description import MANAGED_NAME, STORE_FIELD, sends_file, takes_stores
 from locoia_pat.spec.model import ActionSpec
 from locoia_pat.stores import open_store, read_token
 
@@ -68,6 +68,9 @@ def check_call(key: AccessKey, spec: ActionSpec | SuperSpec, fields: Mapping[str
 
     """
     check_action(key, spec.action)
+    if sends_file(spec):
+        message = f"{spec.action} sends a file of this server, which a caller must not choose"
+        raise RefusedError(Problem("forbidden", message, hint="Run it with locoia-pat run."))
     inputs = dict(fields)
     has_stores = takes_stores(spec) and STORE_FIELD not in spec.inputs
     refs = _refs(inputs.pop(STORE_FIELD, None)) if has_stores else []

@@ -24,6 +24,11 @@ def takes_stores(spec: ActionSpec | SuperSpec) -> bool:
     return MANAGED_NAME in spec.inputs if is_super(spec) else bool(spec.secrets)
 
 
+def sends_file(spec: ActionSpec | SuperSpec) -> bool:
+    """Return whether a call of *spec* reads a file of the machine that runs it, which only a local caller may name."""
+    return not is_super(spec) and spec.request.file is not None
+
+
 def base_url_variable(connector: ConnectorSpec, name: str) -> str:
     """Return the variable that replaces the base URL *name* of *connector*."""
     return f"{connector.connector.upper()}_BASE_URL_{name.upper()}"

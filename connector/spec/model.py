@@ -37,6 +37,7 @@ _PAYLOAD_PATH = rf"^(\$|(\$({_ITEM})+|{_PAYLOAD_KEY})(\.{_PAYLOAD_KEY})*)$"
 _ENV_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 _HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
 _ERROR_KEY = r"^([45][0-9][0-9]|[A-Za-z_][A-Za-z0-9_.:/-]{0,99}|[0-9]{1,2}|[0-9]{4,20})$"
+_CONTENT_TYPE = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,99}/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}$"
 _VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 _HOST = r"^[a-z0-9.-]+$"
 _EXAMPLE_PATH = r"^/[!-~]*$"
@@ -54,6 +55,7 @@ PATTERN_WORDS |= {
     _ENV_VARIABLE: "the name of a variable in capital letters, such as ACME_TOKEN",
     _HEADER_NAME: "the name of a header: letters, digits and hyphens",
     _ERROR_KEY: 'a status from 400 to 599 in quotes, such as "404", or one of the API\'s own codes',
+    _CONTENT_TYPE: "a content type in lowercase letters, such as application/zip",
     _VERSION: "three numbers with dots between them, such as 1.0.0",
     _HOST: "a host in lowercase letters, such as api.example.com",
     _EXAMPLE_PATH: "a path that begins with /, without spaces",
@@ -122,6 +124,18 @@ class Input(Model):
     children: dict[Name, Input] | None = None
 
 
+class FileSpec(Model):
+    """The file that a request sends: as its body, or as a part of its form."""
+
+    input: Name
+    """The input with its path: a required text without a default."""
+    content_type: Annotated[str, Field(pattern=_CONTENT_TYPE)] = "application/octet-stream"
+    part: PrintableAscii | None = None
+    """The name of its part of a ``multipart/form-data``, whose other parts are ``form``; without it, it is the body."""
+    name: Line | None = None
+    """Its name for the API, by default that of the file."""
+
+
 class RequestSpec(Model):
     """The request of an action; its strings are templates."""
 
@@ -136,6 +150,8 @@ class RequestSpec(Model):
     """A YAML structure, sent as JSON; a lone ``{{ expression }}`` keeps its type."""
     form: Fields | None = None
     """Sent as ``application/x-www-form-urlencoded`` instead of a body."""
+    file: FileSpec | None = None
+    """A file instead of a body, or a form with a file."""
     idempotency_key: HeaderName | None = None
     """The header for a key that is made for each run, with which the API lets the same request be sent again."""
     omit_null: bool = False
@@ -302,6 +318,8 @@ class ExampleRequest(Model):
     """The headers that the spec adds."""
     body: Any = None
     form: dict[str, str | list[str]] | None = None
+    file: str | None = None
+    """The path of the file, as the input has it; it is not read."""
 
 
 class ExampleReply(Model):

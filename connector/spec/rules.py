@@ -359,12 +359,37 @@ def _request_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("contradiction", ("request", key), 'a request has a "body" or a "form", not both', at_key=True)
     if bodies and request.method == "GET":
         yield at("contradiction", ("request", bodies[0]), f'a GET cannot have a "{bodies[0]}"', at_key=True)
+    yield from _file_findings(spec)
     yield from _repeat_findings(spec)
     if request.omit_null and not (request.query or request.headers or request.form or isinstance(request.body, dict)):
         yield at("contradiction", ("request", "omit_null"), "there are no keys to omit", at_key=True)
     for name in request.headers:
         if name.lower() in RESERVED_HEADERS - {"authorization"}:  # "auth" of the connector may use another header
             message = f'an action cannot set the header "{name}": the credential, the connection or the body sets it'
+            yield at("contradiction", ("request", "headers", name), message, at_key=True)
+
+
+def _file_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield what is wrong about the file that a request sends."""
+    at, request, path = spec.document.finding, spec.request, ("request", "file")
+    if (file := request.file) is None:
+        return
+    field = spec.inputs.get(file.input)
+    if field is None:
+        message = f'unknown input "{file.input}"{did_you_mean(file.input, spec.inputs)}'
+        yield at("unknown-reference", (*path, "input"), message)
+    elif field.type != "text" or not field.required or field.nullable or field.multiple:
+        message = f'"{file.input}" is the path of a file, which only the caller gives: a required text, and not a list'
+        yield at("contradiction", (*path, "input"), message)
+    if request.method == "GET" or request.body is not None:
+        yield at("contradiction", path, 'a GET, or a request with a "body", cannot have a "file"', at_key=True)
+    if request.form is not None and file.part is None:
+        yield at("missing-key", path, 'a "file" in a "form" needs "part", the name of its part')
+    if file.name is not None and file.part is None:
+        yield at("contradiction", (*path, "name"), '"name" needs "part": a body has no name', at_key=True)
+    for name in request.headers:
+        if name.lower() == "content-type":
+            message = '"content_type" of the file says what it is'
             yield at("contradiction", ("request", "headers", name), message, at_key=True)
 
 

@@ -246,6 +246,12 @@ MINTED = PURGE | {
     "inputs": {"days": {"title": "Days", "type": "number", "unit": "days", "required": True}},
     "reply": {"ok": [200], "output": {"ends": {"type": "datetime"}}},
 }
+SENDING = PURGE | {
+    "effect": "update",
+    "request": {"method": "POST", "path": "/x", "file": {"input": "path"}},
+    "inputs": {"path": {"title": "Path", "type": "text", "required": True}},
+    "reply": {"ok": [200], "output": {}},
+}
 
 FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
     "nothing": ([LIST], [LIST], set(), "1.2.0"),
@@ -269,6 +275,12 @@ FOLDERS: dict[str, tuple[list[Spec], list[Spec], set[str], str]] = {
         [MINTED],
         [changed(MINTED, "reply.output.ends.requested_by", "days")],
         {"changed-response"},
+        "1.3.0",
+    ),
+    "a file is of another type": (
+        [SENDING],
+        [changed(SENDING, "request.file.content_type", "text/plain")],
+        {"changed-request"},
         "1.3.0",
     ),
     "pages are gone": ([PAGED], [LIST], {"weakened-output"}, "2.0.0"),

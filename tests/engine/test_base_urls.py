@@ -99,7 +99,7 @@ def test_packs_exports_and_examples_say_where_it_goes(tmp_path: Path, monkeypatc
     assert "servers" not in paths["/act"]["post"]
     assert {name for name in locoia.files(specs) if name.startswith("actions/")} == {"actions/plain.json"}
     assert locoia.notes(specs) == [
-        "act: not exported, because an Action has one base URL, no polls, and no identifier in its request"
+        "act: not exported, because an Action has one base URL, no polls, no files, and no identifier in its request"
     ]
     (recording,) = plan_recordings([CompiledAction(specs.action("act"))], [], {})
     with serving(answer(200, {})) as uploads, Recorder(AUTH, specs=specs, base_url="http://127.0.0.1:1/v1") as recorder:

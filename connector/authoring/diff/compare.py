@@ -118,7 +118,18 @@ _REQUEST_ACTION_RULES: dict[str, Rule] = {
     "auth": _AUTH,
     **{
         f"request.{key}": _REQUEST
-        for key in ("method", "base_url", "path", "query", "headers", "body", "form", "omit_null", "idempotency_key")
+        for key in (
+            "method",
+            "base_url",
+            "path",
+            "query",
+            "headers",
+            "body",
+            "form",
+            "file",
+            "omit_null",
+            "idempotency_key",
+        )
     },
     "repeatable": _REQUEST,
     "reply.codes": _RESPONSE,

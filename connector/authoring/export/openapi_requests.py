@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 
 _SINGLE = re.compile(r"\{\{-?\s*([a-z][a-z0-9_]*)\s*-?\}\}")
 _EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
@@ -91,6 +92,15 @@ def _example(spec: ActionSpec, name: str | None) -> Schema:
 
 def _body(spec: ActionSpec) -> Schema | None:
     request = spec.request
+    if (file := request.file) is not None:
+        binary = {"type": "string", "format": "binary"}
+        if file.part is None:
+            return {"required": True, "content": {file.content_type: {"schema": binary}}}
+        fields = _object(request.form or {}, spec, text=True, top=True)
+        properties = {**fields["properties"], file.part: binary}
+        encoding = {file.part: {"contentType": file.content_type}}
+        content = {"schema": {**fields, "properties": properties}, "encoding": encoding}
+        return {"required": True, "content": {MULTIPART: content}}
     if request.form is not None:
         return _content(FORM, _object(request.form, spec, text=True, top=True), _bodies(spec, "form"))
     if request.body is not None:

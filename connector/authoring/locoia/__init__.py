@@ -80,7 +80,7 @@ def notes(folder: SpecFolder) -> list[str]:
         ),
         (
             _left_out(folder),
-            "not exported, because an Action has one base URL, no polls, and no identifier in its request",
+            "not exported, because an Action has one base URL, no polls, no files, and no identifier in its request",
         ),
     )
     return [f"{', '.join(names)}: {why}" for names, why in lines if names]
@@ -89,7 +89,11 @@ def notes(folder: SpecFolder) -> list[str]:
 def _left_out(folder: SpecFolder) -> list[str]:
     """Return the actions that Locoia's Actions cannot express."""
     specs = [spec for name in folder.names if isinstance(spec := folder.spec(name), ActionSpec)]
-    return [spec.action for spec in specs if spec.poll or spec.request.base_url or CompiledAction(spec).is_identified]
+    return [
+        spec.action
+        for spec in specs
+        if spec.poll or spec.request.base_url or spec.request.file or CompiledAction(spec).is_identified
+    ]
 
 
 def _json(value: Any) -> str:
