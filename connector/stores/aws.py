@@ -146,16 +146,11 @@ class AwsSecretStore(RecordStore):
         form: RecordFormat = JsonRecord() if word in KEYS else JsonField(word) if word else BareToken("token")
         super().__init__(KEYS.get(word, "current"), form=form, field=field)
         self._name = name
-        self._ref = f"aws:{name}#current" if word in KEYS else f"aws:{place}"
+        self.ref = f"aws:{name}#current" if word in KEYS else f"aws:{place}"
         self._current: str | None = None
         """The version that was read last."""
         self._replaced: str | None = None
         """The version that this store replaced last."""
-
-    @property
-    def ref(self) -> str:
-        """The reference of the secret."""
-        return self._ref
 
     def _check(self) -> None:
         self._run(_client_of_environment)
