@@ -66,6 +66,7 @@ class CompiledAction:
             raise SpecError(findings)
         self._inputs = InputValidator(spec.inputs, any_option=any_option)
         self._classifier = ResponseClassifier(spec, self._builder.input_of)
+        self._noted = {name: field for name, field in spec.inputs.items() if field.includes or field.option_notes}
         options = (option for field in spec.inputs.values() for option in field.enum or ())
         self.declared_strings = frozenset([*spec.inputs, *options])
         """The names and options of inputs, which no credential can be in."""
@@ -84,7 +85,7 @@ class CompiledAction:
 
     def input_warnings(self, inputs: Mapping[str, Any]) -> Iterator[str]:
         """Yield warnings about inputs that are allowed, and may not be what was meant."""
-        for name, declared in self.spec.inputs.items():
+        for name, declared in self._noted.items():
             value = inputs[name]
             chosen = value if isinstance(value, list) else [value]
             for wide, narrow in (declared.includes or {}).items():

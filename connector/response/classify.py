@@ -15,7 +15,7 @@ from locoia_pat.http.json_document import DocumentError, JsonDocument, parse_doc
 from locoia_pat.http.retry import is_rate_limited, requested_wait, server_time
 from locoia_pat.outcomes import Code, Outcome, Problem
 from locoia_pat.response.error_message import find_error_message
-from locoia_pat.response.outputs import Outputs, extract_outputs, get_path
+from locoia_pat.response.outputs import DeclaredOutputs, Outputs, extract_outputs, get_path
 from locoia_pat.secrets.detect import find_secrets
 from locoia_pat.secrets.secret import Secret, iter_secrets, masked, redact
 
@@ -48,6 +48,9 @@ class ResponseClassifier:
         """Classify for *spec*; *input_of* returns the input behind a field name of the API, or None."""
         self._spec = spec
         self._input_of = input_of
+        self._outputs = DeclaredOutputs(spec)
+        read = {output.source or name for name, output in spec.reply.output.items() if output.is_in_body}
+        self._failures = [(key, is_failure) for key, is_failure in _FAILURES.items() if key not in read]
 
     def classify(
         self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None = None
@@ -90,7 +93,7 @@ class ResponseClassifier:
             document = JsonDocument({})
         body = document.value
         time = server_time(response.headers, now)
-        outputs = extract_outputs(self._spec, body, inputs, time, response.headers)
+        outputs = extract_outputs(self._spec, body, inputs, time, response.headers, declared=self._outputs)
         status, code = self._inner_error(body, response.status)
         has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
         if status is not None and (code is not None or 400 <= status < 500 or not has_token or _is_error(body)):
@@ -126,10 +129,9 @@ class ResponseClassifier:
                 return None, None
             code = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)
             return _inner_status(body) or (400 if code is None else status), code
-        read = {output.source or name for name, output in reply.output.items() if output.is_in_body}
         if not isinstance(body, dict) or reply.rows in body:
             return None, None
-        if not any(key not in read and failure(body.get(key)) for key, failure in _FAILURES.items()):
+        if not any(key in body and is_failure(body[key]) for key, is_failure in self._failures):
             return None, None
         return _inner_status(body) or 200, self._own_code(body)
 

@@ -45,6 +45,8 @@ def extract_outputs(
     inputs: Mapping[str, Any],
     now: dt.datetime,
     headers: Mapping[str, str] = MappingProxyType({}),
+    *,
+    declared: DeclaredOutputs | None = None,
 ) -> Outputs | str:
     """Return the outputs that *spec* declares, or the reason why *body* does not have them.
 
@@ -54,9 +56,10 @@ def extract_outputs(
         inputs: the inputs of the request, used where the spec declares them as a fallback.
         now: when the response was received, for outputs that count days.
         headers: the headers of the response, with names in lower case.
+        declared: the outputs of *spec*, if they were prepared before.
 
     """
-    reader = _Reader(inputs, now, headers, _requests(spec), has_rows=spec.reply.rows is not None)
+    reader = _Reader(inputs, now, headers, declared or DeclaredOutputs(spec))
     reply = spec.reply
     if reply.rows:
         return _row_outputs(spec, reply.rows, body, reader)
@@ -210,27 +213,52 @@ def _is_text(value: object, text: str) -> bool:
     return value == text
 
 
-_Prepared = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
-"""Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
 _DAY, _HOUR, _MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
 _MANY_ROWS = 20
 """The least rows that are read column by column, which takes a third of the time for many and longer for a few."""
 _TEXT_OR_NONE = {str, type(None)}
 _NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 """A number in a header."""
+_NO_OUTPUTS: Mapping[str, Output] = {}
 
 
-_Requests = dict[str, tuple[str, "Input"]]
-"""The outputs that are times, each with the input that asked for it."""
+_Fields = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
+"""Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
 
 
-def _requests(spec: ActionSpec) -> _Requests:
-    if spec.effect == "read":
-        return {}  # an input of that name is a filter
-    named = (
-        (name, output.requested_by or name) for name, output in spec.reply.output.items() if output.type == "datetime"
-    )
-    return {name: (source, spec.inputs[source]) for name, source in named if source in spec.inputs}
+class DeclaredOutputs:
+    """The outputs that an action declares, prepared once for all its responses and their rows."""
+
+    def __init__(self, spec: ActionSpec) -> None:
+        """Prepare the outputs of *spec*."""
+        self.requests: dict[str, tuple[str, Input]] = {}
+        """The outputs that are times, each with the input that asked for it."""
+        self._has_rows = spec.reply.rows is not None
+        self._fields: dict[int, _Fields] = {}
+        """By the identity of declared outputs, which the spec keeps."""
+        for name, output in spec.reply.output.items() if spec.effect != "read" else ():  # there an input is a filter
+            source = output.requested_by or name
+            if output.type == "datetime" and source in spec.inputs:
+                self.requests[name] = source, spec.inputs[source]
+
+    def fields(self, declared: Mapping[str, Output]) -> _Fields:
+        """Return those of the outputs *declared* that are not secret, and those that count days."""
+        fields = self._fields.get(id(declared))
+        if fields is None:
+            sources = [
+                (name, output, output.source or name)
+                for name, output in declared.items()
+                if self._has_rows or not output.secret
+            ]
+            fields = (
+                [
+                    (name, output, source, output.is_in_body and not (output.secret or {*source} & {*"$.["}))
+                    for name, output, source in sources
+                ],
+                [(name, output.days_until) for name, output in declared.items() if output.days_until],
+            )
+            self._fields[id(declared)] = fields
+        return fields
 
 
 class _Reader:
@@ -241,17 +269,12 @@ class _Reader:
         inputs: Mapping[str, Any],
         now: dt.datetime,
         headers: Mapping[str, str],
-        requests: _Requests,
-        *,
-        has_rows: bool,
+        declared: DeclaredOutputs,
     ) -> None:
         self._inputs = inputs
         self._now = now
         self._headers = headers
-        self._requests = requests
-        self._has_rows = has_rows
-        self._prepared: dict[int, _Prepared] = {}
-        """By the identity of declared outputs, which the spec keeps."""
+        self._declared = declared
         self.warnings: dict[str, None] = {}
 
     def rows(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -264,7 +287,7 @@ class _Reader:
 
     def _columns(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> dict[str, list[Any]] | None:
         """Return all values of each output; None if one of them needs more than its type, such as a warning."""
-        visible, counted = self._prepare(declared)
+        visible, counted = self._declared.fields(declared)
         if not all(is_key for *_, is_key in visible):
             return None
         columns: dict[str, list[Any]] = {}
@@ -281,7 +304,9 @@ class _Reader:
                 return None
             elif output.type == "datetime" and set(map(type, values)) <= _TEXT_OR_NONE:
                 read = {value: read_time(value) for value in set(values) - {None}}
-                if name in self._requests or any(time is None or note is not None for time, note in read.values()):
+                if name in self._declared.requests or any(
+                    time is None or note is not None for time, note in read.values()
+                ):
                     return None
                 times[name] = values, {value: time for value, (time, _) in read.items() if time is not None}
                 texts = {None: None} | {value: rfc3339(time) for value, time in times[name][1].items()}
@@ -299,7 +324,7 @@ class _Reader:
         """Return the outputs of the object *given*, without secrets."""
         data: dict[str, Any] = {}
         times: dict[str, dt.datetime] = {}
-        visible, counted = self._prepare(declared)
+        visible, counted = self._declared.fields(declared)
         for name, output, source, is_key in visible:
             value = given.get(source) if is_key else self._value(given, source, output)
             if output.days_until:
@@ -317,7 +342,7 @@ class _Reader:
         for name, until in counted:
             if (time := times.get(until)) is not None:
                 data[name] = round((time - self._now) / _DAY)
-        for name in times.keys() & self._requests:
+        for name in times.keys() & self._declared.requests:
             self._compare(name, times[name])
         return data
 
@@ -338,28 +363,9 @@ class _Reader:
         is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
         return json.loads(value) if value is not None and is_number else value
 
-    def _prepare(self, declared: Mapping[str, Output]) -> _Prepared:
-        """Return what is the same for all rows: the outputs that are not secret, and those that count days."""
-        prepared = self._prepared.get(id(declared))
-        if prepared is None:
-            sources = [
-                (name, output, output.source or name)
-                for name, output in declared.items()
-                if self._has_rows or not output.secret
-            ]
-            prepared = (
-                [
-                    (name, output, source, output.is_in_body and not (output.secret or {*source} & {*"$.["}))
-                    for name, output, source in sources
-                ],
-                [(name, output.days_until) for name, output in declared.items() if output.days_until],
-            )
-            self._prepared[id(declared)] = prepared
-        return prepared
-
     def _compare(self, name: str, time: dt.datetime) -> None:
         """Warn if *time* is not the one that the input behind the output *name* asked for."""
-        source, field = self._requests[name]
+        source, field = self._declared.requests[name]
         given = self._inputs[source]
         if field.unit is not None and isinstance(given, int | float):
             requested = self._now + dt.timedelta(seconds=given * UNIT_SECONDS[field.unit])
@@ -397,7 +403,7 @@ class _Reader:
                 return value
         match output.type, value:
             case "nested_object", dict():
-                return self.outputs(output.children or {}, value)
+                return self.outputs(output.children or _NO_OUTPUTS, value)
             case "switch", bool():
                 return value
             case "number", int() | float() if math.isfinite(value) and not isinstance(value, bool):

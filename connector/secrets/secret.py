@@ -434,12 +434,13 @@ class _Masker:
 
 def _characters(value: list[Any] | dict[str, Any]) -> str:
     """Return the short strings or bytes in *value* as one string; empty if it has others."""
-    items = value if isinstance(value, list) else [*value.values()]
-    if not items or (isinstance(items[0], str) and len(items[0]) > MIN_FRAGMENT):
-        return ""  # most lists and objects, without looking at all of them
-    if all(isinstance(item, int) and item in _BYTES for item in items):
+    items = value if isinstance(value, list) else value.values()
+    first = next(iter(items), None)
+    if isinstance(first, str) and len(first) <= MIN_FRAGMENT:  # most lists and objects have others
+        return "".join(items) if all(isinstance(item, str) and len(item) <= MIN_FRAGMENT for item in items) else ""
+    if isinstance(first, int) and all(isinstance(item, int) and item in _BYTES for item in items):
         return "".join(map(chr, items))
-    return "".join(items) if all(isinstance(item, str) and len(item) <= MIN_FRAGMENT for item in items) else ""
+    return ""
 
 
 def _collect_strings(value: Any, texts: list[str]) -> None:
@@ -458,7 +459,7 @@ def _collect_strings(value: Any, texts: list[str]) -> None:
     for item in value:
         if isinstance(item, str):
             texts.append(item)
-        elif item is not None:
+        elif isinstance(item, list | dict):
             _collect_strings(item, texts)
 
 
