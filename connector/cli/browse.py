@@ -83,7 +83,7 @@ def show_command(action: str, specs: SpecFolder, *, as_json: bool) -> None:
     if as_json:
         render.print_json(describe_action(spec) | {"action": full})
         return
-    click.echo(f"{click.style(full, bold=True)}  {spec.summary}")
+    render.print_text(f"{full}  {spec.summary}", bold=full)
     click.echo(f"effect: {spec.effect}    {f'{request.method} {request.path}' if request else 'a super action'}")
     if poll := getattr(spec, "poll", None):
         click.echo(f"polled until it is done: every {poll.interval} s, up to {poll.max_polls} times")
@@ -164,7 +164,9 @@ def _print_plan(plan: Plan) -> None:
         click.echo(f"{name}: {value}")
     if plan.body is not None:
         click.echo(f"\n{json.dumps(plan.body, ensure_ascii=False, indent=2)}")
-    click.echo(f"\neffect: {plan.effect}\nretry: {plan.retry}\n")
+    click.echo(f"\neffect: {plan.effect}")
+    render.print_text(f"retry: {plan.retry}")
+    click.echo()
     if plan.template_uses:
         render.print_table(
             ("field", "template", "inputs"),

@@ -274,8 +274,12 @@ def _credential_state(credential: CredentialView) -> dict[str, Any]:
 
 def _print_tokens(tokens: list[TokenPlan], *, said: Collection[str] = ()) -> None:
     """Print *tokens*; without the reason where the problem of their credential, one of *said*, is shown already."""
-    head = ("name", "step", "expires in days", "row", "credential", "reason")
-    rows = [(one.name, one.step, one.expires_in_days, one.id, one.credential, _reason(one, said)) for one in tokens]
+    head = ("name", "step", "days left", "row", "credential", "reason")
+    is_shared = len({token.credential for token in tokens}) == 1 and sys.stdout.isatty()
+    rows = [
+        (one.name, one.step, one.expires_in_days, one.id, None if is_shared else one.credential, _reason(one, said))
+        for one in tokens
+    ]
     render.print_table(head, rows)
     for token in tokens:
         for warning in token.warnings:

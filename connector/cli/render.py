@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import textwrap
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,19 +113,49 @@ def _echo(text: str) -> None:
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print *rows* in columns under *head*.
 
-    On a terminal a row fits, unless ``--no-trunc``: its last cell is wrapped, and others are cut if they must be.
+    On a terminal, unless ``--no-trunc``, columns without a value are left out, the last cell of a row is wrapped, and
+    others are cut so that a row fits; where too little would be left of them, each row is a block of lines.
     """
     cells = [[_cell(cell) for cell in row] for row in rows]
-    widths = _fitting([max(map(len, column)) for column in zip(head, *cells, strict=True)], head)
+    if not (_tables.cut and sys.stdout.isatty()):
+        return _print_columns(head, cells, _widths(head, cells))
+    used = [number for number in range(len(head)) if any(row[number] not in ("-", "") for row in cells)] or [0]
+    head, cells = [head[number] for number in used], [[row[number] for number in used] for row in cells]
+    columns = shutil.get_terminal_size().columns
+    widths = _fitting(_widths(head, cells), head, columns)
+    if sum(widths) + _GAP * (len(widths) - 1) > columns:
+        return _print_blocks(head, cells, columns)
+    return _print_columns(head, cells, widths)
+
+
+def _print_columns(head: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     for line in (head, *cells):
         is_head = line is head
         parts = zip(head[:-1], line[:-1], widths[:-1], strict=True)
         shown = [_padded("" if is_head else column, cell, width) for column, cell, width in parts]
-        lines = textwrap.wrap(line[-1], max(widths[-1], 1), break_on_hyphens=False)
-        for number, part in enumerate(lines or [""]):
+        for number, part in enumerate(_wrapped(line[-1], widths[-1])):
             before = [" " * width for width in widths[:-1]] if number else shown
-            text = "  ".join([*before, part]).rstrip()
+            text = "  ".join([*before, _colored("" if is_head else head[-1], part, part)]).rstrip()
             click.echo(click.style(text, bold=True) if is_head else text)
+
+
+def _print_blocks(head: Sequence[str], cells: Sequence[Sequence[str]], columns: int) -> None:
+    """Print a line for each value, and an empty line between two rows."""
+    width = max(map(len, head))
+    for number, line in enumerate(cells):
+        if number:
+            click.echo()
+        for name, cell in zip(head, line, strict=True):
+            first, *others = _wrapped(cell, columns - width - _GAP)
+            click.echo(f"{click.style(name.ljust(width), bold=True)}  {_colored(name, cell, first)}")
+            for part in others:
+                click.echo(f"{' ' * (width + _GAP)}{part}")
+
+
+def print_text(text: str, bold: str = "") -> None:
+    """Print *text*, which begins with *bold*; on a terminal its lines are broken between words."""
+    lines = _wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else [text]
+    click.echo(click.style(bold, bold=True) + "\n".join(lines).removeprefix(bold))
 
 
 def set_truncation(*, cut: bool) -> None:
@@ -138,8 +169,10 @@ class _Tables:
 
 
 _tables = _Tables()
-_GAP, _LEAST, _LEAST_WRAPPED = 2, 8, 30
+_GAP, _LEAST, _LEAST_WRAPPED = 2, 16, 22
 """Spaces between two columns, and the width below which no column is cut, and below which none is wrapped."""
+_LEAST_OF = {"id": 64, "row": 8, **dict.fromkeys(("action", "input", "name", "recipe", "workflow"), 25)}
+"""The width below which one of these columns is not cut: what is typed in another command is needed whole."""
 _STATE_COLUMNS = {"step", "outcome", "status", "state", "intact", "accepted"}
 _COLORS = {
     **dict.fromkeys(("done", "ok", "active", "true"), "green"),
@@ -149,23 +182,57 @@ _COLORS = {
 """The color of a state, in the columns that hold one."""
 
 
-def _fitting(widths: list[int], head: Sequence[str]) -> list[int]:
-    """Return *widths*, made smaller until a row fits the terminal: first the last, then the widest."""
-    if not (_tables.cut and sys.stdout.isatty()):
-        return widths
-    spare = shutil.get_terminal_size().columns - _GAP * (len(widths) - 1)
+def _fitting(widths: Sequence[int], head: Sequence[str], columns: int) -> list[int]:
+    """Return *widths*, made smaller as long as a row does not fit *columns*: first the last, then the widest."""
+    spare = columns - _GAP * (len(widths) - 1)
     *others, last = widths
-    last = max(min(last, spare - sum(others)), min(last, _LEAST_WRAPPED), len(head[-1]))
-    least = [max(_LEAST, len(name)) for name in head[:-1]]
+    last = max(min(last, spare - sum(others)), min(last, _LEAST_WRAPPED))
+    least = [_LEAST_OF.get(name, _LEAST) for name in head[:-1]]
     while sum(others) + last > spare and any(width > low for width, low in zip(others, least, strict=True)):
         widest = max((width, number) for number, width in enumerate(others) if width > least[number])[1]
         others[widest] -= 1
     return [*others, last]
 
 
+def _widths(head: Sequence[str], cells: Iterable[Sequence[str]]) -> list[int]:
+    return [max(map(_width, column)) for column in zip(head, *cells, strict=True)]
+
+
+def _width(text: str) -> int:
+    """Return how many cells of a terminal *text* takes: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines = textwrap.wrap(text, max(width, 1), break_on_hyphens=False) or [""]
+    return [part for line in lines for part in _halves(line, width)]
+
+
+def _halves(line: str, width: int) -> list[str]:
+    """Return *line*, in halves as long as wide characters make it too long."""
+    if _width(line) <= max(width, 2):
+        return [line]
+    middle = len(line) // 2
+    return [*_halves(line[:middle], width), *_halves(line[middle:], width)]
+
+
 def _padded(column: str, cell: str, width: int) -> str:
     """Return *cell* with that width, with its color if *column* is one of states."""
-    text = (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
+    text = cell
+    if _width(cell) > width:
+        while _width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return _colored(column, cell, text + " " * (width - _width(text)))
+
+
+def _colored(column: str, cell: str, text: str) -> str:
+    """Return *text*, which shows *cell*, with the color of that state if *column* is one of states."""
     color = _COLORS.get(cell) if column in _STATE_COLUMNS else None
     return click.style(text, fg=color) if color else text
 

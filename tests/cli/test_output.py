@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Secret
-from locoia_pat.cli import main
+from locoia_pat.cli import main, render
 from locoia_pat.stores import read_token
 from tests.support.loopback import TOKEN, answer, created, serving
 from tests.support.waiting import eventually
@@ -384,3 +384,44 @@ def test_a_state_has_its_color_on_a_terminal(tmp_path: Path) -> None:
         fleet.write_text("fleet: 1\ntokens: [{name: ci, scopes: [embed], note: CI, to: ['file:a.json']}]\n")
         os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / "state")
         assert "\x1b[31mblocked" in shown("fleet", "status", str(fleet), columns=100)
+
+
+def test_a_table_on_a_terminal_shows_ids_whole_and_nothing_that_is_empty() -> None:
+    def printed(head: tuple[str, ...], *rows: tuple[object, ...], columns: int = 40) -> list[str]:
+        os.environ["COLUMNS"] = str(columns)
+        terminal = Terminal()
+        with redirect_stdout(terminal):
+            render.print_table(head, rows)
+        return re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+
+    id_ = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+    assert printed(("id", "note", "managed"), (id_, "CI", None), columns=60) == [
+        f"{'id':36}  note",
+        f"{id_}  CI",
+    ]
+    blocks = printed(("id", "state", "note"), (id_, "blocked", "words that are many"), (id_, "ok", None))
+    assert blocks == [
+        f"id     {id_[:33]}",
+        f"       {id_[33:]}",
+        "state  blocked",
+        "note   words that are many",
+        "",
+        f"id     {id_[:33]}",
+        f"       {id_[33:]}",
+        "state  ok",
+        "note   -",
+    ]
+    assert printed(("a", "b"), (None, None)) == ["a", "-"]
+    name = "給与システム"  # each character takes two cells
+    assert printed(("key", "state", "b"), (name * 2, "ok", "x" * 40), ("e\u0301", "ok", name * 3), columns=47) == [
+        "key               state  b",
+        f"給与システム給…   ok     {'x' * 22}",
+        f"{' ' * 25}{'x' * 18}",
+        "e\u0301                 ok     給与システム給与シ",
+        f"{' ' * 25}ステム給与システム",
+    ]
+    os.environ["COLUMNS"] = "40"
+    terminal = Terminal()
+    with redirect_stdout(terminal):
+        render.print_text("name  some words that are longer than a line", bold="name")
+    assert terminal.getvalue() == "\x1b[1mname\x1b[0m  some words that are longer than a\nline\n"
