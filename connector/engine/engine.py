@@ -528,15 +528,17 @@ class Engine:
         data = result.data or {}
         inputs = action.revoke_inputs({**data, **result.secrets})
         own = next(iter(result.secrets.values()), None) if action.spec.auth == "none" else None
-        revoked = inputs is not None and self._revoke(sender, action, inputs, header, own)
+        outcome = self._revoke(sender, action, inputs, header, own) if inputs is not None else None
+        revoked = outcome is Outcome.DONE
         mints, id_ = self._revoke_mints(action), data.get("id")
         row = f"row {id_}" if isinstance(id_, str) and id_.isprintable() and 0 < len(id_) <= _MAX_ID else "its row"
         if not revoked:
-            hint = f"The token was discarded, but {row} is still active and its secret is lost."
+            state = "may still be" if outcome is Outcome.UNKNOWN else "is still"
+            hint = f"The token was discarded, but {row} {state} active and its secret is lost."
         elif mints:  # the row has another secret now, which was discarded
             hint = f"The new token was revoked immediately; {row} stays listed until it expires."
         else:
-            hint = f"The new token was revoked immediately: {row}."
+            hint = f"The new token was revoked immediately{'' if row == 'its row' else f': {row}'}."
         command = None if revoked else _revoke_command(action, inputs, mints=mints)
         problem = Problem("not_stored", reason, hint=hint, next=command)
         return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
@@ -555,10 +557,14 @@ class Engine:
         inputs: Mapping[str, Any],
         header: tuple[str, Secret] | None,
         own: Secret | None,
-    ) -> bool:
+    ) -> Outcome | None:
         """Run the action that the spec names under ``revoke``, and discard the token it may mint.
 
         Without a *header*, the credential is read; without one, the token revokes itself if it is given as *own*.
+
+        Returns:
+            The outcome; None if nothing was sent.
+
         """
         try:
             revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
@@ -570,9 +576,18 @@ class Engine:
             elif header is None:
                 self._authorize(sender, exchange, own)
         except (InvalidError, ExchangeError):
-            return False  # the spec is wrong, or there is no credential: that must not hide that a token was minted
+            return None  # the spec is wrong, or there is no credential: that must not hide that a token was minted
         response = sender.send(exchange, request)
-        return revoking.classify(response, checked, now()).outcome is Outcome.DONE
+        parsed = revoking.classify(response, checked, now())
+        if (follower := self._follower(PreparedRun(revoking, checked, request))) is not None:
+            while (following := follower.advance(response, parsed)) is not None:
+                exchange.read_after(follower.pause)
+                response = sender.send(exchange, following)
+                parsed = revoking.classify(response, checked, now())
+            parsed = follower.parsed()
+        if exchange.may_have_acted and revoking.spec.effect == "delete":
+            parsed = _deleted_before(revoking, parsed)
+        return parsed.outcome
 
     def _authorize(self, sender: Sender, exchange: Exchange, instead: Secret | None) -> None:
         """Read the credential for *exchange*, or use *instead* if there is none; exchange it if the connector says so.

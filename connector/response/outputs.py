@@ -443,10 +443,9 @@ def _in_utc(text: str) -> dt.datetime:
 
 def _amount(away: dt.timedelta) -> str:
     """Return *away* in the unit that fits it."""
-    for unit, length, least in (("days", _DAY, 2 * _DAY), ("hours", _HOUR, _HOUR), ("minutes", _MINUTE, _MINUTE)):
-        if away >= least:
-            return f"{away / length:.0f} {unit}"
-    return f"{away.seconds} seconds"
+    if away >= 2 * _DAY:
+        return f"{away / _DAY:.0f} days"
+    return f"{away / _HOUR:.0f} hours" if away >= _HOUR else f"{away / _MINUTE:.0f} minutes"
 
 
 def _has_plain_values(output: Output, values: list[Any]) -> bool:

@@ -129,7 +129,7 @@ def test_what_is_wrong_about_a_file_is_a_finding(tmp_path: Path) -> None:
         (INPUTS, {"file": file, "form": {"a": "b"}}, "missing-key"),
         (INPUTS, {"file": {**file, "name": "a"}}, "contradiction"),
         (INPUTS, {"file": {**file, "content_type": "zip"}}, "bad-value"),
-        (INPUTS, {"file": file, "headers": {"Content-Type": "a/b"}}, "contradiction"),
+        (INPUTS, {"file": file, "headers": {"X-A": "b", "Content-Type": "a/b"}}, "contradiction"),
         (INPUTS, {"file": {}}, "missing-key"),
     ):
         found = check_specs(SpecFolder(folder(tmp_path, connector(), action(inputs, request))))

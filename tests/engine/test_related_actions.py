@@ -51,12 +51,12 @@ def test_a_token_that_no_store_took_is_revoked_by_the_token_itself(tmp_path: Pat
         assert server.got[1].headers["authorization"] == f"Bearer {CREDENTIAL.reveal()}"
     assert result.outcome is Outcome.NOT_STORED
     assert result.problem is not None
-    assert result.problem.hint == "The new token was revoked immediately: its row."
+    assert result.problem.hint == "The new token was revoked immediately."
     assert TOKEN not in json.dumps(result.to_dict())
     with serving(CREATED, answer(503)) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
         result = acme.run("act", token_to=[FailingStore()])
     assert result.problem is not None
-    assert "still active and its secret is lost" in (result.problem.hint or "")
+    assert "may still be active and its secret is lost" in (result.problem.hint or "")
     assert result.problem.next is None, "a command must not have the token"
 
 
@@ -77,6 +77,33 @@ def test_a_token_of_an_action_without_a_credential_authorizes_its_own_revoke(tmp
         assert server.got == [], "the token of an action with a credential is revoked with the credential only"
     assert result.problem is not None
     assert "still active" in (result.problem.hint or "")
+
+
+def test_a_revoke_is_done_only_when_it_is(tmp_path: Path) -> None:
+    plain: dict[str, Any] = {
+        "reply": {"ok": [201], "output": {"id": {"type": "text"}, "token": {"type": "text", "secret": "once"}}},
+        "revoke": {"action": "revoke_key", "inputs": {"id": "{{ id }}"}},
+    }
+    revoker = action(
+        {"id": TEXT}, {"method": "DELETE", "path": "/keys/{{ id }}"}, action="revoke_key", effect="delete",
+        poll={"interval": 0.01, "max_polls": 2},
+    )  # fmt: skip
+    specs = folder(tmp_path, connector(), action(**plain), revoker)
+    assert codes(specs) == []
+    created = answer(201, {"id": "k1", "token": TOKEN})
+    accepted = answer(202, None, {"Location": "/v1/jobs/1"})
+    for scripts, words in (
+        ([answer(200)], "was revoked immediately: row k1."),
+        ([accepted, answer(200)], "was revoked immediately: row k1."),
+        ([accepted, answer(202)], "row k1 may still be active"),
+        ([drop, answer(404)], "was revoked immediately: row k1."),
+        ([answer(404)], "row k1 is still active"),
+        ([drop], "row k1 may still be active"),
+    ):
+        with serving(created, *scripts) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
+            result = acme.run("act", token_to=[FailingStore()])
+        assert result.problem is not None
+        assert words in (result.problem.hint or ""), (words, result.problem)
 
 
 def test_the_secret_is_given_alone_and_to_a_secret_input(tmp_path: Path) -> None:
