@@ -56,7 +56,7 @@ def parts(got: Got) -> list[tuple[str, str | None, str, bytes]]:
             part.get_content_type(),
             part.get_payload(decode=True),
         )
-        for part in message.iter_parts()  # type: ignore[attr-defined]  # of the policy HTTP
+        for part in message.iter_parts()
     ]
 
 

@@ -175,8 +175,8 @@ def test_a_time_that_is_not_the_one_asked_for_is_a_warning(tmp_path: Path) -> No
             str(each)[len('"ends" is ') :][: len(warning or "")] for each in result.warnings or [""]
         ], result
     query = {"method": "GET", "path": "/a", "query": {"ends": "{{ ends }}"}}
-    inputs = {"ends": {"title": "Ends", "type": "datetime", "required": True}}
-    spec = {"effect": "read", "inputs": inputs, "request": query, "reply": {"ok": [200], "output": {"ends": ends}}}
+    filters: dict[str, Any] = {"ends": {"title": "Ends", "type": "datetime", "required": True}}
+    spec = {"effect": "read", "inputs": filters, "request": query, "reply": {"ok": [200], "output": {"ends": ends}}}
     result, got = run(
         tmp_path, answer(200, {"ends": "2027-01-01T00:00:00Z"}), {"ends": "2026-03-02T14:00:00+02:00"}, **spec
     )
