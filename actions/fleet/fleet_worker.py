@@ -46,6 +46,8 @@ CHECK_SECONDS = 10.0
 """How often a worker looks for the work of others that ended."""
 LOST_SECONDS = 60.0
 """How long ``apply`` waits while no worker lives."""
+_LONGEST_PAUSE = 1.0
+"""Seconds between two looks at a token that a worker handles."""
 _APP = "locoia-pat"
 _VERSION = "1"
 """The version of what is enqueued; workers of other versions of the package with the same one do it too."""
@@ -129,14 +131,15 @@ class FleetQueue:
         last_seen, pause = time.monotonic(), 0.05
         while (status := handle.get_status()).status in _ACTIVE:
             with suppress(OSError):  # the database is away for now
-                last_seen = time.monotonic() if _has_worker(self._state) else last_seen
+                if pause == _LONGEST_PAUSE and _has_worker(self._state):
+                    last_seen = time.monotonic()
             if time.monotonic() - last_seen > self._lost_seconds:
                 self._client.cancel_workflow(status.workflow_id)
                 hint = "Start one with locoia-pat worker, and run it again."
                 problem = Problem("unknown", "no worker is running any longer", hint=hint)
                 return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
             time.sleep(pause)
-            pause = min(2 * pause, 1.0)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         if status.status != "SUCCESS":
             message = "a worker failed with a bug" if status.status == "ERROR" else f"it is {status.status} in DBOS"
             problem = Problem("unknown", message, hint="The log of the worker says more. Run it again.")

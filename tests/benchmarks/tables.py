@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.benchmarks.api import api
+from tests.benchmarks.fleet_folder import write_fleet
 from tests.benchmarks.measure import ALL, BARE, CDK, HERE, OURS, ROOT, SERVER, Took, fresh, warm
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ CREDENTIAL = {"LOCOIA_TOKEN": "fake_credential_0123456789abcdef"}
 TIMES = 300
 """Requests in a row, of a warm contender."""
 MANY = 1000
+CREDENTIALS = 20
+"""Of a fleet."""
 WIDTHS = (1, 5, 20, 50)
 ROWS = 10_000
 
@@ -212,6 +215,28 @@ def bulk(envs: Environments, rounds: int) -> Iterator[Table]:
             yield table
 
 
+def fleet(envs: Environments, rounds: int) -> Iterator[Table]:
+    """A fleet with nothing due, in a fresh process."""
+    with TemporaryDirectory() as folder, api(Path(folder, "lists.json")) as server:
+        write_fleet(Path(folder), server.url, MANY, CREDENTIALS)
+        program = str(envs.bin(OURS) / "locoia-pat")
+        lists = [envs.python(BARE), _script("lists"), server.url, f"{folder}/credentials"]
+        works = {f"{CREDENTIALS} lists by httpx": lists}
+        works |= {f"fleet {word}": [program, "fleet", word, f"{folder}/fleet.yaml"] for word in _FLEET}
+        env = {**CREDENTIAL, "LOCOIA_BASE_URL": server.url, "LOCOIA_PAT_STATE": f"{folder}/state"}
+        took = fresh(list(works.values()), rounds, env)
+        if (sent := server.sent().total()) != CREDENTIALS * len(took) * (rounds + 1):
+            raise RuntimeError(f"each was to read {CREDENTIALS} lists, but {sent} requests came in all")
+    rows = dict(zip(works, took, strict=True))
+    table = Table(f"A fleet of {MANY:,} names with nothing due, in a fresh process", "ms", rows, next(iter(works)))
+    for word in _FLEET:
+        table.reach(f"fleet {word}", 3.0, f"fleet {word} of {MANY:,} names")
+    yield table
+
+
+_FLEET = ("plan", "status", "apply")
+
+
 def growth(envs: Environments, most: int) -> Iterator[Table]:
     """What an item costs where there are many, each number in a process of its own."""
     rows: dict[str, Took] = {}
@@ -240,4 +265,5 @@ TABLES = {
     "commands": commands,
     "lists": lists,
     "bulk": bulk,
+    "fleet": fleet,
 }

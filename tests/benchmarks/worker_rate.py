@@ -1,9 +1,10 @@
 """Names a second by 1, 2 and 4 workers, next to a bare DBOS workflow with the same requests.
 
-Run it:  python -m tests.benchmarks.worker_rate [NAMES] [ROUNDS]
+Run it:  python -m tests.benchmarks.worker_rate [NAMES] [ROUNDS] [MILLISECONDS]
 
 Each round creates so many names by ``fleet apply --on``, and then has a workflow of one step, enqueued in the same way,
-make the requests that this takes.  Sandbox, database and workers are processes on this machine.
+make the requests that this takes.  Sandbox, database and workers are processes on this machine; the API takes so many
+milliseconds for each request.  The time counts from the first token that is enqueued to the last that is done.
 """
 
 from __future__ import annotations
@@ -113,11 +114,21 @@ def processes(*commands: list[str], env: dict[str, str] | None = None) -> Iterat
             process.communicate(timeout=90)
 
 
+def rate(url: str, schema: str, names: int) -> float:
+    """Return names a second, by the times in *schema*: from the first that was enqueued to the last that ended."""
+    with psycopg.connect(url) as connection:
+        select = f"SELECT count(*), max(updated_at) - min(created_at) FROM {schema}.workflow_status"  # noqa: S608  # ours
+        row = connection.execute(select.encode()).fetchone()
+    assert row is not None
+    count, milliseconds = row
+    assert count == names, count
+    return names * 1000 / float(milliseconds)
+
+
 def bare_rate(url: str, api: str, credentials: list[str], names: int) -> float:
     """Have the bare workers make the requests of so many names; return names a second."""
     used = engine(url)
     client = DBOSClient(system_database_engine=used, dbos_system_schema="bare", application_name="bare")
-    began = time.perf_counter()
     waiting = []
     for number in range(names):
         credential = credentials[number % CREDENTIALS]
@@ -130,10 +141,9 @@ def bare_rate(url: str, api: str, credentials: list[str], names: int) -> float:
             waiting.pop(0).get_result()
     for handle in waiting:
         handle.get_result()
-    seconds = time.perf_counter() - began
     client.destroy()
     used.dispose()
-    return names / seconds
+    return rate(url, "bare", names)
 
 
 def fleet_rate(url: str, folder: Path, credentials: list[str], names: int, env: dict[str, str]) -> float:
@@ -148,18 +158,16 @@ def fleet_rate(url: str, folder: Path, credentials: list[str], names: int, env: 
     ]
     (folder / "fleet.yaml").write_text("\n".join(["fleet: 1", "tokens:", *tokens, ""]))
     command = [sys.executable, "-m", "locoia_pat", "fleet", "apply", str(folder / "fleet.yaml"), "--on", url]
-    began = time.perf_counter()
     done = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, check=True)
-    seconds = time.perf_counter() - began
     assert json.loads(done.stdout.splitlines()[-1])["summary"]["changes"] == {"created": names}
-    return names / seconds
+    return rate(url, "locoia_pat_dbos", names)
 
 
-def measure(server: PostgresServer, workers: int, names: int, folder: Path) -> tuple[float, float, float]:
+def measure(server: PostgresServer, workers: int, names: int, delay: int, folder: Path) -> tuple[float, float, float]:
     """Return names a second of ours and of the bare workflow, and the seconds of the requests of one name."""
     ours, bare = server.new_database(), server.new_database()
     with ExitStack() as stack:
-        sandbox = [sys.executable, "-m", "tests.benchmarks.worker_rate", "--sandbox"]
+        sandbox = [sys.executable, "-m", "tests.benchmarks.worker_rate", "--sandbox", str(delay)]
         (line,) = stack.enter_context(processes(sandbox))
         api, *credentials = json.loads(line)
         env = {"LOCOIA_BASE_URL": api, "LOCOIA_TOKEN": credentials[0], "LOCOIA_PAT_STATE": ours}
@@ -177,21 +185,28 @@ def measure(server: PostgresServer, workers: int, names: int, folder: Path) -> t
             return fleet, plain, (time.perf_counter() - began) / 50
 
 
-def serve_sandbox() -> None:
-    """Serve the sandbox until standard input ends; print its URL and a credential for each of several users."""
-    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore  # noqa: PLC0415  # not in the other processes
+def serve_sandbox(delay: int) -> None:
+    """Serve the sandbox until standard input ends; print its URL and a credential for each of several users.
+
+    Args:
+        delay: milliseconds that each request takes longer.
+
+    """
+    from locoia_pat.actions.sandbox.faults import Fault, Faults  # noqa: PLC0415  # not in the other processes
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore  # noqa: PLC0415  # as above
     from locoia_pat.actions.sandbox.server import running  # noqa: PLC0415  # as above
 
     store = SandboxStore()
     created = [
         store.create(owner=f"u{number}", days=None, scopes=list(NAMES), note="c") for number in range(CREDENTIALS)
     ]
-    with running(store=store) as (url, _):
+    faults = Faults([Fault("slow", times=None, seconds=delay / 1000)] if delay else [])
+    with running(store=store, faults=faults) as (url, _):
         print(json.dumps([url, *(secret.reveal() for _, secret in created)]), flush=True)
         sys.stdin.read()
 
 
-def main(names: int = 200, rounds: int = 3) -> None:
+def main(names: int = 200, rounds: int = 3, delay: int = 100) -> None:
     """Measure, and print a table."""
     programs = find_programs()
     assert programs is not None, "PostgreSQL is not installed: apt-get install postgresql"
@@ -199,7 +214,9 @@ def main(names: int = 200, rounds: int = 3) -> None:
     print("|---:|---:|---:|---:|---:|")
     with running_postgres(programs) as server, TemporaryDirectory() as folder:
         for workers in WORKERS:
-            found = [measure(server, workers, names, Path(folder, f"{workers}-{turn}")) for turn in range(rounds)]
+            found = [
+                measure(server, workers, names, delay, Path(folder, f"{workers}-{turn}")) for turn in range(rounds)
+            ]
             fleet, bare, api = (statistics.median(each) for each in zip(*found, strict=True))
             ratio = statistics.median(ours / plain for ours, plain, _ in found)
             print(f"| {workers} | {fleet:.1f} | {bare:.1f} | {ratio:.2f} | {api * 1000:.0f} |", flush=True)
@@ -208,7 +225,7 @@ def main(names: int = 200, rounds: int = 3) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--bare"]:
         bare_worker(sys.argv[2])
-    elif sys.argv[1:] == ["--sandbox"]:
-        serve_sandbox()
+    elif sys.argv[1:2] == ["--sandbox"]:
+        serve_sandbox(int(sys.argv[2]))
     else:
         main(*map(int, sys.argv[1:]))
