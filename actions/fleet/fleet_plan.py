@@ -189,9 +189,9 @@ class FleetPlan:
         for token in self.tokens:
             credential = self.credential_of(token)
             with suppress(ConnectorError, OSError, ValueError):  # the protocol says what is wrong
-                if names := self._settled.get(credential.name):
+                if (settled := self._settled.get(credential.name)) is not None:
                     stored, desired = self._read(token, credential, entries), self.fleet.desired(token)
-                    if (result := names.result("ensure_pat", stored, desired, is_to_change)) is not None:
+                    if (result := settled.result("ensure_pat", stored, desired, is_to_change)) is not None:
                         yield token.name, result
 
     def note(self, token: FleetToken, result: Result) -> None:

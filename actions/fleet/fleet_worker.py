@@ -131,7 +131,7 @@ class FleetQueue:
         last_seen, pause = time.monotonic(), 0.05
         while (status := handle.get_status()).status in _ACTIVE:
             with suppress(OSError):  # the database is away for now
-                if pause == _LONGEST_PAUSE and _has_worker(self._state):
+                if time.monotonic() - last_seen > min(self._lost_seconds, _LONGEST_PAUSE) and _has_worker(self._state):
                     last_seen = time.monotonic()
             if time.monotonic() - last_seen > self._lost_seconds:
                 self._client.cancel_workflow(status.workflow_id)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import NamedTuple, Self
+from dataclasses import dataclass
+from typing import Self
 
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
@@ -21,7 +22,8 @@ _EPOCH_WEEKDAY = 4
 """The first of January 1970 was a Thursday; in cron, a week begins with Sunday as 0."""
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Interval:
     """A fixed interval, and when it begins."""
 
     count: int

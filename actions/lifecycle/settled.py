@@ -179,7 +179,7 @@ class SettledNames:
             return None
         state = NameState(desired, Snapshot(record, stored.journal, listed.clock.local, "", self._capabilities))
         state.clock = listed.clock
-        state.rows = listed.of_name(desired.name, record.current and record.current.id)
+        state.rows = listed.of_name(desired.name, record.current.id if record.current is not None else None)
         if may_change(state) or not self._is_proven(state):
             return None
         due = min((row.due for row in stored.journal.retirements), default=None)

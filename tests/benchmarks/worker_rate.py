@@ -33,6 +33,8 @@ from tests.support.postgres_server import find_programs, running_postgres
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dbos import WorkflowHandle
+
     from tests.support.postgres_server import PostgresServer
 
 WORKERS = (1, 2, 4)
@@ -129,7 +131,7 @@ def bare_rate(url: str, api: str, credentials: list[str], names: int) -> float:
     """Have the bare workers make the requests of so many names; return names a second."""
     used = engine(url)
     client = DBOSClient(system_database_engine=used, dbos_system_schema="bare", application_name="bare")
-    waiting = []
+    waiting: list[WorkflowHandle[str]] = []
     for number in range(names):
         credential = credentials[number % CREDENTIALS]
         task = {"api": api, "credential": credential, "note": f"N {secrets.token_hex(8)}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from croniter import croniter
+from croniter import croniter  # type: ignore[import-untyped]  # it has no types
 
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.interval import ALLOWED, Interval

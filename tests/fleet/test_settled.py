@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth
@@ -42,11 +43,11 @@ def test_a_fleet_with_nothing_due_reads_one_list_for_each_credential(yard: Yard,
     refs = [yard.owner(f"owner-{number}") for number in range(3)]
     file = yard.fleet(*({"name": f"n{number}", "auth": refs[number % 3]} for number in range(12)), overlap=24)
     _, created = yard.apply(file)
-    for sent in (3 + 2 * 12, 3 + 2 * 12, 3):  # just minted, an hour old, proven
-        assert requests_of(yard, lambda: yard.apply(file))[0] == {LIST: sent}
+    for lists in (3 + 2 * 12, 3 + 2 * 12, 3):  # just minted, an hour old, proven
+        assert requests_of(yard, lambda: yard.apply(file))[0] == {LIST: lists}
         age(yard, *created)
     for verb in ("plan", "status", "apply"):
-        sent, done = requests_of(yard, lambda verb=verb: call("fleet", verb, file, "--auth", refs[0]))
+        sent, done = requests_of(yard, partial(call, "fleet", verb, file, "--auth", refs[0]))
         assert (verb, sent, done.code) == (verb, {LIST: 3}, 0), done
     sent, (summary, results) = requests_of(yard, lambda: yard.apply(file))
     assert (sent, summary.changes) == ({LIST: 3}, {"none": 12})
