@@ -26,7 +26,7 @@ class Upload:
     fields: tuple[tuple[str, str | Secret], ...] = ()
     """The other parts of the form."""
     body: bytes = field(default=b"", repr=False)
-    """What is sent, once the file was read."""
+    """The bytes of the body, once the file was read."""
 
 
 @dataclass(frozen=True, slots=True)
