@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def import_extra(module: str, extra: str) -> ModuleType:
-    """Import *module*, which needs the optional dependencies of *extra*.
+def import_extra(module: str, extra: str, *, otherwise: str = "") -> ModuleType:
+    """Import *module*, which needs the optional dependencies of *extra*; *otherwise* is what helps without them.
 
     Raises:
         InvalidError: they are not installed; the error says how to install them.
@@ -24,6 +24,6 @@ def import_extra(module: str, extra: str) -> ModuleType:
         missing = error.name
     raise invalid(
         f"{missing} is not installed",
-        hint=f"It comes with the extra {extra}.",
+        hint=f"It comes with the extra {extra}.{otherwise and f' {otherwise}'}",
         next=f"pip install 'locoia-pat[{extra}]'",
     )

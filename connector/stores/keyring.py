@@ -24,6 +24,7 @@ TIMEOUT = 30.0
 """Seconds that one call of the keyring may take, with the password that it may ask for."""
 _ASKING = ("EOFError", "GetPassWarning", "KeyringLocked", "InitError")
 """Errors of a keyring that asks for a password and gets none."""
+_OTHERWISE = "Or name another store, such as --to file:token.json for login."
 
 
 class KeyringStore(RecordStore):
@@ -41,7 +42,7 @@ class KeyringStore(RecordStore):
             hint = "For example keyring:locoia-pat/ci."
             raise invalid("expected keyring:SERVICE/NAME", field=field, hint=hint)
         self.ref = f"keyring:{place}#current"
-        self._keyring: Any = self._guard(lambda: import_extra("keyring", "keyring"))
+        self._keyring: Any = self._guard(lambda: import_extra("keyring", "keyring", otherwise=_OTHERWISE))
 
     def _load(self) -> Secret | None:
         text: Secret | None = self._call("get_password")

@@ -133,3 +133,4 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
     with pytest.raises(InvalidError, match="keyring is not installed") as error:
         open_store(REF)
     assert error.value.problem.next == "pip install 'locoia-pat[keyring]'"
+    assert "--to file:token.json" in (error.value.problem.hint or "")
