@@ -668,8 +668,8 @@ def _keyed_rows_findings(spec: ActionSpec) -> Iterator[Finding]:
 
 
 def _index_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
-    """Yield that a secret is not in a list, for it is known by its key; and that all items of a list are several."""
+    """Yield that a secret is an item itself, for it is known by its key; and that all items of a list are several."""
     if "[]" in (output.source or "") and not output.multiple:
         yield document.finding("contradiction", (*path, "from"), '"[]" reads all items of a list; add "multiple: true"')
-    if output.secret and "[" in (output.source or ""):
-        yield document.finding("contradiction", (*path, "from"), "a secret cannot be in a list: it is known by its key")
+    if output.secret and (output.source or "").endswith("]"):
+        yield document.finding("contradiction", (*path, "from"), "a secret needs a key: it is known by that")

@@ -153,9 +153,16 @@ def test_an_output_is_read_from_an_item_of_a_list(tmp_path: Path) -> None:
     reply = {"ok": [200], "output": output}
     result = run(tmp_path, answer(200, body), **READ, reply=reply)
     assert result.data == {"a": "x", "b": "y", "c": None, "d": None, "e": "z", "f": None}
-    secret = {"token": {"type": "text", "secret": "once", "from": "keys[0].token"}}
-    ((code, message),) = mistakes(tmp_path / "secret", {"output": secret})
-    assert (code, "cannot be in a list" in message) == ("contradiction", True)
+    for path in ("tokens[0]", "tokens[name=a.b]"):
+        secret = {"token": {"type": "text", "secret": "once", "from": path}}
+        ((code, message),) = mistakes(tmp_path / "secret", {"output": secret})
+        assert (code, "a secret needs a key" in message) == ("contradiction", True)
+    for path in ("keys[0].token", "keys[name=a.b].token"):
+        secret = {"token": {"type": "text", "secret": "once", "from": path}, "all": {"type": "json", "from": "keys"}}
+        minted = answer(200, {"keys": [{"name": "a.b", "token": "fake-token-0123456789abcdef"}]})
+        result = run(tmp_path / "secret", minted, reply={"ok": [200], "output": secret})
+        assert result.secrets["token"].reveal() == "fake-token-0123456789abcdef"
+        assert "0123456789abcdef" not in str(result.to_dict())
     for number, path in enumerate(("s[x]", "s[-1]", "[0]", "s[0]t", "s[0", "s[12345]")):
         ((code, message),) = mistakes(tmp_path / str(number), {"output": {"a": {"type": "text", "from": path}}})
         assert (code, "items of lists" in message) == ("bad-value", True), path
