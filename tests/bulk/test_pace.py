@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locoia_pat.bulk.rate_limit import RateLimiter
+from locoia_pat.http.exchange_types import Response
+from locoia_pat.secrets.secret import Secret
 from tests.support.bulk_shop import all_done, calling, outcomes
 from tests.support.loopback import answer, serving
 from tests.support.waiting import eventually
@@ -119,3 +122,15 @@ def test_who_waits_is_told_and_does_not_wait_any_more_once_it_is_stopped() -> No
     assert {one.result.outcome.value for one in rest} <= {"not_done", "done"}
     assert bulk.stopped == "enough"
     assert len(rest) < 19
+
+
+def test_a_pause_that_a_response_asked_for_is_not_replaced_by_a_shorter_one() -> None:
+    limiter = RateLimiter(1)
+    limiter.pause(0)
+    assert limiter.pause_left <= 0.5
+    limiter = RateLimiter(1)
+    limiter.acquire()
+    limiter.release(Response(429, {"retry-after": "60"}, Secret("")))
+    left = limiter.pause_left
+    limiter.pause(0)
+    assert 50 < limiter.pause_left <= left

@@ -197,12 +197,14 @@ def test_an_item_of_a_list_is_chosen_by_a_value_in_it_wherever_a_path_may_be(tmp
         ("$[0].rows", keys, [{"note": "x"}]),
         ("$[state=in use].rows", keys, [{"note": "y"}]),
     ):
-        reply = {"ok": [200], "at": [at], "rows": "rows", "output": {"note": {"type": "text"}}}
+        errors = {"code_at": "error", "errors": {"gone": "It was deleted.", "404": "Look again."}}
+        reply = {"ok": [200], "at": [at], "rows": "rows", "output": {"note": {"type": "text"}}, **errors}
         result = run(tmp_path, answer(200, body), **READ, reply=reply)
         assert result.data == (None if rows is None else {"rows": rows}), at
         specs = SpecFolder(folder(tmp_path, connector(), action(**READ, reply=reply)))
-        success = json.loads(openapi.files(specs)["openapi.json"])["paths"]["/rows"]["get"]["responses"]["200"]
-        assert '"contains"' in json.dumps(success), at
+        responses = json.loads(openapi.files(specs)["openapi.json"])["paths"]["/rows"]["get"]["responses"]
+        assert '"contains"' in json.dumps(responses["200"]), at
+        assert [*responses] == ["200", "404", "4XX", "5XX"], at  # a code of the API is no status
     for number, path in enumerate(("$.rows", "$[x]", "a[=b]", "a[b=]", "a[b=c", "a[b=[c]]", "a[b==c]")):
         ((code, message),) = mistakes(tmp_path / str(number), {"at": [path], "output": {}})
         assert (code, "items of lists" in message) == ("bad-value", True), path
