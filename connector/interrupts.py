@@ -236,6 +236,14 @@ def held() -> Hold | None:
     return hold if hold is not None and get_ident() == hold.thread else None
 
 
+def held_in_time(error: type[Exception]) -> Hold | None:
+    """Return what holds signals back in this thread, or None; raise *error* if a signal has waited for too long."""
+    hold = held()
+    if hold is not None and hold.gave_up:
+        raise error("interrupted while it waited for the response")
+    return hold
+
+
 def _is_main_thread() -> bool:
     """Return whether signal handlers run in this thread."""
     import threading  # noqa: PLC0415  # it is loaded by now, and was not when this module was

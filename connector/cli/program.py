@@ -148,9 +148,9 @@ def _main(arguments: list[str]) -> int:
 
 def _hide_outcome(code: int, arguments: list[str]) -> int:
     """Return 0 for the exit *code* of an outcome that ``run`` has printed, if ``--exit-zero`` asks for that."""
-    is_outcome = code in {FOUND, *(outcome.exit_code for outcome in Outcome)}
-    hides = _prints_envelope(arguments) and EXIT_ZERO in arguments and is_outcome and not output.failed()
-    return 0 if hides else code
+    if EXIT_ZERO not in arguments or not _prints_envelope(arguments) or output.failed():
+        return code
+    return 0 if code in {FOUND, *(outcome.exit_code for outcome in Outcome)} else code
 
 
 def _prints_envelope(arguments: list[str]) -> bool:

@@ -29,12 +29,11 @@ from locoia_pat.http.body import CONTENT_ENCODINGS, BodyReader
 from locoia_pat.http.exchange_types import Request, ResponseOrError, TransportError
 from locoia_pat.http.trace import current_trace, trace_headers
 from locoia_pat.http.url import is_loopback
-from locoia_pat.interrupts import held
+from locoia_pat.interrupts import held, held_in_time
 from locoia_pat.secrets.secret import revealed
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
-    from locoia_pat.interrupts import Hold
     from locoia_pat.secrets.secret import Secret
 
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -43,7 +42,6 @@ _GLANCE = 0.25
 """Seconds after which a read looks whether a signal has waited for too long."""
 _MAX_JOINED = 64 * 1024
 """The most bytes of a request that are sent together."""
-_INTERRUPTED = "interrupted while it waited for the response"
 _CONNECT_SECONDS = 10.0
 _TOO_LONG = "it took too long"
 _HEADERS = {"user-agent": f"locoia-pat/{VERSION}", "accept-encoding": ", ".join(CONTENT_ENCODINGS)}
@@ -245,17 +243,12 @@ def _is_over() -> bool:
     return end is not None and time.monotonic() >= end
 
 
-def _check_signals(hold: Hold | None, error: type[Exception]) -> None:
-    if hold is not None and hold.gave_up:
-        raise error(_INTERRUPTED)
-
-
 class DeadlineBackend(httpcore.SyncBackend):
     """Opens streams that keep the deadline."""
 
     def connect_tcp(self, *args: Any, **options: Any) -> httpcore.NetworkStream:
         """Connect to a host."""
-        _check_signals(held(), httpcore.ConnectError)
+        held_in_time(httpcore.ConnectError)
         return _DeadlineStream(super().connect_tcp(*args, **options))
 
 
@@ -269,8 +262,7 @@ class _DeadlineStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._send(b"", timeout)
         while True:
-            hold = held()
-            _check_signals(hold, httpcore.ReadError)
+            hold = held_in_time(httpcore.ReadError)
             seconds = _remaining(timeout, httpcore.ReadTimeout)
             glance = _GLANCE if hold is not None and (seconds is None or seconds > _GLANCE) else seconds
             try:
@@ -291,9 +283,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         unsent, self._unsent = self._unsent, b""
         for part in (unsent, buffer):
             if part:
-                hold = held()
-                _check_signals(hold, httpcore.WriteError)
-                if hold is not None:
+                if (hold := held_in_time(httpcore.WriteError)) is not None:
                     hold.begin_sending()
                 self._stream.write(part, _remaining(timeout, httpcore.WriteTimeout))
 

@@ -35,7 +35,8 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 """One character as URLs, JSON, JavaScript, Python, C or HTML write it, escaped once or more often."""
-_SIGNS = re.compile(r"[%\\&]")
+ESCAPE_SIGNS = re.compile(r"[%\\&]")
+"""What every escape begins with."""
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _QUOTED_PRINTABLE = re.compile(r"=(?:([0-7][0-9A-Fa-f])|\r?\n)")
 _SEPARATORS = re.compile(r"""[\s"',;|\[\]\\:=-]+""", re.ASCII)
@@ -168,7 +169,7 @@ _DECODERS: tuple[Callable[[str], bytes], ...] = (
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda match: _unescape(match[0]), text) if _SIGNS.search(text) else text
+    return _ESCAPE.sub(lambda match: _unescape(match[0]), text) if ESCAPE_SIGNS.search(text) else text
 
 
 @lru_cache(maxsize=1024)

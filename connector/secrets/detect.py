@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from locoia_pat.secrets.decoding import Readings, source_spans
+from locoia_pat.secrets.decoding import ESCAPE_SIGNS, Readings, source_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -135,7 +135,7 @@ _LEAST_CHANGES = 0.15
 def find_secrets(text: str) -> list[tuple[int, int]]:
     """Return the spans in *text* that look like a secret, sorted; characters may be escaped."""
     spans = [*find_known_formats(text), *find_random_runs(text)]
-    for views in Readings(text).escapes:
+    for views in Readings(text).escapes if ESCAPE_SIGNS.search(text) else ():
         spans += source_spans(views, [*find_known_formats(views[-1].text), *find_random_runs(views[-1].text)])
     return sorted(spans)
 

@@ -119,7 +119,9 @@ class Secret:
             return NotImplemented
         from hmac import compare_digest  # noqa: PLC0415  # it loads OpenSSL, which --help does not need
 
-        return compare_digest(as_bytes(self._value), as_bytes(other._value))
+        return compare_digest(
+            self._value.encode("utf-8", "surrogatepass"), other._value.encode("utf-8", "surrogatepass")
+        )
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"

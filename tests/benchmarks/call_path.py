@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = tuple(f"{ROOT / folder}{os.sep}" for folder in ("connector", "actions"))
+CREATE = ["run", "create_pat", "expiration=30", "scopes=automation:view", "note=CI"]
 ENSURE = ["run", "ensure_pat", "name=ci", "expiration=30", "scopes=automation:view", "note=CI"]
 
 
@@ -93,8 +94,10 @@ def count(top: int) -> None:
         os.environ.update(
             LOCOIA_TOKEN=token.reveal(), LOCOIA_BASE_URL=url, XDG_STATE_HOME=folder, LOCOIA_PAT_STATE=f"{folder}/state"
         )
-        create = ["run", "create_pat", "expiration=30", "scopes=automation:view", "note=CI"]
-        report("create_pat", traced([*create, "--token-to", f"file:{folder}/created.json"]), top=top)
+        create = [*CREATE, "--token-to", f"file:{folder}/created.json"]
+        traced([*CREATE, "--token-to", f"file:{folder}/compiled.json"])  # compiles its spec
+        os.environ["LOCOIA_TOKEN"] = token.reveal()
+        report("create_pat", traced(create), top=top)
         os.environ["LOCOIA_TOKEN"] = token.reveal()  # the command takes it out of its environment
         ensure = [*ENSURE, "--token-to", f"file:{folder}/ensured.json"]
         report("ensure_pat, first time", traced(ensure), top=top)
