@@ -7,6 +7,7 @@ Names are loaded when they are first used (PEP 562), so importing the package co
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
+        if not name.startswith("_"):
+            with suppress(ModuleNotFoundError):  # "from locoia_pat.actions import scopes" asks for the attribute first
+                return import_module(f".{name}", __name__)
         from locoia_pat.messages import did_you_mean  # noqa: PLC0415  # for a mistake only
         from locoia_pat.spec.load import SpecFolder  # noqa: PLC0415  # as above
 

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import ValidationError
-
 from locoia_pat.messages import closest, describe_value, did_you_mean
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.secrets.detect import looks_like_token
+from locoia_pat.spec.core_validator import ValidationError
 from locoia_pat.spec.input_types import UNIT_SECONDS, describe_allowed, input_validator
 from locoia_pat.spec.json_text import describe_json_mistake
 from locoia_pat.spec.pattern import MAX_COMPLEXITY, complexity, pattern_error

@@ -7,7 +7,6 @@ instead, and what is found in a decoded text is looked up in the original.
 from __future__ import annotations
 
 import base64
-import html
 import re
 import sys
 from functools import cached_property, lru_cache
@@ -192,6 +191,8 @@ def _unescape(escape: str) -> str:
         case "plain":
             return _CONTROLS.get(part, part)
         case "entity":
+            import html  # noqa: PLC0415  # most texts have none of it
+
             return html.unescape(f"&{part};")
         case _:
             return "\\"

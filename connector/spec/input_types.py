@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic_core import PydanticCustomError, SchemaValidator
-
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.secrets.secret import Secret
+from locoia_pat.spec.core_validator import PydanticCustomError, SchemaValidator
 from locoia_pat.spec.json_text import load_json
 from locoia_pat.spec.pattern import split_pattern, to_regex
 

@@ -10,7 +10,7 @@ import math
 import re
 from functools import cache
 
-from pydantic_core import SchemaError, SchemaValidator, core_schema
+from locoia_pat.spec.core_validator import SchemaError, SchemaValidator
 
 MAX_COMPLEXITY = 100
 """The most that the patterns of an action may add up to: the engine writes out counted repeats and large character
@@ -39,7 +39,7 @@ def complexity(pattern: str) -> int:
 def pattern_error(pattern: str) -> str | None:
     """Return why *pattern* is invalid, or None if it is valid."""
     try:
-        SchemaValidator(core_schema.str_schema(pattern=to_regex(pattern)))
+        SchemaValidator({"type": "str", "pattern": to_regex(pattern)})
     except SchemaError as error:
         reason = str(error).partition("regex parse error:")[2] or "it is too large"
         return f"invalid pattern (look-around is not supported): {' '.join(reason.split())[-200:]}"

@@ -21,7 +21,7 @@ import click
 from locoia_pat.version import VERSION
 from tests.benchmarks.draw import markdown, picture
 from tests.benchmarks.measure import ALL, OURS, ROOT, Environments
-from tests.benchmarks.tables import TABLES, Table, growth
+from tests.benchmarks.tables import TABLES, Table, growth, memory
 
 _PAGE = ROOT / "docs" / "speed.md"
 _BEGIN, _END = "<!-- measured -->", "<!-- end -->"
@@ -30,7 +30,9 @@ _DRAWN = ("create_pat, warm", "fresh process", "20 wide, for each")
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice([*TABLES, "growth"]), help="Some tables; by default all.")
+@click.option(
+    "--only", multiple=True, type=click.Choice([*TABLES, "growth", "memory"]), help="Some tables; by default all."
+)
 @click.option(
     "--rounds", default=11, type=click.IntRange(1), show_default=True, help="How often each contender has its turn."
 )
@@ -41,12 +43,26 @@ _DRAWN = ("create_pat, warm", "fresh process", "20 wide, for each")
     show_default=True,
     help="The most items of the table of growth: up to 100000.",
 )
+@click.option(
+    "--lines",
+    default=0,
+    type=click.IntRange(0),
+    help="The lines of the table of memory, such as 1000000, which takes 10 to 20 minutes more; by default none.",
+)
 @click.option("--environments", type=click.Path(path_type=Path), default=Path(gettempdir()) / "locoia-pat-benchmarks")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write all numbers into a file.")
 @click.option("--docs", is_flag=True, help="Write tables, numbers and picture into docs/.")
 @click.option("--targets", is_flag=True, help="End with 1 where something is not reached.")
 def main(
-    only: tuple[str, ...], rounds: int, items: int, environments: Path, file: Path | None, *, docs: bool, targets: bool
+    only: tuple[str, ...],
+    rounds: int,
+    items: int,
+    lines: int,
+    *,
+    environments: Path,
+    file: Path | None,
+    docs: bool,
+    targets: bool,
 ) -> None:
     """Measure, and print what was measured."""
     if docs and only:
@@ -60,6 +76,9 @@ def main(
     if not only or "growth" in only:
         print("measuring growth", file=sys.stderr, flush=True)
         tables += growth(envs, items)
+    if lines and (not only or "memory" in only):
+        print("measuring memory", file=sys.stderr, flush=True)
+        tables += memory(envs, lines)
     text = f"{_machine()}\n\n{markdown(tables)}"
     click.echo(text)
     numbers = json.dumps({"machine": _machine(), "tables": [asdict(table) for table in tables]}, indent=1) + "\n"

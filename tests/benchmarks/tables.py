@@ -256,6 +256,24 @@ def growth(envs: Environments, most: int) -> Iterator[Table]:
     yield table
 
 
+def memory(envs: Environments, lines: int) -> Iterator[Table]:
+    """The peak memory of a journalled run of so many lines, in a process of its own, and of one of 1,000."""
+    rows: dict[str, Took] = {}
+    with api() as server:
+        for items in (1_000, lines):
+            (took,), (sent,) = warm(envs, server, [(OURS, {"do": "lines", "times": items, "width": 20})], 1)
+            if sent.total() != items:
+                raise RuntimeError(f"{items} requests were to be sent, and {sent.total()} came")
+            rows[f"{items:,} journalled lines"] = took.each(items)
+    few, many = rows.values()
+    table = Table(
+        f"Memory of {lines:,} lines, 20 wide", "us", rows, next(iter(rows)), "Memory is the most of its process."
+    )
+    what = f"peak memory of {lines:,} journalled lines on top of 1,000, MB"
+    table.targets.append(Target(what, many.peak - few.peak, 40))
+    yield table
+
+
 _MANY = {"reads": "read", "kept": "journalled create"}
 
 TABLES = {

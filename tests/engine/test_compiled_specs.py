@@ -403,11 +403,11 @@ def test_a_cache_that_is_full_read_only_or_missing_costs_only_time(folder: Path,
 
 LOADED: dict[str, list[str]] = {
     "actions": ["click", "platformdirs"],
-    "show act": ["click", "platformdirs", "pydantic_core", "typing_extensions"],
-    "plan act name=x": ["click", "platformdirs", "pydantic_core", "typing_extensions"],
+    "show act": ["click", "platformdirs", "pydantic_core._pydantic_core"],
+    "plan act name=x": ["click", "platformdirs", "pydantic_core._pydantic_core"],
     "token text:token.txt": ["click"],
     "exec text:token.txt -- true": ["click", "platformdirs"],
-    "run act name=x": ["click", "httpx", "platformdirs", "pydantic_core", "typing_extensions"],
+    "run act name=x": ["click", "httpx", "platformdirs", "pydantic_core._pydantic_core"],
 }
 """By command: the libraries of ours that it loads, when its specs were compiled before."""
 LIBRARIES = (
@@ -418,6 +418,7 @@ LIBRARIES = (
     "platformdirs",
     "pydantic",
     "pydantic_core",
+    "pydantic_core._pydantic_core",
     "typing_extensions",
     "yaml",
 )
@@ -444,3 +445,21 @@ def test_a_command_loads_only_the_libraries_that_it_needs(folder: Path, tmp_path
                 capture_output=True, text=True, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, check=False,
             )  # fmt: skip
             assert (done.returncode, done.stderr.split()) == (0, expected), line
+
+
+def test_the_validator_that_a_run_loads_is_that_of_pydantic_before_and_after_pydantic() -> None:
+    check = (
+        "import locoia_pat.spec.core_validator as ours, sys\n"
+        "assert BEFORE == ('pydantic_core' in sys.modules)\n"
+        "import pickle, pydantic, pydantic_core\n"
+        "assert ours.ValidationError is pydantic.ValidationError\n"
+        "assert ours.SchemaValidator is pydantic_core.SchemaValidator\n"
+        "class Model(pydantic.BaseModel):\n    x: int\n"
+        "assert pickle.loads(pickle.dumps(Model(x='1'))).x == 1\n"
+        "schema = pydantic_core.core_schema.str_schema(pattern='a')\n"
+        "assert ours.SchemaValidator(schema).validate_python('a') == 'a'\n"
+    )
+    for before, first in ((False, ""), (True, "import pydantic_core\n")):
+        script = f"{first}BEFORE = {before}\n{check}"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), first
