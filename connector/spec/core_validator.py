@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, ValidationError
-
 _PACKAGE, _EXTENSION = "pydantic_core", "pydantic_core._pydantic_core"
 
 
@@ -32,7 +30,9 @@ def _load_extension() -> ModuleType:
     return module
 
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator, ValidationError
+else:
     _extension = _load_extension()
     PydanticCustomError = _extension.PydanticCustomError
     SchemaError = _extension.SchemaError

@@ -395,7 +395,8 @@ def test_many_rows_are_redacted_as_each_of_them_is() -> None:
         for name, first in (("name", "a name of a row"), ("id", "a"), (secret.reveal(), "a name of a row")):
             rows: list[Any] = [{name: first, "note": None, "tags": ["usual"]} for _ in range(9)]
             rows.insert(4, {name: first, "note": None, "tags": tags})
-            for table in (rows, [*rows, {}], [{}, {}], [*rows, "text"]):
+            tables: list[list[Any]] = [rows, [*rows, {}], [{}, {}], [*rows, "text"]]
+            for table in tables:
                 assert redacted(table, [secret]) == [redacted(row, [secret]) for row in table], (tags, name)
     spelled = [{"a": character, "b": "x"} for character in secret.reveal()]
     assert redacted(spelled, [secret]) == spelled  # as before: rows are not joined
