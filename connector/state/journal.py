@@ -166,12 +166,17 @@ class State:
     def _key(self) -> bytes:
         return bytes.fromhex(self._meta("key"))
 
-    def _meta(self, key: str) -> str:
+    @cached_property
+    def _identity(self) -> dict[str, object]:
+        """The owner and the key of this state, as they are in the database."""
         with self.connected() as database:
-            row = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        if row is not None and _META[key].fullmatch(str(row[0])):
-            return str(row[0])
-        trouble = "was changed" if row else "is missing"
+            return dict(database.execute("SELECT key, value FROM meta WHERE key IN ('owner', 'key')").fetchall())
+
+    def _meta(self, key: str) -> str:
+        value = self._identity.get(key)
+        if value is not None and _META[key].fullmatch(str(value)):
+            return str(value)
+        trouble = "is missing" if value is None else "was changed"
         raise DamagedRowError(
             Problem(
                 "validation",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -148,8 +148,8 @@ def read_credential(
         variables = environ or EnvSecrets(os.environ)
         if place not in variables:
             raise invalid(f"the variable {describe_value(place)} is not set", field=field)
-        return _credential(variables[place], f"the variable {describe_value(place)}", field)
-    return _credential(_read_line(stdin), "standard input", field)
+        return _credential(variables[place], place, field)
+    return _credential(_read_line(stdin), None, field)
 
 
 def is_readable(ref: str) -> bool:
@@ -212,10 +212,12 @@ def _read_line(read: Callable[[], str] | None) -> Secret:
     return decode_text(buffer.readline()) if buffer else Secret(sys.stdin.readline())
 
 
-def _credential(text: Secret, source: str, field: str) -> Credential:
+def _credential(text: Secret, variable: str | None, field: str) -> Credential:
+    """Return the credential that is the *text* of a *variable*; None is standard input."""
     token = read_bare_token(text)
     if isinstance(token, Secret):
         return Credential(token)
+    source = "standard input" if variable is None else f"the variable {describe_value(variable)}"
     raise invalid(
         f"{source} holds no credential: it {token}",
         field=field,
@@ -223,6 +225,7 @@ def _credential(text: Secret, source: str, field: str) -> Credential:
     )
 
 
+@lru_cache(maxsize=64)  # a run reads its credential for each request
 def _split(ref: str, *, field: str) -> tuple[str, str]:
     """Return the scheme and the place of *ref*."""
     if hidden := hidden_character(ref):
