@@ -106,6 +106,19 @@ def test_a_name_that_its_row_does_not_prove_is_looked_at_on_its_own(yard: Yard) 
     assert apply() == (3, "none")
 
 
+def test_a_store_of_the_bare_token_is_settled_by_what_is_journalled_of_it(yard: Yard) -> None:
+    ref, state = f"text:{yard.folder}/bare", State(yard.folder / "state")
+    file = yard.fleet({"name": "one", "to": [ref]})
+    yard.apply(file)
+    token = open_store(ref).read().token
+    metadata = state.token_metadata(yard.url, "one", state.fingerprint(token))
+    hour_ago = rfc3339(dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    state.save_token_metadata(yard.url, "one", token, {**metadata, "minted_at": hour_ago})
+    for lists in (3, 1):
+        sent, (summary, _) = requests_of(yard, lambda: yard.apply(file))
+        assert (sent, summary.changes) == ({LIST: lists}, {"none": 1})
+
+
 def test_a_credential_that_is_a_token_of_the_name_is_refused_although_nothing_is_due(yard: Yard) -> None:
     file = yard.fleet({"name": "one"})
     yard.apply(file)
