@@ -56,6 +56,8 @@ _MAX_SPANS = 100
 """The most fragments to mask one by one in one string; with more of them all of it is masked, to bound the time."""
 
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_DASHES = 4
+"""Of a UUID."""
 _UUID_INSIDE = re.compile(f"(?=({_UUID}))")
 _TIME_OR_UUID = re.compile(rf"[0-9]{{4}}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z|{_UUID}")
 _MAX_MASKED = 1000
@@ -366,13 +368,11 @@ def redacted(value: Any, secrets: Collection[Secret], known: Collection[str] = (
     texts: list[str] = []
     _collect_strings(value, texts)
     # What is too short for a part of a secret, a time, and a UUID that is no part of one need no search.
-    uuids = {uuid for secret in secrets for uuid in _UUID_INSIDE.findall(secret.reveal().lower())}
+    texts = [text for text in dict.fromkeys(texts) if len(text) >= MIN_FRAGMENT and text not in known]
+    with_uuid = [secret for secret in secrets if secret.reveal().count("-") >= _DASHES] if texts else ()
+    uuids = {uuid for secret in with_uuid for uuid in _UUID_INSIDE.findall(secret.reveal().lower())}
     is_time_or_uuid = _TIME_OR_UUID.fullmatch
-    texts = [
-        text
-        for text in dict.fromkeys(texts)
-        if len(text) >= MIN_FRAGMENT and text not in known and (not is_time_or_uuid(text) or text in uuids)
-    ]
+    texts = [text for text in texts if not is_time_or_uuid(text) or text in uuids]
     if not texts:
         return value  # without the search for a new secret, which takes as long as sending a request
     is_found = any(secret.find_in(readings) for readings in map(Readings, _batches(texts)) for secret in secrets)
@@ -440,7 +440,7 @@ def _characters(value: list[Any] | dict[str, Any]) -> str:
     first = next(iter(items), None)
     if isinstance(first, str) and len(first) <= MIN_FRAGMENT:  # most lists and objects have others
         return "".join(items) if all(isinstance(item, str) and len(item) <= MIN_FRAGMENT for item in items) else ""
-    if isinstance(first, int) and all(isinstance(item, int) and item in _BYTES for item in items):
+    if isinstance(first, int) and first in _BYTES and all(isinstance(item, int) and item in _BYTES for item in items):
         return "".join(map(chr, items))
     return ""
 
@@ -451,7 +451,7 @@ def _collect_strings(value: Any, texts: list[str]) -> None:
         texts.append(value)
     if not isinstance(value, list | dict):
         return
-    if isinstance(value, list) and len(value) > 1 and _collect_table(value, texts):
+    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict) and _collect_table(value, texts):
         return
     if characters := _characters(value):
         texts.append(characters)
