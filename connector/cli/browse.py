@@ -229,8 +229,9 @@ def _print_scopes(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         only_read = [entity for entity in row["read"] if changes and entity not in row["create"]]
         operations = ["read"] * bool(row["read"]) + changes
         entities = [e for e in {**dict.fromkeys(row["read"]), **dict.fromkeys(row["trigger"])} if e not in only_read]
-        lines.append((row["scope"], ", ".join(operations), ", ".join(entities), ", ".join(only_read) or "-"))
-    render.print_table(("scope", "can", "on", "read only"), lines)
+        on = "; read only: ".join(", ".join(names) for names in (entities, only_read) if names)
+        lines.append((row["scope"], ", ".join(operations), on))
+    render.print_table(("scope", "can", "on"), lines)
 
 
 def _print_answer(value: dict[str, Any], text: str, *, as_json: bool) -> None:

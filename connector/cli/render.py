@@ -171,7 +171,7 @@ class _Tables:
 _tables = _Tables()
 _GAP, _LEAST, _LEAST_WRAPPED = 2, 16, 22
 """Spaces between two columns, and the width below which no column is cut, and below which none is wrapped."""
-_LEAST_OF = {"id": 64, "row": 8, **dict.fromkeys(("action", "input", "name", "recipe", "workflow"), 25)}
+_LEAST_OF = {"id": 64, "row": 8, **dict.fromkeys(("action", "input", "name", "recipe", "scope", "workflow"), 25)}
 """The width below which one of these columns is not cut: what is typed in another command is needed whole."""
 _STATE_COLUMNS = {"step", "outcome", "status", "state", "intact", "accepted"}
 _COLORS = {
