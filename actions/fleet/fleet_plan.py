@@ -12,7 +12,7 @@ from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, O
 from locoia_pat.actions.fleet.waves import Member
 from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entries, load_entry
 from locoia_pat.actions.lifecycle.lifetime import is_due, lifetime
-from locoia_pat.actions.lifecycle.name_state import foreign_rows, is_replaced
+from locoia_pat.actions.lifecycle.rotation import foreign_rows, is_replaced
 from locoia_pat.actions.lifecycle.settled import ListedRows, ProvenTokens, SettledNames, StoredName, is_to_change
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import rfc3339

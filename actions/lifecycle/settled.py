@@ -19,8 +19,8 @@ from locoia_pat.actions.lifecycle.capabilities import CapabilityFile
 from locoia_pat.actions.lifecycle.effects import Finished, JournalEntry, Snapshot
 from locoia_pat.actions.lifecycle.lifetime import Clock, is_due
 from locoia_pat.actions.lifecycle.marker import find_marker
-from locoia_pat.actions.lifecycle.name_state import NameState, foreign_rows, is_expired, row_of
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+from locoia_pat.actions.lifecycle.rotation import NameState, foreign_rows, is_expired, row_of
 from locoia_pat.response.timestamp import read_time
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from locoia_pat import Connector
     from locoia_pat.actions.lifecycle.desired import DesiredToken
-    from locoia_pat.actions.lifecycle.name_state import Row
+    from locoia_pat.actions.lifecycle.rotation import Row
     from locoia_pat.state.journal import State
     from locoia_pat.stores.record import Record
 
