@@ -11,8 +11,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from _signal import getsignal as get_handler  # type: ignore[import-not-found]  # as in signal, without its enums
-from _signal import signal as set_handler  # a run sets six handlers, and converting them takes as long as its inputs
 from _thread import get_ident  # threading would take longer to load than all of this
 
 TYPE_CHECKING = False  # as in typing, which takes longer to load than this module
@@ -174,7 +172,7 @@ class Hold:
             return
         _state.current = None
         for number, handler in self._previous.items():
-            set_handler(number, handler)
+            signal.signal(number, handler)
         while self.pending:
             signal.raise_signal(self.pending.pop(0))
 
@@ -253,10 +251,10 @@ def _is_main_thread() -> bool:
 
 def _handlers() -> dict[int, Any]:
     """Return the handlers of the signals that end a process, unless they are ignored or set outside of Python."""
-    handlers = {number: get_handler(number) for number in _ENDING}
+    handlers = {number: signal.getsignal(number) for number in _ENDING}
     return {number: handler for number, handler in handlers.items() if handler not in {None, signal.SIG_IGN}}
 
 
 def _handle_with(handler: Callable[[int, Any], None], numbers: Iterable[int]) -> None:
     for number in numbers:
-        set_handler(number, handler)
+        signal.signal(number, handler)

@@ -146,6 +146,7 @@ class Recipe:
         runner.register_callback(
             "step_complete", lambda success, error=None, **_: client.end(is_met=success, error=error)
         )
+        status = ""
         with Hold(effect=False):  # each run inside says whether it has one
             execution = runner.start_workflow(self.workflow, given)
             for _ in range(_MAX_STEPS):

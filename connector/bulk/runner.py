@@ -123,7 +123,10 @@ class BulkRun:
         from locoia_pat.bulk.bulk_journal import DuplicateFinder  # noqa: PLC0415  # a read needs no SQLite
         from locoia_pat.stores import canonical_location  # noqa: PLC0415  # a read has no stores
 
-        realpath = cache(os.path.realpath)  # most stores are in one folder
+        @cache  # most stores are in one folder
+        def realpath(path: str) -> str:
+            return os.path.realpath(path)
+
         with closing(DuplicateFinder()) as finder:
             for item in number_items(items):
                 try:

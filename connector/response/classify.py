@@ -127,7 +127,7 @@ class ResponseClassifier:
             unmet = self._unmet(body)
             if not unmet:
                 return None, None
-            code = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)
+            code: Code | None = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)
             return _inner_status(body) or (400 if code is None else status), code
         if not isinstance(body, dict) or reply.rows in body:
             return None, None

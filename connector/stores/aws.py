@@ -156,11 +156,12 @@ class AwsSecretStore(RecordStore):
         self._run(_client_of_environment)
 
     def _load(self) -> Secret | None:
+        version = self._read_current()
         for _ in range(_REREADS):
-            version = self._read_current()
             if version.id != self._replaced:
                 break
             time.sleep(_REREAD_SECONDS)  # Secrets Manager does not promise that a read sees the last write
+            version = self._read_current()
         self._current = version.id or None
         return version.text if version.id else None
 
@@ -270,11 +271,11 @@ class AwsSecretStore(RecordStore):
         return invalid(f"{self.label}: {reason}", field=self._field, hint=hint.format(name=self._name))
 
 
-def _classify(error: Exception) -> tuple[str, str, bool]:
+def _classify(error: Any) -> tuple[str, str, bool]:
     """Return the code of an error, its message, and whether nothing was wrong with the request."""
     exceptions = import_extra("botocore.exceptions", "aws")
     if isinstance(error, exceptions.ClientError):
-        response: Any = error.response
+        response = error.response
         described = response.get("Error", {})
         code, status = str(described.get("Code", "")), response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         message = " ".join(str(described.get("Message", "")).split())[:300]

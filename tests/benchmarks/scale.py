@@ -294,6 +294,7 @@ class Simulation:
 
     def _call(self, call: CallApi, credential: Credential, name: Name) -> tuple[Result, float]:
         is_read = call.action == "list_pats"
+        arrives = self.now
         for _ in range(ATTEMPTS if is_read else 1):
             arrives = self._call_time(credential, call.action)
             chance = self.random.random()

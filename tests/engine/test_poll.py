@@ -29,10 +29,10 @@ ROW = {"id": "k1", "token": TOKEN}
 ACCEPTED = answer(202, {"status": "queued"}, {"Location": "/v1/jobs/7"})
 
 
-def run(place: Path, poll: dict[str, Any], *scripts: Any, given: Any = None, **spec: Any) -> tuple[Result, list[Got]]:
+def run(place: Path, poll: dict[str, Any], *scripts: Any, given: Any = None, **keys: Any) -> tuple[Result, list[Got]]:
     """The result of the action, and the requests that arrived."""
-    spec = {"reply": REPLY, "poll": {"interval": 0.01, **poll}} | spec
-    specs = folder(place, connector(), action(**spec), action(**READ | {"action": "list_keys"}))
+    spec: dict[str, Any] = {"reply": REPLY, "poll": {"interval": 0.01, **poll}} | keys
+    specs = folder(place, connector(), action(**spec), action(**{**READ, "action": "list_keys"}))
     assert check_specs(SpecFolder(specs)) == []
     with serving(*scripts) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
         return acme.run("act", given or {}), server.got

@@ -46,4 +46,4 @@ def running_moto() -> Iterator[str]:
 @cache
 def secrets_client(url: str) -> Any:
     """Return boto3's client for the endpoint *url*; :func:`use_endpoint` must have been called."""
-    return boto3.session.Session().client("secretsmanager", endpoint_url=url)
+    return boto3.Session().client("secretsmanager", endpoint_url=url)

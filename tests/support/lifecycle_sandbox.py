@@ -70,7 +70,8 @@ class ManagedSandbox:
 
     def rotate(self, auth: ConnectorAuth | None = None, **more: Any) -> ManagedToken:
         with self.connector(auth) as connector:
-            return rotate_pat(connector, **{"name": "ci", "expiration": 30, "overlap": 0, **self.options(), **more})
+            wishes: dict[str, Any] = {"name": "ci", "expiration": 30, "overlap": 0, **self.options(), **more}
+            return rotate_pat(connector, **wishes)
 
     def retire(self, auth: ConnectorAuth | None = None, **more: Any) -> ManagedToken:
         with self.connector(auth) as connector:
