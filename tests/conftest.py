@@ -36,7 +36,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             del os.environ[name]
     os.environ["LOCOIA_PAT_PACKS"] = "/nowhere/packs"  # what is installed on the machine is no test's
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.getbasetemp() / "cache")
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.getbasetemp() / "state" / secrets.token_hex(8))
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        os.environ[name] = str(tmp_path_factory.getbasetemp() / "homes" / secrets.token_hex(8))
     yield
     os.environ.clear()
     os.environ.update(before)

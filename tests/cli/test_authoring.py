@@ -534,5 +534,5 @@ def _plain(value: Any) -> Any:
 def test_the_schema_explains_keys_by_the_names_that_specs_use() -> None:
     action = json.loads(schema.text("action.schema.json"))
     assert "Locoia" not in action["$defs"]["Output"]["properties"]["from"]["description"]
-    assert "path in the payload, with dots" in action["$defs"]["Output"]["properties"]["from"]["description"]
+    assert "path in the payload" in action["$defs"]["Output"]["properties"]["from"]["description"]
     assert {"minLength", "regexErrorMessage"} <= set(action["$defs"]["Input"]["properties"])

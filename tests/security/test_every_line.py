@@ -40,14 +40,26 @@ class Stopper:
         self._stop = stop
         self._error = error
 
-    def __call__(self, frame: FrameType, event: str, _: object) -> Any:
+    def __call__(self, frame: FrameType, _: str, __: object) -> Any:
         if not frame.f_code.co_filename.startswith(OURS):
             return None
-        if event == "line":
-            self.lines.append((frame.f_code, frame.f_lineno))
-            if len(self.lines) == self._stop:
-                raise self._error
-        return self
+        entered: set[int] = set()
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            if event == "line":
+                source = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+                if source.lstrip().startswith("with "):
+                    if (
+                        frame.f_lineno in entered
+                    ):  # on the way out; a signal acts after the exit, which gives a lock back
+                        return trace
+                    entered.add(frame.f_lineno)
+                self.lines.append((frame.f_code, frame.f_lineno))
+                if len(self.lines) == self._stop:
+                    raise self._error
+            return trace
+
+        return trace
 
 
 def chosen(lines: list[tuple[CodeType, int]]) -> list[int]:
