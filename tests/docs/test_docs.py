@@ -121,6 +121,7 @@ SPECS = SpecFolder()
 @pytest.mark.parametrize("name", SPECS.names)
 def test_every_action_its_inputs_and_outputs_are_documented(name: str) -> None:
     spec = SPECS.spec(name)
+    assert f"## `{name}`" in ALL, f"no page has the section ## `{name}`"
     section = ALL.split(f"## `{name}`")[1].split("\n## ")[0]
     for part in [*spec.inputs, *(spec.output if isinstance(spec, SuperSpec) else spec.reply.output)]:
         assert f"`{part}`" in section, part
