@@ -192,6 +192,8 @@ class AwsSecretStore(RecordStore):
         try:
             new = self._call("create_secret", text, Name=self._name)
         except _ExistsError:
+            if self._read_current().id:  # it has a value by now, perhaps the token of another name
+                raise _ChangedError("another process has created the secret since it was read") from None
             new = self._call("put_secret_value", text, SecretId=self._name)
         self._current = new.id
 

@@ -251,11 +251,29 @@ def test_a_secret_without_a_value_gets_its_first_one(monkeypatch: pytest.MonkeyP
     script = (
         *[error(404, "ResourceNotFoundException", "no value for AWSCURRENT")] * 2,
         error(400, "ResourceExistsException", "exists"),
+        error(404, "ResourceNotFoundException", "no value for AWSCURRENT"),
         *[version(1), version(1, TOKEN)],
     )
     with serving(*script) as server:
         use_endpoint(monkeypatch, server.url)
         assert open_store("aws:x").store(TokenEntry(Secret(TOKEN)), api="https://x") == ()
+
+
+def test_a_secret_that_another_writer_created_meanwhile_keeps_its_other_fields(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = version(1, '{"A": "a1"}')
+    script = (
+        *[error(404, "ResourceNotFoundException", "no such secret")] * 2,
+        error(400, "ResourceExistsException", "exists"),
+        *[found] * 3,
+        *[version(2), answer(200, {"Name": "x"}), version(2, json.dumps({"A": "a1", "B": TOKEN}))],
+    )
+    with serving(*script) as server:
+        use_endpoint(monkeypatch, server.url)
+        open_store("aws:x#B").store(TokenEntry(Secret(TOKEN)), api="https://x")
+        puts = [json.loads(body["SecretString"]) for operation, body in calls(server) if operation == "PutSecretValue"]
+    assert puts == [{"A": "a1", "B": TOKEN}]
 
 
 def test_no_log_and_no_traceback_shows_the_token(
