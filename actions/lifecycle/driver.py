@@ -243,7 +243,8 @@ class Driver:
             case StoreRecord(record):
                 return self.replicas.write(record)
             case WriteJournal(entry):
-                driven = {"stores": self.replicas.refs, "machine": gethostname()}
+                filled = bool(self.replicas.current_refs())
+                driven = {"stores": self.replicas.refs, "machine": gethostname(), "filled": filled}
                 return self._state.save(self._api, self._name, {**entry.to_json(), **driven})
             case _:
                 return time.sleep(max(self._settle, effect.at_least))
@@ -289,11 +290,15 @@ class Driver:
     def _reject_stores_of_another_machine(self, journal: JournalEntry, known_refs: Sequence[str]) -> None:
         """Refuse an empty store that another machine filled: a new secret would revoke the token that it uses there."""
         stores = [ref for ref in self.replicas.readable_refs if ref in known_refs]
-        is_new = journal.operation in ("create", "retire") or not journal.rows
-        if is_new or not stores or self._take_over or self._ending or not isinstance(self._state.location, str):
+        if not stores or self._take_over or self._ending or not isinstance(self._state.location, str):
             return
-        machine = (self._state.load(self._api, self._name) or {}).get("machine")
-        if machine in (None, gethostname()):
+        saved = self._state.load(self._api, self._name) or {}
+        if journal.operation == "create":  # a change of scopes is one too, and its first token is in use
+            is_in_use = bool(saved.get("filled"))
+        else:
+            is_in_use = journal.operation != "retire" and bool(journal.rows)
+        machine = saved.get("machine")
+        if not is_in_use or machine in (None, gethostname()):
             return
         raise invalid(
             f"{stores[0]} holds no token on this machine, but the machine {machine} has stored one there",

@@ -91,6 +91,29 @@ def test_a_store_that_only_another_machine_reaches_is_refused_and_its_token_keep
     assert sandbox.ensure(token_to=[f"file:{tmp_path}/shared.json", sandbox.ref()]).change == "adopted"
 
 
+def test_a_change_of_scopes_that_another_machine_began_is_refused_where_its_store_is_empty(
+    sandbox: ManagedSandbox, tmp_path: Path
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    sandbox.ensure()
+    token, file = read_token(sandbox.ref()), sandbox.folder / "ci.json"
+    wishes: dict[str, Any] = {"scopes": ["company:view"], "change_scopes": True}
+    state = Interrupted(sandbox.location())
+    state.then = [stop]
+    with pytest.raises(KeyboardInterrupt):
+        sandbox.ensure(state=state, **wishes)
+    entry = sandbox.state().load(sandbox.url, "ci") or {}
+    assert (entry["operation"], entry["rows"]) == ("create", {})
+    file.rename(tmp_path / "on the disk of the other machine")
+    sandbox.state().save(sandbox.url, "ci", {**entry, "machine": "worker-7"})
+    with pytest.raises(InvalidError, match="holds no token on this machine, but the machine worker-7 has"):
+        sandbox.ensure(**wishes)
+    assert sandbox.accepts(token)
+    assert sandbox.ensure(**wishes, take_over=True).change == "created"
+
+
 def test_a_worker_that_lost_its_lease_writes_nothing_more_and_the_token_of_the_other_one_works(
     sandbox: ManagedSandbox, postgres: PostgresServer
 ) -> None:
