@@ -167,6 +167,14 @@ def _read_schedule(file: str) -> _Schedule | str | None:
     return fleet.every and _Schedule(fleet.document.text, fleet.every, Interval.parse(fleet.every, file))
 
 
+class _StoppedError(BaseException):
+    """A worker was stopped while it applied a fleet.
+
+    DBOS records the exceptions that are an ``Exception`` as the outcome of a workflow; with this one the workflow stays
+    pending, and another worker takes it over.
+    """
+
+
 class FleetWorker:
     """Handles the tokens of fleets, one of any number of workers."""
 
@@ -316,7 +324,12 @@ class FleetWorker:
         self._schedules[file] = found
 
     def _apply(self, fleet: Fleet) -> dict[str, Any]:
-        """Apply *fleet* by all workers, and return the summary."""
+        """Apply *fleet* by all workers, and return the summary.
+
+        Raises:
+            _StoppedError: this worker is closing, and tokens are left for another one.
+
+        """
         file, summary = fleet.document.name, Summary()
         with FleetPlan(fleet, self._state, self._connector) as plan, closing(FleetQueue(self._state)) as queue:
             plan.refuse_shared_stores()
@@ -325,8 +338,11 @@ class FleetWorker:
                 summary.add(result)
                 if result.problem is not None:
                     self._report(f"{file}: {name}: {result.outcome}: {result.problem.message}")
+        del results  # starts no more tokens, also where an exception keeps this frame
         counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
         self._report(f"{file}: {counts}")
+        if summary.outcomes.total() < len(plan.tokens):
+            raise _StoppedError
         return summary.to_dict()
 
     def _close(self) -> None:

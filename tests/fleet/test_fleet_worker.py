@@ -21,7 +21,7 @@ from locoia_pat.actions.fleet.fleet_worker import FleetQueue
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.state.journal import State
-from locoia_pat.stores import read_token
+from locoia_pat.stores import open_store, read_token
 from tests.engines.engine_run import search
 from tests.engines.fleet_workers import dumped
 from tests.state.conftest import postgres
@@ -223,3 +223,18 @@ def test_a_fleet_with_an_interval_is_applied_once_by_all_workers_until_its_file_
         file.unlink()
         eventually(lambda: postgres.execute(schedules, database) == [])
     assert [worker.returncode for worker in workers] == [0, 0]
+
+
+def test_what_a_stopped_worker_left_of_a_scheduled_run_is_done_by_the_next_one(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    stores = [tmp_path / f"t{number}.json" for number in range(24)]
+    file = Path(fleet(tmp_path, *[f"file:{store}" for store in stores]))
+    file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 7d\n"))
+    command = [sys.executable, "-m", "tests.support.fleet_worker_process", url, str(file)]
+    with stopping(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)):
+        eventually(lambda: sum(store.exists() for store in stores) > 1)
+    assert not all(store.exists() for store in stores)
+    with stopping(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)):
+        eventually(lambda: all(open_store(f"file:{store}").record().current for store in stores))
