@@ -120,7 +120,13 @@ class JsonField:
         content = load_json(text, [self._name])
         if not isinstance(content, dict):
             raise ValueError("it is not a JSON object")  # noqa: TRY004  # JSON of another form
-        return content
+        try:
+            json.dumps(content, allow_nan=False, default=reveal_string)
+        except ValueError:
+            pass  # the error may hold a part of it
+        else:
+            return content
+        raise ValueError("a number in it is too large to be written again")
 
 
 _UNQUOTED = re.compile(r"(?:[\w.+/=:@%,-]|(?<=[\w.+/@%,~-])~)+", re.ASCII)

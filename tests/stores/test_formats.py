@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locoia_pat.outcomes import InvalidError
+from locoia_pat.secrets.secret import Secret
 from locoia_pat.stores import open_store, read_token
+from locoia_pat.stores.formats import JsonField
 from locoia_pat.stores.record import Record
 from tests.support.store_child import API, TOKEN, entry
 
@@ -141,3 +143,8 @@ def test_a_comment_after_the_value_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("T=  # filled by the platform\n")
     with pytest.raises(InvalidError, match="with no comment after it"):
         open_store(f"env-file:{tmp_path}/.env#T").probe()
+
+
+def test_a_number_that_cannot_be_written_again_is_refused_before_a_token_is_minted() -> None:
+    with pytest.raises(ValueError, match="a number in it is too large"):
+        JsonField("A").parse(Secret('{"port": 1e400}'))
