@@ -8,6 +8,7 @@ does not is enqueued again.  Should both do it, the lease of the name lets one w
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 import socket
 import time
@@ -158,7 +159,8 @@ class _Schedule(NamedTuple):
 
 def _read_schedule(file: str) -> _Schedule | str | None:
     """Return the schedule in *file*, its mistake, or None if there is no file or no interval in it."""
-    if not Path(file).exists():
+    path = Path(file)
+    if os.access(path.parent, os.X_OK) and not path.exists():  # while its folder is away, nobody knows
         return None
     try:
         fleet = read_fleet(file)

@@ -194,7 +194,9 @@ def test_a_fleet_with_an_interval_is_applied_once_by_all_workers_until_its_file_
     url = postgres.new_database()
     database = url.rpartition("/")[2]
     stores = [f"file:{tmp_path}/{name}.json" for name in ("t0", "t1", "t2", "nowhere/t3")]
-    file = Path(fleet(tmp_path, *stores))
+    folder, away = tmp_path / "fleets", tmp_path / "away"
+    folder.mkdir()
+    file = Path(fleet(folder, *stores))
     text = file.read_text()
     file.write_text(text.replace("fleet: 1\n", "fleet: 1\nevery: 1d\n"))
     command = [sys.executable, "-m", "tests.support.fleet_worker_process", url, str(file)]
@@ -214,11 +216,15 @@ def test_a_fleet_with_an_interval_is_applied_once_by_all_workers_until_its_file_
         eventually(lambda: postgres.execute(schedules, database) not in ([], [(daily,)]))
         eventually(lambda: postgres.execute(runs, database) == [("SUCCESS",)] * 2)  # the last due time is another one
         file.write_text(text.replace("fleet: 1\n", "fleet: 1\nevery: 5w\n"))
-        lines = iter(str, "")
         for worker in workers:
             assert worker.stdout is not None
             lines = (line for line in worker.stdout if "cannot be used" in line)
             assert 'every: "5w" is not an interval' in next(lines)
+        folder.rename(away)
+        for worker in workers:
+            assert worker.stdout is not None
+            assert "no such file" in next(line for line in worker.stdout if "cannot be used" in line)
+        away.rename(folder)
         assert len(postgres.execute(schedules, database)) == 1
         file.unlink()
         eventually(lambda: postgres.execute(schedules, database) == [])
@@ -229,7 +235,7 @@ def test_what_a_stopped_worker_left_of_a_scheduled_run_is_done_by_the_next_one(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
     url = postgres.new_database()
-    stores = [tmp_path / f"t{number}.json" for number in range(24)]
+    stores = [tmp_path / f"t{number}.json" for number in range(10)]
     file = Path(fleet(tmp_path, *[f"file:{store}" for store in stores]))
     file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 7d\n"))
     command = [sys.executable, "-m", "tests.support.fleet_worker_process", url, str(file)]
