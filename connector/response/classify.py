@@ -93,7 +93,9 @@ class ResponseClassifier:
             document = JsonDocument({})
         body = document.value
         time = server_time(response.headers, now)
-        outputs = extract_outputs(self._spec, body, inputs, time, response.headers, declared=self._outputs)
+        outputs = extract_outputs(
+            self._spec, body, inputs, time, response.headers, declared=self._outputs, credential=credential
+        )
         status, code = self._inner_error(body, response.status)
         has_token = isinstance(outputs, Outputs) and bool(outputs.secrets)
         if status is not None and (code is not None or 400 <= status < 500 or not has_token or _is_error(body)):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.response.timestamp import MAX_LENGTH, read_time, rfc3339
-from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, redacted
+from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, iter_secrets, redacted
 from locoia_pat.spec.input_types import UNIT_SECONDS
 from locoia_pat.spec.pattern import parse_last_word
 
@@ -47,6 +47,7 @@ def extract_outputs(
     headers: Mapping[str, str] = MappingProxyType({}),
     *,
     declared: DeclaredOutputs | None = None,
+    credential: Secret | None = None,
 ) -> Outputs | str:
     """Return the outputs that *spec* declares, or the reason why *body* does not have them.
 
@@ -57,6 +58,7 @@ def extract_outputs(
         now: when the response was received, for outputs that count days.
         headers: the headers of the response, with names in lower case.
         declared: the outputs of *spec*, if they were prepared before.
+        credential: what the request was authorized with.
 
     """
     reader = _Reader(inputs, now, headers, declared or DeclaredOutputs(spec))
@@ -82,8 +84,11 @@ def extract_outputs(
     payload, secrets = found[0]
     if any(others != secrets for _, others in found):
         return f"the response has two different usable values of {spec.secrets[0]}"
-    known = known_strings(spec, inputs)  # they are older than the token
-    data = redacted(reader.outputs(reply.output, payload), secrets.values(), known)  # an API may repeat it elsewhere
+    sent = [*iter_secrets(inputs), *([] if credential is None else [credential])]
+    known = known_strings(spec, inputs if len(sent) <= 1 else {})  # as in the result of a run
+    # An API may repeat them elsewhere.  All are redacted at once: masking one first could mask what the other has in
+    # common with it, and its rest would not be found.
+    data = redacted(reader.outputs(reply.output, payload), [*secrets.values(), *sent], known)
     if lacking := _lacks(data, spec.required_outputs):
         return f"the response has no {lacking}"
     return Outputs(data, secrets, tuple(reader.warnings))

@@ -8,7 +8,17 @@ import os
 from typing import TYPE_CHECKING
 
 from locoia_pat import Outcome
-from tests.support.canaries import CREATE, PAIRS, PLAIN, WORDS, connector, error_of, shown_with_error, with_locals
+from tests.support.canaries import (
+    CREATE,
+    PAIRS,
+    PLAIN,
+    WORDS,
+    Canaries,
+    connector,
+    error_of,
+    shown_with_error,
+    with_locals,
+)
 from tests.support.loopback import answer, created, serving
 from tests.support.writings import ENCODINGS
 
@@ -69,6 +79,18 @@ def test_an_unknown_token_in_a_message_is_masked_in_any_escapes() -> None:
                 result = api.run("create_pat", CREATE)
             assert result.problem is not None
             assert result.problem.message.endswith("cannot use «secret»"), (name, result.problem.message)
+
+
+def test_two_secrets_that_begin_alike_are_both_masked_whole() -> None:
+    pair = Canaries(
+        'a1BASBttq1YqLxOfxqA9Sx/+=&?"\\a1BHPuOPStkl0cZpZLaBt0', 'a1BGe84Vkan99OTpmg04Xn\\"?&=+/a1BBZ0RoGuynGMn46ThK0J'
+    )
+    for value in (pair.credential, pair.minted):
+        for name, note in written(value).items():
+            body = created(token=pair.minted, note=note)
+            with serving(answer(201, body)) as server, connector(server.url, pair) as api:
+                shown = shown_with_error(api.run("create_pat", CREATE))
+            assert traces(shown, pair.minted, pair.credential) == [], name
 
 
 def test_no_writing_in_a_success_is_shown_or_logged(log: Log) -> None:
