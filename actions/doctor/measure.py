@@ -143,16 +143,17 @@ class Measurement:
 
     def _measure(self, session: ProbeSession) -> Result | None:
         """Run the probes; return the result that stopped them, or None."""
+        failure = None
         try:
             start(session)
             for probe in PROBES:
                 self._save_facts(probe(session))
         except StoppedError as error:
-            return error.result
+            failure = error.result
         finally:
             if session.started:
                 self._revoke(session, session.run)
-        return None
+        return failure
 
     def _finish(self, session: ProbeSession) -> Result | None:
         if not (expired := self._expired_runs()):
