@@ -160,7 +160,7 @@ class _Schedule(NamedTuple):
 def _read_schedule(file: str) -> _Schedule | str | None:
     """Return the schedule in *file*, its mistake, or None if there is no file or no interval in it."""
     path = Path(file)
-    if os.access(path.parent, os.X_OK) and not path.exists():  # while its folder is away, nobody knows
+    if os.access(path.parent, os.X_OK) and not path.exists():  # its folder may be away for a moment
         return None
     try:
         fleet = read_fleet(file)

@@ -702,7 +702,9 @@ def _result(
     problem = parsed.problem
     if problem is not None:
         problem = replace(problem, message=redact(problem.message, secrets))
-    data = None if parsed.data is None else redacted(parsed.data, sent, known)
+    data = parsed.data
+    if data is not None and (action.spec.reply.rows or len(credentials) > 1):  # else all were redacted when it was read
+        data = redacted(data, sent, known)
     warnings = tuple(redact(warning, secrets) for warning in parsed.warnings)
     return Result(
         action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at

@@ -85,10 +85,12 @@ def extract_outputs(
     if any(others != secrets for _, others in found):
         return f"the response has two different usable values of {spec.secrets[0]}"
     sent = [*iter_secrets(inputs), *([] if credential is None else [credential])]
-    known = known_strings(spec, inputs if len(sent) <= 1 else {})  # as in the result of a run
-    # An API may repeat them elsewhere.  All are redacted at once: masking one first could mask what the other has in
-    # common with it, and its rest would not be found.
-    data = redacted(reader.outputs(reply.output, payload), [*secrets.values(), *sent], known)
+    known = known_strings(spec, inputs if len(sent) <= 1 else {})  # inputs were searched for the credential alone
+    data = reader.outputs(reply.output, payload)
+    # An API may repeat secrets elsewhere.  If it repeats one that was sent, all are redacted at once: masking the new
+    # one first could mask what the other has in common with it, and its rest would not be found.
+    repeated = sent if redacted(data, sent, known) is not data else ()
+    data = redacted(data, [*secrets.values(), *repeated], known if repeated else known_strings(spec, inputs))
     if lacking := _lacks(data, spec.required_outputs):
         return f"the response has no {lacking}"
     return Outputs(data, secrets, tuple(reader.warnings))
