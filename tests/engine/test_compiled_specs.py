@@ -316,7 +316,8 @@ def test_the_key_of_a_form_covers_all_code_that_makes_it() -> None:
     package = Path(compiled_specs.__file__).parent.parent
     folders = {Path(file).parent for file in done.stdout.splitlines() if Path(file).is_relative_to(package)}
     assert package / "request" / "template" in folders
-    assert folders <= {package / folder for folder in compiled_specs.CODE}
+    specs = package / "specs"  # in an installed package: no code but a docstring
+    assert folders - {specs} <= {package / folder for folder in compiled_specs.CODE}
 
 
 def test_a_wrong_spec_is_explained_each_time_and_not_kept(folder: Path) -> None:
