@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
     from locoia_pat.stores import Credential, TokenStore
 
+    _Answered = tuple[ResponseOrError, tuple[Secret, ...]]
+    """A response, and the credentials of its request; the last one was sent."""
+
 
 _MAX_ID = 100
 """Characters of the longest id that a hint repeats."""
@@ -272,19 +275,14 @@ class Engine:
             action.spec, header, self._timeout, self.connector.headers
         )  # its time begins when the stores are probed
         try:
-            response, secrets = self._send_authorized(sender, action, exchange, run.request, credential)
-            if stores:
-                self._storing.add(exchange)  # the response may hold a token
-            parsed = action.classify(response, inputs, now(), secrets[-1] if secrets else None)
-            if (follower := self._follower(run)) is not None:
-                while (request := follower.advance(response, parsed)) is not None:
-                    exchange.read_after(follower.pause)
-                    response, secrets = self._send_authorized(sender, action, exchange, request, credential)
-                    parsed = action.classify(response, inputs, now(), secrets[-1] if secrets else None)
-                parsed = follower.parsed()
-            if exchange.may_have_acted and action.spec.effect == "delete":
-                parsed = _deleted_before(action, parsed)
-            del response  # the memory of its text is needed from here on
+
+            def send(request: Request) -> _Answered:
+                answered = self._send_authorized(sender, action, exchange, request, credential)
+                if stores:
+                    self._storing.add(exchange)  # the response may hold a token
+                return answered
+
+            parsed, secrets = self._receive(run, exchange, send)
             result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
             result = result.with_warnings(*action.input_warnings(inputs))
             if result.outcome is Outcome.UNKNOWN and action.spec.verify_with:
@@ -305,6 +303,28 @@ class Engine:
             shared = {}  # the spec is wrong
         command = _run_command(verifier, shared)
         return replace(result, problem=result.problem and replace(result.problem, next=command))
+
+    def _receive(
+        self, run: PreparedRun, exchange: Exchange, send: Callable[[Request], _Answered]
+    ) -> tuple[ParsedResponse, tuple[Secret, ...]]:
+        """Send the request of *run*, and those that its responses lead to; return what they mean together.
+
+        Returns:
+            What the responses mean, and the credentials that the last request was sent with.
+
+        """
+        action = run.action
+        response, secrets = send(run.request)
+        parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
+        if (follower := self._follower(run)) is not None:
+            while (request := follower.advance(response, parsed)) is not None:
+                exchange.read_after(follower.pause)
+                response, secrets = send(request)
+                parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
+            parsed = follower.parsed()
+        if exchange.may_have_acted and action.spec.effect == "delete":
+            parsed = _deleted_before(action, parsed)
+        return parsed, secrets
 
     def _follower(self, run: PreparedRun) -> Follower | None:
         """Return what decides on the requests after the first one of *run*, or None if there is only one."""
@@ -359,7 +379,7 @@ class Engine:
         exchange: Exchange,
         request: Request,
         credential: Credential | None,
-    ) -> tuple[ResponseOrError, tuple[Secret, ...]]:
+    ) -> _Answered:
         """Send *request*, and once more if its credential was refused and there is another.
 
         Returns:
@@ -385,7 +405,7 @@ class Engine:
         request: Request,
         *,
         credential: Credential,
-    ) -> tuple[ResponseOrError, tuple[Secret, ...]]:
+    ) -> _Answered:
         """Send *request* with a short-lived token; renew that once if the API refuses it and it was not new."""
         try:
             token, is_new = self._short_lived(sender, token_exchange, exchange, credential.token)
@@ -577,24 +597,18 @@ class Engine:
                 self._authorize(sender, exchange, own)
         except (InvalidError, ExchangeError):
             return None  # the spec is wrong, or there is no credential: that must not hide that a token was minted
-        response = sender.send(exchange, request)
-        parsed = revoking.classify(response, checked, now())
-        if (follower := self._follower(PreparedRun(revoking, checked, request))) is not None:
-            while (following := follower.advance(response, parsed)) is not None:
-                exchange.read_after(follower.pause)
-                response = sender.send(exchange, following)
-                parsed = revoking.classify(response, checked, now())
-            parsed = follower.parsed()
-        if exchange.may_have_acted and revoking.spec.effect == "delete":
-            parsed = _deleted_before(revoking, parsed)
+        run = PreparedRun(revoking, checked, request)
+        parsed, _ = self._receive(run, exchange, lambda request: (sender.send(exchange, request), ()))
         return parsed.outcome
 
     def _authorize(self, sender: Sender, exchange: Exchange, instead: Secret | None) -> None:
-        """Read the credential for *exchange*, or use *instead* if there is none; exchange it if the connector says so.
+        """Authorize *exchange* with the credential, or with the token *instead* where no credential is given.
+
+        Either is exchanged first if the connector declares an exchange.
 
         Raises:
             ExchangeError: the API does not exchange it.
-            InvalidError: there is no credential.
+            InvalidError: there is no credential, and no token instead of it.
 
         """
         try:
@@ -624,7 +638,7 @@ class Engine:
         """Return the identifier of the connector.
 
         Raises:
-            InvalidError: there is none.
+            InvalidError: its variable is not set.
 
         """
         if not (identifier := self.auth.identifier(self.connector)):
