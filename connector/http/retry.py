@@ -149,7 +149,7 @@ class Exchange:
             self.may_have_acted |= not is_known_not_done
             if hold is not None and is_known_not_done:
                 hold.phase = phase  # so a signal may end the pause
-            (limiter.sleep if limiter is not None else time.sleep)(seconds)
+            _sleep(seconds, limiter)
 
     def _seconds_until_retry(self, response: ResponseOrError, attempts: int) -> float | None:
         if isinstance(response, Response) and response.status < 400:
@@ -170,7 +170,7 @@ class Exchange:
         """Wait as long as :meth:`read_after` said; return False, without waiting, if there is no time for it."""
         if self._pause >= self.remaining:
             return False
-        (limiter.sleep if limiter is not None else time.sleep)(self._pause)
+        _sleep(self._pause, limiter)
         self._pause = 0.0
         return True
 
@@ -195,6 +195,10 @@ class Exchange:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started
+
+
+def _sleep(seconds: float, limiter: RateLimiter | None) -> None:
+    (limiter.sleep if limiter is not None else time.sleep)(seconds)
 
 
 def shared_headers(spec: ActionSpec, shared: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -240,7 +244,7 @@ def seconds_until_retry(
         repeatable: whether the request may be sent twice, if the spec says so; else effect and method decide.
 
     """
-    idempotent = repeatable if repeatable is not None else effect == "read" or method in _IDEMPOTENT
+    idempotent = _is_idempotent(effect, method, repeatable)
     if attempts >= MAX_ATTEMPTS or not _is_retryable(response, idempotent=idempotent):
         return None
     requested = requested_wait(response.headers, now) if isinstance(response, Response) else None
@@ -255,11 +259,15 @@ def spec_repeatable(spec: ActionSpec) -> bool | None:
 
 def describe_policy(spec: ActionSpec) -> str:
     """Say in words when the request of *spec* is retried, and whether its end is polled."""
-    repeatable = spec_repeatable(spec)
     polls = f"; if it is only accepted, up to {spec.poll.max_polls} polls" if spec.poll else ""
-    if repeatable if repeatable is not None else spec.effect == "read" or spec.request.method in _IDEMPOTENT:
+    if _is_idempotent(spec.effect, spec.request.method, spec_repeatable(spec)):
         return f"up to {MAX_ATTEMPTS} attempts: after a lost response, 408, 429 and 5xx{polls}"
     return f"sent once; up to {MAX_ATTEMPTS} attempts only if the request provably never left, or after 429{polls}"
+
+
+def _is_idempotent(effect: Effect, method: Method, repeatable: bool | None) -> bool:
+    """Return whether a request may be sent twice: what the spec says, else what effect and method mean."""
+    return repeatable if repeatable is not None else effect == "read" or method in _IDEMPOTENT
 
 
 def _is_retryable(response: ResponseOrError, *, idempotent: bool) -> bool:
