@@ -304,8 +304,7 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
         yield at("missing-key", (), message)
     if spec.replaces is not None:
         if spec.replaces not in spec.inputs:
-            message = f'unknown input "{spec.replaces}"{did_you_mean(spec.replaces, spec.inputs)}'
-            yield at("unknown-reference", ("replaces",), message)
+            yield _unknown_input(spec, ("replaces",), spec.replaces)
         elif (field := spec.inputs[spec.replaces]).type not in ("text", "select", "number") or field.multiple:
             message = (
                 f'"replaces" must name the id of a row, which is shown and compared: "{spec.replaces}" is '
@@ -333,13 +332,16 @@ def _store_findings(spec: ActionSpec) -> Iterator[Finding]:
             yield spec.document.finding("contradiction", (key,), message, at_key=True)
 
 
+def _unknown_input(spec: ActionSpec | SuperSpec, path: yaml.Path, name: str) -> Finding:
+    return spec.document.finding("unknown-reference", path, f'unknown input "{name}"{did_you_mean(name, spec.inputs)}')
+
+
 def _tag_findings(spec: ActionSpec) -> Iterator[Finding]:
     at = spec.document.finding
     if spec.tag_input is None:
         return
     if spec.tag_input not in spec.inputs:
-        message = f'unknown input "{spec.tag_input}"{did_you_mean(spec.tag_input, spec.inputs)}'
-        yield at("unknown-reference", ("tag_input",), message)
+        yield _unknown_input(spec, ("tag_input",), spec.tag_input)
     elif spec.inputs[spec.tag_input].type != "text" or spec.inputs[spec.tag_input].multiple:
         yield at(
             "contradiction",
@@ -376,8 +378,7 @@ def _file_findings(spec: ActionSpec) -> Iterator[Finding]:
         return
     field = spec.inputs.get(file.input)
     if field is None:
-        message = f'unknown input "{file.input}"{did_you_mean(file.input, spec.inputs)}'
-        yield at("unknown-reference", (*path, "input"), message)
+        yield _unknown_input(spec, (*path, "input"), file.input)
     elif field.type != "text" or not field.required or field.nullable or field.multiple:
         message = f'"{file.input}" is the path of a file, which only the caller gives: a required text, and not a list'
         yield at("contradiction", (*path, "input"), message)
@@ -548,8 +549,7 @@ def _output_findings(
     for name, output in outputs.items():
         path = (*outputs_path, name)
         if output.fallback_input is not None and output.fallback_input not in spec.inputs:
-            message = f'unknown input "{output.fallback_input}"{did_you_mean(output.fallback_input, spec.inputs)}'
-            yield at("unknown-reference", (*path, "fallback_input"), message)
+            yield _unknown_input(spec, (*path, "fallback_input"), output.fallback_input)
         elif output.fallback_input is not None and spec.inputs[output.fallback_input].type == "password":
             message = f'"{output.fallback_input}" is a secret input, and an output is shown; name another input'
             yield at("contradiction", (*path, "fallback_input"), message)
@@ -581,18 +581,22 @@ def _output_findings(
         yield from _output_findings(spec, (*path, "children"), output.children or {})
 
 
+def _is_top_level(path: yaml.Path) -> bool:
+    """Return whether *path* is that of an output itself, and not of one inside another."""
+    return len(path) == len(("reply", "output", "name"))
+
+
 def _requested_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Output) -> Iterator[Finding]:
     """Yield why the input that an output names cannot have asked for its time, if it names one."""
     if (name := output.requested_by) is None:
         return
     at, field = spec.document.finding, spec.inputs.get(name)
     if field is None:
-        message = f'unknown input "{name}"{did_you_mean(name, spec.inputs)}'
-        yield at("unknown-reference", (*path, "requested_by"), message)
+        yield _unknown_input(spec, (*path, "requested_by"), name)
     elif field.multiple or not (field.unit or field.type == "datetime"):
         message = f'"{name}" asks for no time: it needs a "unit" or the type datetime'
         yield at("contradiction", (*path, "requested_by"), message)
-    if output.type != "datetime" or spec.effect == "read" or len(path) != len(("reply", "output", "name")):
+    if output.type != "datetime" or spec.effect == "read" or not _is_top_level(path):
         message = '"requested_by" is for a top-level datetime output of an action that changes something'
         yield at("contradiction", (*path, "requested_by"), message, at_key=True)
 
@@ -601,7 +605,7 @@ def _required_findings(document: yaml.Document, path: yaml.Path, output: Output)
     """Yield why an output cannot be required, if it is."""
     if not output.required:
         return
-    if len(path) != len(("reply", "output", "name")):
+    if not _is_top_level(path):
         message = 'only a top-level output of a reply can be "required"'
         yield document.finding("contradiction", (*path, "required"), message, at_key=True)
     for key in ("nullable", "fallback_input", "days_until"):
@@ -616,7 +620,7 @@ def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Outp
         return
     at = spec.document.finding
     reply = getattr(spec, "reply", None)
-    if reply is None or reply.rows or len(path) != len(("reply", "output", "name")):
+    if reply is None or reply.rows or not _is_top_level(path):
         message = 'only a top-level output of a reply without "rows" can have a "header"'
         yield at("contradiction", (*path, "header"), message, at_key=True)
     if output.secret is None and is_secret_name(output.header):
@@ -637,12 +641,11 @@ def _from_input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: 
         return
     at, declared = spec.document.finding, spec.inputs.get(name)
     if declared is None:
-        message = f'unknown input "{name}"{did_you_mean(name, spec.inputs)}'
-        yield at("unknown-reference", (*path, "from_input"), message)
+        yield _unknown_input(spec, (*path, "from_input"), name)
     elif declared.type not in ("text", "select", "number", "switch") or declared.multiple:
         message = f'"{name}" is a secret, a list or an object, so it cannot be an output'
         yield at("contradiction", (*path, "from_input"), message)
-    if not hasattr(spec, "reply") or len(path) != len(("reply", "output", "name")):
+    if not hasattr(spec, "reply") or not _is_top_level(path):
         message = 'only a top-level output of a reply can have "from_input"'
         yield at("contradiction", (*path, "from_input"), message, at_key=True)
     for key in ("secret", "multiple", "source", "header", "days_until", "last_word", "fallback_input"):
