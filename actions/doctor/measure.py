@@ -224,7 +224,7 @@ def revoke_rows(session: ProbeSession, run: MeasurementRun, *, settle: float) ->
 
     Args:
         session: the calls.
-        run: the run, of this session or of an earlier one.
+        run: the run, this one or an earlier one.
         settle: seconds to wait for a request that may still reach the API.
 
     """

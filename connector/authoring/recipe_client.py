@@ -170,7 +170,7 @@ class RecipeClient:
         """Return the credential in *headers*, or None for the connector's own, or if the action needs none.
 
         Raises:
-            InvalidError: there is none, or it is not a secret of this run.
+            InvalidError: no secret of this run is in the header of the credential, or several are.
 
         """
         if spec.auth == "none":

@@ -80,7 +80,7 @@ class Recipe:
         """Read the recipe *name* of *specs*, and its workflow, by default the first.
 
         Raises:
-            InvalidError: there is none, or it uses what cannot be run safely.
+            InvalidError: the recipe or the workflow does not exist, or uses what cannot be run safely.
 
         """
         names = recipes.names(specs)
@@ -300,13 +300,18 @@ def _steps(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _criteria(workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the criteria of all steps, of their success and of their actions."""
     for step in _steps(workflow):
-        yield from (item if isinstance(item, dict) else {} for item in sequence(step.get("successCriteria")))
+        yield from _objects(step.get("successCriteria"))
         yield from _action_criteria(step)
 
 
 def _action_criteria(step: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for action in _step_actions(step):
-        yield from (item if isinstance(item, dict) else {} for item in sequence(action.get("criteria")))
+        yield from _objects(action.get("criteria"))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """Return the items of the list *value* themselves, so that they can be changed; an empty object for any other."""
+    return [item if isinstance(item, dict) else {} for item in sequence(value)]
 
 
 def _step_actions(step: Mapping[str, Any]) -> list[dict[str, Any]]:

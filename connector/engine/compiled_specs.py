@@ -135,7 +135,7 @@ def cache_key(texts: Texts) -> str:
     """Return the name of the compiled form of *texts* in the cache.
 
     Raises:
-        OSError: what would make the form cannot be described, so that an older form could not be told from it.
+        OSError: the versions of the code or of the libraries cannot be read, so an older form could be taken for new.
 
     """
     return text_key(texts, describe_maker())
