@@ -124,14 +124,23 @@ def read_fleet(file: str) -> Fleet:
         InvalidError: it cannot be read, or a mistake is in it.
 
     """
+    return parse_fleet(read_text(file), file)
+
+
+def read_text(file: str) -> str:
+    """Return the text of a fleet file.
+
+    Raises:
+        InvalidError: it cannot be read.
+
+    """
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise invalid(f"{file} is not UTF-8 text", field="file") from None
     except OSError as error:
         reason = f"{(error.strerror or '').lower()}{similar_file(file)}"
         raise invalid(f"{file} cannot be read: {reason}", field="file") from None
-    return parse_fleet(text, file)
 
 
 def _findings(fleet: Fleet) -> Iterator[Finding]:

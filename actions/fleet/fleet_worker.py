@@ -24,7 +24,7 @@ from dbos import DBOS, DBOSClient
 
 from locoia_pat import ConnectorAuth, ConnectorError, Outcome, Problem, Result
 from locoia_pat.actions.fleet.apply import Summary, apply, handle_token
-from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet, read_fleet
+from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet, read_text
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.connector import WAIT
@@ -157,13 +157,19 @@ class _Schedule(NamedTuple):
     interval: Interval
 
 
-def _read_schedule(file: str) -> _Schedule | str | None:
-    """Return the schedule in *file*, its mistake, or None if there is no file or no interval in it."""
+def _read_schedule(file: str, last: _Schedule | str | None) -> _Schedule | str | None:
+    """Return the schedule in *file*, its mistake, or None if there is no file or no interval in it.
+
+    A text that is still that of the *last* schedule is not parsed again.
+    """
     path = Path(file)
     if os.access(path.parent, os.X_OK) and not path.exists():  # its folder may be away for a moment
         return None
     try:
-        fleet = read_fleet(file)
+        text = read_text(file)
+        if isinstance(last, _Schedule) and last.text == text:
+            return last
+        fleet = parse_fleet(text, file)
     except InvalidError as error:
         return error.problem.message
     return fleet.every and _Schedule(fleet.document.text, fleet.every, Interval.parse(fleet.every, file))
@@ -305,8 +311,9 @@ class FleetWorker:
 
     def _schedule(self, file: str) -> None:
         """Have the fleet of *file* applied as often as it says, or no longer if the file is gone or says nothing."""
-        found = _read_schedule(file)
-        if found == self._schedules.get(file, ""):
+        last = self._schedules.get(file, "")
+        found = _read_schedule(file, last)
+        if found == last:
             return
         if isinstance(found, str):
             self._report(f"{file} cannot be used, and stays scheduled as it was: {found}")
