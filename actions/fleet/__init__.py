@@ -1,1 +1,1 @@
-"""Many managed names at once: a file that lists them, a plan that only reads, and waves that stop after failures."""
+"""Many managed names at once: a file that lists them, a plan that only reads, a rollout that stops after failures."""

@@ -1,15 +1,16 @@
-"""Bring a fleet to its desired state, in waves."""
+"""Bring a fleet to its desired state, a few tokens at first."""
 
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Outcome, Problem, Result
-from locoia_pat.actions.fleet.waves import FailureBudget, waves
+from locoia_pat.actions.fleet.rollout import FailureBudget, Member, Rollout
 from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.rotation import ensure, retire, rotate
 from locoia_pat.limits import FLEET_FAILURES
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from locoia_pat import Connector
     from locoia_pat.actions.fleet.fleet_file import FleetToken
     from locoia_pat.actions.fleet.fleet_plan import FleetPlan
-    from locoia_pat.actions.fleet.waves import Member
     from locoia_pat.actions.lifecycle.desired import DesiredToken
     from locoia_pat.actions.lifecycle.rotation import Protocol
     from locoia_pat.outcomes import Code
@@ -83,12 +83,18 @@ def apply(
     for name, result in plan.settled() if verb == "ensure" else ():
         settled.add(name)
         yield name, result
+    left = [member for member in members if member.name not in settled]
+    rollout, done = Rollout(left), SimpleQueue[Future[tuple[Member, Result]]]()
     pool = ThreadPoolExecutor(concurrency)
     try:
-        for wave in waves([member for member in members if member.name not in settled]):
-            for member, result in pool.map(work, wave):
-                plan.note(tokens[member.name], result)
-                yield member.name, result
+        ready = rollout.first()
+        for _ in left:
+            for member in ready:
+                pool.submit(work, member).add_done_callback(done.put)
+            member, result = done.get().result()
+            ready = rollout.after(member)
+            plan.note(tokens[member.name], result)
+            yield member.name, result
     finally:
         plan.save()
         pool.shutdown(cancel_futures=True)  # started tokens are finished, no more are started

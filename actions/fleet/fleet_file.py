@@ -5,13 +5,13 @@ Pure.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PrivateAttr
 
 from locoia_pat.actions.fleet.interval import Interval
-from locoia_pat.actions.fleet.waves import spread_lifetime
 from locoia_pat.actions.lifecycle.desired import parse_desired
 from locoia_pat.actions.scopes import ALL
 from locoia_pat.files import similar_file
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SIZE_FACTOR = 64
 """A fleet file may be this many times as large as a spec: about ten thousand tokens."""
+SPREAD_DAYS = 14
+"""Days over which expiries are spread, if tokens live long enough."""
 
 Days = Annotated[int, Field(ge=DAYS.least, le=DAYS.most)]
 Hours = Annotated[float | int, Field(ge=HOURS.least, le=HOURS.most)]
@@ -178,3 +180,9 @@ def _interval_findings(fleet: Fleet) -> Iterator[Finding]:
         except InvalidError as error:
             message = f"every: {error.problem.message}; {error.problem.hint}"
             yield fleet.document.finding("bad-value", ("every",), message)
+
+
+def spread_lifetime(name: str, days: int) -> int:
+    """Return the lifetime in days of the token *name*, at most *days*: not all tokens expire on the same day."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    return days - number % (min(SPREAD_DAYS, days // 3) + 1)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, Outcome, Problem
-from locoia_pat.actions.fleet.waves import Member
+from locoia_pat.actions.fleet.rollout import Member
 from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entries, load_entry
 from locoia_pat.actions.lifecycle.lifetime import is_due, lifetime
 from locoia_pat.actions.lifecycle.rotation import foreign_rows, is_replaced
@@ -140,7 +140,7 @@ class FleetPlan:
         return {credential.connector.auth_ref for credential in self.credentials.values()} - {None}
 
     def member(self, token: FleetToken) -> Member:
-        """Return *token* as a member of waves; one that is itself a credential of the fleet comes last."""
+        """Return *token* as a member of the rollout; one that is itself a credential of the fleet comes last."""
         last = any(self._normalized(ref) in self._credential_refs for ref in token.to)
         return Member(token.name, self.credential_of(token).name, canary=token.canary, last=last)
 

@@ -1,8 +1,8 @@
 """A fleet on many machines: DBOS gives its tokens to workers, over the PostgreSQL database of the state.
 
-``fleet apply --on`` decides on waves, canaries and when to stop, as on one machine; workers handle the tokens.  A token
-is one workflow with one step, whose result is the envelope.  A worker that lives holds a lease; the work of one that
-does not is enqueued again.  Should both do it, the lease of the name lets one write only.
+``fleet apply --on`` decides on the order, canaries and when to stop, as on one machine; workers handle the tokens.  A
+token is one workflow with one step, whose result is the envelope.  A worker that lives holds a lease; the work of one
+that does not is enqueued again.  Should both do it, the lease of the name lets one write only.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _status(file: str, *, only: tuple[str, ...], auth: str | None, as_json: bool
 @fleet_command.command("apply")
 @_changing_options
 def _apply(**options: Any) -> int:
-    """Create, renew and retire what is due, in waves: one token per credential first, then twice as many each time.
+    """Create, renew and retire what is due: one token per credential first, then two more for each that is finished.
 
     Prints a JSON line for each token and a summary at the end; on a terminal, a table and the summary.  To resume an
     interrupted run, run it again: finished tokens are skipped.  Exit code: 0 every token is done, else that of the

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat import Outcome, Problem, Result, Secret
-from locoia_pat.actions.fleet.waves import spread_lifetime
+from locoia_pat.actions.fleet.fleet_file import spread_lifetime
 from locoia_pat.actions.lifecycle.desired import DesiredToken
 from locoia_pat.actions.lifecycle.effects import (
     AcquireLease,

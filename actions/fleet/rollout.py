@@ -1,28 +1,26 @@
-"""In which order the tokens of a fleet are handled, and when to stop.
+"""In which order the tokens of a fleet are started, and when to stop.
 
-Pure.  The tokens of each credential begin with one, the canary; then come waves, each twice as large as the one before,
-in an order that does not depend on names or dates; a token that is itself a credential of the fleet comes last.
+Pure.  Each credential begins with one token, the canary.  Each token that is finished starts two more, so what is in
+progress is never more than what is finished and one.  A token that is itself a credential of the fleet comes last.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 FAILURE_SHARE = 0.05
 """The share of a credential's tokens that may fail; one may fail in any case."""
-SPREAD_DAYS = 14
-"""Days over which expiries are spread, if tokens live long enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One token of a fleet, as far as the order of waves depends on it."""
+    """One token of a fleet, as far as the order depends on it."""
 
     name: str
     credential: str
@@ -30,36 +28,36 @@ class Member:
     last: bool = False
 
 
-def waves(members: Sequence[Member]) -> Iterator[list[Member]]:
-    """Yield *members* in waves; different credentials have their waves at the same time."""
-    queues = [
-        _queue([member for member in members if member.credential == credential])
-        for credential in dict.fromkeys(member.credential for member in members)
-    ]
-    size = 1
-    while any(queues):
-        yield [member for queue in queues for member in queue[:size]]
-        queues = [queue[size:] for queue in queues]
-        size *= 2
-    if last := sorted((member for member in members if member.last), key=_hash_order):
-        yield last
+class Rollout:
+    """Which tokens to start, and when: those of each credential in an order that each run has, canaries first."""
 
+    def __init__(self, members: Iterable[Member]) -> None:
+        ordered = sorted(members, key=lambda member: (not member.canary, _hash_order(member)))
+        self._last = sorted((member for member in ordered if member.last), key=_hash_order)
+        self._queues: dict[str, deque[Member]] = {}
+        for member in ordered:
+            if not member.last:
+                self._queues.setdefault(member.credential, deque()).append(member)
+        self._unfinished = len(ordered) - len(self._last)
 
-def _queue(members: Sequence[Member]) -> list[Member]:
-    """Return the members of one credential in order, canaries first."""
-    usual = (member for member in members if not member.last)
-    return sorted(usual, key=lambda member: (not member.canary, _hash_order(member)))
+    def first(self) -> list[Member]:
+        """Return the tokens to start with: one of each credential."""
+        return [queue.popleft() for queue in self._queues.values()] or self._last
+
+    def after(self, member: Member) -> list[Member]:
+        """Return the tokens to start now that *member* is finished."""
+        if member.last:
+            return []
+        self._unfinished -= 1
+        if not self._unfinished:
+            return self._last
+        queue = self._queues[member.credential]
+        return [queue.popleft() for _ in range(min(2, len(queue)))]
 
 
 def _hash_order(member: Member) -> bytes:
     """Return a sort key that is the same in each run, so that a run after a kill has the same order."""
     return hashlib.sha256(member.name.encode()).digest()
-
-
-def spread_lifetime(name: str, days: int) -> int:
-    """Return the lifetime in days of the token *name*, at most *days*: not all tokens expire on the same day."""
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-    return days - number % (min(SPREAD_DAYS, days // 3) + 1)
 
 
 @dataclass
