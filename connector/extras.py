@@ -25,5 +25,30 @@ def import_extra(module: str, extra: str, *, otherwise: str = "") -> ModuleType:
     raise invalid(
         f"{missing} is not installed",
         hint=f"It comes with the extra {extra}.{otherwise and f' {otherwise}'}",
-        next=f"pip install 'locoia-pat[{extra}]'",
+        next=install_command(extra),
     )
+
+
+def install_command(extra: str, *, upgrade: bool = False) -> str:
+    """Return what installs *extra* from where this package came from: an index, a URL, a clone or a wheel."""
+    import json  # noqa: PLC0415  # here and below: needed only when something is missing
+    import shlex  # noqa: PLC0415
+    from urllib.parse import unquote  # noqa: PLC0415
+
+    origin = json.loads(_origin() or "{}")
+    scheme, _, path = origin.get("url", "").partition("://")
+    editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
+    if scheme == "file":
+        source = f"{unquote(path)}[{extra}]"
+    else:
+        kind = origin.get("vcs_info", {}).get("vcs")
+        source = f"locoia-pat[{extra}]" + (f" @ {f'{kind}+' if kind else ''}{origin['url']}" if scheme else "")
+    return f"pip install {'--upgrade ' if upgrade else ''}{editable}{shlex.quote(source)}"
+
+
+def _origin() -> str | None:
+    """Return the text of ``direct_url.json`` (PEP 610), which says where a package came from that is from no index."""
+    from importlib import metadata  # noqa: PLC0415
+
+    found = metadata.distributions(name="locoia-pat")  # in a clone, also the one that setuptools leaves there
+    return next(filter(None, (each.read_text("direct_url.json") for each in found)), None)

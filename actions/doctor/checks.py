@@ -20,6 +20,7 @@ from locoia_pat import ConnectorError, Outcome
 from locoia_pat.actions.lifecycle.capabilities import LATER, UNKNOWN, CapabilityFile
 from locoia_pat.actions.lifecycle.journalled import damaged_entries, intact_entries
 from locoia_pat.actions.lifecycle.marker import NAME
+from locoia_pat.extras import install_command
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import is_loopback
@@ -110,7 +111,7 @@ def check_extras() -> Iterator[CheckResult]:
     for extra, names in sorted(_extras().items()):
         if missing := [name for name in names if not _is_installed(name)]:
             message = f"not installed: {', '.join(missing)}"
-            yield CheckResult(f"extra {extra}", "note", message, f"pip install 'locoia-pat[{extra}]'")
+            yield CheckResult(f"extra {extra}", "note", message, install_command(extra))
         else:
             yield CheckResult(f"extra {extra}", "ok", "installed")
 

@@ -44,14 +44,17 @@ def copy_problem(folder: Path, saved: dict[str, Any] | None) -> Problem | None:
         return None
     if (saved["machine"], saved["path"]) == (here["machine"], here["path"]):
         return None
-    where = saved["path"] if saved["machine"] == here["machine"] else f"{saved['path']} on {saved['machine']}"
-    return Problem(
-        "unsafe",
-        f"the state folder {folder} is a copy of {where}: two copies would revoke each other's tokens",
-        field="state",
-        hint="If the other one is gone: locoia-pat state move. If both are to be used: locoia-pat state fork.",
-        next="locoia-pat state move",
-    )
+    message = "the state folder {} is a copy of {}: two copies would revoke each other's tokens"
+    where, next_ = saved["path"], None
+    hint = "If that one is gone: locoia-pat state move. If both are to be used: locoia-pat state fork."
+    if saved["machine"] != here["machine"]:
+        where += f" on {saved['machine']}"
+    elif (Path(where) / FILE).exists():
+        hint = "That one still exists. To use both: locoia-pat state fork. To use only this one: locoia-pat state move."
+        next_ = "locoia-pat state fork"
+    else:
+        hint, next_ = "That one is gone: locoia-pat state move.", "locoia-pat state move"
+    return Problem("unsafe", message.format(folder, where), field="state", hint=hint, next=next_)
 
 
 def move(state: State) -> None:

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
+from locoia_pat.extras import install_command
 from locoia_pat.files import user_folder
 from locoia_pat.forks import call_after_fork
 from locoia_pat.outcomes import ConnectorError, InvalidError, NotDoneError, Problem, invalid
@@ -312,7 +313,7 @@ class PostgresDatabase:
                 f"version {meta['version']} of locoia-pat's state in {self.label} is newer than this program",
                 field="state",
                 hint="Upgrade locoia-pat on this machine.",
-                next="pip install --upgrade 'locoia-pat[postgres]'",
+                next=install_command("postgres", upgrade=True),
             )
         if meta.get("moved", self.moved_to) != self.moved_to:
             raise moved_error(self.label, meta["moved"])

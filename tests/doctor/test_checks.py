@@ -17,6 +17,7 @@ from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions import ensure_pat
 from locoia_pat.actions.doctor.checks import check_extras, check_network
 from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.extras import install_command
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
 from tests.support.loopback import answer, serving
@@ -396,7 +397,7 @@ def test_missing_extras_are_named_with_the_command_that_installs_them() -> None:
     assert output_of(copied) == "[]\n"
     printed = output_of(bare)
     assert "not installed: uvicorn" in printed
-    assert "pip install 'locoia-pat[sandbox]'" in printed
+    assert install_command("sandbox") in printed
 
 
 def test_results_that_could_not_be_printed_are_shown(doctor: Callable[..., Any], cli_clinic: Clinic) -> None:

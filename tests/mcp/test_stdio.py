@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.extras import install_command
 from locoia_pat.stores import read_token
 from tests.support.mcp_client import environment, lines
 from tests.support.waiting import eventually
@@ -171,7 +172,7 @@ def test_what_cannot_be_served_is_said_at_the_start(call: Callable[..., Done], t
 
     code, message = start(before="sys.modules['mcp'] = None")
     assert code == 2
-    assert "pip install 'locoia-pat[mcp]'" in message
+    assert install_command("mcp") in message
     code, message = start("--allow", "*_pat")
     assert code == 0
     assert message.startswith("create_pat is left out: it has no token store.")

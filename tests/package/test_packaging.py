@@ -14,6 +14,7 @@ import pytest
 import locoia_pat
 from locoia_pat import actions
 from locoia_pat.actions import scopes
+from locoia_pat.extras import install_command
 from locoia_pat.spec.load import SpecFolder
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,7 @@ def test_a_missing_extra_is_reported_with_the_command_that_installs_it() -> None
     script = "import sys; sys.modules['uvicorn'] = None\nfrom locoia_pat.cli import main\nmain(['sandbox'])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "pip install 'locoia-pat[sandbox]'" in done.stderr
+    assert install_command("sandbox") in done.stderr
 
 
 def test_every_spec_loads_and_every_typed_function_has_a_spec() -> None:

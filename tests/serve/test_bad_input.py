@@ -19,6 +19,7 @@ import pytest
 import trustme
 
 from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.extras import install_command
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.serve.http_app import Limits
 from locoia_pat.serve.json_body import MAX_BYTES, MAX_DEPTH, parse_object
@@ -259,7 +260,7 @@ def test_a_missing_extra_is_named(call: Callable[..., Done], monkeypatch: pytest
     monkeypatch.delitem(sys.modules, "locoia_pat.serve.http_server", raising=False)
     done = call("serve")
     assert done.code == 2
-    assert "pip install 'locoia-pat[serve]'" in done.err
+    assert install_command("serve") in done.err
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # nothing was begun
 
 

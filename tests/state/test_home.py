@@ -72,7 +72,10 @@ def test_a_copy_refuses_until_it_is_the_state(store: SandboxStore, call: Call, t
     assert error["message"] == (
         f"the state folder {tmp_path}/copy is a copy of {tmp_path}/state: two copies would revoke each other's tokens"
     )
-    assert error["next"] == "locoia-pat state move"
+    assert error["hint"] == (
+        "That one still exists. To use both: locoia-pat state fork. To use only this one: locoia-pat state move."
+    )
+    assert error["next"] == "locoia-pat state fork"
     assert f"is a copy of {tmp_path}/state" in call("doctor").out
     assert inspect_state().copied is not None
     assert len(store.owned_by("anna")) == rows
@@ -113,8 +116,22 @@ def test_a_copy_from_another_machine_names_it(tmp_path: Path) -> None:
     with state.database.writing() as session:
         home = json.dumps({"machine": "blue 1", "path": "/srv/state", "file": -1})
         session.execute("UPDATE meta SET value = ? WHERE key = 'home'", (home,))
-    with pytest.raises(InvalidError, match="is a copy of /srv/state on blue 1"):
+    with pytest.raises(InvalidError, match="is a copy of /srv/state on blue 1") as caught:
         state.require_home()
+    assert caught.value.problem.hint == (
+        "If that one is gone: locoia-pat state move. If both are to be used: locoia-pat state fork."
+    )
+    assert caught.value.problem.next is None
+
+
+def test_a_copy_whose_original_is_gone_is_told_to_move(tmp_path: Path) -> None:
+    State(tmp_path / "state").require_home()
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(InvalidError) as caught:
+        State(tmp_path / "copy").require_home()
+    assert caught.value.problem.hint == "That one is gone: locoia-pat state move."
+    assert caught.value.problem.next == "locoia-pat state move"
 
 
 def test_a_home_that_cannot_be_read_is_none() -> None:

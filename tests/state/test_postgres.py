@@ -19,6 +19,7 @@ import pytest
 
 from locoia_pat import InvalidError, NotDoneError, Secret
 from locoia_pat.actions.lifecycle.capabilities import ApiFacts, CapabilityFile
+from locoia_pat.extras import install_command
 from locoia_pat.state.access_keys import AccessKeys
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.journal import State
@@ -400,7 +401,7 @@ def test_a_version_that_this_one_cannot_use_is_named_with_the_way_out(postgres: 
     postgres.execute("UPDATE locoia_pat.meta SET value = '2' WHERE key = 'oldest'", name_of(url))
     with pytest.raises(InvalidError, match=r"version 2 of .* in .* is newer than this program") as caught:
         State(url)
-    assert caught.value.problem.next == "pip install --upgrade 'locoia-pat[postgres]'"
+    assert caught.value.problem.next == install_command("postgres", upgrade=True)
     assert "newer" in str(inspect_state(url).trouble)
     assert NextVersion(url).names(API) == []
 

@@ -16,6 +16,7 @@ import pytest
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Outcome, Secret
 from locoia_pat.actions import ensure_pat, retire_pat, rotate_pat
 from locoia_pat.actions.sandbox.server import first_token, running
+from locoia_pat.extras import install_command
 from locoia_pat.stores import TokenEntry, canonical_location, open_store, read_token
 from tests.support.aws_secrets import VARIABLES, secrets_client, use_endpoint
 from tests.support.loopback import TOKEN, answer, created, drop, free_port, serving
@@ -179,7 +180,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
         "except Exception as e: print(e.problem.next)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "pip install 'locoia-pat[aws]'\n"
+    assert done.stdout == f"{install_command('aws')}\n"
 
 
 def test_a_server_that_is_away_or_busy_is_not_done(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import keyring.backend
 import keyring.errors
 import pytest
 
+from locoia_pat.extras import install_command
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.stores import keyring as keyring_store
 from locoia_pat.stores import open_store, read_token
@@ -132,5 +133,5 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "keyring", None)  # as Python marks a module that cannot be imported
     with pytest.raises(InvalidError, match="keyring is not installed") as error:
         open_store(REF)
-    assert error.value.problem.next == "pip install 'locoia-pat[keyring]'"
+    assert error.value.problem.next == install_command("keyring")
     assert "--to file:token.json" in (error.value.problem.hint or "")
