@@ -220,7 +220,7 @@ def _is_text(value: object, text: str) -> bool:
     return value == text
 
 
-_DAY, _HOUR, _MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
+_DAY = dt.timedelta(days=1)
 _MANY_ROWS = 20
 """The least rows that are read column by column, which takes a third of the time for many and longer for a few."""
 _TEXT_OR_NONE = {str, type(None)}
@@ -374,17 +374,16 @@ class _Reader:
         """Warn if *time* is not the one that the input behind the output *name* asked for."""
         source, field = self._declared.requests[name]
         given = self._inputs[source]
+        requested: float  # seconds from now: the time itself may be beyond the calendar
         if field.unit is not None and isinstance(given, int | float):
-            requested = self._now + dt.timedelta(seconds=given * UNIT_SECONDS[field.unit])
-            what = f"the {given} {field.unit} that were asked for"
+            requested, what = given * UNIT_SECONDS[field.unit], f"the {given} {field.unit} that were asked for"
         elif field.type == "datetime" and isinstance(given, str):
-            requested, what = _in_utc(given), f"{given}, which was asked for"
+            requested, what = (_in_utc(given) - self._now).total_seconds(), f"{given}, which was asked for"
         else:
             return
-        away = time - requested
-        if abs(away) > min(_HOUR, max(abs(requested - self._now) / 2, _MINUTE)):
-            direction = "earlier" if away < dt.timedelta() else "later"
-            self._warn(f'"{name}" is {_amount(abs(away))} {direction} than {what}')
+        away = (time - self._now).total_seconds() - requested
+        if abs(away) > min(UNIT_SECONDS["hours"], max(abs(requested) / 2, UNIT_SECONDS["minutes"])):
+            self._warn(f'"{name}" is {_amount(abs(away))} {"earlier" if away < 0 else "later"} than {what}')
 
     def _absent(self, name: str, output: Output) -> Any:
         if output.fallback_input is not None:
@@ -448,11 +447,12 @@ def _in_utc(text: str) -> dt.datetime:
     return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time
 
 
-def _amount(away: dt.timedelta) -> str:
-    """Return *away* in the unit that fits it."""
-    if away >= 2 * _DAY:
-        return f"{away / _DAY:.0f} days"
-    return f"{away / _HOUR:.0f} hours" if away >= _HOUR else f"{away / _MINUTE:.0f} minutes"
+def _amount(seconds: float) -> str:
+    """Return *seconds* in the unit that fits them."""
+    days, hours = UNIT_SECONDS["days"], UNIT_SECONDS["hours"]
+    if seconds >= 2 * days:
+        return f"{seconds / days:.0f} days"
+    return f"{seconds / hours:.0f} hours" if seconds >= hours else f"{seconds / UNIT_SECONDS['minutes']:.0f} minutes"
 
 
 def _has_plain_values(output: Output, values: list[Any]) -> bool:

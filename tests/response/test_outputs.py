@@ -368,6 +368,9 @@ def test_an_expiry_that_is_not_the_days_that_were_asked_for_is_a_warning() -> No
         (30, "2026-01-31T14:00:00Z", "2 hours later than the 30 days"),
         (30, "2026-01-31T00:00:00Z", "12 hours earlier than the 30 days"),
         (90, "2026-01-11T12:00:00Z", "80 days earlier than the 90 days"),
+        (10**7, "2026-01-11T12:00:00Z", "9999990 days earlier than the 10000000 days"),  # it is beyond the calendar
+        (10**18, "2026-01-11T12:00:00Z", f"{10**18 - 10:.0f} days earlier than the {10**18} days"),
+        (-(10**18), "2026-01-11T12:00:00Z", f"{10**18 + 10:.0f} days later than the {-(10**18)} days"),
         (None, "2026-01-11T12:00:00Z", None),
     ):
         spec = ActionSpec.model_validate(
