@@ -168,7 +168,7 @@ class ResponseClassifier:
         codes = self._spec.reply.codes
         if response.status == 401 or (bool(codes) and codes.get(str(response.status)) == _REJECTED):
             return True
-        if not self._can_reject_in_body:
+        if not self._can_reject_in_body or not (response.status < 300 or _is_refusal(response.status)):
             return False
         try:
             body = parse_document(response.text, self._spec.secret_keys).value
@@ -202,7 +202,7 @@ class ResponseClassifier:
         status = response.status
         text, field = self._error_message(body, credential)
         message = f"the API answered {status}" + (f": {text}" if text else "")
-        is_refusal = 400 <= status < 500 and status != 408
+        is_refusal = _is_refusal(status)
         own = (self._own_code(body) if is_refusal else None) or self._spec.reply.codes.get(str(status))
         if own == "rate_limited" or (own is None and is_rate_limited(response)):
             seconds = requested_wait(response.headers, now)
@@ -297,6 +297,11 @@ def _inner_status(body: object) -> int | None:
                 if isinstance(value, int) and not isinstance(value, bool) and low <= value < 600:
                     return value
     return None
+
+
+def _is_refusal(status: int) -> bool:
+    """Return whether *status* says that nothing changed."""
+    return 400 <= status < 500 and status != 408
 
 
 def _is_met(condition: Condition, value: object) -> bool:
