@@ -30,6 +30,7 @@ from locoia_pat.outcomes import (
     invalid,
 )
 from locoia_pat.request.validation import InputValidator
+from locoia_pat.response.classify import after_unknown_attempt
 from locoia_pat.response.outputs import known_strings
 from locoia_pat.secrets.secret import Secret, iter_secrets, redact, redacted
 from locoia_pat.spec.compiled_form import CompiledSpec, is_super
@@ -322,8 +323,8 @@ class Engine:
                 response, secrets = send(request)
                 parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
             parsed = follower.parsed()
-        if exchange.may_have_acted and action.spec.effect == "delete":
-            parsed = _deleted_before(action, parsed)
+        if exchange.may_have_acted:
+            parsed = after_unknown_attempt(action.spec, parsed)
         return parsed, secrets
 
     def _follower(self, run: PreparedRun) -> Follower | None:
@@ -723,14 +724,6 @@ def _result(
     return Result(
         action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at
     )
-
-
-def _deleted_before(action: CompiledAction, parsed: ParsedResponse) -> ParsedResponse:
-    """Return that a delete is done if its retry found nothing: the attempt before may have deleted it."""
-    if parsed.problem is None or parsed.problem.code != "not_found" or action.spec.reply.output:
-        return parsed
-    warning = f"the response to an earlier attempt was lost, and a retry found nothing: {parsed.problem.message}"
-    return replace(parsed, outcome=Outcome.DONE, data={}, problem=None, warnings=(*parsed.warnings, warning))
 
 
 def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, mints: bool) -> str | None:

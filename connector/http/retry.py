@@ -89,11 +89,13 @@ class Exchange:
         self.attempts = 0
         """Attempts begun, over all requests."""
         self.may_have_acted = False
-        """Whether a request was sent again although the one before may have had its effect."""
+        """Whether the request of an effect was sent again although the attempt before may have had it."""
         self._spec = spec
         self._added = dict(shared_headers(spec, shared)) if shared else {}
         if spec.request.idempotency_key:
             self._added[spec.request.idempotency_key.lower()] = str(uuid.uuid4())
+        self._has_effect = spec.effect != "read"
+        """Whether the next request may change something."""
         self._repeatable = spec_repeatable(spec)
         self._pause = 0.0
         self._timeout = timeout
@@ -102,6 +104,7 @@ class Exchange:
     def read_after(self, seconds: float) -> None:
         """Make the next request a read, *seconds* from now: another page, or whether an effect is done."""
         self._pause = seconds
+        self._has_effect = False
         self._repeatable = True
         self._added.pop((self._spec.request.idempotency_key or "").lower(), None)
 
@@ -146,7 +149,7 @@ class Exchange:
             if seconds is None or (hold is not None and hold.pending):
                 return response
             is_known_not_done = getattr(response, "status", None) == 429 or not getattr(response, "sent", True)
-            self.may_have_acted |= not is_known_not_done
+            self.may_have_acted |= self._has_effect and not is_known_not_done
             if hold is not None and is_known_not_done:
                 hold.phase = phase  # so a signal may end the pause
             _sleep(seconds, limiter)

@@ -243,13 +243,32 @@ class ResponseClassifier:
         return errors.get(self._word(body) or "") or errors.get(str(status)) or _HINTS.get(code)
 
     def _unknown(self, status: int | None, message: str) -> ParsedResponse:
-        look = self._spec.verify_with
-        own = self._spec.reply.errors.get(str(status))
-        check = f"Check with {look} before" if look else "Check before"
-        hint = f"The request may have succeeded. {check} running it again."
-        hint = f"{own} {hint}" if own else hint
-        command = f"locoia-pat run {look}" if look else None
-        return _problem(Outcome.UNKNOWN, "unknown", message, status, hint=hint, next=command)
+        return unknown(self._spec, status, message)
+
+
+def unknown(spec: ActionSpec, status: int | None, message: str, *, may: str = "have succeeded") -> ParsedResponse:
+    """Return that the request of *spec* may have had its effect, and how to look; *may* says what is possible."""
+    look = spec.verify_with
+    own = spec.reply.errors.get(str(status))
+    check = f"Check with {look} before" if look else "Check before"
+    hint = f"The request may {may}. {check} running it again."
+    hint = f"{own} {hint}" if own else hint
+    command = f"locoia-pat run {look}" if look else None
+    return _problem(Outcome.UNKNOWN, "unknown", message, status, hint=hint, next=command)
+
+
+def after_unknown_attempt(spec: ActionSpec, parsed: ParsedResponse) -> ParsedResponse:
+    """Return what *parsed*, of the last attempt, means if an attempt before it may have had its effect.
+
+    That it was refused, or not sent, does not say that nothing changed.  A delete that finds nothing is done.
+    """
+    problem = parsed.problem
+    if problem is None or parsed.outcome not in (Outcome.REFUSED, Outcome.NOT_DONE):
+        return parsed
+    if spec.effect == "delete" and problem.code == "not_found" and problem.status != 405 and not spec.reply.output:
+        warning = f"the response to an earlier attempt was lost, and a retry found nothing: {problem.message}"
+        return ParsedResponse(Outcome.DONE, {}, warnings=(*parsed.warnings, warning), at=parsed.at)
+    return unknown(spec, problem.status, f"an earlier attempt may have succeeded, and the last one: {problem.message}")
 
 
 _MAX_SECRETS = 100

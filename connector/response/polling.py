@@ -13,7 +13,7 @@ from locoia_pat.http.json_document import DocumentError, parse_document
 from locoia_pat.http.retry import retry_after
 from locoia_pat.http.url import resolve_url
 from locoia_pat.outcomes import InvalidError, Outcome, Problem
-from locoia_pat.response.classify import ParsedResponse, is_value
+from locoia_pat.response.classify import ParsedResponse, is_value, unknown
 from locoia_pat.response.outputs import get_path
 from locoia_pat.secrets.secret import Secret
 
@@ -111,12 +111,7 @@ class Poller:
             problem = Problem("unavailable", message, status, hint="It is safe to retry.")
             self._result = ParsedResponse(Outcome.NOT_DONE, problem=problem)
             return
-        look = self._spec.verify_with
-        hint = f"It may still be done. Check{f' with {look}' if look else ''} before running it again."
-        command = f"locoia-pat run {look}" if look else None
-        self._result = ParsedResponse(
-            Outcome.UNKNOWN, problem=Problem("unknown", message, status, hint=hint, next=command)
-        )
+        self._result = unknown(self._spec, status, message, may="still be done")
 
     def _body(self, response: Response) -> object:
         try:

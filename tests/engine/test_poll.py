@@ -96,7 +96,9 @@ def test_an_effect_whose_end_is_not_seen_is_unknown_and_is_not_sent_again(tmp_pa
         assert result.problem is not None, name
         assert result.problem.message.startswith("the API accepted the request, and its end was not seen: "), name
         assert reason in result.problem.message, (name, result.problem)
-        assert result.problem.hint == "It may still be done. Check with list_keys before running it again.", name
+        assert result.problem.hint == "The request may still be done. Check with list_keys before running it again.", (
+            name
+        )
         assert result.problem.next == "locoia-pat run list_keys", name
         assert [request.method for request in got].count("POST") == 1, name
     assert len(run(tmp_path, {"max_polls": 3}, ACCEPTED, still)[1]) == 4

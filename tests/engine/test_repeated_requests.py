@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.engine.checker import check_specs
@@ -48,7 +52,52 @@ def test_a_delete_that_a_retry_does_not_find_is_done_with_a_warning(tmp_path: Pa
         result, _ = run(tmp_path, DELETE, *first, gone)
         assert result.outcome is Outcome.REFUSED, "nothing was lost, so it was not there"
     with_output = DELETE | {"reply": {"ok": [200], "output": {"id": {"type": "text"}}}}
-    assert run(tmp_path, with_output, drop, gone)[0].outcome is Outcome.REFUSED
+    assert run(tmp_path, with_output, drop, gone)[0].outcome is Outcome.UNKNOWN
+
+
+PUT = {"request": {"method": "PUT", "path": "/keys/a5"}}
+KEYED = {"request": {"method": "POST", "path": "/keys", "idempotency_key": "Idempotency-Key"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "first", "last"),
+    [
+        (PUT, drop, answer(409, {"detail": "it exists"})),
+        (PUT, answer(503), answer(401)),
+        (PUT, answer(500), answer(429, {}, {"retry-after": "1000"})),
+        (PUT | {"reply": {"ok": [200], "output": {}, "ok_when": {"ok": True}}}, drop, answer(200, {"ok": False})),
+        (KEYED, drop, answer(409, {"detail": "a request with this key is in progress"})),
+        (DELETE, drop, answer(403)),
+        (DELETE, drop, answer(405)),
+    ],
+)
+def test_what_a_lost_attempt_may_have_done_is_not_denied_by_the_next_one(
+    tmp_path: Path, spec: dict[str, Any], first: Any, last: Any
+) -> None:
+    result, got = run(tmp_path, spec, first, last)
+    assert (result.outcome, result.problem.code, len(got)) == (Outcome.UNKNOWN, "unknown", 2), result
+    assert result.problem.message.startswith("an earlier attempt may have succeeded, and the last one: ")
+    alone, _ = run(tmp_path, spec, last)
+    assert alone.outcome in (Outcome.REFUSED, Outcome.NOT_DONE)
+    read, _ = run(tmp_path, READ, first, answer(409))
+    assert read.outcome is Outcome.REFUSED
+
+
+def test_an_attempt_that_was_not_sent_does_not_deny_what_the_one_before_may_have_done(tmp_path: Path) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    specs = folder(tmp_path, connector(), action(**PUT))
+
+    def take_one() -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(65536)
+            listener.close()
+
+    thread = threading.Thread(target=take_one)
+    thread.start()
+    with Connector(AUTH, specs=specs, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as acme:
+        result = acme.run("act")
+    thread.join(10)
+    assert (result.outcome, result.attempts) == (Outcome.UNKNOWN, 3), result
 
 
 def test_a_lost_post_is_retried_with_the_same_idempotency_key(tmp_path: Path) -> None:
@@ -136,6 +185,8 @@ def test_a_credential_that_was_rotated_is_read_again_at_what_means_unauthorized(
         (slack, 200, {"ok": False, "error": "busy"}, False),
         (slack, 400, {"error": "invalid_auth"}, True),
         (slack, 400, {"error": "busy"}, False),
+        (slack, 408, {"error": "invalid_auth"}, False),
+        (slack, 500, {"error": "invalid_auth"}, False),
         ({"code_at": "error", "codes": {"busy": "conflict"}}, 400, {"error": "busy"}, False),
     ):
         file.write_text("fake-old-credential-0123456789")
@@ -144,7 +195,7 @@ def test_a_credential_that_was_rotated_is_read_again_at_what_means_unauthorized(
             file.write_text("fake-new-credential-0123456789")
             return bool(answer(status, body)(connection))
 
-        spec = READ | {"reply": {"ok": [200], "output": {}, **reply}}
+        spec = {"reply": {"ok": [200], "output": {}, **reply}}
         auth = ConnectorAuth.from_ref(f"file:{file}")
         last = answer(200, {"ok": True, "name": "ann"})
         _, got = run(tmp_path / "specs", spec, rotate, last, auth=auth)
