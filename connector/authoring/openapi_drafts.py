@@ -346,6 +346,9 @@ class _ActionDraft:
             outputs[name] = {**kept, "secret": "once"}
             secrets.remove(name)
             self._decide.append(f"output {name}: taken as a secret that is shown once; add revoke, and verify_with")
+        elif len(shown_once) > 1 and not in_rows and self._effect == "create":
+            paths = ", ".join(str(outputs[name].get("from", name)) for name in shown_once)
+            self._decide.append(f"output: if these are names of one secret, declare it once, with from: [{paths}]")
         for name in secrets:
             del outputs[name]
             self._decide.append(f"output {name}: looks like a secret, and was left out")

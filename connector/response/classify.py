@@ -49,7 +49,8 @@ class ResponseClassifier:
         self._spec = spec
         self._input_of = input_of
         self._outputs = DeclaredOutputs(spec)
-        read = {output.source or name for name, output in spec.reply.output.items() if output.is_in_body}
+        outputs = [(name, output) for name, output in spec.reply.output.items() if output.is_in_body]
+        read = {path for name, output in outputs for path in output.sources or [name]}
         self._failures = [(key, is_failure) for key, is_failure in _FAILURES.items() if key not in read]
 
     def classify(

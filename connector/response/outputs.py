@@ -73,7 +73,7 @@ def extract_outputs(
         return "the response has no object"
     found: list[tuple[dict[str, Any], dict[str, Secret]]] = []
     for payload in objects:
-        values = {name: _secret_value(reply.output[name], name, payload, headers) for name in spec.secrets}
+        values = {name: reader.secret(reply.output[name], name, payload) for name in spec.secrets}
         secrets = {name: value for name, value in values.items() if isinstance(value, Secret) and _is_usable(value)}
         if len(secrets) == len(spec.secrets):
             found.append((payload, secrets))
@@ -90,18 +90,11 @@ def extract_outputs(
     # An API may repeat secrets elsewhere.  If it repeats one that was sent, all are redacted at once: masking the new
     # one first could mask what the other has in common with it, and its rest would not be found.
     repeated = sent if redacted(data, sent, known) is not data else ()
-    data = redacted(data, [*secrets.values(), *repeated], known if repeated else known_strings(spec, inputs))
+    new = [*secrets.values(), *reader.unused_secrets, *repeated]
+    data = redacted(data, new, known if repeated else known_strings(spec, inputs))
     if lacking := _lacks(data, spec.required_outputs):
         return f"the response has no {lacking}"
     return Outputs(data, secrets, tuple(reader.warnings))
-
-
-def _secret_value(output: Output, name: str, payload: object, headers: Mapping[str, str]) -> object:
-    """Return the value of the secret output *name*."""
-    if output.header is None:
-        return get_path(payload, output.source or name)
-    value = headers.get(output.header.lower())
-    return None if value is None else Secret(value)
 
 
 def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> Outputs | str:
@@ -221,6 +214,8 @@ def _is_text(value: object, text: str) -> bool:
 
 
 _DAY = dt.timedelta(days=1)
+_SHORTEST_REDACTED = 8
+"""The least characters of a secret that is not used, for it to be looked for in the outputs."""
 _MANY_ROWS = 20
 """The least rows that are read column by column, which takes a third of the time for many and longer for a few."""
 _TEXT_OR_NONE = {str, type(None)}
@@ -229,8 +224,8 @@ _NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 _NO_OUTPUTS: Mapping[str, Output] = {}
 
 
-_Fields = tuple[list[tuple[str, "Output", str, bool]], list[tuple[str, str]]]
-"""Outputs with their paths, and whether each is a plain key; and outputs that count the days until another."""
+_Fields = tuple[list[tuple[str, "Output", list[str], str | None]], list[tuple[str, str]]]
+"""Outputs with their paths, and the key of each that has only that; and outputs that count the days until another."""
 
 
 class DeclaredOutputs:
@@ -252,20 +247,19 @@ class DeclaredOutputs:
         """Return those of the outputs *declared* that are not secret, and those that count days."""
         fields = self._fields.get(id(declared))
         if fields is None:
-            sources = [
-                (name, output, output.source or name)
-                for name, output in declared.items()
-                if self._has_rows or not output.secret
-            ]
+            visible = [(name, output) for name, output in declared.items() if self._has_rows or not output.secret]
             fields = (
-                [
-                    (name, output, source, output.is_in_body and not (output.secret or {*source} & {*"$.["}))
-                    for name, output, source in sources
-                ],
+                [(name, output, output.sources or [name], _plain_key(name, output)) for name, output in visible],
                 [(name, output.days_until) for name, output in declared.items() if output.days_until],
             )
             self._fields[id(declared)] = fields
         return fields
+
+
+def _plain_key(name: str, output: Output) -> str | None:
+    """Return the key of the output *name*, or None if it is not the string under one key of the body."""
+    key, *others = output.sources or [name]
+    return key if output.is_in_body and not (output.secret or others or {*key} & {*"$.["}) else None
 
 
 class _Reader:
@@ -282,7 +276,25 @@ class _Reader:
         self._now = now
         self._headers = headers
         self._declared = declared
+        self.unused_secrets: list[Secret] = []
+        """What is under the other names of a secret, and is not that secret."""
         self.warnings: dict[str, None] = {}
+
+    def secret(self, output: Output, name: str, given: object) -> object:
+        """Return the value of the secret *output* of the object *given*: of several names, the first usable one."""
+        if output.header is not None:
+            text = self._headers.get(output.header.lower())
+            return None if text is None else Secret(text)
+        first, *more = output.sources or [name]
+        if not more:
+            return get_path(given, first)
+        values = [value for path in output.sources if (value := get_path(given, path)) is not None]
+        hidden = [value for value in values if isinstance(value, Secret) and len(value.reveal()) >= _SHORTEST_REDACTED]
+        used = next(iter([*filter(_is_usable, hidden), *values]), None)
+        if unused := [value for value in hidden if value != used]:
+            self.unused_secrets += unused
+            self._warn(f'the response has different values of "{name}"; the first is used')
+        return used
 
     def rows(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the outputs of each of the objects *given*, as :meth:`outputs` does."""
@@ -295,12 +307,12 @@ class _Reader:
     def _columns(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> dict[str, list[Any]] | None:
         """Return all values of each output; None if one of them needs more than its type, such as a warning."""
         visible, counted = self._declared.fields(declared)
-        if not all(is_key for *_, is_key in visible):
+        if any(key is None for *_, key in visible):
             return None
         columns: dict[str, list[Any]] = {}
         times: dict[str, tuple[list[Any], dict[Any, dt.datetime]]] = {}
-        for name, output, source, _ in visible:
-            values = [row.get(source) for row in given]
+        for name, output, (key,), _ in visible:
+            values = [row.get(key) for row in given]
             column = values
             if output.days_until:
                 column = [None] * len(given)
@@ -332,8 +344,8 @@ class _Reader:
         data: dict[str, Any] = {}
         times: dict[str, dt.datetime] = {}
         visible, counted = self._declared.fields(declared)
-        for name, output, source, is_key in visible:
-            value = given.get(source) if is_key else self._value(given, source, output)
+        for name, output, sources, key in visible:
+            value = given.get(key) if key is not None else self._value(given, sources, output)
             if output.days_until:
                 data[name] = None  # keeps the order of the outputs
             elif output.last_word:
@@ -353,22 +365,27 @@ class _Reader:
             self._compare(name, times[name])
         return data
 
-    def _value(self, given: Mapping[str, Any], source: str, output: Output) -> object:
-        """Return the value of *output* in its header, its input or at the path *source*; that of a secret is masked."""
+    def _value(self, given: Mapping[str, Any], sources: list[str], output: Output) -> object:
+        """Return the value of *output* in its header or its input, or the first at its paths; a secret is masked."""
         if output.from_input:
             return self._inputs[output.from_input]
-        if output.secret:
-            secret = get_path(given, source)
-            return MASK if isinstance(secret, Secret) and secret.reveal() else None
-        if output.header is None:
+        if output.header is not None:
+            value = self._headers.get(output.header.lower())
+            is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
+            return json.loads(value) if value is not None and is_number else value
+        found: object = None
+        for source in sources:
             before, every, rest = source.partition("[]")
-            if not every:
-                return get_path(given, source)
-            items = get_path(given, before)
-            return [get_path(item, rest[1:] or "$") for item in items] if isinstance(items, list) else items
-        value = self._headers.get(output.header.lower())
-        is_number = output.type == "number" and value is not None and re.fullmatch(_NUMBER, value)
-        return json.loads(value) if value is not None and is_number else value
+            found = get_path(given, before)
+            if output.secret:
+                found = MASK if isinstance(found, Secret) and found.reveal() else None
+            elif every and isinstance(found, list):
+                found = [get_path(item, rest[1:] or "$") for item in found]
+                if found and source != sources[-1] and all(item is None for item in found):
+                    continue  # the key is in none of the objects
+            if found is not None:
+                break
+        return found
 
     def _compare(self, name: str, time: dt.datetime) -> None:
         """Warn if *time* is not the one that the input behind the output *name* asked for."""

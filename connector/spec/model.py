@@ -82,6 +82,21 @@ BaseUrl = Annotated[str, Field(pattern=_BASE_URL)]
 ErrorKey = Annotated[str, Field(pattern=_ERROR_KEY)]
 Scalar = bool | int | str
 Constant = Scalar | None
+Constants = Annotated[
+    list[Constant],
+    BeforeValidator(
+        lambda value: value if isinstance(value, list) else [value], json_schema_input_type=Constant | list[Constant]
+    ),
+]
+SourcePaths = Annotated[
+    list[SourcePath],
+    BeforeValidator(
+        lambda value: value if isinstance(value, list) else [value],
+        json_schema_input_type=SourcePath | list[SourcePath],
+    ),
+    Field(min_length=1),
+]
+"""One path, or several of one meaning."""
 Fields = dict[PrintableAscii, Annotated[Any, AfterValidator(_flat)]]
 """Names and values; a value is a template or a constant, and a list repeats the name."""
 
@@ -226,8 +241,11 @@ class Output(Model):
 
     In a list of rows, each is only masked.
     """
-    source: SourcePath | None = Field(None, alias="from")
-    """Its path in the payload, by default its own name; ``scopes[].name`` is one key of each object in a list."""
+    sources: SourcePaths = Field([], alias="from")
+    """Its path in the payload, by default its own name; ``scopes[].name`` is one key of each object in a list.
+
+    Of several paths, the first that is there and not null gives the value.
+    """
     header: HeaderName | None = None
     """The header of the response that holds it, instead of a path in the payload."""
     from_input: Name | None = None
@@ -253,14 +271,6 @@ class Output(Model):
     def is_stored_secret(self) -> bool:
         """Whether it is a secret that a read shows each time."""
         return self.secret == "stored"  # noqa: S105  # a word of the language
-
-
-Constants = Annotated[
-    list[Constant],
-    BeforeValidator(
-        lambda value: value if isinstance(value, list) else [value], json_schema_input_type=Constant | list[Constant]
-    ),
-]
 
 
 class Condition(Model):
@@ -424,7 +434,14 @@ class ActionSpec(_BaseAction):
     @cached_property
     def secret_keys(self) -> tuple[str, ...]:
         """The keys of a response whose strings are secrets from the moment it is parsed."""
-        return tuple((self.reply.output[name].source or name).rpartition(".")[2] for name in self._marked)
+        paths = (path for name in self._marked for path in self.reply.output[name].sources or [name])
+        return tuple(dict.fromkeys(key for path in paths for key in _last_keys(path)))
+
+
+def _last_keys(path: str) -> list[str]:
+    """Return what the last key of *path* may be: a key may have a dot itself."""
+    parts = path.split(".")
+    return [".".join(parts[position:]) for position in reversed(range(len(parts)))]
 
 
 class SuperSpec(_BaseAction):

@@ -570,7 +570,7 @@ def _output_findings(
         yield from _required_findings(spec.document, path, output)
         yield from _header_findings(spec, path, output)
         yield from _from_input_findings(spec, path, output)
-        yield from _index_findings(spec.document, path, output)
+        yield from _source_findings(spec.document, path, output)
         if output.type == "datetime" and output.multiple:
             yield at("contradiction", (*path, "multiple"), 'an output of type datetime cannot be "multiple"')
         if output.secret and (
@@ -628,9 +628,9 @@ def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Outp
     if output.type not in ("text", "number", "datetime") and output.last_word is None:
         message = f"a header holds the types text, number and datetime, and not {output.type}"
         yield at("contradiction", (*path, "type"), message)
-    for key in ("multiple", "source", "days_until"):
+    for key in ("multiple", "sources", "days_until"):
         if getattr(output, key):
-            name = "from" if key == "source" else key
+            name = "from" if key == "sources" else key
             message = f'"header" and "{name}" exclude each other'
             yield at("contradiction", (*path, name), message, at_key=True)
 
@@ -648,9 +648,9 @@ def _from_input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: 
     if not hasattr(spec, "reply") or not _is_top_level(path):
         message = 'only a top-level output of a reply can have "from_input"'
         yield at("contradiction", (*path, "from_input"), message, at_key=True)
-    for key in ("secret", "multiple", "source", "header", "days_until", "last_word", "fallback_input"):
+    for key in ("secret", "multiple", "sources", "header", "days_until", "last_word", "fallback_input"):
         if getattr(output, key):
-            key_name = "from" if key == "source" else key
+            key_name = "from" if key == "sources" else key
             message = f'"from_input" and "{key_name}" exclude each other'
             yield at("contradiction", (*path, key_name), message, at_key=True)
 
@@ -665,14 +665,20 @@ def _keyed_rows_findings(spec: ActionSpec) -> Iterator[Finding]:
     if (output := reply.output.get(name)) is None:
         message = f'there is no output "{name}"{did_you_mean(name, reply.output)}'
         yield at("unknown-reference", ("reply", "rows_by_key"), message)
-    elif output.type != "text" or output.multiple or output.source:
+    elif output.type != "text" or output.multiple or output.sources:
         message = f'"{name}" is the key of a row, so it needs the type text, without "multiple" and "from"'
         yield at("contradiction", ("reply", "output", name), message, at_key=True)
 
 
-def _index_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
-    """Yield that a secret is an item itself, for it is known by its key; and that all items of a list are several."""
-    if "[]" in (output.source or "") and not output.multiple:
-        yield document.finding("contradiction", (*path, "from"), '"[]" reads all items of a list; add "multiple: true"')
-    if output.secret and (output.source or "").endswith("]"):
-        yield document.finding("contradiction", (*path, "from"), "a secret needs a key: it is known by that")
+def _source_findings(document: yaml.Document, path: yaml.Path, output: Output) -> Iterator[Finding]:
+    """Yield the paths of an output that read what it cannot be, or that are never read."""
+    for index, source in enumerate(output.sources):
+        at = (*path, "from", index)  # if it is a single one, the position is that of "from"
+        if "[]" in source and not output.multiple:
+            yield document.finding("contradiction", at, '"[]" reads all items of a list; add "multiple: true"')
+        if output.secret and source.endswith("]"):
+            yield document.finding("contradiction", at, "a secret needs a key: it is known by that")
+        if source in output.sources[:index]:
+            yield document.finding("contradiction", at, f'"{source}" is in the list twice')
+        elif "$" in output.sources[:index]:
+            yield document.finding("contradiction", at, f'"{source}" is never read: "$" before it is always there')

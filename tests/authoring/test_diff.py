@@ -159,6 +159,8 @@ ACTION_CHANGES: list[Row] = [
     ("reply.output.note.title", "Remark", {"changed-text"}, "1.2.1"),
     ("reply.ok", [200, 201], {"changed-response"}, "1.3.0"),
     ("reply.at", ["data"], {"changed-response"}, "1.3.0"),
+    ("reply.output.id.from", "uid", {"changed-response"}, "1.3.0"),
+    ("reply.output.secret.from", ["secret", "data.key"], {"changed-response"}, "1.3.0"),
     ("reply.errors", {"409": "Taken."}, {"changed-text"}, "1.2.1"),
     # effects
     ("effect", "update", {"wider-effect"}, "2.0.0"),

@@ -194,6 +194,8 @@ def test_other_documents(call: Call, tmp_path: Path) -> None:
         "oauth": {"type": "oauth2"},
         "query": {"type": "apiKey", "in": "query", "name": "key"},
     }
+    strings = {"type": "object", "properties": {"token": {"type": "string"}, "secretKey": {"type": "string"}}}
+    response = {"201": {"content": {"application/json": {"schema": strings}}}}
     kinds = {"/any": {"get": {"parameters": [{"name": "n", "in": "query", "schema": {"type": ["string", "null"]}}]}}}
     cases: list[tuple[str, str, list[str], int, str]] = [
         ("no JSON", "{", [], 2, "is not valid JSON or YAML"),
@@ -216,6 +218,13 @@ def test_other_documents(call: Call, tmp_path: Path) -> None:
         ("no server", document(), [], 0, "base_url and hosts: the document does not name a server"),
         ("a server", document(servers=[{"url": "https://api.acme.example"}]), [], 0, "check: get_me is taken"),
         ("types of 3.1", document(paths=kinds), [], 0, "the document names no status of success"),
+        (
+            "two names of a secret",
+            document(paths={"/keys": {"post": {"responses": response}}}),
+            [],
+            0,
+            "output: if these are names of one secret, declare it once, with from: [token, secretKey]",
+        ),
         ("localhost", document(servers=[{"url": "http://localhost:1/v1"}]), [], 0, "names no supported way"),
         *(
             (name, document(components={"securitySchemes": {"a": scheme}}), [], 0, message)

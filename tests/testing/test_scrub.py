@@ -192,7 +192,7 @@ def test_a_spec_marks_what_no_name_tells(tmp_path: Any) -> None:
         reply={"ok": [200], "output": {"made": {"type": "text", "secret": "once", "from": "shape.handy"}}},
     )
     rules = SecretNames.from_specs(SpecFolder(folder(tmp_path, connector(), spec)))
-    assert rules.names == {"handle", "handy", "X-Handle"}
+    assert rules.names == {"handle", "handy", "shape.handy", "X-Handle"}, "a key may have a dot itself"
     assert rules.headers == {"authorization", "x-handle"}
     (one,), _ = scrub(
         [

@@ -160,7 +160,7 @@ _OUTPUT_RULES: dict[str, Rule] = {
     "secret": ("new-secret", "exposed-secret", "new-secret"),
     "store_with_token": ("strengthened-output", "weakened-output", "weakened-output"),
     "required": ("changed-response", "weakened-output", "changed-response"),
-    "source": _RESPONSE,
+    "sources": _RESPONSE,
     "header": _RESPONSE,
     **dict.fromkeys(("from_input", "days_until", "requested_by"), _RESPONSE),
     "fallback_input": ("changed-response", "weakened-output", "changed-response"),
@@ -259,9 +259,14 @@ def _key_in_yaml(model: BaseModel, key: str) -> str:
 
 
 def _describe(old: Any, new: Any) -> str:
+    old, new = (", ".join(value) or None if _is_list_of_strings(value) else value for value in (old, new))
     if any(isinstance(value, dict | list | BaseModel) for value in (old, new)):
         return "added" if _is_absent(old) else "removed" if _is_absent(new) else "changed"
     return f"changed from {_show(old)} to {_show(new)}"
+
+
+def _is_list_of_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _show(value: object) -> str:

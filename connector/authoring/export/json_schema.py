@@ -151,18 +151,31 @@ def response_schema(outputs: Mapping[str, Output], numbers: frozenset[str] = fro
     for name, output in outputs.items():
         if output.days_until or output.last_word or not output.is_in_body:
             continue  # computed from other outputs, or not in the body
-        source, bracket, _ = (output.source or name).partition("[")
-        at, path = schema, source.split(".")
-        required = not output.nullable and output.fallback_input is None
-        for key in path[:-1]:
-            _require(at, key, required=required)
-            at = at["properties"].setdefault(key, {"type": "object"})
-            at.setdefault("properties", {})
-        _require(at, path[-1], required=required)
         value = _with_title(output, _response_value(output, number=name in numbers))
-        value = {"type": "array"} if bracket else value  # several outputs may be read from one list
-        at["properties"][path[-1]] = or_null(value) if output.nullable else value
+        is_one_of_several = len(output.sources) > 1
+        required = not (output.nullable or output.fallback_input or is_one_of_several)
+        for source in output.sources or [name]:
+            path, bracket, _ = source.partition("[")
+            at_path: Schema = {"type": "array"} if bracket else value  # several outputs may be read from one list
+            at_path = or_null(at_path) if output.nullable or is_one_of_several else at_path
+            _add_property(schema, path.split("."), at_path, required=required)
     return schema
+
+
+def _add_property(schema: Schema, path: list[str], value: Schema, *, required: bool) -> None:
+    """Add the *value* at *path* to the *schema* of an object; what is an object or something else may be anything."""
+    key, *rest = path
+    _require(schema, key, required=required)
+    before = schema["properties"].get(key)
+    if not rest:
+        is_mixed = before is not None and "properties" in before and "object" not in value.get("type", "object")
+        schema["properties"][key] = {} if is_mixed else value
+    elif before is not None and "object" not in before.get("type", "object"):
+        schema["properties"][key] = {}
+    else:
+        inner = schema["properties"].setdefault(key, {"type": "object"})
+        inner.setdefault("properties", {})
+        _add_property(inner, rest, value, required=required)
 
 
 def _require(schema: Schema, name: str, *, required: bool) -> None:

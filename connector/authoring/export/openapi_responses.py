@@ -123,7 +123,7 @@ def _numeric_texts(spec: ActionSpec) -> frozenset[str]:
         name
         for name, output in spec.reply.output.items()
         for row in rows
-        for value in [get_path(row, output.source or name)]
+        for value in [get_path(row, path) for path in output.sources or [name]]
         for item in (value if isinstance(value, list) else [value])
         if isinstance(item, int | float) and not isinstance(item, bool)
     )
