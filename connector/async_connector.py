@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
 
 from anyio import CancelScope, Event, get_cancelled_exc_class
 from anyio.lowlevel import current_token
@@ -18,6 +18,7 @@ from locoia_pat.connector import WAIT, Connector
 from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.limits import THREADS
+from locoia_pat.messages import wrong_arguments
 from locoia_pat.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -51,14 +52,19 @@ class AsyncConnector:
     def __init__(
         self,
         auth: ConnectorAuth | None = None,
-        *,
+        *_extra: Never,
         specs: SpecFolder | str | os.PathLike[str] | None = None,
         base_url: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         any_option: Collection[str] = (),
         max_threads: int = MAX_THREADS,
+        **_unknown: Never,
     ) -> None:
         """Create a connector as :class:`Connector` does; at most *max_threads* calls run at a time."""
+        if _extra or _unknown:
+            example = "AsyncConnector(ConnectorAuth.from_env(), base_url=…)"
+            known = ("specs", "base_url", "timeout", "max_threads")
+            raise wrong_arguments("AsyncConnector", _extra, _unknown, example, known)
         THREADS.check("max_threads", max_threads)
         self._connector = Connector(auth, specs=specs, base_url=base_url, timeout=timeout, any_option=any_option)
         self._start(max_threads)
@@ -101,17 +107,20 @@ class AsyncConnector:
         self,
         action: str,
         inputs: Mapping[str, Any] | None = None,
-        *,
+        *_extra: Never,
         token_to: Sequence[str | TokenStore] = (),
         replace: bool = False,
         wait: float = WAIT,
+        **_unknown: Never,
     ) -> Result:
         """Run an action, as :meth:`Connector.run` does.
 
         If the task is cancelled meanwhile, a token for ``token_to`` is stored first, and any other token is revoked.
         """
         return await self._run_to_end(
-            partial(self._connector.run, action, inputs, token_to=token_to, replace=replace, wait=wait),
+            partial(
+                self._connector.run, action, inputs, *_extra, token_to=token_to, replace=replace, wait=wait, **_unknown
+            ),
             discard=None if token_to else self._discard,
         )
 

@@ -6,13 +6,13 @@ import copy
 import threading
 from contextlib import contextmanager
 from traceback import clear_frames
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
 from locoia_pat.engine.compiled_specs import ready_action
 from locoia_pat.engine.engine import Engine, PreparedRun
 from locoia_pat.forks import call_after_fork
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
-from locoia_pat.messages import describe_value
+from locoia_pat.messages import describe_value, wrong_arguments
 from locoia_pat.outcomes import InvalidError, NotDoneError
 from locoia_pat.stores import open_store
 
@@ -39,6 +39,14 @@ CONCURRENCY = 8
 """Items of a bulk run that run at a time."""
 
 
+def wrong_call(method: str, extra: Sequence[object], unknown: Collection[str]) -> TypeError:
+    """Return the error of a call with arguments that *method*, which runs an action, does not have."""
+    named = ", ".join(f'"{name}": …' for name in unknown)
+    inputs = "[{…}, …]" if method == "run_many" else "{" + named + "}" if named else "inputs"
+    example = f"connector.{method}(action, {inputs}{', token_to=…' if extra else ''})"
+    return wrong_arguments(f"Connector.{method}", extra, unknown, example)
+
+
 class Connector:
     """Runs actions.  Safe to share between threads."""
 
@@ -50,11 +58,12 @@ class Connector:
     def __init__(
         self,
         auth: ConnectorAuth | None = None,
-        *,
+        *_extra: Never,
         specs: SpecFolder | str | os.PathLike[str] | None = None,
         base_url: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         any_option: Collection[str] = (),
+        **_unknown: Never,
     ) -> None:
         """Create a connector; nothing is read or sent before the first call.
 
@@ -67,9 +76,12 @@ class Connector:
 
         Raises:
             InvalidError: *timeout* is not within 0.001 and 86,400 seconds.
-            TypeError: *auth* is not a :class:`ConnectorAuth`.
+            TypeError: *auth* is not a :class:`ConnectorAuth`, or there is no such argument.
 
         """
+        if _extra or _unknown:
+            example = "Connector(ConnectorAuth.from_env(), base_url=…)"
+            raise wrong_arguments("Connector", _extra, _unknown, example, ("specs", "base_url", "timeout"))
         if auth is not None and not hasattr(auth, "credential"):
             raise TypeError(
                 f"auth is {describe_value(auth) if not isinstance(auth, str) else 'a string'}; pass "
@@ -147,11 +159,12 @@ class Connector:
         self,
         action: str,
         inputs: Mapping[str, Any] | None = None,
-        *,
+        *_extra: Never,
         token_to: Sequence[str | TokenStore] = (),
         replace: bool = False,
         wait: float = WAIT,
         operation_id: str | None = None,
+        **_unknown: Never,
     ) -> Result:
         """Run an action.
 
@@ -169,7 +182,12 @@ class Connector:
         Returns:
             A result for every outcome; :meth:`Result.raise_for_outcome` turns it into an error.
 
+        Raises:
+            TypeError: there is no such argument.
+
         """
+        if _extra or _unknown:
+            raise wrong_call("run", _extra, _unknown)
         with _frames_cleared():
             return self._engine.run(
                 self,
@@ -241,7 +259,7 @@ class Connector:
         self,
         action: str,
         items: Iterable[Mapping[str, Any] | Item],
-        *,
+        *_extra: Never,
         token_to: str | None = None,
         replace: bool = False,
         wait: float = WAIT,
@@ -250,6 +268,7 @@ class Connector:
         max_failures: int | None = None,
         rate: float | None = None,
         journal: str | JournalOptions | None = None,
+        **_unknown: Never,
     ) -> BulkRun:
         """Run the action once for each of *items*, several at a time; a result comes for every one.
 
@@ -276,8 +295,11 @@ class Connector:
         Raises:
             InvalidError: there is no such action, two items have the same place, or an argument is wrong; nothing was
                 sent.
+            TypeError: there is no such argument.
 
         """
+        if _extra or _unknown:
+            raise wrong_call("run_many", _extra, _unknown)
         from locoia_pat.bulk import BulkOptions, BulkRun  # noqa: PLC0415  # a single action needs none of it
 
         options = BulkOptions(token_to, replace, wait, concurrency, ordered, max_failures, rate, journal)

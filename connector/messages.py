@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _MAX_NAME_LENGTH, _MAX_CANDIDATES, _MAX_LISTED = 64, 100, 30
 """Limits, so that a suggestion for a long word or a long list stays cheap and readable."""
@@ -41,6 +41,25 @@ def describe_value(value: object) -> str:
             return "an object"
         case _:
             return f"a {type(value).__name__}"
+
+
+def wrong_arguments(
+    called: str, extra: Sequence[object], unknown: Iterable[str], example: str, known: Iterable[str] = ()
+) -> TypeError:
+    """Return the error of a call with arguments that do not exist, which says what to write.
+
+    Args:
+        called: the name of the function or class.
+        extra: positional arguments that are too many.
+        unknown: names of arguments that do not exist.
+        example: a call that is right.
+        known: names that *unknown* may have meant.
+
+    """
+    if extra:
+        return TypeError(f"{called}: too many positional arguments; write {example}")
+    name = next(iter(unknown))
+    return TypeError(f"{called} has no argument {name}{did_you_mean(name, known) or f'; write {example}'}")
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Never, Self
 
-from locoia_pat.messages import describe_value
+from locoia_pat.messages import describe_value, wrong_arguments
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
@@ -24,7 +24,13 @@ class ConnectorAuth:
     A credential that was read from a store is read again, once, when the API answers 401: it may have been rotated.
     """
 
-    def __init__(self, token: Secret | Callable[[ConnectorSpec], Credential], *, identifier: str | None = None) -> None:
+    def __init__(
+        self,
+        token: Secret | Callable[[ConnectorSpec], Credential],
+        *_extra: Never,
+        identifier: str | None = None,
+        **_unknown: Never,
+    ) -> None:
         """Use the credential *token*.
 
         Args:
@@ -34,9 +40,12 @@ class ConnectorAuth:
 
         Raises:
             InvalidError: the token is not a credential: it must be printable ASCII characters without spaces.
-            TypeError: it is not a :class:`Secret`.
+            TypeError: it is not a :class:`Secret`, or there is no such argument.
 
         """
+        if _extra or _unknown:
+            example = "ConnectorAuth(Secret(…), identifier=…) or ConnectorAuth.from_env()"
+            raise wrong_arguments("ConnectorAuth", _extra, _unknown, example)
         if not isinstance(token, Secret) and not callable(token):
             raise TypeError("pass the token as Secret(...), so that it is never shown; or ConnectorAuth.from_env()")
         bare = read_bare_token(token) if isinstance(token, Secret) else token

@@ -112,6 +112,8 @@ def python(line: str) -> str:
         **vars(locoia_pat),
         "Connector": locoia_pat.Connector,
         "ConnectorAuth": locoia_pat.ConnectorAuth,
+        "AsyncConnector": locoia_pat.AsyncConnector,
+        "Secret": locoia_pat.Secret,
     }
     names |= {"create_pat": actions.create_pat, "ensure_pat": actions.ensure_pat, "auth": auth}
     with locoia_pat.Connector(auth) as connector:
