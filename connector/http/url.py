@@ -15,9 +15,11 @@ from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from urllib.parse import SplitResult
 
 
 _NETLOC = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\])?(:[0-9]*)?")
+_PORTS = {"http": 80, "https": 443}
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))[!-.0-~]*)*")
 
 
@@ -83,14 +85,21 @@ def resolve_url(url: str, current: str, first: str, *, what: str, hosts: Collect
     other = "another host"
     with suppress(ValueError):
         target = urlsplit(urljoin(current, url))
-        is_allowed = target.scheme == "https" and target.netloc in hosts
-        if is_allowed or (target.scheme, target.netloc) == (start.scheme, start.netloc):
+        origin = _origin(target)
+        is_same = origin == _origin(start)
+        if target.username is None and (is_same or origin in {_origin(urlsplit(f"https://{host}")) for host in hosts}):
+            target = target._replace(netloc=start.netloc if is_same else str(target.hostname))
             if re.fullmatch(r"[!-~]+", target.geturl()):
                 return target._replace(fragment="").geturl()
             other = "a URL with characters that must be encoded"
         elif target.username is None and re.fullmatch(r"[a-z]+://[!-~]+", f"{target.scheme}://{target.netloc}"):
             other = f"{target.scheme}://{target.netloc}"
     raise ValueError(f"{what} points to {other}, not to {start.scheme}://{start.netloc}, and was not followed")
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    """Return the scheme, the host in lower case, and the port."""
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def is_loopback(host: str | None) -> bool:

@@ -58,7 +58,8 @@ class Paginator:
         self._count = self._bytes = 0
         self._offset = 0
         self._warnings: dict[str, None] = {}
-        self._last_cursor: str | None = None
+        self._seen = {first.url}
+        """The cursors and next URLs so far."""
         self._failed: ParsedResponse | None = None
         self._at: dt.datetime | None = None
         self.pause = 0.0
@@ -79,8 +80,9 @@ class Paginator:
             return None
         self._add(page, parsed.data[self._spec.reply.rows or ""])
         self._bytes += getsizeof(response.text.reveal())
+        more = self._says_more(parsed.body)
         try:
-            next_request = self._next_request(response, parsed.body, page)
+            next_request = None if more is False else self._next_request(response, parsed.body, page, more=more is True)
         except ValueError as error:
             problem = Problem("unavailable", str(error), response.status)
             self._failed = ParsedResponse(Outcome.NOT_DONE, problem=problem)
@@ -88,6 +90,8 @@ class Paginator:
         self._last_page = page
         if next_request is None:
             self._check_total(parsed.body)
+            if more:
+                self._warnings["the API says that there is another page, and not where: rows may be missing"] = None
         elif self._count == self._pages.max_pages or self._is_large():
             self._warnings[f"the list was truncated after {self._count} pages; there may be more"] = None
             return None
@@ -137,29 +141,26 @@ class Paginator:
             else:
                 self._rows.append(row)
 
-    def _next_request(self, response: Response, body: object, page: list[Any]) -> Request | None:
+    def _next_request(self, response: Response, body: object, page: list[Any], *, more: bool) -> Request | None:
+        """Return the request for the next page; *more* says whether the API said that there is one."""
         pages = self._pages
-        more = self._says_more(body)
-        if more is False:
-            return None
         match pages.by:
             case "page":
-                is_last = self._is_complete(body, page) or not (page or more)
+                is_last = self._is_complete(body, page, more=more) or not (page or more)
                 return None if is_last else self._with_param(pages.first + self._count)
             case "offset":
                 step = self._step(body, page)
                 self._offset += step
                 total = _count(get_path(body, pages.total_at or "total"))
-                is_last = not page and (total is None or self._offset >= total)
-                return None if is_last or step == 0 or self._is_complete(body, page) else self._with_param(self._offset)
+                is_last = not (page or more) and (total is None or self._offset >= total)
+                is_last = is_last or step == 0 or self._is_complete(body, page, more=more)
+                return None if is_last else self._with_param(self._offset)
             case "cursor":
                 cursor = self._cursor(response, body, page)
                 return None if cursor is None else self._with_param(cursor)
             case _:
-                url = (
-                    self._cursor(response, body, page) if pages.at else find_next_link(response.headers.get("link", ""))
-                )
-                return None if not url else replace(self._first, url=self._same_host(url))
+                url = self._cursor(response, body, page)
+                return None if url is None else replace(self._first, url=url)
 
     def _says_more(self, body: object) -> bool | None:
         """Return whether the API says that there is another page, or None if it does not say."""
@@ -174,7 +175,7 @@ class Paginator:
                             return value is not inverted
         return None
 
-    def _is_complete(self, body: object, page: list[Any]) -> bool:
+    def _is_complete(self, body: object, page: list[Any], *, more: bool) -> bool:
         """Return whether this page is the last one by what the spec declares."""
         pages = self._pages
         total, count = (_count(get_path(body, path)) if path else None for path in (pages.total_at, pages.pages_at))
@@ -182,7 +183,7 @@ class Paginator:
         return (
             (total is not None and read >= total)
             or (count is not None and self._count >= count)
-            or (pages.page_size is not None and len(page) < pages.page_size)
+            or (pages.page_size is not None and len(page) < pages.page_size and not more)
         )
 
     def _step(self, body: object, page: list[Any]) -> int:
@@ -203,10 +204,12 @@ class Paginator:
             self._warnings[f"the API counts {total} rows, and {len(self._rows)} were read"] = None
 
     def _cursor(self, response: Response, body: object, page: list[Any]) -> str | None:
-        """Return the cursor or URL of the next page, or None."""
+        """Return the cursor or the absolute URL of the next page, or None."""
         pages = self._pages
         value: object
-        if pages.header is not None:
+        if pages.by == "link" and pages.at is None:
+            what, value = "the next URL in the Link header", find_next_link(response.headers.get("link", ""))
+        elif pages.header is not None:
             what, value = f'the header "{pages.header}"', response.headers.get(pages.header.lower())
         elif pages.last_row is not None:
             what = f'"{pages.last_row}" of the last row'
@@ -218,10 +221,11 @@ class Paginator:
         if isinstance(value, bool | dict | list | Secret | float):
             message = f"{what} is not a string or number"
             raise ValueError(message)  # noqa: TRY004  # the response is wrong, not the code
-        if str(value) == self._last_cursor:
+        found = self._same_host(str(value)) if pages.by == "link" else str(value)
+        if found in self._seen:
             raise ValueError(f"{what} was the same on two pages")
-        self._last_cursor = str(value)
-        return self._last_cursor
+        self._seen.add(found)
+        return found
 
     def _with_param(self, value: str | int) -> Request:
         """Return the first request with *value* as the parameter of the page."""

@@ -450,6 +450,9 @@ def _pages_findings(spec: ActionSpec) -> Iterator[Finding]:
     if spec.effect != "read" or spec.reply.rows is None or spec.request.method != method:
         message = f'only a {method} with effect: read and "rows" can have {"such " if pages.body else ""}"pages"'
         yield at("contradiction", ("pages",), message, at_key=True)
+    elif pages.body is not None and not isinstance(spec.request.body, dict):
+        message = 'the page is put into the "body" of the request, which must be an object; {} is one'
+        yield at("contradiction", ("pages", "body"), message, at_key=True)
     given = pages.model_fields_set - {"by", "max_pages"}
     for keys in _ONE_OF[pages.by]:
         chosen = [key for key in keys if key in given]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locoia_pat.http.url import is_loopback, validate_base_url
+from locoia_pat.http.url import is_loopback, resolve_url, validate_base_url
 from locoia_pat.outcomes import InvalidError
 
 HOSTS = ["api.locoia.com", "eu.locoia.com"]
@@ -111,3 +111,33 @@ def test_other_computers_are_not(host: str | None) -> None:
 def test_a_base_url_has_a_plain_path(path: str) -> None:
     with pytest.raises(InvalidError):
         validate_base_url(f"https://api.example{path}", ["api.example"], source="x")
+
+
+@pytest.mark.parametrize(
+    ("url", "resolved"),
+    [
+        ("https://api.acme.example/v1/rows?page=2", "https://api.acme.example/v1/rows?page=2"),
+        ("https://api.acme.example:443/rows", "https://api.acme.example/rows"),
+        ("HTTPS://API.Acme.example/rows#top", "https://api.acme.example/rows"),
+        ("//api.acme.example:/rows", "https://api.acme.example/rows"),
+        ("https://jobs.acme.example:443/j", "https://jobs.acme.example/j"),
+        ("https://api.acme.example:8443/rows", None),
+        ("https://jobs.acme.example:8443/j", None),
+        ("http://jobs.acme.example/j", None),
+        ("http://api.acme.example:443/rows", None),
+        ("https://me@api.acme.example/rows", None),
+        ("https://:pw@jobs.acme.example/j", None),
+        ("https://api.acme.example:99999/rows", None),
+        ("https://api.acme.example.evil.example/rows", None),
+    ],
+)
+def test_a_url_in_a_response_is_on_a_host_however_that_is_written(url: str, resolved: str | None) -> None:
+    start = "https://api.acme.example/v1/rows"
+    hosts = ["api.acme.example", "jobs.acme.example"]
+    if resolved is None:
+        with pytest.raises(ValueError, match="and was not followed"):
+            resolve_url(url, start, start, what="the URL", hosts=hosts)
+        return
+    assert resolve_url(url, start, start, what="the URL", hosts=hosts) == resolved
+    explicit = start.replace("example/", "example:443/", 1)
+    assert resolve_url(url, explicit, explicit, what="the URL", hosts=hosts).replace(":443", "") == resolved

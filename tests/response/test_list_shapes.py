@@ -9,8 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth, InvalidError, Outcome, Secret
+from locoia_pat.engine.checker import check_specs
+from locoia_pat.spec.load import SpecFolder
 from tests.support.loopback import answer, serving
-from tests.support.spec_folders import ACME
+from tests.support.spec_folders import ACME, action, connector, folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -372,3 +374,28 @@ def test_each_kind_of_pages_has_its_keys_and_exactly_one_parameter(tmp_path: Pat
         with pytest.raises(InvalidError) as error:
             Connector(specs=tmp_path).plan("ls")
         assert message in str(error.value), (pages, method)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_found"),
+    [
+        ({}, True),
+        ({"form": {"a": "b"}}, True),
+        ({"body": ["{{ f }}"]}, True),
+        ({"body": "{{ f }}"}, True),
+        ({"body": {}}, False),
+        ({"body": {"filter": "{{ f }}"}}, False),
+    ],
+)
+def test_a_page_is_put_into_a_body_that_is_an_object(tmp_path: Path, content: dict[str, Any], is_found: bool) -> None:
+    spec = {
+        "effect": "read",
+        "inputs": {"f": {"title": "F", "type": "json", "required": True}} if "{{ f }}" in str(content) else {},
+        "pages": {"by": "cursor", "body": "page.after", "at": "next"},
+        "request": {"method": "POST", "path": "/rows", **content},
+        "reply": {"ok": [200], "rows": "rows", "output": {"id": {"type": "text"}}},
+    }
+    findings = check_specs(SpecFolder(folder(tmp_path, connector(), action(**spec))))
+    assert [(each.code, "must be an object" in each.message) for each in findings] == [
+        ("contradiction", True)
+    ] * is_found

@@ -136,6 +136,72 @@ def test_a_cursor_that_stands_still_fails_the_read(tmp_path: Path) -> None:
     assert result.problem.message == 'page 2: the response\'s "next" was the same on two pages'
 
 
+@pytest.mark.parametrize("url", ["/v1/rows?page=2", "?page=2", "/v1/rows", "rows#2"])
+def test_a_next_url_that_was_followed_before_fails_the_read(tmp_path: Path, url: str) -> None:
+    """Its rows would be listed again and again."""
+    for number, (pages, script) in enumerate(
+        [
+            ({"by": "link"}, answer(200, rows("a"), {"Link": f'<{url}>; rel="next"'})),
+            ({"by": "link", "at": "next"}, answer(200, {"rows": rows("a"), "next": url})),
+        ]
+    ):
+        place = tmp_path / str(number)
+        place.mkdir()
+        result, server = run(place, pages, script)
+        assert (result.outcome, result.data, len(server.got) <= 2) == (Outcome.NOT_DONE, None, True)
+        assert result.problem is not None
+        assert "was the same on two pages" in result.problem.message
+
+
+def test_cursors_in_a_circle_fail_the_read(tmp_path: Path) -> None:
+    circle = [answer(200, {"rows": rows(name), "next": next_}) for name, next_ in [("a", "x"), ("b", "y"), ("c", "x")]]
+    result, server = run(tmp_path, {"by": "cursor", "query": "after", "at": "next"}, *circle)
+    assert (result.outcome, len(server.got)) == (Outcome.NOT_DONE, 3)
+
+
+MORE = "the API says that there is another page, and not where: rows may be missing"
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"by": "cursor", "query": "after", "at": "next"},
+        {"by": "cursor", "query": "after", "header": "X-Next"},
+        {"by": "cursor", "query": "after", "last_row": "name"},
+        {"by": "link"},
+        {"by": "link", "at": "next"},
+        {"by": "page", "query": "page", "total_at": "total"},
+    ],
+)
+def test_a_list_whose_next_page_is_not_found_has_a_warning(tmp_path: Path, pages: dict[str, Any]) -> None:
+    result, server = run(tmp_path, pages, answer(200, {"rows": rows("a"), "has_more": True, "total": 1}))
+    assert (result.outcome, result.data, len(server.got)) == (Outcome.DONE, {"rows": rows("a")}, 1)
+    assert result.warnings == (MORE,)
+
+
+def test_a_list_that_goes_on_by_its_own_words_goes_on_after_a_page_that_is_not_full(tmp_path: Path) -> None:
+    def page(*names: str, more: bool) -> Any:
+        return answer(200, {"rows": rows(*names), "has_more": more, "limit": 2})
+
+    scripts = [page("a", "b", more=True), page(more=True), page("c", more=True), page("d", more=False)]
+    for number, pages in enumerate(
+        [
+            {"by": "page", "query": "page", "page_size": 2},
+            {"by": "offset", "query": "offset", "page_size": 2},
+            {"by": "offset", "query": "offset", "limit_at": "limit"},
+        ]
+    ):
+        place = tmp_path / str(number)
+        place.mkdir()
+        result, server = run(place, pages, *scripts, query={"limit": 2})
+        assert (result.data, result.warnings) == ({"rows": rows("a", "b", "c", "d")}, ()), pages
+        assert len(server.got) == 4
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result, server = run(empty, {"by": "offset", "query": "offset"}, answer(200, {"rows": [], "has_more": True}))
+    assert (result.data, len(server.got), result.warnings) == ({"rows": []}, 1, (MORE,)), "nothing says how far to go"
+
+
 def test_an_api_that_ignores_pages_is_noticed(tmp_path: Path) -> None:
     result, server = run(tmp_path, {"by": "page", "query": "page"}, answer(200, rows("a", "b")))
     assert (result.data, len(server.got)) == ({"rows": rows("a", "b")}, 2)
