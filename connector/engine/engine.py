@@ -15,6 +15,7 @@ from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.auth import ConnectorAuth, ExchangeError
 from locoia_pat.engine.compiled_specs import ready_action, ready_connector, ready_spec
 from locoia_pat.engine.request_plan import Plan
+from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.http.retry import Exchange, now, shared_headers, with_headers
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.interrupts import Hold, SentInterrupt, held
@@ -36,7 +37,7 @@ from locoia_pat.secrets.secret import Secret, iter_secrets, redact, redacted
 from locoia_pat.spec.compiled_form import CompiledSpec, is_super
 from locoia_pat.spec.description import base_url_variable, inputs_of_same_names
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.stores import TokenEntry, check_refs, reject_same_location
+from locoia_pat.stores import Credential, TokenEntry, check_refs, reject_same_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec, SuperSpec
-    from locoia_pat.stores import Credential, TokenStore
+    from locoia_pat.stores import TokenStore
 
     _Answered = tuple[ResponseOrError, tuple[Secret, ...]]
     """A response, and the credentials of its request; the last one was sent."""
@@ -320,8 +321,13 @@ class Engine:
         if (follower := self._follower(run)) is not None:
             while (request := follower.advance(response, parsed)) is not None:
                 exchange.read_after(follower.pause)
-                response, secrets = send(request)
-                parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
+                try:
+                    response, secrets = send(request)
+                except ExchangeError as error:  # this request was not sent, and those before were
+                    parsed = error.parsed
+                    response = TransportError(parsed.problem.message if parsed.problem else "", sent=False)
+                else:
+                    parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
             parsed = follower.parsed()
         if exchange.may_have_acted:
             parsed = after_unknown_attempt(action.spec, parsed)
@@ -408,17 +414,16 @@ class Engine:
         credential: Credential,
     ) -> _Answered:
         """Send *request* with a short-lived token; renew that once if the API refuses it and it was not new."""
-        try:
-            token, is_new = self._short_lived(sender, token_exchange, exchange, credential.token)
-        except ExchangeError as error:
-            fresh = self._read_rotated(credential) if error.is_refused else None
-            if fresh is None:
-                raise
-            credential = fresh
-            token, is_new = self._short_lived(sender, token_exchange, exchange, credential.token)
+        token, is_new, credential = self._short_lived(sender, token_exchange, exchange, credential)
         response = sender.send(exchange, request)
         if action.is_rejected(response) and not is_new:
-            token, _ = self._short_lived(sender, token_exchange, exchange, credential.token, rejected=token)
+            try:
+                renewed = self._short_lived(sender, token_exchange, exchange, credential, rejected=token)
+            except ExchangeError:
+                if exchange.may_have_acted:
+                    return response, (credential.token, token)  # an attempt before was not refused
+                raise
+            token, _, credential = renewed
             response = sender.send(exchange, request)
         return response, (credential.token, token)
 
@@ -427,21 +432,39 @@ class Engine:
         sender: Sender,
         token_exchange: TokenExchange,
         exchange: Exchange,
-        credential: Secret,
+        credential: Credential,
         *,
         rejected: Secret | None = None,
-    ) -> tuple[Secret, bool]:
-        """Authorize *exchange* with a short-lived token; return it, and whether it is new."""
-        token, is_new = token_exchange.token(
-            sender.send,
-            credential,
-            identifier=self.auth.identifier(self.connector),
-            base_url=self.base_url_of(token_exchange.spec),
-            timeout=exchange.remaining,
-            rejected=rejected,
-        )
-        exchange.header = self._header(token)
-        return token, is_new
+    ) -> tuple[Secret, bool, Credential]:
+        """Authorize *exchange* with a short-lived token for *credential*, or for the one that it was rotated to.
+
+        Returns:
+            The token, whether it is new, and the credential that it is for.
+
+        Raises:
+            ExchangeError: the API does not exchange it.
+
+        """
+
+        def exchanged(credential: Credential) -> tuple[Secret, bool, Credential]:
+            token, is_new = token_exchange.token(
+                sender.send,
+                credential.token,
+                identifier=self.auth.identifier(self.connector),
+                base_url=self.base_url_of(token_exchange.spec),
+                remaining=lambda: exchange.remaining,
+                rejected=rejected,
+            )
+            exchange.header = self._header(token)
+            return token, is_new, credential
+
+        try:
+            return exchanged(credential)
+        except ExchangeError as error:
+            fresh = self._read_rotated(credential) if error.is_refused else None
+            if fresh is None:
+                raise
+        return exchanged(fresh)
 
     def _read_rotated(self, rejected: Credential) -> Credential | None:
         """Read the credential again after a 401; None unless it was rotated in the meantime."""
@@ -613,14 +636,14 @@ class Engine:
 
         """
         try:
-            token = self.auth.credential(self.connector).token
+            credential = self.auth.credential(self.connector)
         except InvalidError:
             if instead is None:
                 raise
-            token = instead
-        exchange.header = self._header(token)
+            credential = Credential(instead)
+        exchange.header = self._header(credential.token)
         if self._token_exchange is not None:
-            self._short_lived(sender, self._token_exchange, exchange, token)
+            self._short_lived(sender, self._token_exchange, exchange, credential)
 
     @cached_property
     def _token_exchange(self) -> TokenExchange | None:

@@ -76,7 +76,7 @@ class TokenExchange:
         *,
         identifier: str | None,
         base_url: str,
-        timeout: float,
+        remaining: Callable[[], float],
         rejected: Secret | None = None,
     ) -> tuple[Secret, bool]:
         """Return a short-lived token for *credential*, and whether it is new.
@@ -86,7 +86,7 @@ class TokenExchange:
             credential: the long-lived credential.
             identifier: what the connector sends with it; the caller requires it where ``env`` has one.
             base_url: the base URL of the API.
-            timeout: the seconds that the exchange may take.
+            remaining: returns the seconds that the exchange may take, which another thread may have used up.
             rejected: the short-lived token that the API has just refused; it is not returned again.
 
         Raises:
@@ -100,7 +100,7 @@ class TokenExchange:
             if last is not None and is_usable and last.token != rejected and time.monotonic() < last.until:
                 return last.token, False
             self._last = None
-            self._last = self._exchange(send, credential, identifier, base_url, timeout)
+            self._last = self._exchange(send, credential, identifier, base_url, remaining())
             return self._last.token, True
 
     def _exchange(
@@ -146,7 +146,7 @@ def exchange_action(connector: ConnectorSpec, declared: ExchangeSpec) -> ActionS
         "body": declared.body,
         "form": declared.form,
     }
-    used = json.dumps([declared.body, declared.form])
+    used = " ".join(re.findall(r"\{\{(.*?)\}\}", json.dumps([declared.body, declared.form])))
     names = ["token"] if not declared.basic or re.search(r"\btoken\b", used) else []
     names += ["identifier"] if connector.env.identifier and re.search(r"\bidentifier\b", used) else []
     types = {"token": "password", "identifier": "text"}

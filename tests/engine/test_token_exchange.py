@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -12,7 +13,10 @@ from starlette.testclient import TestClient
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.authoring.example_server import create_app
+from locoia_pat.engine.auth import ExchangeError
 from locoia_pat.engine.checker import check_specs
+from locoia_pat.engine.token_exchange import TokenExchange
+from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.testing.secret_names import SecretNames
 from tests.support.loopback import answer, drop, serving
@@ -45,6 +49,12 @@ DELETE: dict[str, Any] = {
     "inputs": {"id": {"title": "ID", "type": "text", "required": True}},
     "request": {"method": "DELETE", "path": "/keys/{{ id }}"},
     "reply": {"ok": [204], "output": {}},
+}
+PUT: dict[str, Any] = {
+    "action": "put_key",
+    "effect": "update",
+    "request": {"method": "PUT", "path": "/keys/k1"},
+    "reply": {"ok": [200], "output": {}},
 }
 KEY = {"id": "k1", "key": "fake-minted-key-0123456789"}
 
@@ -158,6 +168,99 @@ def test_a_credential_that_was_rotated_in_its_store_is_exchanged_again(tmp_path:
     ):
         assert acme.run("act").outcome is Outcome.DONE
     assert [got.json["refresh"] for got in server.got[:2]] == [LONG, f"{LONG}-new"]
+
+
+def test_a_credential_that_was_rotated_while_its_short_lived_token_was_used_is_exchanged(tmp_path: Path) -> None:
+    file = tmp_path / "token.txt"
+    file.write_text(LONG)
+
+    def rotate(connection: Any) -> bool:
+        file.write_text(f"{LONG}-new")
+        return bool(answer(401, {})(connection))
+
+    scripts = [short(1), answer(200, {}), rotate, answer(401, {"detail": "blacklisted"}), short(2), answer(200, {})]
+    auth = ConnectorAuth.from_ref(f"file:{file}")
+    with serving(*scripts) as server, api(tmp_path / "specs", server.url, REFRESH, auth=auth) as acme:
+        assert [acme.run("act").outcome for _ in range(2)] == [Outcome.DONE] * 2
+    assert [got.json["refresh"] for got in server.got if got.body] == [LONG, LONG, f"{LONG}-new"]
+
+
+POLLED: dict[str, Any] = CREATE | {"poll": {"interval": 0.001}, "reply": CREATE["reply"] | {"ok": [201, 202]}}
+OVER = REFRESH | {"expires_in_at": "expires_in"}
+ENDED = short(1, expires_in="0.000001")
+ACCEPTED = {"Location": "/v1/jobs/1"}
+
+
+def test_an_exchange_that_fails_after_the_request_denies_nothing(tmp_path: Path) -> None:
+    refused = answer(401, {"detail": "blacklisted"})
+    with (
+        serving(ENDED, answer(202, None, ACCEPTED), refused) as server,
+        api(tmp_path / "poll", server.url, OVER, POLLED, DELETE) as acme,
+    ):
+        result = acme.run("create_key")
+    assert (result.outcome, len(server.got)) == (Outcome.UNKNOWN, 3), result
+    assert "its end was not seen: the credential was not exchanged" in str(result.problem)
+    with (
+        serving(ENDED, answer(202, KEY, ACCEPTED), refused) as server,
+        api(tmp_path / "token", server.url, OVER, POLLED, DELETE) as acme,
+    ):
+        result = acme.run("create_key")
+    assert (result.outcome, result.token) == (Outcome.DONE, Secret(KEY["key"])), result
+    with (
+        serving(short(1), answer(200, {}), answer(503), answer(401), refused) as server,
+        api(tmp_path / "put", server.url, REFRESH, PUT) as acme,
+    ):
+        assert acme.run("act").outcome is Outcome.DONE
+        result = acme.run("put_key")
+    assert (result.outcome, len(server.got)) == (Outcome.UNKNOWN, 5), result
+    pages = ROWS | {"action": "rows", "pages": {"by": "page", "query": "page"}}
+    pages["reply"] = {"ok": [200], "rows": "rows", "output": {"id": {"type": "text"}}}
+    with (
+        serving(ENDED, answer(200, [{"id": "a"}]), refused) as server,
+        api(tmp_path / "pages", server.url, OVER, pages) as acme,
+    ):
+        result = acme.run("rows")
+    assert (result.outcome, result.data) == (Outcome.REFUSED, None)
+    assert str(result.problem and result.problem.message).startswith("page 2: the credential was not exchanged")
+
+
+def test_threads_that_wait_for_an_exchange_do_so_within_their_own_time(tmp_path: Path) -> None:
+    spec = SpecFolder(folder(tmp_path, connector(auth={"exchange": REFRESH}), action(**ROWS))).connector
+    assert spec.auth.exchange is not None
+    exchange, order = TokenExchange(spec, spec.auth.exchange), list[str]()
+    is_sent, may_end = threading.Event(), threading.Event()
+
+    def send(*_: object) -> TransportError:
+        is_sent.set()
+        assert may_end.wait(10)
+        order.append("sent")
+        return TransportError("lost", sent=True)
+
+    def remaining() -> float:
+        order.append("measured")
+        return 1
+
+    def run() -> None:
+        with pytest.raises(ExchangeError):
+            exchange.token(send, Secret(LONG), identifier=None, base_url="http://127.0.0.1:1", remaining=remaining)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    threads[0].start()
+    assert is_sent.wait(10)
+    threads[1].start()
+    may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["measured", "sent"] * 2
+
+
+def test_the_words_of_a_form_are_not_taken_for_the_names_in_its_templates(tmp_path: Path) -> None:
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "scope": "identifier"}
+    token = answer(200, {"access_token": "fake-access-token-0123456789"})
+    basic = {"path": "/token", "basic": True, "form": form}
+    with serving(token, answer(200, {})) as server, api(tmp_path, server.url, basic) as acme:
+        assert acme.run("act").outcome is Outcome.DONE
+    assert parse_qs(server.got[0].body.decode()) == {name: [value] for name, value in form.items()}
 
 
 def test_a_token_that_no_store_took_is_revoked_with_a_short_lived_token(tmp_path: Path) -> None:
