@@ -85,11 +85,12 @@ class ResponseClassifier:
         self, response: Response, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None
     ) -> ParsedResponse:
         try:
-            no_rows = response.status == 204 and self._spec.reply.rows and 204 in self._spec.reply.ok
+            no_rows = self._is_empty(response.status) and self._spec.reply.rows
             document = JsonDocument([]) if no_rows else parse_document(response.text, self._spec.secret_keys)
         except DocumentError as error:
-            # If no output is read, any text is accepted; but an HTML page does not come from the API.
-            if self._spec.reads_body or response.text.reveal().lstrip().startswith("<"):
+            # If nothing is read, any text is accepted; but an HTML page does not come from the API.
+            is_judged = self._spec.reply.ok_when is not None and not self._is_empty(response.status)
+            if self._spec.reads_body or is_judged or response.text.reveal().lstrip().startswith("<"):
                 return self._unusable(response, str(error))
             document = JsonDocument({})
         body = document.value
@@ -119,6 +120,10 @@ class ResponseClassifier:
             Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=next_page_in
         )
 
+    def _is_empty(self, status: int) -> bool:
+        """Return whether *status* is documented for a success without a body, so that there is nothing to judge."""
+        return status == 204 and 204 in self._spec.reply.ok
+
     def _inner_error(self, body: object, status: int) -> tuple[int | None, Code | None]:
         """Return the status of an error inside a response with the success *status*, and its code if the spec has one.
 
@@ -127,7 +132,7 @@ class ResponseClassifier:
         """
         reply = self._spec.reply
         if reply.ok_when is not None:
-            unmet = self._unmet(body)
+            unmet = {} if self._is_empty(status) else self._unmet(body)
             if not unmet:
                 return None, None
             code: Code | None = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)

@@ -55,6 +55,19 @@ def test_a_success_without_a_required_output_is_not_believed(tmp_path: Path) -> 
     assert (properties["name"]["type"], properties["note"]["type"]) == ("string", ["string", "null"])
 
 
+def test_a_body_that_cannot_be_judged_says_neither_that_it_was_done_nor_that_it_was_refused(tmp_path: Path) -> None:
+    reply: dict[str, Any] = {"ok": [200], "output": {}, "ok_when": {"ok": True}}
+    gone = {"effect": "delete", "request": {"method": "DELETE", "path": "/keys/a5"}}
+    for script in (answer(200, "deleted"), answer(200, ""), answer(204)):
+        assert run(tmp_path, script, **gone, reply=reply).outcome is Outcome.UNKNOWN
+        assert run(tmp_path, script, **READ, reply=reply).outcome is Outcome.NOT_DONE
+    assert run(tmp_path, answer(200, {}), **gone, reply=reply).outcome is Outcome.REFUSED
+    empty = reply | {"ok": [200, 204]}
+    assert run(tmp_path, answer(204), **gone, reply=empty).outcome is Outcome.DONE
+    listed = empty | {"rows": "rows", "output": {"id": {"type": "text"}}}
+    assert run(tmp_path, answer(204), **READ, reply=listed).data == {"rows": []}
+
+
 def test_an_output_that_cannot_be_required_is_a_finding(tmp_path: Path) -> None:
     required: dict[str, Any] = {"type": "text", "required": True}
     secret = {"token": {"type": "text", "secret": "once"}}
