@@ -138,6 +138,8 @@ class Result:
     """The outputs that are shown once, by name."""
     at: dt.datetime | None = field(default=None, compare=False, repr=False)
     """When the API responded, by its clock if it sent its time; set if the outcome is ``done``."""
+    mark: str | None = field(default=None, compare=False, repr=False)
+    """What the create has sent to find its row by, if its spec says that the response does not tell which it is."""
 
     @property
     def token(self) -> Secret | None:

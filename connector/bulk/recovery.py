@@ -8,9 +8,6 @@ revoked, and the item runs again. While a store cannot be read, neither is decid
 
 from __future__ import annotations
 
-import base64
-import re
-import secrets
 import threading
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.item_stores import ItemStore, find_token
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.outcomes import Outcome, Problem, Result, invalid
+from locoia_pat.outcomes import Outcome, Problem, Result
+from locoia_pat.spec.row_mark import find_mark, new_mark
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -30,12 +28,9 @@ if TYPE_CHECKING:
     from locoia_pat.bulk.items import JournalOptions, Task
     from locoia_pat.engine.engine import Engine
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.spec.model import ActionSpec, SuperSpec
+    from locoia_pat.spec.model import ActionSpec
     from locoia_pat.stores import TokenEntry, TokenStore
 
-_MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
-MARK_LENGTH = len(" ~lpb/") + 16
-"""Characters that a mark adds to a string."""
 _FINGERPRINT = "fingerprint"
 """Key in the journalled envelope: identifies the token in a store that keeps no row id."""
 _FINAL = (Outcome.DONE, Outcome.REFUSED, Outcome.INVALID)
@@ -62,46 +57,6 @@ class Runnable(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
-
-
-def new_mark() -> str:
-    """Return a mark of 80 random bits, so that no other row has it."""
-    return base64.b32encode(secrets.token_bytes(10)).decode()
-
-
-def add_mark(text: str, mark: str) -> str:
-    """Return *text* with *mark* at its end."""
-    return f"{text} ~lpb/{mark}".strip()
-
-
-def mark_inputs(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any], mark: str, hint: str) -> Mapping[str, Any]:
-    """Return *inputs* with *mark* at the end of the input that the spec names.
-
-    Args:
-        spec: an action with a ``tag_input``.
-        inputs: its inputs.
-        mark: the mark.
-        hint: what to do if the input has no room for it.
-
-    Raises:
-        InvalidError: it has none.
-
-    """
-    name: str = getattr(spec, "tag_input", "")
-    text, limit = inputs.get(name), spec.inputs[name].max_length
-    if not isinstance(text, str):
-        return inputs  # validation will refuse it
-    if limit is not None and limit - MARK_LENGTH < len(text) <= limit:
-        longest = limit - MARK_LENGTH
-        message = f"is longer than {longest} characters, which leaves no room for the mark by which its row is found"
-        raise invalid(message, field=name, hint=hint)
-    return {**inputs, name: add_mark(text, mark)}
-
-
-def find_mark(text: object) -> str | None:
-    """Return the mark at the end of *text*, or None."""
-    match = _MARK.search(text) if isinstance(text, str) else None
-    return match[1] if match else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.bulk.items import STORE_FIELD
 from locoia_pat.bulk.rate_limit import MAX_RETRY_AFTER, RateLimiter
-from locoia_pat.bulk.recovery import MayRun, mark_inputs
+from locoia_pat.bulk.recovery import MayRun
 from locoia_pat.files import flushing_folders_later
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result
+from locoia_pat.spec.row_mark import mark_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from locoia_pat.engine.action import Follower
+    from locoia_pat.engine.row_search import RowSearch
     from locoia_pat.engine.token_exchange import TokenExchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
@@ -73,6 +74,8 @@ class PreparedRun:
     inputs: Mapping[str, Any]
     """Complete and typed."""
     request: Request
+    mark: str | None = None
+    """What its row is found by, if its token must be revoked and the response does not say which it is."""
 
 
 class Engine:
@@ -173,14 +176,19 @@ class Engine:
             InvalidError: the inputs or the spec are wrong.
 
         """
-        action = self.action(name)
-        checked = action.identified(action.check(inputs, today=now().date()), self._identifier)
+        action, mark = self.action(name), None
+        checked = action.check(inputs, today=now().date())
+        if action.spec.revoke is not None and action.spec.revoke.from_row:
+            from locoia_pat.engine.row_search import with_mark  # noqa: PLC0415  # few actions need it
+
+            checked, mark = with_mark(action.spec, checked)
+        checked = action.identified(checked, self._identifier)
         request = action.request(checked, self.base_url_of(action.spec))
         if request.upload is not None:
             from locoia_pat.engine.upload import with_file  # noqa: PLC0415  # few actions send a file
 
             request = with_file(request, request.upload)
-        return PreparedRun(action, checked, request)
+        return PreparedRun(action, checked, request, mark)
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """Return what a run would send.
@@ -287,6 +295,8 @@ class Engine:
             parsed, secrets = self._receive(run, exchange, send)
             result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
             result = result.with_warnings(*action.input_warnings(inputs))
+            if run.mark is not None:
+                result = replace(result, mark=run.mark)
             if result.outcome is Outcome.UNKNOWN and action.spec.verify_with:
                 result = self._with_verify_command(result, action.spec.verify_with, inputs)
             if result.outcome is Outcome.DONE and stores and result.secrets:  # a stored secret may be missing
@@ -304,7 +314,9 @@ class Engine:
         except InvalidError:
             shared = {}  # the spec is wrong
         command = _run_command(verifier, shared)
-        return replace(result, problem=result.problem and replace(result.problem, next=command))
+        remark = f" Its row would have the mark ~lpb/{result.mark}." if result.mark is not None else ""
+        problem = result.problem
+        return replace(result, problem=problem and replace(problem, hint=f"{problem.hint}{remark}", next=command))
 
     def _receive(
         self, run: PreparedRun, exchange: Exchange, send: Callable[[Request], _Answered]
@@ -572,7 +584,14 @@ class Engine:
         data = result.data or {}
         inputs = action.revoke_inputs({**data, **result.secrets})
         own = next(iter(result.secrets.values()), None) if action.spec.auth == "none" else None
-        outcome = self._revoke(sender, action, inputs, header, own) if inputs is not None else None
+        search = self._find_row(sender, action, result, header, own) if inputs is None else None
+        if search is not None:
+            data = search.outputs
+            inputs = action.revoke_inputs({**data, **result.secrets})
+        parsed = None
+        if inputs is not None and action.spec.revoke is not None:
+            parsed = self._run_related(sender, action.spec.revoke.action, inputs, header, own)
+        outcome = None if parsed is None else parsed.outcome
         revoked = outcome is Outcome.DONE
         mints, id_ = self._revoke_mints(action), data.get("id")
         row = f"row {id_}" if isinstance(id_, str) and id_.isprintable() and 0 < len(id_) <= _MAX_ID else "its row"
@@ -584,6 +603,8 @@ class Engine:
         else:
             hint = f"The new token was revoked immediately{'' if row == 'its row' else f': {row}'}."
         command = None if revoked else _revoke_command(action, inputs, mints=mints)
+        if search is not None and search.remark is not None:
+            hint, command = f"{hint} {search.remark}", f"locoia-pat run {action.spec.verify_with}"
         problem = Problem("not_stored", reason, hint=hint, next=command)
         return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
 
@@ -594,36 +615,55 @@ class Engine:
         except InvalidError:
             return False  # the spec is wrong
 
-    def _revoke(
+    def _find_row(
         self,
         sender: Sender,
         action: CompiledAction,
+        result: Result,
+        header: tuple[str, Secret] | None,
+        own: Secret | None,
+    ) -> RowSearch | None:
+        """Look for the row of the token in *result* by the mark that was sent; None if its spec does not say how."""
+        spec = action.spec
+        if spec.revoke is None or not spec.revoke.from_row or spec.verify_with is None:
+            return None
+        from locoia_pat.engine.row_search import RowSearch, choose_row  # noqa: PLC0415  # few actions need it
+
+        data = result.data or {}
+        if result.mark is None:
+            return RowSearch(data, f"Its row has no mark: look for it with {spec.verify_with}.")
+        listed = self._run_related(sender, spec.verify_with, {}, header, own)
+        return choose_row(spec, data, result.mark, listed, list(result.secrets.values()))
+
+    def _run_related(
+        self,
+        sender: Sender,
+        name: str,
         inputs: Mapping[str, Any],
         header: tuple[str, Secret] | None,
         own: Secret | None,
-    ) -> Outcome | None:
-        """Run the action that the spec names under ``revoke``, and discard the token it may mint.
+    ) -> ParsedResponse | None:
+        """Run the action *name*, which the spec of a minted token names, and discard the token it may mint.
 
-        Without a *header*, the credential is read; without one, the token revokes itself if it is given as *own*.
+        Without a *header*, the credential is read; without one, the token itself is used if it is given as *own*.
 
         Returns:
-            The outcome; None if nothing was sent.
+            What the response means; None if nothing was sent.
 
         """
         try:
-            revoking = self.action(action.spec.revoke.action) if action.spec.revoke else action
-            checked = revoking.identified(revoking.check(inputs), self._identifier)
-            request = revoking.request(checked, self.base_url_of(revoking.spec))
-            exchange = Exchange(revoking.spec, header, self._timeout, self.connector.headers)
-            if revoking.spec.auth == "none":
+            action = self.action(name)
+            checked = action.identified(action.check(inputs), self._identifier)
+            request = action.request(checked, self.base_url_of(action.spec))
+            exchange = Exchange(action.spec, header, self._timeout, self.connector.headers)
+            if action.spec.auth == "none":
                 exchange.header = None
             elif header is None:
                 self._authorize(sender, exchange, own)
         except (InvalidError, ExchangeError):
             return None  # the spec is wrong, or there is no credential: that must not hide that a token was minted
-        run = PreparedRun(revoking, checked, request)
-        parsed, _ = self._receive(run, exchange, lambda request: (sender.send(exchange, request), ()))
-        return parsed.outcome
+        run = PreparedRun(action, checked, request)
+        return self._receive(run, exchange, lambda request: (sender.send(exchange, request), ()))[0]
 
     def _authorize(self, sender: Sender, exchange: Exchange, instead: Secret | None) -> None:
         """Authorize *exchange* with the credential, or with the token *instead* where no credential is given.

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.outcomes import Finding, SpecError
@@ -51,7 +52,7 @@ def compile_request(spec: ActionSpec) -> dict[str, Any]:
 
     """
     templates, findings = _compiled(spec.document)
-    findings += () if findings else _invalid_uses(spec, templates)
+    findings += () if findings else [*_invalid_uses(spec, templates), *_unused_of_row(spec, templates)]
     if findings:
         raise SpecError(findings)
     slots: list[Any] = []
@@ -93,13 +94,22 @@ def _compiled(source: Document) -> tuple[dict[Path, template.Template], list[Fin
         names = {
             "request": known,
             "poll": known | {_POLL_ID},
-            "revoke": outputs,
+            "revoke": outputs | _names(source.value, ("revoke", "from_row")),
         }[str(slot[0])]
         try:
             compiled[slot] = make(value, names)
         except template.TemplateError as error:
-            findings += template_findings_at(source, slot, error)
+            found = template_findings_at(source, slot, error)
+            findings += map(_explain_revoke, found) if slot[0] == "revoke" else found
     return compiled, findings
+
+
+def _explain_revoke(finding: Finding) -> Finding:
+    """Return *finding*, which says where else the outputs of a revoke may be if one is unknown."""
+    if finding.code != "unknown-name":
+        return finding
+    hint = '; name it under "from_row" if the response lacks it and the rows of "verify_with" have it'
+    return replace(finding, message=f"{finding.message}{hint}")
 
 
 def template_findings_at(source: Document, at: Path, error: template.TemplateError) -> list[Finding]:
@@ -119,7 +129,8 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
         findings += [at("template-type", (*slot, *path), _PADDED, offset=offset) for path, offset in padded.items()]
         for use in compiled.uses:
             if slot[0] == "revoke":
-                if spec.reply.output[use.name].secret and use.position != "alone":
+                output = spec.reply.output.get(use.name)
+                if output is not None and output.secret and use.position != "alone":
                     message = f'"{use.name}" is a secret, which is given as it is: write it alone'
                     findings.append(at("template-type", (*slot, *use.path), message, offset=use.offset))
                 continue
@@ -133,6 +144,16 @@ def _invalid_uses(spec: ActionSpec, templates: Mapping[Path, template.Template])
             elif why := _why_not_allowed(use, field, slot[1], spec.request.omit_null):
                 findings.append(at("template-type", path, f'"{use.name}" {why}', offset=use.offset))
     return [*findings, *(at("unused-input", ("inputs", name), _unused(name, spec), at_key=True) for name in unused)]
+
+
+def _unused_of_row(spec: ActionSpec, templates: Mapping[Path, template.Template]) -> list[Finding]:
+    """Return the names in ``revoke.from_row`` that its inputs do not use."""
+    used = {use.name for slot, compiled in templates.items() if slot[0] == "revoke" for use in compiled.uses}
+    return [
+        spec.document.finding("contradiction", ("revoke", "from_row", index), f'"{name}" is not used in "inputs"')
+        for index, name in enumerate(spec.revoke.from_row if spec.revoke else ())
+        if name not in used
+    ]
 
 
 def _unused(name: str, spec: ActionSpec) -> str:
@@ -170,6 +191,11 @@ def _get(value: Any, path: Path) -> Any:
             return None
         value = value[part]
     return value
+
+
+def _names(value: Any, path: Path) -> frozenset[str]:
+    names = _get(value, path)
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def _keys(value: Any, path: Path) -> frozenset[str]:

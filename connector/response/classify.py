@@ -39,6 +39,8 @@ class ParsedResponse:
     """When a complete response was received, by the server's clock if it sent its time."""
     body: object = field(default=None, repr=False)
     """The JSON in which the next page is looked for, if the action has pages."""
+    is_whole: bool = True
+    """Whether a list was read to its end, as far as that can be seen."""
 
 
 class ResponseClassifier:

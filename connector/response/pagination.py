@@ -61,6 +61,7 @@ class Paginator:
         self._seen = {first.url}
         """The cursors and next URLs so far."""
         self._failed: ParsedResponse | None = None
+        self._is_whole = True
         self._at: dt.datetime | None = None
         self.pause = 0.0
         """The seconds to wait before the next request."""
@@ -76,6 +77,7 @@ class Paginator:
         self._at = parsed.at
         page = find_rows(self._spec.reply, parsed.body)
         if self._is_counted and page and page == self._last_page:
+            self._is_whole = False
             self._warnings["the API returned the same page twice, so its rows are taken as the complete list"] = None
             return None
         self._add(page, parsed.data[self._spec.reply.rows or ""])
@@ -93,6 +95,7 @@ class Paginator:
             if more:
                 self._warnings["the API says that there is another page, and not where: rows may be missing"] = None
         elif self._count == self._pages.max_pages or self._is_large():
+            self._is_whole = False
             self._warnings[f"the list was truncated after {self._count} pages; there may be more"] = None
             return None
         self._request = next_request or self._request
@@ -102,7 +105,8 @@ class Paginator:
         """Return all pages as one response; if a page failed, that failure."""
         if self._failed is None:
             data = {self._spec.reply.rows or "": self._rows}
-            return ParsedResponse(Outcome.DONE, data, warnings=tuple(self._warnings), at=self._at)
+            warnings = tuple(self._warnings)
+            return ParsedResponse(Outcome.DONE, data, warnings=warnings, at=self._at, is_whole=self._is_whole)
         problem = self._failed.problem
         if problem is None or self._count == 1:
             return self._failed
@@ -201,6 +205,7 @@ class Paginator:
         """Warn if the API counts other rows than were read."""
         total = _count(get_path(body, self._pages.total_at)) if self._pages.total_at else None
         if total is not None and total != len(self._rows):
+            self._is_whole = False
             self._warnings[f"the API counts {total} rows, and {len(self._rows)} were read"] = None
 
     def _cursor(self, response: Response, body: object, page: list[Any]) -> str | None:

@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from locoia_pat.bulk.recovery import MayRun, mark_inputs, new_mark
 from locoia_pat.outcomes import NotDoneError, Outcome, Problem, Result, invalid
 from locoia_pat.serve.call_response import CallResponse
 from locoia_pat.spec.model import ActionSpec
+from locoia_pat.spec.row_mark import mark_inputs, new_mark
 from locoia_pat.state.served_calls import ServedCall, ServedCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from locoia_pat.bulk.recovery import MayRun
     from locoia_pat.connector import Connector
     from locoia_pat.spec.model import SuperSpec
     from locoia_pat.state.journal import State

@@ -369,6 +369,9 @@ class RevokeSpec(Model):
 
     action: Name
     inputs: dict[Name, Any]
+    from_row: Annotated[list[Name], Field(min_length=1)] = []
+    """The outputs that the response lacks, such as ``id``: those of the row of ``verify_with`` that has the mark in
+    ``tag_input``, which each create sends then."""
 
 
 class _VersionedFile(LocatedModel):

@@ -16,6 +16,7 @@ from locoia_pat.messages import did_you_mean
 from locoia_pat.secrets.detect import is_secret_name
 from locoia_pat.spec.input_types import INPUT_TYPES, types_with_key
 from locoia_pat.spec.pattern import part_names
+from locoia_pat.spec.row_mark import MARK_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -225,13 +226,25 @@ def reference_findings(
 
 
 def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSpec) -> Iterator[Finding]:
-    """Yield a finding if the rows of *verifier*, the action in ``verify_with``, do not contain *tag_input*."""
+    """Yield why a row cannot be found among those of *verifier*, the action in ``verify_with``, by its *tag_input*."""
     if verifier.reply.rows is None or tag_input not in verifier.reply.output:
         message = f'the rows of {verifier.action} have no output "{tag_input}", so a tag cannot be found there'
         yield spec.document.finding("unknown-reference", ("tag_input",), message)
     elif required := [name for name, field in verifier.inputs.items() if field.required]:
         message = f'{verifier.action} requires "{required[0]}", so a bulk run cannot list all rows with it'
         yield spec.document.finding("contradiction", ("tag_input",), message)
+    elif (field := verifier.reply.output[tag_input]).type != "text" or field.multiple or field.secret:
+        message = f'"{tag_input}" in the rows of {verifier.action} is not a text that shows a tag'
+        yield spec.document.finding("contradiction", ("tag_input",), message)
+    shown = verifier.reply.output if verifier.reply.rows else {}
+    for index, name in enumerate(spec.revoke.from_row if spec.revoke else ()):
+        path = ("revoke", "from_row", index)
+        if name not in shown:
+            message = f'the rows of {verifier.action} have no output "{name}"{did_you_mean(name, shown)}'
+            yield spec.document.finding("unknown-reference", path, message)
+        elif shown[name].secret or shown[name].multiple or shown[name].type not in ("text", "number"):
+            message = f'"{name}" of a row identifies it, so it is a text or a number, and neither a secret nor a list'
+            yield spec.document.finding("contradiction", path, message)
 
 
 def _revoke_findings(spec: ActionSpec, given: Mapping[str, Any], revoker: ActionSpec) -> Iterator[Finding]:
@@ -315,6 +328,7 @@ def _effect_findings(spec: ActionSpec) -> Iterator[Finding]:
             yield at("contradiction", ("replaces",), '"replaces" is allowed with effect: rotate only', at_key=True)
     if spec.revoke is not None and not spec.secrets:
         yield at("contradiction", ("revoke",), '"revoke" needs a secret output; there is none', at_key=True)
+    yield from _from_row_findings(spec)
     if spec.verify_with is not None and spec.effect == "read":
         yield at("contradiction", ("verify_with",), '"verify_with" is not allowed with effect: read', at_key=True)
     yield from _store_findings(spec)
@@ -351,6 +365,36 @@ def _tag_findings(spec: ActionSpec) -> Iterator[Finding]:
     elif spec.effect != "create" or spec.verify_with is None or spec.revoke is None:
         message = '"tag_input" is allowed with effect: create, "verify_with" and "revoke" only'
         yield at("contradiction", ("tag_input",), message, at_key=True)
+    elif spec.revoke.from_row:
+        yield from _marked_findings(spec, spec.tag_input, spec.inputs[spec.tag_input])
+
+
+def _from_row_findings(spec: ActionSpec) -> Iterator[Finding]:
+    """Yield why a revoke cannot take outputs from the row of its token, if it does."""
+    names, path = spec.revoke.from_row if spec.revoke is not None else [], ("revoke", "from_row")
+    if names and spec.tag_input is None:
+        message = '"from_row" needs "tag_input": the row is found by the mark that is sent there'
+        yield spec.document.finding("missing-key", path, message, at_key=True)
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield spec.document.finding("contradiction", (*path, index), f'"{name}" is in the list twice')
+        if name in spec.secrets:
+            message = f'"{name}" is the secret, which no row shows: its action has it from the response'
+            yield spec.document.finding("contradiction", (*path, index), message)
+
+
+def _marked_findings(spec: ActionSpec, name: str, field: Input) -> Iterator[Finding]:
+    """Yield why the input *name* cannot carry a mark in each create."""
+    at, path = spec.document.finding, ("inputs", name)
+    if field.max_length is not None and field.max_length <= MARK_LENGTH:
+        message = f'the mark of "from_row" has {MARK_LENGTH} characters, so "{name}" must be allowed more'
+        yield at("contradiction", (*path, "maxLength"), message)
+    if field.pattern is not None:
+        message = f'a "pattern" may refuse the mark that "from_row" adds to "{name}"; remove it'
+        yield at("contradiction", (*path, "pattern"), message, at_key=True)
+    if field.required and field.nullable:
+        message = f'null has a meaning in "{name}", so there "from_row" has nothing to add its mark to'
+        yield at("contradiction", (*path, "nullable"), message, at_key=True)
 
 
 def _request_findings(spec: ActionSpec) -> Iterator[Finding]:

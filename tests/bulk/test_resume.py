@@ -19,7 +19,7 @@ from locoia_pat import InvalidError, NotDoneError
 from locoia_pat.bulk import Item, JournalOptions
 from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.bulk.recovery import add_mark, find_mark, new_mark
+from locoia_pat.spec.row_mark import add_mark, find_mark, new_mark
 from locoia_pat.state.journal import State
 from locoia_pat.stores import read_token
 from tests.support.bulk_shop import Shop, all_done, calling, outcomes, wish, wishes

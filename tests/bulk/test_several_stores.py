@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from locoia_pat.bulk import Item
 from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.bulk.recovery import add_mark, new_mark
+from locoia_pat.spec.row_mark import add_mark, new_mark
 from locoia_pat.state.journal import State
 from locoia_pat.stores import open_store, read_token
 from tests.support.bulk_shop import Shop, wish

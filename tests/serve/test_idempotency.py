@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions.sandbox.faults import Fault
-from locoia_pat.bulk.recovery import add_mark, new_mark
 from locoia_pat.serve.idempotency import MAX_LENGTH
 from locoia_pat.serve.service import Service
 from locoia_pat.spec.load import SpecFolder
+from locoia_pat.spec.row_mark import add_mark, new_mark
 from locoia_pat.state.access_keys import AccessKeys
 from locoia_pat.state.journal import State
 from locoia_pat.state.served_calls import KEEP_SECONDS, ServedCalls
