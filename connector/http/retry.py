@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from locoia_pat.http.exchange_types import Response, ResponseOrError, TransportError
 from locoia_pat.interrupts import held
+from locoia_pat.secrets.secret import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -142,7 +143,8 @@ class Exchange:
             response = self._attempt(request, send, limiter)
             seconds = self._seconds_until_retry(response, attempts)
             if _log.isEnabledFor(logging.DEBUG):
-                facts = {"method": request.method, "url": request.url, "attempt": attempts, "wait": seconds}
+                url = redact(request.url, [self.header[1]] if self.header else [])  # a next URL may repeat it
+                facts = {"method": request.method, "url": url, "attempt": attempts, "wait": seconds}
                 facts["status"] = getattr(response, "status", None) or "no complete response"
                 message = "%(method)s %(url)s: %(status)s, attempt %(attempt)d"
                 _log.debug(message if seconds is None else f"{message}, the next in %(wait).1f s", facts)

@@ -102,6 +102,16 @@ def test_an_address_in_the_answer_is_followed(tmp_path: Path) -> None:
     assert result.data == {"rows": rows("a", "b")}
 
 
+def test_a_next_url_with_the_credential_is_masked_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "locoia_pat")
+    url = f"?after=b&access_token={CREDENTIAL}"
+    scripts = [answer(200, {"rows": rows("a"), "next": url}), answer(200, {"rows": rows("b")})]
+    result, server = run(tmp_path, {"by": "link", "at": "next"}, *scripts)
+    assert (result.data, server.got[1].path) == ({"rows": rows("a", "b")}, f"/v1/rows{url}")
+    assert "?after=b&access_token=«secret»: 200, attempt 1" in caplog.text
+    assert CREDENTIAL not in caplog.text
+
+
 def test_a_url_on_another_host_is_not_followed_and_the_error_says_what_differs(tmp_path: Path) -> None:
     for url, other in (
         ("http://127.0.0.2/v1/rows", "http://127.0.0.2"),
