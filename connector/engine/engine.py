@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -790,7 +791,7 @@ def _result(
 
 
 def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, mints: bool) -> str | None:
-    if inputs is None or action.spec.revoke is None or any(isinstance(value, Secret) for value in inputs.values()):
+    if inputs is None or action.spec.revoke is None or next(iter_secrets(inputs), None) is not None:
         return None
     store = ["--token-to", "file:token.json"] if mints else []
     return _run_command(action.spec.revoke.action, inputs, *store)
@@ -798,7 +799,8 @@ def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *,
 
 def _run_command(action: str, inputs: Mapping[str, Any], *options: str) -> str | None:
     """Return the command that runs *action*, or None if a shell cannot show it."""
-    arguments = [f"{name}={'null' if value is None else value}" for name, value in inputs.items()]
-    if not all(map(str.isprintable, arguments)):
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in inputs.items()}
+    if any(text.startswith("@") or not text.isprintable() for text in texts.values()):  # @ is the name of a file
         return None
+    arguments = [f"{name}={text}" for name, text in texts.items()]
     return shlex.join(["locoia-pat", "run", action, *arguments, *options])

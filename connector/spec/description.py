@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.secrets.secret import iter_secrets
 from locoia_pat.spec.compiled_form import is_super
 from locoia_pat.spec.input_types import describe_allowed
 
@@ -41,8 +42,8 @@ def inputs_of_same_names(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any]
     """
     return {
         name: inputs[name]
-        for name, field in spec.inputs.items()
-        if field.type != "password" and inputs.get(name) is not None
+        for name in spec.inputs
+        if inputs.get(name) is not None and next(iter_secrets(inputs[name]), None) is None
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
@@ -119,6 +120,28 @@ def test_the_secret_is_given_alone_and_to_a_secret_input(tmp_path: Path) -> None
         assert message in found[0][1]
 
 
+def test_the_command_that_checks_an_unknown_outcome_has_values_as_a_shell_gives_them(tmp_path: Path) -> None:
+    inputs: dict[str, Any] = {
+        "on": {"title": "On", "type": "switch", "required": True},
+        "days": {"title": "Days", "type": "number", "required": True},
+        "tags": {**TEXT, "multiple": True},
+        "more": {"title": "More", "type": "json", "required": True},
+        "login": {"title": "Login", "type": "nested_object", "required": True, "children": {"key": KEY}},
+    }
+    body = {name: f"{{{{ {name} }}}}" for name in inputs}
+    create = action(inputs, {"path": "/keys", "body": body}, verify_with="list_keys")
+    lists = action(inputs, {"path": "/search", "body": body}, action="list_keys", effect="read")
+    specs = folder(tmp_path, connector(), create, lists)
+    assert codes(specs) == []
+    given = {"on": True, "days": 1.5, "tags": ["a b", "c;d"], "more": {"n": None}, "login": {"key": Secret("fake-k")}}
+    with serving(drop) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
+        result = acme.run("act", given)
+        assert result.problem is not None
+        words = shlex.split(result.problem.next or "")
+        assert words[:3] == ["locoia-pat", "run", "list_keys"]
+        assert words[3:] == ["on=true", "days=1.5", 'tags=["a b", "c;d"]', 'more={"n": null}'], "and no secret"
+
+
 def test_the_command_that_checks_an_unknown_outcome_has_the_inputs_that_both_share(tmp_path: Path) -> None:
     inputs = {"owner": TEXT, "note": {**TEXT, "required": False}, "key": KEY}
     create = action(
@@ -142,6 +165,10 @@ def test_the_command_that_checks_an_unknown_outcome_has_the_inputs_that_both_sha
         assert result.outcome is Outcome.UNKNOWN
         assert result.problem is not None
         assert result.problem.next == command
+    with serving(drop) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
+        result = acme.run("act", {"owner": "@ann", "key": Secret("fake-key-1")})
+    assert result.problem is not None
+    assert result.problem.next is None, "it would be the name of a file"
     (specs / "list_keys.yaml").write_text("spec: 1\n")
     with serving(drop) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
         result = acme.run("act", {"owner": "ann", "key": Secret("fake-key-1")})
