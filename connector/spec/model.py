@@ -28,15 +28,17 @@ def _flat(value: Any) -> Any:
 
 _NAME = r"^[a-z][a-z0-9_]{0,63}$"
 _PRINTABLE_ASCII = r"^[!-~]{1,200}$"
-_OUTPUT_PATH = r"^[A-Za-z0-9_@$-]+(\.[A-Za-z0-9_@$-]+)*$"
 _ITEM = r"\[([0-9]{1,4}|[A-Za-z0-9_@$.-]{1,100}=[^\[\]=\x00-\x1f\x7f-\x9f]{1,100})\]"
-_KEY, _PAYLOAD_KEY = rf"[A-Za-z0-9_@$-]+({_ITEM})*", rf"[A-Za-z0-9_@-]+({_ITEM})*"
-_VALUE_PATH = rf"^{_KEY}(\.{_KEY})*$"
-_SOURCE_PATH = rf"^{_KEY}(\.{_KEY})*(\[\](\.{_KEY})*)?$"
-_PAYLOAD_PATH = rf"^(\$|(\$({_ITEM})+|{_PAYLOAD_KEY})(\.{_PAYLOAD_KEY})*)$"
+_PLAIN_KEY = r"(?:[A-Za-z0-9_@-][A-Za-z0-9_@$-]*|\$[A-Za-z0-9_@$-]+)"
+"""Not ``$`` alone: it is the whole response, and no key leads away from it."""
+_KEY = rf"{_PLAIN_KEY}(?:{_ITEM})*"
+_ANY_PATH = rf"(?:\$|(?:\$(?:{_ITEM})+|{_KEY})(?:\.{_KEY})*)"
+_OUTPUT_PATH = rf"^{_PLAIN_KEY}(\.{_PLAIN_KEY})*$"
+_VALUE_PATH = rf"^{_ANY_PATH}$"
+_SOURCE_PATH = rf"^{_ANY_PATH}(\[\](\.{_KEY})*)?$"
 _ENV_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 _HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
-_ERROR_KEY = r"^([45][0-9][0-9]|[A-Za-z_][A-Za-z0-9_.:/-]{0,99}|[0-9]{1,2}|[0-9]{4,20})$"
+_ERROR_KEY = r"^([A-Za-z_][A-Za-z0-9_.:/-]{0,99}|[0-9]{1,20})$"
 _CONTENT_TYPE = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,99}/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}$"
 _VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 _HOST = r"^[a-z0-9.-]+$"
@@ -48,10 +50,11 @@ _PATH = r"^/(?:\{\{[^\r\n{}]*\}\}|[^\s?#{}\\])+$"
 PATTERN_WORDS |= {
     _NAME: "lowercase letters, digits and underscores, beginning with a letter",
     _PRINTABLE_ASCII: "1 to 200 ASCII characters without spaces",
-    _OUTPUT_PATH: "keys with dots between them, such as data.items",
-    _PAYLOAD_PATH: "$ or keys with dots between them and items of lists, such as data.items or data[0].items",
-    _VALUE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or links[rel=next].href",
-    _SOURCE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or scopes[].name",
+    _OUTPUT_PATH: "keys with dots between them, such as data.items, without $. before them",
+    _VALUE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or links[rel=next].href; "
+    "or $, without $. before keys",
+    _SOURCE_PATH: "keys with dots between them and items of lists, such as data.items, s[0] or scopes[].name; "
+    "or $, without $. before keys",
     _ENV_VARIABLE: "the name of a variable in capital letters, such as ACME_TOKEN",
     _HEADER_NAME: "the name of a header: letters, digits and hyphens",
     _ERROR_KEY: 'a status from 400 to 599 in quotes, such as "404", or one of the API\'s own codes',
@@ -75,7 +78,6 @@ PrintableAscii = Annotated[str, Field(pattern=_PRINTABLE_ASCII)]
 OutputPath = Annotated[str, Field(pattern=_OUTPUT_PATH)]
 ValuePath = Annotated[str, Field(pattern=_VALUE_PATH)]
 SourcePath = Annotated[str, Field(pattern=_SOURCE_PATH)]
-PayloadPath = Annotated[str, Field(pattern=_PAYLOAD_PATH)]
 EnvVariable = Annotated[str, Field(pattern=_ENV_VARIABLE)]
 HeaderName = Annotated[str, Field(pattern=_HEADER_NAME)]
 BaseUrl = Annotated[str, Field(pattern=_BASE_URL)]
@@ -298,7 +300,7 @@ class ReplySpec(Model):
 
     ok: list[Annotated[int, Field(ge=200, le=299)]] = Field(min_length=1)
     """The documented statuses of success; a complete response with another 2xx counts too, with a warning."""
-    at: list[PayloadPath] = Field(["$"], min_length=1)
+    at: list[ValuePath] = Field(["$"], min_length=1)
     """Where the payload may be, tried in order: ``$`` is the whole response."""
     rows: Name | None = None
     """The payload is a list; ``data`` has its rows under this name, each with the outputs below."""

@@ -65,7 +65,7 @@ _OWN_NAME, _OWN_HOST = "locoia", "api.locoia.com"
 
 def is_status(key: str) -> bool:
     """Return whether a *key* of ``codes`` or ``errors`` is a status, and not a code of the API."""
-    return len(key) == 3 and key.isdigit()
+    return re.fullmatch("[45][0-9][0-9]", key) is not None
 
 
 def super_findings(spec: SuperSpec) -> Iterator[Finding]:
@@ -682,6 +682,15 @@ def _header_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Outp
             yield at("contradiction", (*path, name), message, at_key=True)
 
 
+_OUTPUT_TYPES = {
+    "text": ("text", "datetime", "json"),
+    "select": ("text", "datetime", "json"),
+    "number": ("number", "text", "datetime", "json"),
+    "switch": ("switch", "json"),
+}
+"""The types of an output that the value of an input of each type can have."""
+
+
 def _from_input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: Output) -> Iterator[Finding]:
     """Yield why an output cannot be the value of an input, if it is."""
     if (name := output.from_input) is None:
@@ -689,9 +698,12 @@ def _from_input_findings(spec: ActionSpec | SuperSpec, path: yaml.Path, output: 
     at, declared = spec.document.finding, spec.inputs.get(name)
     if declared is None:
         yield _unknown_input(spec, (*path, "from_input"), name)
-    elif declared.type not in ("text", "select", "number", "switch") or declared.multiple:
+    elif declared.multiple or (types := _OUTPUT_TYPES.get(declared.type)) is None:
         message = f'"{name}" is a secret, a list or an object, so it cannot be an output'
         yield at("contradiction", (*path, "from_input"), message)
+    elif output.type not in types:
+        message = f'"{name}" is of type {declared.type}, so the output cannot be of type {output.type}'
+        yield at("contradiction", (*path, "type"), f"{message}: use {' or '.join(types)}")
     if not hasattr(spec, "reply") or not _is_top_level(path):
         message = 'only a top-level output of a reply can have "from_input"'
         yield at("contradiction", (*path, "from_input"), message, at_key=True)

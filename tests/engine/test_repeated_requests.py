@@ -128,7 +128,8 @@ def test_a_status_means_what_the_spec_says(tmp_path: Path) -> None:
 def test_a_code_of_the_api_means_what_the_spec_says(tmp_path: Path) -> None:
     reply = {
         "ok": [200], "output": {}, "code_at": "error.code", "errors": {"gone": "It was deleted.", "409": "Wait."},
-        "codes": {"gone": "not_found", "20003": "unauthorized", "slow_down": "rate_limited", "409": "validation"},
+        "codes": {"gone": "not_found", "20003": "unauthorized", "190": "unauthorized", "slow_down": "rate_limited",
+                  "409": "validation"},
     }  # fmt: skip
     for status, error, code, hint in (
         (400, "gone", "not_found", "It was deleted."),
@@ -139,6 +140,7 @@ def test_a_code_of_the_api_means_what_the_spec_says(tmp_path: Path) -> None:
             "unauthorized",
             "The credential was rejected: it may be expired, revoked, or meant for another host.",
         ),
+        (400, 190, "unauthorized", None),
         (400, "slow_down", "rate_limited", "Wait before you retry."),
         (200, "slow_down", "rate_limited", "Wait before you retry."),
         (409, "other", "validation", "Wait."),

@@ -223,6 +223,28 @@ def test_an_item_of_a_list_is_chosen_by_a_value_in_it_wherever_a_path_may_be(tmp
         assert (code, "items of lists" in message) == ("bad-value", True), path
 
 
+def test_a_path_that_begins_as_in_jsonpath_is_a_finding_where_it_is(tmp_path: Path) -> None:
+    """It would lead nowhere, and every value at it would be missing."""
+    text = {"type": "text"}
+    for number, reply in enumerate(
+        (
+            {"output": {"id": text | {"from": "$.data.id"}}},
+            {"output": {"ids": text | {"from": "$.data[].id", "multiple": True}}},
+            {"output": {}, "ok_when": {"$.ok": True}},
+            {"output": {}, "error_at": "$.error"},
+            {"output": {}, "code_at": "a.$", "codes": {"a": "conflict"}},
+        )
+    ):
+        ((code, message),) = mistakes(tmp_path / str(number), reply, **READ)
+        assert (code in ("bad-value", "bad-name"), "without $. before keys" in message) == (True, True), message
+    output = {"all": {"type": "json", "from": "$"}, "ref": text | {"from": "$ref"}, "second": text | {"from": "a.$b"}}
+    body = {"$ref": "#/x", "a": {"$b": "c"}}
+    read = run(
+        tmp_path, answer(200, body), **READ, reply={"ok": [200], "ok_when": {"$": {"not": None}}, "output": output}
+    )
+    assert read.data == {"all": body, "ref": "#/x", "second": "c"}
+
+
 def test_a_condition_that_says_nothing_and_a_code_from_nowhere_are_findings(tmp_path: Path) -> None:
     replies: list[tuple[dict[str, Any], str, str]] = [
         ({"ok_when": {"a": {"is": 1, "not": 2}}}, "contradiction", 'either "is" or "not"'),
@@ -235,7 +257,7 @@ def test_a_condition_that_says_nothing_and_a_code_from_nowhere_are_findings(tmp_
         ({"codes": {"no_auth": "unauthorized"}}, "missing-key", 'needs "code_at"'),
         ({"errors": {"no_auth": "Log in."}}, "missing-key", 'needs "code_at"'),
         ({"code_at": "error", "codes": {"403": "unauthorized"}}, "contradiction", '"code_at" needs a code'),
-        ({"code_at": "error", "codes": {"200": "conflict"}}, "bad-name", "a status from 400 to 599"),
+        ({"codes": {"200": "conflict"}}, "missing-key", '"200" is no status from 400 to 599'),
     ]
     for number, (reply, expected, words) in enumerate(replies):
         ((code, message),) = mistakes(tmp_path / str(number), {"output": {}, **reply}, **READ)
@@ -255,7 +277,8 @@ def test_an_output_is_the_value_of_an_input_so_that_a_row_below_another_can_be_r
     with serving(answer(200, "no JSON")) as server, Connector(AUTH, specs=specs, base_url=server.url) as acme:
         assert acme.run("act", {"parent": "p1"}).data == {"parent": "p1"}
     inputs = {"parent": parent, "key": parent | {"type": "password"}, "all": parent | {"multiple": True}}
-    body = {"a": "{{ parent }}", "b": "{{ key }}", "c": "{{ all }}"}
+    inputs |= {"on": parent | {"type": "switch"}}
+    body = {"a": "{{ parent }}", "b": "{{ key }}", "c": "{{ all }}", "d": "{{ on }}"}
     nested = {"type": "nested_object", "children": {"parent": declared["parent"]}}
     for number, (output, code, words) in enumerate(
         (
@@ -263,6 +286,8 @@ def test_an_output_is_the_value_of_an_input_so_that_a_row_below_another_can_be_r
             ({"type": "text", "from_input": "key"}, "contradiction", "cannot be an output"),
             ({"type": "text", "from_input": "all"}, "contradiction", "cannot be an output"),
             ({"type": "text", "from_input": "parent", "from": "x"}, "contradiction", '"from_input" and "from"'),
+            ({"type": "text", "from_input": "on"}, "contradiction", "cannot be of type text: use switch or json"),
+            ({"type": "number", "from_input": "parent"}, "contradiction", "use text or datetime or json"),
             (nested, "contradiction", "only a top-level output"),
         )
     ):

@@ -214,7 +214,7 @@ ROWS: list[Row] = [
     ("parts that touch", "list_keys", ("id: {type: text}", 'id: {type: nested_object, last_word: "~m/{name}{}", children: {name: {type: text}}}'), '"~m', "bad-value", "last_word"),
     ("an input that cannot stand in", "list_keys", ("id: {type: text}", "id: {type: text, fallback_input: own}"), "own}", "unknown-reference", "owner?"),
     ("a place that is no path", "list_keys", ("profile.name", "profile..name"), "profile..name", "bad-value", "from"),
-    ("an error that is a success", "list_keys", ("404: There", "204: There"), "204", "bad-name", "204"),
+    ("an error that is a success", "list_keys", ("404: There", "204: There"), "204", "missing-key", "is no status from 400"),
     # Between files.
     ("a verify_with that is nowhere", "rotate_key", ("verify_with: list_keys", "verify_with: list_key"), "list_key", "unknown-reference", "list_keys?"),
     ("a verify_with that changes", "rotate_key", ("verify_with: list_keys", "verify_with: rotate_key"), "rotate_key\nrevoke", "contradiction", "needs an action with effect: read"),
