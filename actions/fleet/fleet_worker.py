@@ -1,4 +1,4 @@
-"""A fleet on many machines: DBOS gives its tokens to workers, over the PostgreSQL database of the state.
+"""A worker: handles the tokens of fleets, one of any number of workers on any machines.
 
 ``fleet apply --on`` decides on the order, canaries and when to stop, as on one machine; workers handle the tokens.  A
 token is one workflow with one step, whose result is the envelope.  A worker that lives holds a lease; the work of one
@@ -18,135 +18,37 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psycopg
-import sqlalchemy
-from dbos import DBOS, DBOSClient
+from dbos import DBOS
 
-from locoia_pat import ConnectorAuth, ConnectorError, Outcome, Problem, Result
+from locoia_pat import ConnectorAuth, ConnectorError, Result
 from locoia_pat.actions.fleet.apply import Summary, apply, handle_token
 from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet, read_text
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
+from locoia_pat.actions.fleet.fleet_queue import (
+    APP,
+    IN_FLIGHT,
+    QUEUE,
+    SCHEMA,
+    VERSION,
+    WORKER,
+    WORKFLOW,
+    FleetQueue,
+    postgres_engine,
+)
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.connector import WAIT
-from locoia_pat.outcomes import InvalidError, NotDoneError, invalid
+from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.state.lease import LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dbos import WorkflowHandle
-
     from locoia_pat import Connector
-    from locoia_pat.actions.fleet.apply import Verb
-    from locoia_pat.actions.fleet.fleet_file import FleetToken
     from locoia_pat.state.journal import State
 
-IN_FLIGHT = 64
-"""Tokens that one ``apply`` has enqueued at a time, at most."""
 CHECK_SECONDS = 10.0
 """How often a worker looks for the work of others that ended."""
-LOST_SECONDS = 60.0
-"""How long ``apply`` waits while no worker lives."""
-_LONGEST_PAUSE = 1.0
-"""Seconds between two looks at a token that a worker handles."""
-_APP = "locoia-pat"
-_VERSION = "1"
-"""The version of what is enqueued; workers of other versions of the package with the same one do it too."""
-_SCHEMA = "locoia_pat_dbos"
-_QUEUE = "fleet"
-_WORKFLOW = "handle_token"
 _SECOND = dt.timedelta(seconds=1)
-_ACTIVE = {"DELAYED", "ENQUEUED", "PENDING"}
-_WORKER = "worker"
-"""What the leases of workers are of, in the place of an API."""
-
-
-def _engine(state: State) -> sqlalchemy.Engine:
-    """Return an engine for the database of *state*; its credentials come from where libpq looks for them.
-
-    Raises:
-        InvalidError: the state is not in PostgreSQL.
-
-    """
-    url = state.location
-    if not isinstance(url, str):
-        raise invalid("workers need a state in PostgreSQL", field="on", hint="Pass --on postgresql://HOST/DATABASE.")
-    return sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(url, prepare_threshold=None), pool_pre_ping=True
-    )
-
-
-def _has_worker(state: State) -> bool:
-    return any(lease.api == _WORKER for lease in state.held_leases())
-
-
-class FleetQueue:
-    """Gives the tokens of a fleet to workers."""
-
-    def __init__(self, state: State, *, lost_seconds: float = LOST_SECONDS) -> None:
-        """Use the database of *state*; a token is given up after *lost_seconds* without a worker.
-
-        Raises:
-            InvalidError: the state is not in PostgreSQL.
-            NotDoneError: no worker is running.
-
-        """
-        engine = _engine(state)
-        self._state = state
-        self._lost_seconds = lost_seconds
-        self._run = secrets.token_hex(8)
-        if not _has_worker(state):
-            problem = Problem("unavailable", "no worker is running", field="on", hint="Start one: locoia-pat worker.")
-            raise NotDoneError(problem)
-        self._engine = engine
-        self._client = DBOSClient(
-            system_database_engine=self._engine, dbos_system_schema=_SCHEMA, application_name=_APP
-        )
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.destroy()
-        self._engine.dispose()
-
-    def handle(self, plan: FleetPlan, token: FleetToken, verb: Verb, *, now: bool, wait: float) -> Result:
-        """Have a worker handle *token*, and return its result."""
-        connector = plan.credential_of(token).connector
-        task = {
-            "verb": verb,
-            "now": now,
-            "wait": wait,
-            "api": connector.base_url,
-            "defaults": plan.fleet.defaults.model_dump(),
-            "token": token.model_dump(exclude_unset=True) | {"to": [connector.open_store(ref).ref for ref in token.to]},
-        }
-        handle: WorkflowHandle[dict[str, Any]] = self._client.enqueue(
-            {
-                "queue_name": _QUEUE,
-                "workflow_name": _WORKFLOW,
-                "workflow_id": f"{self._run}:{token.name}",
-                "app_version": _VERSION,
-                "queue_partition_key": plan.credential_of(token).name,
-            },
-            task,
-        )
-        last_seen, pause = time.monotonic(), 0.05
-        while (status := handle.get_status()).status in _ACTIVE:
-            with suppress(OSError):  # the database is away for now
-                if time.monotonic() - last_seen > min(self._lost_seconds, _LONGEST_PAUSE) and _has_worker(self._state):
-                    last_seen = time.monotonic()
-            if time.monotonic() - last_seen > self._lost_seconds:
-                self._client.cancel_workflow(status.workflow_id)
-                hint = "Start one with locoia-pat worker, and run it again."
-                problem = Problem("unknown", "no worker is running any longer", hint=hint)
-                return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        if status.status != "SUCCESS":
-            message = "a worker failed with a bug" if status.status == "ERROR" else f"it is {status.status} in DBOS"
-            problem = Problem("unknown", message, hint="The log of the worker says more. Run it again.")
-            return Result(f"{verb}_pat", Outcome.UNKNOWN, problem=problem)
-        envelope: Any = status.output
-        return Result.from_dict(envelope)
 
 
 class _Schedule(NamedTuple):
@@ -210,7 +112,7 @@ class FleetWorker:
             InvalidError: the state is not in PostgreSQL.
 
         """
-        engine = _engine(state)
+        engine = postgres_engine(state)
         self._state = state
         self._connector = connector
         self._concurrency, self._rate = concurrency, rate
@@ -220,15 +122,15 @@ class FleetWorker:
         self._report: Callable[[str], None] = print
         self._is_closing = Event()
         self.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        self._lease = state.lease(_WORKER, self.name)
+        self._lease = state.lease(WORKER, self.name)
         self._connectors: dict[str | None, Connector] = {None: connector}
         self._lock = Lock()
         self._engine = engine
         self._config: Any = {
-            "name": _APP,
+            "name": APP,
             "system_database_engine": self._engine,
-            "dbos_system_schema": _SCHEMA,
-            "application_version": _VERSION,
+            "dbos_system_schema": SCHEMA,
+            "application_version": VERSION,
             "executor_id": self.name,
             "use_listen_notify": False,
             "log_level": log_level,
@@ -262,7 +164,7 @@ class FleetWorker:
         def handle(task: dict[str, Any]) -> dict[str, Any]:
             return self._handle(task)
 
-        @DBOS.workflow(name=_WORKFLOW)
+        @DBOS.workflow(name=WORKFLOW)
         def handle_token_workflow(task: dict[str, Any]) -> dict[str, Any]:
             return handle(task)
 
@@ -279,7 +181,7 @@ class FleetWorker:
         DBOS.launch()
         limiter: Any = {"partition_limiter": {"limit": self._rate, "period": 60.0}} if self._rate else {}
         DBOS.register_queue(
-            _QUEUE,
+            QUEUE,
             worker_concurrency=self._concurrency,
             partition_worker_concurrency=self._concurrency,
             polling_interval_sec=0.2,
@@ -300,7 +202,7 @@ class FleetWorker:
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         ids: list[str] = []
         for name in {workflow.executor_id for workflow in pending if workflow.executor_id} - {self.name}:
-            lease = self._state.lease(_WORKER, name)
+            lease = self._state.lease(WORKER, name)
             # Under the lease, what another worker has taken over in the meantime is not listed any longer.
             left = DBOS.list_workflows(status="PENDING", executor_id=name) if lease.acquire(0) else []
             for workflow in left:

@@ -229,7 +229,7 @@ class Driver:
     # Effects
 
     def _perform(self, effect: Effect) -> Any:
-        if not isinstance(effect, AcquireLease):
+        if not isinstance(effect, (AcquireLease, WriteJournal)):  # the journal refuses to be written without the lease
             self._lease.check()
         match effect:
             case AcquireLease():

@@ -237,9 +237,9 @@ def _workers(plan: FleetPlan, url: str | None) -> Iterator[dict[str, Any]]:
     if url is None:
         yield {}
         return
-    worker = import_extra("locoia_pat.actions.fleet.fleet_worker", "dbos")
-    with closing(worker.FleetQueue(plan.state)) as queue:
-        yield {"handle": queue.handle, "concurrency": worker.IN_FLIGHT}
+    module = import_extra("locoia_pat.actions.fleet.fleet_queue", "dbos")
+    with closing(module.FleetQueue(plan.state)) as queue:
+        yield {"handle": queue.handle, "concurrency": module.IN_FLIGHT}
 
 
 @contextmanager

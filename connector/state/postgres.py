@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from locoia_pat.extras import install_command
@@ -184,12 +184,17 @@ class PostgresDatabase:
                 session.execute(f"LOCK TABLE {lock} IN SHARE ROW EXCLUSIVE MODE")
             yield session
 
-    @contextmanager
-    def renewing(self) -> Iterator[PostgresSession]:
-        """Run one transaction that need not survive a crash of the server."""
-        with self.connected() as session:
-            session.execute("SET LOCAL synchronous_commit = off")
-            yield session
+    def execute_not_durably(self, statement: str, values: Sequence[Any]) -> int:
+        """Run one statement, with ``?`` for each of *values*, in one round trip; return the number of its rows.
+
+        It may run twice, and a crash of the server may lose it.
+        """
+        query = sql.SQL(statement.replace("?", "{}")).format(*map(sql.Literal, values)).as_string()
+        with self._errors_as_os_errors():
+            connection, cursor = self._begin(f"SET LOCAL synchronous_commit = off; {query}; COMMIT")
+            self._release(connection)
+        cursor.set_result(-2)
+        return cursor.rowcount
 
     @contextmanager
     def _errors_as_os_errors(self) -> Iterator[None]:
@@ -204,7 +209,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _transaction(self) -> Iterator[PostgresSession]:
-        connection = self._begin()
+        connection, _ = self._begin()
         try:
             yield PostgresSession(connection)
             connection.execute("COMMIT")
@@ -215,8 +220,11 @@ class PostgresDatabase:
             raise
         self._release(connection)
 
-    def _begin(self) -> _Connection:
-        """Begin a transaction on an idle connection or on a new one; wait for a database that is restarted."""
+    def _begin(self, more: str = "") -> tuple[_Connection, psycopg.Cursor[tuple[Any, ...]]]:
+        """Begin a transaction on an idle connection or on a new one, and run *more* statements with it.
+
+        Waits for a database that is restarted, and begins again.
+        """
         deadline = time.monotonic() + self._timeout
         pause = 0.05
         while True:
@@ -225,17 +233,21 @@ class PostgresDatabase:
             is_new = connection is None
             try:
                 connection = connection or self._connect()
-                connection.execute((_BEGIN % round(self._statement_seconds * 1000)).encode())
-            except psycopg.OperationalError as error:
+                begin = _BEGIN % round(self._statement_seconds * 1000)
+                cursor = connection.execute(f"{begin}; {more}".encode())
+            except BaseException as error:
                 if connection is not None:
                     connection.close()
-                if is_new and (not _may_pass(error) or time.monotonic() >= deadline):
+                passes = isinstance(error, psycopg.OperationalError) and (
+                    not is_new or (_may_pass(error) and time.monotonic() < deadline)
+                )
+                if not passes:
                     raise
                 if is_new:
                     time.sleep(pause)
                     pause = min(2 * pause, 1.0)
             else:
-                return connection
+                return connection, cursor
 
     def _connect(self) -> _Connection:
         connect = {"connect_timeout": max(2, min(_CONNECT_SECONDS, round(self._statement_seconds))), **self._options}

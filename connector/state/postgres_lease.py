@@ -98,8 +98,8 @@ class PostgresLease:
         """Release the lease; does nothing if it is not held, and a database that is gone lets it expire."""
         self._released.set()
         if self._is_ours():
-            with suppress(OSError), self._database.renewing() as session:
-                session.execute(f"DELETE FROM leases WHERE {_OWN}", self._identity())  # noqa: S608  # ours
+            with suppress(OSError):
+                self._database.execute_not_durably(f"DELETE FROM leases WHERE {_OWN}", self._identity())  # noqa: S608  # ours
         self._fence = None
 
     def describe_holder(self) -> str:
@@ -118,8 +118,7 @@ class PostgresLease:
     def _renew(self) -> bool:
         if not self._is_ours():
             return False
-        with self._database.renewing() as session:
-            return session.execute(_RENEW, (self._database.lease_seconds, *self._identity())).rowcount == 1
+        return self._database.execute_not_durably(_RENEW, (self._database.lease_seconds, *self._identity())) == 1
 
     def _keep_renewing(self, released: Event) -> None:
         while not released.wait(self._database.lease_seconds / 3):

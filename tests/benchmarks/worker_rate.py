@@ -26,7 +26,7 @@ import psycopg
 import sqlalchemy
 from dbos import DBOS, DBOSClient
 
-from locoia_pat.actions.fleet.fleet_worker import IN_FLIGHT
+from locoia_pat.actions.fleet.fleet_queue import IN_FLIGHT
 from locoia_pat.actions.scopes import NAMES
 from tests.support.postgres_server import find_programs, running_postgres
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
-from locoia_pat.actions.fleet.fleet_worker import FleetQueue
+from locoia_pat.actions.fleet.fleet_queue import FleetQueue
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.state.journal import State
@@ -160,7 +161,7 @@ def test_what_a_killed_worker_began_is_finished_by_another_one(postgres: Postgre
         assert connector.run("list_pats").outcome is Outcome.DONE
 
 
-def test_a_worker_acquires_a_lost_lease_again_and_cancelled_work_is_not_waited_for(
+def test_a_worker_acquires_a_lost_lease_again_and_work_that_was_cancelled_or_dropped_is_not_waited_for(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
     url = postgres.new_database()
@@ -175,15 +176,21 @@ def test_a_worker_acquires_a_lost_lease_again_and_cancelled_work_is_not_waited_f
         eventually(lambda: postgres.execute("SELECT 1 FROM locoia_pat.leases", database))
         assert postgres.execute("SELECT holder FROM locoia_pat.leases", database) == [(lost,)]
     state, cancel = State(url), "UPDATE locoia_pat_dbos.workflow_status SET status = 'CANCELLED' RETURNING 1"
+    enqueued = "SELECT 1 FROM locoia_pat_dbos.workflow_status WHERE status = 'ENQUEUED'"
     lease = state.lease("worker", "one that takes no work")
     assert lease.acquire(0)
-    file = fleet(tmp_path, f"file:{tmp_path}/t.json")
+    file = fleet(tmp_path, f"file:{tmp_path}/t0.json", f"file:{tmp_path}/t1.json")
     with Connector() as default, FleetPlan(parse_fleet(Path(file).read_text(), file), state, default) as plan:
         queue = FleetQueue(state)
         with ThreadPoolExecutor() as pool:
             waiting = pool.submit(queue.handle, plan, plan.tokens[0], "ensure", now=False, wait=0)
             eventually(lambda: postgres.execute(cancel, database))
             result = waiting.result(timeout=30)
+            waiting = pool.submit(queue.handle, plan, plan.tokens[1], "ensure", now=False, wait=0)
+            eventually(lambda: postgres.execute(enqueued, database))
+            postgres.execute("DROP SCHEMA locoia_pat_dbos CASCADE", database)
+            with pytest.raises(ProgrammingError):
+                waiting.result(timeout=30)
         queue.close()
     lease.release()
     assert (result.outcome, result.problem and result.problem.message) == ("unknown", "it is CANCELLED in DBOS")
