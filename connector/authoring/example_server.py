@@ -16,6 +16,7 @@ from locoia_pat.http.exchange_types import Request as SpecRequest
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.description import base_url_variable
 from locoia_pat.spec.model import ActionSpec
+from locoia_pat.spec.row_mark import without_marks
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -111,7 +112,7 @@ async def _describe(request: Request) -> dict[str, Any]:
         Secret(content.decode(errors="replace")) if content else None,
     )
     try:
-        described = examples.request_as_example(spec_request, "")
+        described = json.loads(without_marks(json.dumps(examples.request_as_example(spec_request, ""))))
     except ValueError:
         described = {"method": request.method, "path": request.url.path, "body": "invalid JSON"}
     return {**described, "headers": headers}

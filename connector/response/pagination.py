@@ -77,8 +77,7 @@ class Paginator:
         self._at = parsed.at
         page = find_rows(self._spec.reply, parsed.body)
         if self._is_counted and page and page == self._last_page:
-            self._is_whole = False
-            self._warnings["the API returned the same page twice, so its rows are taken as the complete list"] = None
+            self._doubt("the API returned the same page twice, so its rows are taken as the complete list")
             return None
         self._add(page, parsed.data[self._spec.reply.rows or ""])
         self._bytes += getsizeof(response.text.reveal())
@@ -93,10 +92,9 @@ class Paginator:
         if next_request is None:
             self._check_total(parsed.body)
             if more:
-                self._warnings["the API says that there is another page, and not where: rows may be missing"] = None
+                self._doubt("the API says that there is another page, and not where: rows may be missing")
         elif self._count == self._pages.max_pages or self._is_large():
-            self._is_whole = False
-            self._warnings[f"the list was truncated after {self._count} pages; there may be more"] = None
+            self._doubt(f"the list was truncated after {self._count} pages; there may be more")
             return None
         self._request = next_request or self._request
         return next_request
@@ -111,6 +109,11 @@ class Paginator:
         if problem is None or self._count == 1:
             return self._failed
         return replace(self._failed, problem=replace(problem, message=f"page {self._count}: {problem.message}"))
+
+    def _doubt(self, warning: str) -> None:
+        """Warn that the list may not be whole."""
+        self._is_whole = False
+        self._warnings[warning] = None
 
     def _is_large(self) -> bool:
         """Return whether another page like the last one would take too much memory."""
@@ -130,10 +133,10 @@ class Paginator:
         if response.status not in _PAST_END or not self._last_page:
             return False
         status = response.status
-        self._warnings[
+        self._doubt(
             f"the API answered {status} to page {self._count}, which is taken as the end of the list; declare "
             f"end_status: [{status}] if it documents that"
-        ] = None
+        )
         return True
 
     def _add(self, page: list[Any], rows: list[Any]) -> None:
@@ -205,8 +208,7 @@ class Paginator:
         """Warn if the API counts other rows than were read."""
         total = _count(get_path(body, self._pages.total_at)) if self._pages.total_at else None
         if total is not None and total != len(self._rows):
-            self._is_whole = False
-            self._warnings[f"the API counts {total} rows, and {len(self._rows)} were read"] = None
+            self._doubt(f"the API counts {total} rows, and {len(self._rows)} were read")
 
     def _cursor(self, response: Response, body: object, page: list[Any]) -> str | None:
         """Return the cursor or the absolute URL of the next page, or None."""

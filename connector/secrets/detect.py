@@ -114,7 +114,8 @@ _IN_ADDRESS = re.compile(r"[A-Za-z]://[^\s/:@]*:([^\s/@]{3,})@")
 _RUNS = (re.compile(r"[A-Za-z0-9_~-]{16,}=*"), re.compile(r"(?<![A-Za-z0-9+/_~-])[A-Za-z0-9+/]{16,}=*"))
 """As base64 of addresses and of bodies has them."""
 _HEX = re.compile(r"[0-9a-fA-F]+")
-_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|~lpb(?:/|%2[Ff])[A-Z2-7]{16}(?![0-9A-Za-z])")
+"""A UUID, or our own mark of a row."""
 _NATURAL = re.compile(r"[A-Z]*[a-z]*|[0-9]{1,20}|(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+)++|\d{8}T\d{6}Z?")
 _PIECE = re.compile(r"[^\s_+/~=:.,;&?#@!-]+")
 _COLON = "(?::|%(?:25)*3a)"
@@ -189,8 +190,8 @@ def find_jwts(text: str) -> list[tuple[int, int]]:
 
 
 def find_random_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans in *text* that look random; UUIDs are ids and do not count."""
-    without_ids = _UUID.sub(lambda match: " " * len(match[0]), text)
+    """Yield the spans in *text* that look random; UUIDs and marks are ids and do not count."""
+    without_ids = _ID.sub(lambda match: " " * len(match[0]), text)
     for pattern in _RUNS:
         for found in pattern.finditer(without_ids):
             if _random(found[0]):

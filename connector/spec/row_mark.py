@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 _MARK = re.compile(r"~lpb/([A-Z2-7]{16})\s*\Z")
+_ADDED = re.compile(r" ?~lpb/[A-Z2-7]{16}(?![0-9A-Za-z])")
 MARK_LENGTH = len(" ~lpb/") + 16
 """Characters that a mark adds to a string."""
 
@@ -54,6 +55,11 @@ def mark_inputs(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any], mark: s
         message = f"is longer than {longest} characters, which leaves no room for the mark by which its row is found"
         raise invalid(message, field=name, hint=hint)
     return {**inputs, name: add_mark(text, mark)}
+
+
+def without_marks(text: str) -> str:
+    """Return *text*, such as that of a whole request, without the marks in it: they differ in each run."""
+    return _ADDED.sub("", text)
 
 
 def find_mark(text: object) -> str | None:

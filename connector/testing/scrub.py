@@ -16,6 +16,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from locoia_pat.secrets.detect import find_known_formats, is_secret_name
 from locoia_pat.secrets.secret import MASK, Secret
+from locoia_pat.spec.row_mark import without_marks
 from locoia_pat.testing.secret_names import (
     FAKE,
     MIN_SEARCHED_LENGTH,
@@ -76,16 +77,17 @@ def _response(
 
 
 def comparable_body(body: Any, rules: SecretNames) -> str:
-    """Return a request's *body* for comparison: JSON by value and type, and every secret as the same mask."""
+    """Return a request's *body* for comparison: JSON by value and type, secrets as the same mask, without marks."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
     faked = FAKE.sub(MASK, _body(text, _Fakes(list(_in_text((), text, rules)), mask=MASK)))
     value = as_json(faked)
-    return unquote_plus(faked) if value is None else json.dumps(value, sort_keys=True)
+    return without_marks(unquote_plus(faked) if value is None else json.dumps(value, sort_keys=True))
 
 
 def comparable_url(url: str, rules: SecretNames) -> str:
     """Return a request's *url* for comparison, with every secret as the same mask."""
-    return FAKE.sub(MASK, unquote_plus(_scrub_url(url, _Fakes(list(_in_text((), url, rules)), mask=MASK))))
+    faked = FAKE.sub(MASK, unquote_plus(_scrub_url(url, _Fakes(list(_in_text((), url, rules)), mask=MASK))))
+    return without_marks(faked)
 
 
 class _Fakes:

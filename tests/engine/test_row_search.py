@@ -7,14 +7,22 @@ import os
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
+from starlette.testclient import TestClient
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.authoring.example_server import create_app
+from locoia_pat.authoring.recorder import Recorder, plan_recordings, record_example
+from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.engine.compiled_specs import ready_action
+from locoia_pat.engine.examples import example_findings
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.spec.row_mark import add_mark, find_mark, new_mark
+from locoia_pat.spec.row_mark import add_mark, find_mark, new_mark, without_marks
+from locoia_pat.testing.scrub import comparable_body, comparable_url
+from locoia_pat.testing.secret_names import SecretNames
 from tests.support.canaries import FailingStore
 from tests.support.loopback import TOKEN, answer, drop, serving
 from tests.support.spec_folders import action, connector, folder
@@ -410,3 +418,60 @@ def test_a_mark_that_no_row_shows_is_a_finding(tmp_path: Path) -> None:
     plain = LIST | {"reply": {"ok": [200], "output": LIST["reply"]["output"]}}
     found = check_specs(SpecFolder(folder(tmp_path, connector(), CREATE, plain, DELETE)))
     assert {finding.code for finding in found} == {"unknown-reference"}
+
+
+def test_a_bulk_run_finds_the_row_of_a_lost_response_even_without_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOIA_PAT_STATE", str(tmp_path / "state"))
+    create = CREATE | {"inputs": {"note": {"title": "Note", "type": "text"}}}
+    made = specs(tmp_path / "specs", create=create)
+    api = Api()
+
+    def run(acme: Connector) -> Any:
+        items = acme.run_many("create_key", [{}], token_to=f"file:{tmp_path}/t.json", journal="keys")
+        (item,) = items
+        return item.result
+
+    listed = api.rows(lambda note: [{"id": "k1", "note": note}])
+    with api.serving(made, drop, listed, answer(200, {}), CREATED) as acme:
+        assert run(acme).outcome is Outcome.UNKNOWN
+        again = run(acme)
+    assert api.requests[1:] == ["GET /v1/keys", "DELETE /v1/keys/k1", "POST /v1/keys"]
+    assert (again.outcome, again.warnings) == (
+        Outcome.DONE,
+        ("row k1, created by an interrupted run, was revoked",),
+    )
+
+
+def test_a_mark_is_no_secret_in_a_recording_and_no_difference_to_an_example(tmp_path: Path) -> None:
+    output = {"token": {"type": "text", "secret": "once"}, "note": {"type": "text"}}
+    example = {"name": "one", "inputs": {"note": "CI"}}
+    create = CREATE | {"reply": {"ok": [201], "output": output}, "examples": [example]}
+    made = specs(tmp_path / "specs", create=create)
+    api = Api()
+    for number in range(5):
+        act = CompiledAction(SpecFolder(made).action("create_key"))
+        (recording,) = plan_recordings([act], [f"file:{tmp_path}/{number}.json"], {})
+        echoing = api.rows(lambda note: {"token": TOKEN, "note": note}, 201)
+        with serving(echoing) as api.server, Recorder(AUTH, specs=made, base_url=api.server.url) as recorder:
+            recorded = record_example(recording, recorder, CREDENTIAL)
+    assert recorded["request"]["body"] == {"note": "CI"}
+    made = specs(tmp_path / "specs", create=create | {"examples": [recorded]})
+    assert list(example_findings(CompiledAction(SpecFolder(made).action("create_key")), whole=True)) == []
+    with (
+        TestClient(create_app(SpecFolder(made))) as client,
+        api.serving(made, CREATED) as acme,
+    ):
+        sent = acme.prepare("create_key", {"note": "CI"}).request
+        assert sent.content is not None
+        headers = {"authorization": "x", "content-type": "application/json"}
+        served = client.post("/v1/keys", content=sent.content.reveal(), headers=headers)
+    assert (served.status_code, served.json()["token"]) == (201, "fake-secret-0001")
+    rules = SecretNames.from_specs(SpecFolder(made))
+    bodies = [json.dumps({"note": note}) for note in ("CI", add_mark("CI", new_mark()), add_mark("CI", new_mark()))]
+    assert len({comparable_body(body, rules) for body in bodies}) == 1
+    forms = [f"note={quote(note, safe='')}&a=1" for note in ("CI", add_mark("CI", new_mark()))]
+    assert len({comparable_body(form, rules) for form in forms}) == 1
+    assert len({comparable_url(f"https://a.example/?{form}", rules) for form in forms}) == 1
+    assert without_marks("~lpb/ABCDEFGH234567AB and ~lpb/ABCDEFGH234567ABC") == " and ~lpb/ABCDEFGH234567ABC"
