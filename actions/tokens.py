@@ -292,7 +292,7 @@ def _audit_row(
     elif left is not None and left < 0:
         return  # it has expired, so nothing else matters
     elif left is not None and within is not None and left <= within:
-        yield "expiring", f"it expires in {left} days"
+        yield "expiring", f"it expires in {left} day{'' if left == 1 else 's'}"
     if row["id"] in unused:
         yield "unused", unused[row["id"]]
     needs = inputs["needs"]

@@ -167,8 +167,12 @@ def _report(findings: Sequence[Finding], form: str, *, exit_zero: bool, excerpts
         render.print_json({"findings": [_finding_json(finding) for finding in findings]})
     else:
         for finding in findings:
-            text = f"{finding}\n{_excerpt(finding)}" if excerpts else str(finding)
-            click.echo(_github(finding) if form == "github" else text)
+            if form == "github":
+                click.echo(_github(finding))
+                continue
+            render.print_text(str(finding))
+            if excerpts:
+                click.echo(_excerpt(finding))
         render.say(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}")
     return FOUND if findings and not exit_zero else 0
 

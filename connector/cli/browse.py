@@ -238,4 +238,4 @@ def _print_answer(value: dict[str, Any], text: str, *, as_json: bool) -> None:
     if as_json:
         render.print_json(value)
     else:
-        click.echo(text)
+        render.print_text(text)

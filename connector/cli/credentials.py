@@ -91,7 +91,9 @@ def whoami_command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int
     if as_json:
         render.print_json(report)
     else:
-        render.print_table(("field", "value"), list(report.items()))
+        words = {True: "yes", False: "no"}
+        rows = [(name, words.get(value, value)) for name, value in report.items() if value is not None]
+        render.print_table(("field", "value"), rows)
         if result and result.problem and result.problem.hint:
             render.say(result.problem.hint)
     return result.exit_code if result else 0

@@ -96,7 +96,7 @@ def check_setup(specs: SpecFolder, resolved: ResolvedAuth, *, sends: bool = True
 def _print_findings(findings: Sequence[CheckResult]) -> None:
     """Print a table of findings, and below it what to do."""
     rows = [(finding.check, finding.level, finding.message) for finding in findings]
-    render.print_table(("check", "", "finding"), rows)
+    render.print_table(("check", "status", "finding"), rows)
     for finding in findings:
         if finding.next:
             render.say(f"{finding.check}: {finding.next}")

@@ -113,7 +113,7 @@ def _print_comparison(comparison: Comparison) -> None:
         click.echo(f"version: {comparison.proposed} after {comparison.old} ({comparison.bump}){remark}")
     else:
         click.echo(f"version: {comparison.bump}")
-    click.echo(f"changelog: {comparison.changelog}")
+    render.print_text(f"changelog: {comparison.changelog}")
 
 
 _MAX_BYTES = 512 * 1024

@@ -262,7 +262,7 @@ def _credential_state(credential: CredentialView) -> dict[str, Any]:
     days = credential.listed.by_id.get(credential.row_id or "", {}).get("expires_in_days")
     problem = credential.problem
     state = problem.message if problem else "accepted"
-    state = state if days is None else f"{state}; it expires in {days} days"
+    state = state if days is None else f"{state}; it expires in {_plural(days, 'day')}"
     return {
         "credential": credential.name,
         "accepted": problem is None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from locoia_pat.authoring.packs.pack import Pack, build_pack, open_pack
 from locoia_pat.authoring.packs.permissions import KINDS, permissions
 from locoia_pat.authoring.packs.registry import InstallPlan, Packs
 from locoia_pat.cli import output, render
-from locoia_pat.cli.options import harmless_option, json_option, stored_login
+from locoia_pat.cli.options import harmless_option, json_option, no_trunc_option, stored_login
 from locoia_pat.files import write_atomic
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.stores.lock import lock_folder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from locoia_pat.authoring.packs.registry import PackSpecs
 
 
+_TEMPLATE = re.compile(r"\{\{ (\w+) \}\}")
 _ACCEPT = click.option("--accept", metavar="HASH", help="Accept the pack with the hash sha256:… without asking.")
 
 
@@ -88,7 +90,7 @@ def verify_command(file: Path, *, as_json: bool) -> None:
         render.print_json({"file": str(file), **_to_json(pack)})
     else:
         _show_pack(pack)
-        click.echo("\nThe pack is valid: its manifest matches its content.")
+        click.echo("The pack is valid: its manifest matches its content.")
 
 
 @pack_command.command("install")
@@ -177,6 +179,7 @@ def remove_command(name: str, *, forget: bool, as_json: bool) -> None:
 
 @pack_command.command("list")
 @json_option
+@no_trunc_option
 def list_command(*, as_json: bool) -> None:
     """List the installed packs and whether each is intact."""
     packs = Packs()
@@ -199,7 +202,7 @@ def list_command(*, as_json: bool) -> None:
     elif not rows:
         click.echo(f"no packs in {packs.folder}")
     else:
-        head = ("pack", "version", "state", "actions", "hosts", "hash")
+        head = ("pack", "version", "state", "actions", "hash", "hosts")
         render.print_table(head, [[row[key] for key in head] for row in rows])
 
 
@@ -231,15 +234,15 @@ def _show_pack(pack: Pack) -> None:
     render.print_table(("permission", "for"), [(label, ", ".join(values)) for label, values in rows])
     click.echo()
     actions = [
-        (f"{manifest.name}.{name}", action.effect, f"{action.method} {action.path}")
+        (f"{manifest.name}.{name}", action.effect, _TEMPLATE.sub(r"{\1}", f"{action.method} {action.path}"))
         for name, action in manifest.actions.items()
     ]
     render.print_table(("action", "effect", "request"), actions)
+    click.echo()
 
 
 def _show_change(plan: InstallPlan, comparison: Comparison | None) -> None:
     """Print the differences from the installed version."""
-    click.echo()
     if comparison is None:
         click.echo("The installed version was modified after it was accepted, so it cannot be compared.")
         return

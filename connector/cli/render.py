@@ -47,9 +47,17 @@ def mask(text: str, ids: str = "") -> str:
     return redact(text, [secret for secret in _sensitive if secret.reveal() not in ids])
 
 
-def say(message: str, ids: str = "") -> None:
-    """Print a message to standard error; *ids* are shown as they are."""
-    click.echo(mask(message, ids), err=True)
+def say(message: str, ids: str = "", *, fold: bool = True) -> None:
+    """Print a message to standard error; on a terminal its lines are broken between words.
+
+    Args:
+        message: what is printed.
+        ids: what of it is shown as it is.
+        fold: whether lines are broken; a command to copy is one line.
+
+    """
+    text = mask(message, ids)
+    click.echo(_folded(text) if fold and sys.stderr.isatty() else text, err=True)
 
 
 def confirm(question: str | Callable[[], str], *, yes: bool = False, undone: str = "sent", skip: str = "--yes") -> None:
@@ -81,7 +89,7 @@ def say_error(error: ConnectorError) -> None:
     """Print what went wrong and what to do next."""
     say(f"{click.style('error', fg='red')}: {error}")
     if error.problem.next:
-        say(f"Try: {error.problem.next}")
+        say(f"Try: {error.problem.next}", fold=False)
 
 
 def mask_line(line: str) -> str:
@@ -154,8 +162,25 @@ def _print_blocks(head: Sequence[str], cells: Sequence[Sequence[str]], columns: 
 
 def print_text(text: str, bold: str = "") -> None:
     """Print *text*, which begins with *bold*; on a terminal its lines are broken between words."""
-    lines = _wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else [text]
-    click.echo(click.style(bold, bold=True) + "\n".join(lines).removeprefix(bold))
+    styled = click.style(bold, bold=True) + text.removeprefix(bold)
+    click.echo(_folded(styled) if sys.stdout.isatty() else styled)
+
+
+def _folded(text: str) -> str:
+    """Return *text*, which may begin with a styled word, with lines that fit the terminal; no word is broken."""
+    style, end, rest = text.rpartition(_STYLE_END)
+    plain = click.unstyle(style) + rest
+    columns = shutil.get_terminal_size().columns
+    lines = [
+        part
+        for line in plain.split("\n")
+        for part in (
+            textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False)
+            if _width(line) > columns
+            else [line]
+        )
+    ]
+    return style + end + "\n".join(lines).removeprefix(click.unstyle(style))
 
 
 def set_truncation(*, cut: bool) -> None:
@@ -169,6 +194,7 @@ class _Tables:
 
 
 _tables = _Tables()
+_STYLE_END = "\x1b[0m"
 _GAP, _LEAST, _LEAST_WRAPPED = 2, 16, 22
 """Spaces between two columns, and the width below which no column is cut, and below which none is wrapped."""
 _LEAST_OF = {"id": 64, "row": 8, **dict.fromkeys(("action", "input", "name", "recipe", "scope", "workflow"), 25)}
@@ -263,9 +289,10 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
             say(f"{click.style('warning', fg='yellow')}: {warning}", _ids(result))
         if result.problem is not None:
             _say_problem(result.outcome, result.problem, _ids(result))
+    is_said = result.problem is not None and not quiet and sys.stdout.isatty() and sys.stderr.isatty()
     if table and "data" in envelope:
         _print_data(printed)
-    else:
+    elif not (table and is_said):
         print_json(printed)
     output.check(envelope)
     return result.exit_code
@@ -312,7 +339,7 @@ def _say_problem(outcome: Outcome, problem: Problem, ids: str) -> None:
         if each.hint:
             say(each.hint, ids)
     if problem.next:
-        say(f"Next: {problem.next}", ids)
+        say(f"Next: {problem.next}", ids, fold=False)
 
 
 def _print_data(envelope: dict[str, Any]) -> None:
@@ -321,6 +348,8 @@ def _print_data(envelope: dict[str, Any]) -> None:
     match list(lists.items()):
         case [(name, rows)] if len(data) == 1 or rows:
             _print_rows(name, rows)
+            if len(data) > 1 and sys.stdout.isatty():
+                click.echo()
             for name, value in data.items():
                 if name not in lists:
                     say(f"{name}: {_cell(value)}")
@@ -348,9 +377,9 @@ def _cell(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case list():
-            return " ".join(map(_cell, value))
+            return " ".join(map(_cell, value)) or "-"
         case dict():
-            return " ".join(f"{name}={_cell(part)}" for name, part in value.items())
+            return " ".join(f"{name}={_cell(part)}" for name, part in value.items() if part is not None) or "-"
         case _:
             return one_line(str(value))
 

@@ -7,9 +7,11 @@ Look at each picture.  It needs Debian's ``chromium``.
 from __future__ import annotations
 
 import fcntl
+import html
 import json
 import os
 import pty
+import re
 import shlex
 import struct
 import subprocess
@@ -18,6 +20,7 @@ import tempfile
 import termios
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, TerminalTheme
 from rich.text import Text
@@ -26,6 +29,7 @@ from tests.browser.__main__ import CHROMIUM
 from tests.support.sandbox_client import calling
 
 COLUMNS = 80
+_TEXT = re.compile(r'(<text [^>]*textLength=")([\d.]+)("[^>]*>)([^<]*)<')
 XTERM = TerminalTheme(
     (0, 0, 0),
     (229, 229, 229),
@@ -59,7 +63,8 @@ COMMANDS = {
     "show-ensure-pat": "show ensure_pat",
     "plan": "plan create_pat expiration=30 scopes=automation:view scopes=company note=CI",
     "scopes": "scopes",
-    "scopes-entity": "scopes automation read",
+    "scopes-entity": "scopes flows read",
+    "scopes-unknown": "scopes automation read",
     "scopes-scope": "scopes company:manage",
     "whoami": "whoami",
     "list": "run list_pats --table",
@@ -67,6 +72,7 @@ COMMANDS = {
     "create": "run create_pat expiration=30 scopes=embed note=CI --token-to file:ci.json --table --yes",
     "audit": "run audit_pats --table",
     "audit-one-kind": "run audit_pats only=expiring expiring_within=60 --table",
+    "audit-nothing": "run audit_pats only=expiring expiring_within=1 --table",
     "fleet-plan": "fleet plan fleet.yaml",
     "fleet-apply": "fleet apply fleet.yaml --yes",
     "fleet-status": "fleet status fleet.yaml",
@@ -131,7 +137,16 @@ def as_svg(title: str, printed: str, theme: TerminalTheme) -> tuple[str, int]:
         console = Console(record=True, width=COLUMNS, file=nothing, force_terminal=True, legacy_windows=False)
         for line in lines:
             console.print(line, no_wrap=True, overflow="ignore", crop=False)
-        return console.export_svg(title=title, theme=theme, unique_id=f"t{THEMES.index(theme)}"), len(lines)
+        console.print()  # the last line of a drawing is cut at its underscores
+        svg = console.export_svg(title=title[:70], theme=theme, unique_id=f"t{THEMES.index(theme)}")
+    return _TEXT.sub(_with_cells, svg), len(lines)
+
+
+def _with_cells(element: re.Match[str]) -> str:
+    """Return *element* with the length of its text in cells of a terminal: rich counts characters."""
+    before, length, after, escaped = element.groups()
+    text = html.unescape(escaped)
+    return f"{before}{float(length) * cell_len(text) / max(len(text), 1):.1f}{after}{escaped}<"
 
 
 def draw(title: str, printed: str, file: Path) -> None:

@@ -14,12 +14,12 @@ import subprocess
 import sys
 import termios
 import time
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locoia_pat import Secret
+from locoia_pat import InvalidError, Outcome, Problem, Result, Secret
 from locoia_pat.cli import main, render
 from locoia_pat.stores import read_token
 from tests.support.loopback import TOKEN, answer, created, serving
@@ -349,7 +349,7 @@ def test_a_program_that_calls_the_command_keeps_its_streams(script: str) -> None
 
 
 class Terminal(io.StringIO):
-    """Standard output, as if it were a terminal."""
+    """A stream, as if it were a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -426,3 +426,47 @@ def test_a_table_on_a_terminal_shows_ids_whole_and_nothing_that_is_empty() -> No
     with redirect_stdout(terminal):
         render.print_text("name  some words that are longer than a line", bold="name")
     assert terminal.getvalue() == "\x1b[1mname\x1b[0m  some words that are longer than a\nline\n"
+
+
+def test_prose_on_a_terminal_is_broken_between_words_and_a_command_to_copy_is_not() -> None:
+    os.environ["COLUMNS"] = "30"
+    path = f"/a/{'folder/' * 6}file"
+    command = f"locoia-pat run create_pat --token-to file:{path}"
+    hint = f"Some words about what can be done.\n  indented\nSee {path}."
+    error = InvalidError(Problem("validation", "a message that is longer than a line", hint=hint, next=command))
+    terminal = Terminal()
+    with redirect_stderr(terminal):
+        render.say_error(error)
+    assert terminal.getvalue() == (
+        "\x1b[31merror\x1b[0m: a message that is\nlonger than a line\nSome words about what can be\ndone.\n  indented\n"
+        f"See\n{path}.\nTry: {command}\n"
+    )
+
+
+def test_a_failure_in_a_table_is_said_once_on_a_terminal() -> None:
+    problem = Problem("forbidden", "no")
+    result = Result("list_pats", Outcome.REFUSED, problem=problem)
+    for err, quiet, is_printed in (
+        (Terminal(), False, False),
+        (Terminal(), True, True),
+        (io.StringIO(), False, True),
+    ):
+        out = Terminal()
+        with redirect_stdout(out), redirect_stderr(err):
+            assert render.print_result(result, table=True, quiet=quiet) == 3
+        assert bool(out.getvalue()) is is_printed, (err, quiet)
+        assert ("refused" in err.getvalue()) is not quiet
+
+
+def test_what_is_beside_the_rows_of_a_table_stands_apart_on_a_terminal() -> None:
+    criteria = {"only": None, "expiring_within": 14}
+    result = Result("audit_pats", Outcome.DONE, data={"findings": [{"id": "1"}], "criteria": criteria, "checked": 2})
+    out, err = Terminal(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        render.print_result(result, table=True)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()) == "id\n1\n\n"
+    assert err.getvalue() == "criteria: expiring_within=14\nchecked: 2\n"
+    empty = Result("audit_pats", Outcome.DONE, data={"findings": [], "criteria": {"only": None}})
+    with redirect_stdout(piped := io.StringIO()):
+        render.print_result(empty, table=True)
+    assert piped.getvalue().split() == ["output", "value", "findings", "-", "criteria", "-"]

@@ -92,7 +92,7 @@ def test_the_table_says_below_what_to_do(cli_clinic: Clinic, call: Callable[...,
     os.environ["LOCOIA_TOKEN"] = "lpat_sbx_" + "x" * 36
     done = call("doctor")
     assert done.code == 1
-    assert done.out.splitlines()[0].split() == ["check", "finding"]
+    assert done.out.splitlines()[0].split() == ["check", "status", "finding"]
     assert "credential: locoia-pat login" in done.err
     assert "1 problem\n" in done.err
     assert "x" * 20 not in done.out + done.err
