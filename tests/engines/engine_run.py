@@ -216,7 +216,9 @@ def _compare(states: dict[str, str], runs: Counter[str], api: Api, tokens: Path)
             yield f"{note}: {api.creates[note]} requests arrived, not {sent}"
         if case.completed and read_token(f"file:{tokens}/{note}.json").reveal() not in api.tokens:
             yield f"{note}: its token is not stored"
-    if len(api.tokens) != sum(case.completed for case in CASES.values()) + (WHOLE in states):
+    if WHOLE in runs and runs[WHOLE] != 2:
+        yield f"{WHOLE}: two calls with the same inputs were made {runs[WHOLE]} times"
+    if len(api.tokens) != sum(case.completed for case in CASES.values()) + (WHOLE in states) + (WHOLE in runs):
         yield f"{len(api.tokens)} tokens were created"
     if states.get(WHOLE, "completed") != "completed":
         yield f"{WHOLE}: the engine shows {states[WHOLE]}"

@@ -23,6 +23,9 @@ def run_cases(cases):
         note: run_step("create_pat", inputs, token_to, return_state=True) for note, (inputs, token_to) in cases.items()
     }
     states["whole"] = run_whole(*whole, return_state=True)
+    inputs, (store,) = whole
+    for _ in range(2):  # the second call is made too: it is invalid, for the store has a token by then
+        run_step("create_pat", inputs, [store.replace("whole", "again")], return_state=True)
     return {note: "completed" if state.is_completed() else state.type.value.lower() for note, state in states.items()}
 
 
