@@ -104,9 +104,25 @@ def action_findings(spec: ActionSpec) -> Iterator[Finding]:
             message = "only an action that changes one row can have a secret output"
             message += '; a read needs "secret: stored"' if not stored else ' with "secret: once"'
             yield at("contradiction", ("reply", "output", name), message, at_key=True)
+    yield from _hidden_findings(spec, ("reply", "output"), spec.reply.output)
     for required in spec.required_outputs if spec.secrets else ():
         message = "an action with a secret output cannot have a required one: the secret of a success would be lost"
         yield at("contradiction", ("reply", "output", required, "required"), message, at_key=True)
+
+
+def _hidden_findings(spec: ActionSpec, at_output: yaml.Path, outputs: Mapping[str, Output]) -> Iterator[Finding]:
+    """Yield the outputs that would be strings under the key of a secret, and so are always null."""
+    for name, output in outputs.items():
+        yield from _hidden_findings(spec, (*at_output, name, "children"), output.children or {})
+        is_string = output.is_in_body and output.type in ("text", "datetime")
+        if output.secret or not is_string or name == spec.reply.rows_by_key:
+            continue
+        for index, source in enumerate(output.sources or [name]):
+            key = source.rpartition(".")[2]
+            if key in spec.secret_keys:
+                message = f'each string under the key "{key}" is a secret here, and this output is shown'
+                path = (*at_output, name, "from", index) if output.sources else (*at_output, name)
+                yield spec.document.finding("contradiction", path, message, at_key=not output.sources)
 
 
 def _count(inputs: Mapping[str, Input]) -> int:

@@ -218,6 +218,32 @@ def test_an_input_and_a_key_of_rows_have_no_names_in_the_response(tmp_path: Path
         assert message in finding.message
 
 
+def test_an_output_under_the_key_of_a_secret_is_a_finding(tmp_path: Path) -> None:
+    user = {"type": "nested_object", "children": {"key": {"type": "text"}}}
+    hidden: list[tuple[dict[str, Any], str]] = [
+        ({"key": {"type": "text"}}, "key:"),
+        ({"again": {"type": "text", "from": ["name", "token"]}}, "- token"),
+        ({"when": {"type": "datetime", "from": "user.key"}}, "from: user.key"),
+        ({"keys": {"type": "text", "multiple": True, "from": "all[].key"}}, "all[].key"),
+        ({"user": user}, "key:"),
+    ]
+    for output, line in hidden:
+        spec = action(reply=MINT | {"output": MINT["output"] | output})  # type: ignore[operator]
+        (finding,) = check_specs(SpecFolder(folder(tmp_path, connector(), spec)))
+        assert (finding.code, "is a secret here, and this output is shown" in finding.message) == (
+            "contradiction",
+            True,
+        )
+        assert line in (tmp_path / "act.yaml").read_text().splitlines()[finding.line - 1]
+    kept = {"count": {"type": "number", "from": "user.key"}, "raw": {"type": "json", "from": "data"}}
+    spec = action(reply=MINT | {"output": MINT["output"] | kept})  # type: ignore[operator]
+    assert check_specs(SpecFolder(folder(tmp_path, connector(), spec))) == []
+    rows = {"id": {"type": "text"}, "word": {"type": "text", "secret": "stored", "from": ["word", "id"]}}
+    reply = {"ok": [200], "rows": "rows", "rows_by_key": "id", "output": rows}
+    assert run(tmp_path, {"a": {"word": TOKEN}}, rows, rows="rows", rows_by_key="id").data["rows"][0]["id"] == "a"
+    assert check_specs(SpecFolder(folder(tmp_path, connector(), action(**READ, reply=reply)))) == []
+
+
 def test_an_exported_response_may_have_any_of_the_names(tmp_path: Path) -> None:
     output = {
         "id": {"type": "text", "from": ["id", "data.uid"]},
