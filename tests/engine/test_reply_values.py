@@ -226,15 +226,14 @@ def test_an_item_of_a_list_is_chosen_by_a_value_in_it_wherever_a_path_may_be(tmp
 def test_a_path_that_begins_as_in_jsonpath_is_a_finding_where_it_is(tmp_path: Path) -> None:
     """It would lead nowhere, and every value at it would be missing."""
     text = {"type": "text"}
-    for number, reply in enumerate(
-        (
-            {"output": {"id": text | {"from": "$.data.id"}}},
-            {"output": {"ids": text | {"from": "$.data[].id", "multiple": True}}},
-            {"output": {}, "ok_when": {"$.ok": True}},
-            {"output": {}, "error_at": "$.error"},
-            {"output": {}, "code_at": "a.$", "codes": {"a": "conflict"}},
-        )
-    ):
+    replies: list[dict[str, Any]] = [
+        {"output": {"id": text | {"from": "$.data.id"}}},
+        {"output": {"ids": text | {"from": "$.data[].id", "multiple": True}}},
+        {"output": {}, "ok_when": {"$.ok": True}},
+        {"output": {}, "error_at": "$.error"},
+        {"output": {}, "code_at": "a.$", "codes": {"a": "conflict"}},
+    ]
+    for number, reply in enumerate(replies):
         ((code, message),) = mistakes(tmp_path / str(number), reply, **READ)
         assert (code in ("bad-value", "bad-name"), "without $. before keys" in message) == (True, True), message
     output = {"all": {"type": "json", "from": "$"}, "ref": text | {"from": "$ref"}, "second": text | {"from": "a.$b"}}

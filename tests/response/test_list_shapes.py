@@ -388,7 +388,7 @@ def test_each_kind_of_pages_has_its_keys_and_exactly_one_parameter(tmp_path: Pat
     ],
 )
 def test_a_page_is_put_into_a_body_that_is_an_object(tmp_path: Path, content: dict[str, Any], is_found: bool) -> None:
-    spec = {
+    spec: dict[str, Any] = {
         "effect": "read",
         "inputs": {"f": {"title": "F", "type": "json", "required": True}} if "{{ f }}" in str(content) else {},
         "pages": {"by": "cursor", "body": "page.after", "at": "next"},

@@ -194,13 +194,12 @@ def test_a_list_that_goes_on_by_its_own_words_goes_on_after_a_page_that_is_not_f
         return answer(200, {"rows": rows(*names), "has_more": more, "limit": 2})
 
     scripts = [page("a", "b", more=True), page(more=True), page("c", more=True), page("d", more=False)]
-    for number, pages in enumerate(
-        [
-            {"by": "page", "query": "page", "page_size": 2},
-            {"by": "offset", "query": "offset", "page_size": 2},
-            {"by": "offset", "query": "offset", "limit_at": "limit"},
-        ]
-    ):
+    kinds: list[dict[str, Any]] = [
+        {"by": "page", "query": "page", "page_size": 2},
+        {"by": "offset", "query": "offset", "page_size": 2},
+        {"by": "offset", "query": "offset", "limit_at": "limit"},
+    ]
+    for number, pages in enumerate(kinds):
         place = tmp_path / str(number)
         place.mkdir()
         result, server = run(place, pages, *scripts, query={"limit": 2})
