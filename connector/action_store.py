@@ -71,7 +71,7 @@ def _resolve(name: str, in_use: Connector | None) -> tuple[str, str, SpecFolder]
     connector, _, action = name.partition(".")
     if in_use is not None and in_use.name == connector:
         return name, action, in_use.specs
-    from locoia_pat.authoring.packs.registry import Packs  # noqa: PLC0415  # for an installed pack only
+    from locoia_pat.authoring.packs.installed_packs import Packs  # noqa: PLC0415  # for an installed pack only
 
     return name, action, Packs().specs(connector)
 

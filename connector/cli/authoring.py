@@ -360,7 +360,7 @@ def _record(
 
     All that can be checked is checked, and all that is to be confirmed is confirmed, before the first request.
     """
-    from locoia_pat.authoring import recorder
+    from locoia_pat.authoring.example_recorder import Recorder, plan_recordings, record_example, replace_examples
     from locoia_pat.engine.action import CompiledAction
 
     parents = [path if path.is_dir() else path.parent for path in files]
@@ -374,14 +374,14 @@ def _record(
     ]
     planned = [
         (Path(recording.action.spec.document.name), recording)
-        for recording in recorder.plan_recordings(actions, token_to, secrets)
+        for recording in plan_recordings(actions, token_to, secrets)
     ]
     specs_of = {file.parent: folders[file.parent] for file, _ in planned}
     by_name = {specs.connector.connector: specs.connector for specs in specs_of.values()}
     auths = {name: resolve_auth(auth, spec).auth for name, spec in by_name.items()}  # standard input is read once
     with ExitStack() as stack:
         connectors = {
-            parent: stack.enter_context(recorder.Recorder(auths[specs.connector.connector], specs=specs))
+            parent: stack.enter_context(Recorder(auths[specs.connector.connector], specs=specs))
             for parent, specs in specs_of.items()
         }
         for file, recording in planned:
@@ -396,8 +396,8 @@ def _record(
             token = auths[spec.connector].credential(spec).token
             source = SpecFolder(file.parent).action(file.stem).document
             examples = list(source.value["examples"])
-            examples[recording.index] = recorder.record_example(recording, connector, token, harmless=harmless)
-            file.write_text(recorder.replace_examples(source, examples), encoding="utf-8")
+            examples[recording.index] = record_example(recording, connector, token, harmless=harmless)
+            file.write_text(replace_examples(source, examples), encoding="utf-8")
             render.say(f"recorded {file.stem}: {recording.example.name}")
 
 

@@ -20,7 +20,7 @@ from locoia_pat.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from locoia_pat.authoring.packs.registry import PackSpecs
+    from locoia_pat.authoring.packs.installed_packs import PackSpecs
     from locoia_pat.engine.request_plan import Plan
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.spec.model import Input, Output

@@ -21,7 +21,7 @@ from locoia_pat.spec.load import SpecFolder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locoia_pat.authoring.packs.registry import PackSpecs
+    from locoia_pat.authoring.packs.installed_packs import PackSpecs
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.limits import Limit
     from locoia_pat.spec.model import ConnectorSpec
@@ -180,7 +180,7 @@ def resolve_specs(name: str | None) -> SpecFolder:
 
 
 def _pack_specs(pack: str) -> PackSpecs:
-    from locoia_pat.authoring.packs.registry import Packs
+    from locoia_pat.authoring.packs.installed_packs import Packs
 
     return Packs().specs(pack)
 
@@ -191,7 +191,7 @@ def installed_packs() -> list[PackSpecs]:
 
     if not (packs_folder() / LOCK_FILE).exists():
         return []  # the usual case, without loading the registry
-    from locoia_pat.authoring.packs.registry import Packs
+    from locoia_pat.authoring.packs.installed_packs import Packs
 
     packs = Packs()
     try:

@@ -14,9 +14,9 @@ import click
 from locoia_pat.authoring.diff.comparison import compare
 from locoia_pat.authoring.diff.spec_set import specs_of
 from locoia_pat.authoring.packs.content import collect_files
+from locoia_pat.authoring.packs.installed_packs import InstallPlan, Packs
 from locoia_pat.authoring.packs.pack import Pack, build_pack, open_pack
 from locoia_pat.authoring.packs.permissions import KINDS, permissions
-from locoia_pat.authoring.packs.registry import InstallPlan, Packs
 from locoia_pat.cli import output, render
 from locoia_pat.cli.options import harmless_option, json_option, no_trunc_option, stored_login
 from locoia_pat.files import write_atomic
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from locoia_pat.authoring.diff.comparison import Comparison
+    from locoia_pat.authoring.packs.installed_packs import PackSpecs
     from locoia_pat.authoring.packs.permissions import Permission
-    from locoia_pat.authoring.packs.registry import PackSpecs
 
 
 _TEMPLATE = re.compile(r"\{\{ (\w+) \}\}")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locoia_pat import Connector, InvalidError
+from locoia_pat.authoring.packs.installed_packs import Packs
 from locoia_pat.authoring.packs.pack import open_pack
-from locoia_pat.authoring.packs.registry import Packs
 from tests.support.command import on_terminal, spawn
 from tests.support.packs import CONNECTOR, LIST, PURGE, built, changed, hash_of, installed, written
 

@@ -11,8 +11,8 @@ import pytest
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.authoring.diff.compare import find_changes
 from locoia_pat.authoring.diff.spec_set import specs_of
+from locoia_pat.authoring.example_recorder import Recorder, plan_recordings, record_example
 from locoia_pat.authoring.export import openapi
-from locoia_pat.authoring.recorder import Recorder, plan_recordings, record_example
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.engine.compiled_specs import ready_action

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
-from locoia_pat.authoring.recorder import Recorder, plan_recordings, record_example
+from locoia_pat.authoring.example_recorder import Recorder, plan_recordings, record_example
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.engine.examples import NOW, example_findings

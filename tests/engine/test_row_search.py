@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat.authoring.example_recorder import Recorder, plan_recordings, record_example
 from locoia_pat.authoring.example_server import create_app
-from locoia_pat.authoring.recorder import Recorder, plan_recordings, record_example
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.engine.compiled_specs import ready_action

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from locoia_pat.authoring.packs.installed_packs import Packs
 from locoia_pat.authoring.packs.pack import Pack, open_pack
-from locoia_pat.authoring.packs.registry import Packs
 
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir", "shutil.rmtree")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locoia_pat.authoring.packs.content import collect_files
+from locoia_pat.authoring.packs.installed_packs import Packs
 from locoia_pat.authoring.packs.pack import open_pack
-from locoia_pat.authoring.packs.registry import Packs
 from locoia_pat.outcomes import invalid
 from locoia_pat.spec import yaml
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
