@@ -255,11 +255,11 @@ def _check_state(report: StateReport) -> Iterator[CheckResult]:
     if report.trouble is not None:
         hint = "set LOCOIA_PAT_STATE to a folder or a database that you may write to"
         yield CheckResult("state", "problem", f"{report.label}: {report.trouble}", hint)
+    elif report.copied is not None:
+        yield CheckResult("state", "problem", report.copied.message, report.copied.hint)
     else:
         created = "" if report.exists else ", created when it is needed"
         yield CheckResult("state", "ok", f"{report.label}{created}")
-    if report.copied is not None:
-        yield CheckResult("state", "problem", report.copied.message, str(report.copied.hint))
     for path, mode in report.open_to_others:
         yield _open_permissions(path, mode)
     now = dt.datetime.now(dt.UTC)
@@ -345,6 +345,8 @@ def _check_facts(saved: ApiFacts, now: dt.datetime) -> CheckResult:
         return CheckResult("measured", "note", "nothing was measured at this API yet", _MEASURE)
     unknown = [name for name, fact in facts.items() if fact["value"] == UNKNOWN and name not in LATER]
     age = now - min(dates)
-    message = f"{age.days} days ago" + (f"; unknown: {', '.join(unknown)}" if unknown else "")
+    message = f"{age.days} day{'' if age.days == 1 else 's'} ago" + (
+        f"; unknown: {', '.join(unknown)}" if unknown else ""
+    )
     is_old = age > MAX_AGE
     return CheckResult("measured", "note" if is_old else "ok", message, _MEASURE if is_old else None)

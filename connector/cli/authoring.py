@@ -169,12 +169,16 @@ def _report(findings: Sequence[Finding], form: str, *, exit_zero: bool, excerpts
         for finding in findings:
             if form == "github":
                 click.echo(_github(finding))
-                continue
-            render.print_text(str(finding))
-            if excerpts:
-                click.echo(_excerpt(finding))
+            else:
+                _print_finding(finding, excerpt=excerpts)
         render.say(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}")
     return FOUND if findings and not exit_zero else 0
+
+
+def _print_finding(finding: Finding, *, excerpt: bool = True) -> None:
+    render.print_text(str(finding))
+    if excerpt:
+        click.echo(_excerpt(finding))
 
 
 def _findings_in(path: Path, *, whole: bool = False) -> list[Finding]:
@@ -300,11 +304,11 @@ def test_command(
         render.print_json({"examples": rows, "findings": [str(finding) for finding in findings]})
     else:
         for row in rows:
-            click.echo(
-                f"{'ok' if row['passed'] else 'FAILED':<6}  {row['action']}: {row['example'] or 'has no example'}"
-            )
+            status = click.style("ok    ", fg="green") if row["passed"] else click.style("FAILED", fg="red")
+            click.echo(f"{status}  {row['action']}: {row['example'] or 'has no example'}")
         for finding in findings:
-            click.echo(f"\n{finding}\n{_excerpt(finding)}")
+            click.echo()
+            _print_finding(finding)
         click.echo(f"{len(rows) - len(failed)} passed, {len(failed)} failed" if rows else "no examples found")
     return FOUND if failed or findings or not rows else 0
 

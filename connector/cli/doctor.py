@@ -116,7 +116,7 @@ def _print_measurement(specs: SpecFolder, auth: str | None, *, as_json: bool, **
         return signals.exit_code or INTERRUPTED
     code = render.print_result(result if as_json else _as_table(result), table=not as_json)
     if result.data and result.data["rows"]:
-        render.say(f"{result.data['rows']} rows stay listed until they expire; after {result.data['due']}: "
+        render.say(f"{result.data['rows']} rows stay listed until they expire; after {result.data['due']}:\n"
                    "locoia-pat doctor --measure --finish")  # fmt: skip
     return signals.exit_code or code
 
@@ -135,7 +135,7 @@ def _measure(
 
     with RecordingConnector(resolve_auth(auth, specs.connector).auth, specs=specs) as connector:
         measurement = Measurement(connector, scopes=scopes or NAMES, patience=patience, wait=wait)
-        render.say(measurement.describe_plan(finish=finish))
+        render.say(f"{measurement.describe_plan(finish=finish)}\n")
         render.confirm("Measuring sends these calls", yes=yes)
         signals.wait_while = lambda: measurement.revoking
         return measurement.finish() if finish else measurement.measure()

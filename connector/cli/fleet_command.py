@@ -12,7 +12,7 @@ import click
 from locoia_pat import limits
 from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import read_fleet
-from locoia_pat.actions.fleet.fleet_plan import FleetPlan
+from locoia_pat.actions.fleet.fleet_plan import DEFAULT_CREDENTIAL, FleetPlan
 from locoia_pat.cli import output, render
 from locoia_pat.cli.options import Number, json_option, no_trunc_option, resolve_auth, wait_option, yes_option
 from locoia_pat.cli.process import FOUND
@@ -97,11 +97,11 @@ def _print_plan(plan: FleetPlan, *, as_json: bool) -> int:
         render.print_json({"v": 1, "credentials": credentials, "tokens": [token.to_dict() for token in tokens]})
     else:
         for credential, view in zip(credentials, plan.credentials.values(), strict=True):
-            render.say(f"credential {credential['credential']}: {credential['state']}")
+            render.say(f"{_words_for(credential)}: {credential['state']}")
             if view.problem is not None and view.problem.hint:
                 render.say(view.problem.hint)
             for warning in credential["warnings"]:
-                render.say(f"credential {credential['credential']}: {warning}")
+                render.say(f"{_words_for(credential)}: {warning}")
         _print_tokens(tokens, said={view.name for view in plan.credentials.values() if view.problem is not None})
     return _cannot_look(plan) or (Outcome.INVALID.exit_code if any(token.step == "blocked" for token in tokens) else 0)
 
@@ -255,6 +255,11 @@ def _open_plan(file: str, auth: str | None, only: tuple[str, ...], state: str | 
         plan.refuse_shared_stores()
         with plan:
             yield plan
+
+
+def _words_for(credential: dict[str, Any]) -> str:
+    name = credential["credential"]
+    return f"{name} credential" if name == DEFAULT_CREDENTIAL else f"credential {name}"
 
 
 def _credential_state(credential: CredentialView) -> dict[str, Any]:

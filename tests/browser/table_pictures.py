@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -67,6 +68,7 @@ COMMANDS = {
     "scopes-unknown": "scopes automation read",
     "scopes-scope": "scopes company:manage",
     "whoami": "whoami",
+    "whoami-refused": "whoami --auth text:wrong.txt",
     "list": "run list_pats --table",
     "list-no-trunc": "run list_pats --table --no-trunc",
     "create": "run create_pat expiration=30 scopes=embed note=CI --token-to file:ci.json --table --yes",
@@ -83,6 +85,8 @@ COMMANDS = {
     "history-name": "history shop",
     "reconcile": "reconcile --plan",
     "doctor": "doctor",
+    "doctor-measure": "doctor --measure --scope embed --yes",
+    "doctor-copy": "doctor",
     "recipes": "recipe list",
     "connector-auths": "run list_connector_auths --table",
     "serve-key-new": "serve key new flows --allow ensure_pat,list_pats --names 'billing-*' --places 'file:/srv/*.json'",
@@ -93,6 +97,7 @@ COMMANDS = {
     "diff": "diff old gitlab",
     "check": "check broken",
     "test": "test gitlab",
+    "test-failed": "test broken",
     "refused": "run regenerate_pat token_id=unknown expiration=30 --table --token-to file:x.json --yes",
     "invalid": "run create_pat --table",
     "help": "--help",
@@ -172,6 +177,7 @@ def prepare(work: Path) -> None:
         (work / name).mkdir()
         for file in examples.glob("*.yaml"):
             (work / name / file.name).write_text(file.read_text())
+    (work / "wrong.txt").write_text("lpat_sbx_" + "0" * 36)
     (work / "old" / "rotate_token.yaml").unlink()
     spec = work / "broken" / "get_self.yaml"
     spec.write_text(spec.read_text().replace("effect: read", "efect: read"))
@@ -191,7 +197,6 @@ def main() -> None:
         variables = {
             "LOCOIA_BASE_URL": api.url,
             "LOCOIA_TOKEN": api.token.reveal(),
-            "LOCOIA_PAT_STATE": str(work / "state"),
             "HOME": str(work),
             **{f"XDG_{name}_HOME": str(work / name.lower()) for name in ("CONFIG", "DATA", "CACHE", "STATE")},
         }
@@ -213,6 +218,10 @@ def main() -> None:
         run("pack build gitlab --out gitlab.zip", work, variables)
         wide: dict[str, int] = {}
         for name, command in COMMANDS.items():
+            if name == "doctor-copy":
+                shutil.copytree(work / "state", work / "copy")
+            state = work / ("copy" if name == "doctor-copy" else "state")
+            variables["LOCOIA_PAT_STATE"] = str(state)
             printed = run(command, work, variables)
             longest = max((line.cell_len for line in Text.from_ansi(printed).split("\n")), default=0)
             if longest > COLUMNS:
