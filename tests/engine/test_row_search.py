@@ -374,6 +374,7 @@ BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("the secret", given(["id", "token"], token="{{ token }}"), "- token", "contradiction", "which no row shows"),
     ("unused", {"from_row": ["id", "note"]}, "- note", "contradiction", '"note" is not used in "inputs"'),
     ("not declared", {"from_row": ["note"]}, "key_id: ", "unknown-name", 'name it under "from_row"'),
+    ("not a template", {"inputs": {"key_id": "{{ id"}}, "key_id: ", "template-syntax", ""),
     ("not in the rows", given(["uid"]), "- uid", "unknown-reference", 'the rows of list_keys have no output "uid"'),
     ("a secret of the rows", given(["word"]), "- word", "contradiction", "neither a secret nor a list"),
     ("a list of the rows", given(["tags"]), "- tags", "contradiction", "neither a secret nor a list"),
@@ -450,6 +451,7 @@ def test_a_mark_is_no_secret_in_a_recording_and_no_difference_to_an_example(tmp_
     create = CREATE | {"reply": {"ok": [201], "output": output}, "examples": [example]}
     made = specs(tmp_path / "specs", create=create)
     api = Api()
+    recorded: dict[str, Any] = {}
     for number in range(5):
         act = CompiledAction(SpecFolder(made).action("create_key"))
         (recording,) = plan_recordings([act], [f"file:{tmp_path}/{number}.json"], {})
