@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from locoia_pat.stores import TokenEntry
 
 Step = Literal["create", "renew", "finish", "retire", "rescope", "none", "blocked"]
+_LISTS_AT_ONCE = 8
 DEFAULT_CREDENTIAL = "the command's"
 """The name of the credential that no reference in the file names."""
 
@@ -112,10 +114,12 @@ class FleetPlan:
         """Each reference of a store in the file as an absolute one."""
 
     def __enter__(self) -> Self:
-        for token in self.tokens:
-            ref = self.fleet.credential_ref(token)
-            if ref not in self.credentials:
-                self.credentials[ref] = self._load(ref)
+        refs = dict.fromkeys(self.fleet.credential_ref(token) for token in self.tokens)
+        pool = ThreadPoolExecutor(_LISTS_AT_ONCE)
+        try:
+            self.credentials.update(zip(refs, pool.map(self._load, refs), strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
         return self
 
     def __exit__(self, *_: object) -> None:
