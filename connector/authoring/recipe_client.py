@@ -148,15 +148,15 @@ class RecipeClient:
         pattern = re.sub(r"\\{(\w+)\\}", rf"(?P<\1>{_SEGMENT})", re.escape(template))
         if (path := re.fullmatch(pattern, url)) is None:
             raise invalid("a value in the path has characters other than letters, digits and ._~-", field="inputs")
-        query = urlencode({name: str(value) for name, value in (params or {}).items()})
+        query = urlencode([(name, _text(item)) for name, value in (params or {}).items() for item in _items(value)])
         if any(name in url + query for name in self._secrets):
             raise invalid("a secret cannot be part of a URL, which is logged", field="inputs")
         given = {**path.groupdict(), **(params or {}), **(body or {})}
         inputs = {name: None if field.type == "password" else given.get(name) for name, field in spec.inputs.items()}
         sent = [
-            (name, Secret(self._open(str(value))))
+            (name, Secret(self._open(_text(value))))
             for name, value in headers.items()
-            if name.lower() not in {self._auth_header, *_HEADERS_OF_ENGINE}
+            if value is not None and name.lower() not in {self._auth_header, *_HEADERS_OF_ENGINE}
         ]
         content = None
         if body is not None:
@@ -204,3 +204,13 @@ class RecipeClient:
             for name, secret in self._secrets.items():
                 value = value.replace(secret.reveal(), name)
         return value
+
+
+def _items(value: Any) -> list[Any]:
+    """Return the values of a parameter of a query: those of a list, and none for null."""
+    return [item for item in (value if isinstance(value, list) else [value]) if item is not None]
+
+
+def _text(value: Any) -> str:
+    """Return *value* as it is written in a URL or a header."""
+    return value if isinstance(value, str) else json.dumps(value)

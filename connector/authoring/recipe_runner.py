@@ -232,6 +232,8 @@ class Recipe:
         spec = self._specs.spec(action) if action in self._paths else None
         if not isinstance(spec, ActionSpec):
             self._refuse(f"{name}: operationId is no action of this connector that sends a request")
+        if key := next((key for key in ("base_url", "form", "file") if getattr(spec.request, key) is not None), None):
+            self._refuse(f"{name}: an action with {key} in its request cannot be run, as it is not sent like that")
         body = mapping(step.get("requestBody"))
         if body and (body.get("contentType") != "application/json" or not isinstance(body.get("payload"), dict)):
             self._refuse(f"{name}: requestBody must be a JSON object")

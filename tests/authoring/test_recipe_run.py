@@ -318,6 +318,36 @@ def test_documents_that_the_runner_would_run_wrongly_or_as_code_are_refused(tmp_
     assert folder.refusal() == f"{folder.file} is not YAML"
 
 
+def test_an_action_that_a_recipe_would_send_in_another_form_or_to_another_host_is_refused(tmp_path: Path) -> None:
+    plain = "{method: GET, path: /look}"
+    for number, (key, request) in enumerate(
+        (
+            ("form", "{method: POST, path: /look, form: {a: b}}"),
+            ("base_url", "{method: GET, path: /look, base_url: logs}"),
+            ("file", '{method: POST, path: /look, file: {input: "text"}}'),
+        )
+    ):
+        folder = Folder(tmp_path / str(number), [look()])
+        spec = LOOK.replace(plain, request)
+        if key == "file":
+            spec = spec.replace("auth: none", "inputs: {text: {title: Text, type: text, required: true}}")
+        folder.specs.folder.joinpath("look.yaml").write_text(spec)
+        shared = CONNECTOR + "base_urls: {logs: https://api.acme.example/logs}\n"
+        folder.specs.folder.joinpath("connector.yaml").write_text(shared)
+        message = f"look: an action with {key} in its request cannot be run, as it is not sent like that"
+        assert folder.refusal() == message
+
+
+def test_values_of_a_query_and_of_headers_are_written_as_the_engine_writes_them(tmp_path: Path) -> None:
+    key, text, id_, _ = say()["parameters"]
+    for value, query in ((True, "?to=true"), (["a b", 1.5, False, None], "?to=a+b&to=1.5&to=false"), ([], "")):
+        to = {"name": "to", "in": "query", "value": value}
+        folder = Folder(tmp_path, [say(parameters=[key, text | {"value": False}, id_, to])])
+        with serving(answer(200, {"heard": "yes"})) as server:
+            assert run(folder, server.url)["outcome"] == "done"
+        assert (server.got[0].path, server.got[0].headers["x-text"]) == (f"/v1/say/a.1{query}", "false")
+
+
 def run(folder: Folder, url: str, **inputs: Any) -> Any:
     recipe = Recipe(folder.specs, "try")
     given = recipe.check({"text": Secret("hidden-text-0123456789"), **inputs})
