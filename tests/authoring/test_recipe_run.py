@@ -331,9 +331,9 @@ def test_an_action_that_a_recipe_would_send_in_another_form_or_to_another_host_i
         spec = LOOK.replace(plain, request)
         if key == "file":
             spec = spec.replace("auth: none", "inputs: {text: {title: Text, type: text, required: true}}")
-        folder.specs.folder.joinpath("look.yaml").write_text(spec)
+        (tmp_path / str(number) / "look.yaml").write_text(spec)
         shared = CONNECTOR + "base_urls: {logs: https://api.acme.example/logs}\n"
-        folder.specs.folder.joinpath("connector.yaml").write_text(shared)
+        (tmp_path / str(number) / "connector.yaml").write_text(shared)
         message = f"look: an action with {key} in its request cannot be run, as it is not sent like that"
         assert folder.refusal() == message
 
