@@ -237,12 +237,18 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
     question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
     if spec.replaces and spec.verify_with:
         given = inputs_of_same_names(connector.specs.spec(spec.verify_with), prepared.inputs)
-        rows = (connector.run(spec.verify_with, given).data or {}).values()
+        data = connector.run(spec.verify_with, given).data or {}  # one row, or a list of them
+        rows = [row for value in (data, *data.values()) for row in (value if isinstance(value, list) else [value])]
         row_id = prepared.inputs[spec.replaces]
-        row: dict[str, Any] = next((row for listed in rows for row in listed if row.get("id") == row_id), {})
+        row: dict[str, Any] = next((row for row in rows if _has_id(row, row_id)), {})
         note, used = row.get("note") or "-", row.get("last_used") or "never, or unknown"
         question += f'\nThis revokes the token {row_id}, note "{note}", last used {used}'
     return question
+
+
+def _has_id(row: object, id_: object) -> bool:
+    """Return whether *row* is one with that id, which one action may read as a number and another as text."""
+    return isinstance(row, dict) and str(row.get("id")) == str(id_)
 
 
 def _confirmation_details(inputs: Mapping[str, Any], token_to: tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from locoia_pat.cli.run_command import _confirmation_details
 from locoia_pat.stores import read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, free_port, serving, stall
+from tests.support.spec_folders import action, connector, folder
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -339,6 +340,23 @@ def test_on_a_terminal_a_regenerate_names_what_it_kills(row: dict[str, Any], wor
         )
     assert f"This revokes the token {ID}, {words}" in done.err
     assert done.code == 0
+
+
+def test_on_a_terminal_a_rotate_names_the_one_row_that_another_action_shows(tmp_path: Path) -> None:
+    key = {"key_id": {"title": "Key", "type": "number", "required": True}}
+    shown = {"id": {"type": "text"}, "note": {"type": "text"}}
+    look = {"method": "GET", "path": "/keys/{{ key_id }}"}
+    specs = folder(
+        tmp_path,
+        connector(env={"token": "ACME_TOKEN", "base_url": "ACME_URL"}),
+        action(key, {"path": "/keys/{{ key_id }}"}, effect="rotate", replaces="key_id", verify_with="look"),
+        action(key, look, action="look", effect="read", reply={"ok": [200], "output": shown}),
+    )
+    variables = {"ACME_TOKEN": "fake-acme-credential-0123456789"}
+    with serving(answer(200, {"id": 7, "note": "Billing"}), answer(200, {})) as server:
+        done = on_terminal("run", str(specs / "act.yaml"), "key_id=7", typed="y\n", ACME_URL=server.url, **variables)
+    assert (done.code, len(server.got)) == (0, 2), done.err
+    assert 'This revokes the token 7, note "Billing", last used never, or unknown' in done.err
 
 
 def test_on_a_terminal_the_credential_is_asked_for_hidden() -> None:
