@@ -62,7 +62,7 @@ class _Schedule(NamedTuple):
 def _read_schedule(file: str, last: _Schedule | str | None) -> _Schedule | str | None:
     """Return the schedule in *file*, its mistake, or None if there is no file or no interval in it.
 
-    A text that is still that of the *last* schedule is not parsed again.
+    The file is not parsed again while its text is that of the *last* schedule.
     """
     path = Path(file)
     if os.access(path.parent, os.X_OK) and not path.exists():  # its folder may be away for a moment

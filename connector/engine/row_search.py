@@ -55,7 +55,7 @@ def choose_row(
     Args:
         spec: the create.
         data: the outputs of its response.
-        mark: what was sent in its ``tag_input``.
+        mark: of the row, in ``tag_input``.
         listed: the rows; None if they were not requested.
         secrets: what a row must not show.
 

@@ -1,4 +1,4 @@
-"""The mark that a create sends at the end of a text input, by which the row it created is found again."""
+"""The mark that a create sends at the end of an input, by which the row it created is found again."""
 
 from __future__ import annotations
 

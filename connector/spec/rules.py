@@ -250,7 +250,7 @@ def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSp
         message = f'{verifier.action} requires "{required[0]}", so a bulk run cannot list all rows with it'
         yield spec.document.finding("contradiction", ("tag_input",), message)
     elif (field := verifier.reply.output[tag_input]).type != "text" or field.multiple or field.secret:
-        message = f'"{tag_input}" in the rows of {verifier.action} is not a text that shows a tag'
+        message = f'"{tag_input}" in the rows of {verifier.action} is not of the type text, or does not show a tag'
         yield spec.document.finding("contradiction", ("tag_input",), message)
     shown = verifier.reply.output if verifier.reply.rows else {}
     for index, name in enumerate(spec.revoke.from_row if spec.revoke else ()):
@@ -259,7 +259,7 @@ def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSp
             message = f'the rows of {verifier.action} have no output "{name}"{did_you_mean(name, shown)}'
             yield spec.document.finding("unknown-reference", path, message)
         elif shown[name].secret or shown[name].multiple or shown[name].type not in ("text", "number"):
-            message = f'"{name}" of a row identifies it, so it is a text or a number, and neither a secret nor a list'
+            message = f'"{name}" identifies the row, so its type is text or number, and it is no secret and no list'
             yield spec.document.finding("contradiction", path, message)
 
 

@@ -376,8 +376,8 @@ BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("not declared", {"from_row": ["note"]}, "key_id: ", "unknown-name", 'name it under "from_row"'),
     ("not a template", {"inputs": {"key_id": "{{ id"}}, "key_id: ", "template-syntax", ""),
     ("not in the rows", given(["uid"]), "- uid", "unknown-reference", 'the rows of list_keys have no output "uid"'),
-    ("a secret of the rows", given(["word"]), "- word", "contradiction", "neither a secret nor a list"),
-    ("a list of the rows", given(["tags"]), "- tags", "contradiction", "neither a secret nor a list"),
+    ("a secret of the rows", given(["word"]), "- word", "contradiction", "no secret and no list"),
+    ("a list of the rows", given(["tags"]), "- tags", "contradiction", "no secret and no list"),
     ("no room", {"note": {"maxLength": 22}}, "maxLength:", "contradiction", "the mark of"),
     ("a pattern", {"note": {"pattern": "^[a-z]+$"}}, "pattern:", "contradiction", 'a "pattern" may refuse the mark'),
     ("a null", {"note": {"nullable": True}}, "nullable:", "contradiction", 'null has a meaning in "note"'),
@@ -409,9 +409,9 @@ def test_what_cannot_work_is_a_finding(tmp_path: Path, wrong: dict[str, Any], at
 
 def test_a_mark_that_no_row_shows_is_a_finding(tmp_path: Path) -> None:
     for changed, message in (
-        ({"type": "text", "secret": "stored"}, "is not a text that shows a tag"),
-        ({"type": "json"}, "is not a text that shows a tag"),
-        ({"type": "text", "multiple": True}, "is not a text that shows a tag"),
+        ({"type": "text", "secret": "stored"}, "is not of the type text, or does not show a tag"),
+        ({"type": "json"}, "is not of the type text, or does not show a tag"),
+        ({"type": "text", "multiple": True}, "is not of the type text, or does not show a tag"),
     ):
         listing = LIST | {"reply": LIST["reply"] | {"output": LIST["reply"]["output"] | {"note": changed}}}
         (finding,) = check_specs(SpecFolder(folder(tmp_path, connector(), CREATE, listing, DELETE)))
