@@ -99,12 +99,28 @@ def extract_outputs(
 
 def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> Outputs | str:
     try:
-        rows = reader.rows(spec.reply.output, find_rows(spec.reply, body))
+        given = find_rows(spec.reply, body)
     except ValueError as error:
         return str(error)
+    rows = reader.rows(spec.reply.output, given)
+    if spec.secret_keys:
+        known = known_strings(spec, {})
+        rows = [_without_repeated(read, row, known) for read, row in zip(rows, given, strict=True)]
     if spec.required_outputs and any((lacking := _lacks(row, spec.required_outputs)) for row in rows):
         return f"a row of the response has no {lacking}"
     return Outputs({name: rows}, {}, tuple(reader.warnings))
+
+
+def _without_repeated(read: dict[str, Any], row: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    """Return the outputs *read* of a *row* without its secrets, which an API may repeat, as in a URL.
+
+    Only secrets whose longest run of letters and digits is in the outputs are looked for: to look for all of them would
+    take too long in a long list.
+    """
+    text = str(read)
+    secrets = [secret for secret in iter_secrets(row) if len(secret.reveal()) >= _SHORTEST_REDACTED]
+    found = [secret for secret in secrets if max(_RUN.findall(secret.reveal()), key=len, default="") in text]
+    return redacted(read, found, known) if found else read
 
 
 def _lacks(data: Mapping[str, Any], required: tuple[str, ...]) -> str | None:
@@ -214,6 +230,7 @@ def _is_text(value: object, text: str) -> bool:
 
 
 _DAY = dt.timedelta(days=1)
+_RUN = re.compile("[A-Za-z0-9]+")
 _SHORTEST_REDACTED = 8
 """The least characters of a secret that is not used, for it to be looked for in the outputs."""
 _MANY_ROWS = 20
