@@ -139,7 +139,7 @@ class ResponseClassifier:
                 return None, None
             code: Code | None = self._own_code(body) or next((each.code for each in unmet.values() if each.code), None)
             return _inner_status(body) or (400 if code is None else status), code
-        if not isinstance(body, dict) or reply.rows in body:
+        if not isinstance(body, dict) or body.get(reply.rows or ""):
             return None, None
         if not any(key in body and is_failure(body[key]) for key, is_failure in self._failures):
             return None, None

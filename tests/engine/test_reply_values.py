@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.authoring.export import openapi
@@ -53,6 +54,28 @@ def test_a_success_without_a_required_output_is_not_believed(tmp_path: Path) -> 
     assert (cut.outcome, "a row of the response has no name" in cut.problem.message) == (Outcome.NOT_DONE, True)
     properties = data_schema(SpecFolder(folder(tmp_path, connector(), action(reply=reply))).spec("act"))["properties"]
     assert (properties["name"]["type"], properties["note"]["type"]) == ("string", ["string", "null"])
+
+
+def test_a_secret_of_a_row_is_masked_wherever_the_row_repeats_it(tmp_path: Path) -> None:
+    token = "fake+minted/token=0123456789abcdef"
+    row = {"id": "a", "token": token, "url": f"https://a.example/?t={quote(token, safe='')}", "more": {"t": [token]}}
+    output = {name: {"type": "text"} for name in ("id", "url")} | {"more": {"type": "json"}}
+    reply = {"ok": [200], "rows": "rows", "output": output | {"token": {"type": "text", "secret": "stored"}}}
+    masked = {"id": "a", "url": "https://a.example/?t=«secret»", "more": {"t": ["«secret»"]}, "token": "«secret»"}
+    others = [{"id": str(number), "token": f"{number:020}", "url": "", "more": None} for number in range(30)]
+    others.append({"id": "short", "token": "x", "url": "x", "more": None})
+    read = run(tmp_path, answer(200, [row, *others]), **READ, reply=reply)
+    assert read.data["rows"][0] == masked
+    assert read.data["rows"][1:] == [other | {"token": "«secret»"} for other in others]
+
+
+def test_rows_that_come_with_an_error_are_kept_and_an_error_without_rows_is_no_empty_list(tmp_path: Path) -> None:
+    reply = {"ok": [200], "at": ["rows"], "rows": "rows", "output": {"id": {"type": "text"}}}
+    some = run(tmp_path, answer(200, {"rows": [{"id": "a"}], "errors": ["one shard is down"]}), **READ, reply=reply)
+    assert some.data == {"rows": [{"id": "a"}]}
+    for rows in ([], None):
+        none = run(tmp_path, answer(200, {"rows": rows, "error": "slow down"}), **READ, reply=reply)
+        assert (none.outcome, none.problem.message) == (Outcome.REFUSED, "slow down")
 
 
 def test_a_body_that_cannot_be_judged_says_neither_that_it_was_done_nor_that_it_was_refused(tmp_path: Path) -> None:
