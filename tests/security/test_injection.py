@@ -421,10 +421,10 @@ def test_the_command_to_run_next_is_one_command_whatever_the_api_calls_its_row(t
             assert segments(server.got[1]) == ["", "v1", "personal-access-tokens", value, "regenerate"]
             assert result.problem is not None
             words = ["run", "regenerate_pat", f"token_id={value}", "expiration=1", "--token-to", "file:token.json"]
-            if value.isprintable():
+            if value.isprintable() and not value.startswith("@"):  # that would be the name of a file
                 assert result.problem.next == shlex.join(["locoia-pat", *words])
             else:
-                assert result.problem.next is None or result.problem.next.isprintable()
+                assert result.problem.next is None
 
 
 OUR_HEADERS = [
