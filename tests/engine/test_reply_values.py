@@ -73,8 +73,8 @@ def test_rows_that_come_with_an_error_are_kept_and_an_error_without_rows_is_no_e
     reply = {"ok": [200], "at": ["rows"], "rows": "rows", "output": {"id": {"type": "text"}}}
     some = run(tmp_path, answer(200, {"rows": [{"id": "a"}], "errors": ["one shard is down"]}), **READ, reply=reply)
     assert some.data == {"rows": [{"id": "a"}]}
-    for rows in ([], None):
-        none = run(tmp_path, answer(200, {"rows": rows, "error": "slow down"}), **READ, reply=reply)
+    for body in ({"rows": [], "error": "slow down"}, {"rows": None, "error": "slow down"}):
+        none = run(tmp_path, answer(200, body), **READ, reply=reply)
         assert (none.outcome, none.problem.message) == (Outcome.REFUSED, "slow down")
 
 
