@@ -240,7 +240,7 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
         data = connector.run(spec.verify_with, given).data or {}  # one row, or a list of them
         rows = [row for value in (data, *data.values()) for row in (value if isinstance(value, list) else [value])]
         row_id = prepared.inputs[spec.replaces]
-        row: dict[str, Any] = next((row for row in rows if _has_id(row, row_id)), {})
+        row: Mapping[str, Any] = next((row for row in rows if _has_id(row, row_id)), {})
         note, used = row.get("note") or "-", row.get("last_used") or "never, or unknown"
         question += f'\nThis revokes the token {row_id}, note "{note}", last used {used}'
     return question

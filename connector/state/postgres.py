@@ -30,6 +30,7 @@ from locoia_pat.state.postgres_schema import POSTGRES_SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import LiteralString
 
     from locoia_pat.state.lease import Lease
 
@@ -184,7 +185,7 @@ class PostgresDatabase:
                 session.execute(f"LOCK TABLE {lock} IN SHARE ROW EXCLUSIVE MODE")
             yield session
 
-    def execute_not_durably(self, statement: str, values: Sequence[Any]) -> int:
+    def execute_not_durably(self, statement: LiteralString, values: Sequence[Any]) -> int:
         """Run one statement, with ``?`` for each of *values*, in one round trip; return the number of its rows.
 
         It may run twice, and a crash of the server may lose it.
