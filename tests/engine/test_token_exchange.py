@@ -191,6 +191,15 @@ ENDED = short(1, expires_in="0.000001")
 ACCEPTED = {"Location": "/v1/jobs/1"}
 
 
+def test_a_renewal_that_is_refused_is_the_outcome_of_a_request_that_was_refused(tmp_path: Path) -> None:
+    scripts = [short(1), answer(200, {}), answer(401), answer(401, {"detail": "blacklisted"})]
+    with serving(*scripts) as server, api(tmp_path, server.url, REFRESH) as acme:
+        assert acme.run("act").outcome is Outcome.DONE
+        result = acme.run("act")
+    assert (result.outcome, len(server.got)) == (Outcome.REFUSED, 4)
+    assert str(result.problem and result.problem.message).startswith("the credential was not exchanged")
+
+
 def test_an_exchange_that_fails_after_the_request_denies_nothing(tmp_path: Path) -> None:
     refused = answer(401, {"detail": "blacklisted"})
     with (
