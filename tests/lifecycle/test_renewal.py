@@ -504,7 +504,7 @@ def test_an_audit_reports_an_expiry_that_cannot_be_read_or_means_never() -> None
         "r0": ("expiring", "its expiry is not readable, so it may expire soon: 01/02/2030"),
         "r1": ("never-expires", 'its expiry 0001-01-01T00:00:00Z is a time that often means "never" or "not set"'),
         "r2": ("never-expires", "it never expires"),
-        "r3": ("expiring", "it expires in 1 days"),
+        "r3": ("expiring", "it expires in 1 day"),
         "r4": ("expiring", "its expiry is not readable, so it may expire soon: not a string"),
     }
     assert quiet == []
