@@ -47,6 +47,11 @@ def mask(text: str, ids: str = "") -> str:
     return redact(text, [secret for secret in _sensitive if secret.reveal() not in ids])
 
 
+def _has_terminal() -> bool:
+    """Return whether standard error is a terminal; a program without one may have none at all."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def say(message: str, ids: str = "", *, fold: bool = True) -> None:
     """Print a message to standard error; on a terminal its lines are broken between words.
 
@@ -57,7 +62,7 @@ def say(message: str, ids: str = "", *, fold: bool = True) -> None:
 
     """
     text = mask(message, ids)
-    click.echo(_folded(text) if fold and sys.stderr.isatty() else text, err=True)
+    click.echo(_folded(text) if fold and _has_terminal() else text, err=True)
 
 
 def confirm(question: str | Callable[[], str], *, yes: bool = False, undone: str = "sent", skip: str = "--yes") -> None:
@@ -289,7 +294,7 @@ def print_result(result: Result, *, reveal: bool = False, table: bool = False, q
             say(f"{click.style('warning', fg='yellow')}: {warning}", _ids(result))
         if result.problem is not None:
             _say_problem(result.outcome, result.problem, _ids(result))
-    is_said = result.problem is not None and not quiet and sys.stdout.isatty() and sys.stderr.isatty()
+    is_said = result.problem is not None and not quiet and sys.stdout.isatty() and _has_terminal()
     if table and "data" in envelope:
         _print_data(printed)
     elif not (table and is_said):
