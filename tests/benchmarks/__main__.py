@@ -39,9 +39,9 @@ _DRAWN = ("create_pat, warm", "fresh process", "20 wide, for each")
 @click.option(
     "--items",
     default=10_000,
-    type=click.IntRange(1000),
+    type=click.IntRange(10_000),
     show_default=True,
-    help="The most items of the table of growth: up to 100000.",
+    help="The most items of the table of growth, whose least is 1000: 10000 or 100000.",
 )
 @click.option(
     "--lines",
