@@ -129,7 +129,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     On a terminal, unless ``--no-trunc``, columns without a value are left out, the last cell of a row is wrapped, and
     others are cut so that a row fits; where too little would be left of them, each row is a block of lines.
     """
-    cells = [[_cell(cell) for cell in row] for row in rows]
+    cells = [[show_value(cell) for cell in row] for row in rows]
     if not (_tables.cut and sys.stdout.isatty()):
         return _print_columns(head, cells, _widths(head, cells))
     used = [number for number in range(len(head)) if any(row[number] not in ("-", "") for row in cells)] or [0]
@@ -357,7 +357,7 @@ def _print_data(envelope: dict[str, Any]) -> None:
                 click.echo()
             for name, value in data.items():
                 if name not in lists:
-                    say(f"{name}: {_cell(value)}")
+                    say(f"{name}: {show_value(value)}")
         case _:
             stored = [("token_ref", envelope["token_ref"])] if "token_ref" in envelope else []
             print_table(("output", "value"), [*data.items(), *stored])
@@ -375,16 +375,17 @@ def _is_row(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _cell(value: Any) -> str:
+def show_value(value: Any) -> str:
+    """Return *value* as people read it."""
     match value:
         case None:
             return "-"
         case bool():
             return "true" if value else "false"
         case list():
-            return " ".join(map(_cell, value)) or "-"
+            return " ".join(map(show_value, value)) or "-"
         case dict():
-            return " ".join(f"{name}={_cell(part)}" for name, part in value.items() if part is not None) or "-"
+            return " ".join(f"{name}={show_value(part)}" for name, part in value.items() if part is not None) or "-"
         case _:
             return one_line(str(value))
 

@@ -266,7 +266,7 @@ def _print_step(name: str, result: Result) -> Result:
     click.echo(f"\n{click.style(name, bold=True)}: {result.outcome.value}")
     for key, value in (result.raise_for_outcome().data or {}).items():
         if not isinstance(value, list) or key == "scopes":
-            click.echo(f"  {key}: {value}")
+            click.echo(f"  {key}: {render.show_value(value)}")
     return result
 
 

@@ -33,6 +33,8 @@ def test_the_demo_creates_lists_and_regenerates(call: Call) -> None:
         assert words in done.out
     assert "The old token is refused." in done.out
     assert "The new token is accepted." in done.out
+    assert "last_used: -" in done.out
+    assert "scopes: automation:view\n" in done.out
     assert "lpat_sbx_" not in done.out + done.err
 
 
