@@ -30,7 +30,7 @@ def import_extra(module: str, extra: str, *, otherwise: str = "") -> ModuleType:
 
 
 def install_command(extra: str, *, upgrade: bool = False) -> str:
-    """Return what installs *extra* from where this package came from: an index, a URL, a clone or a wheel."""
+    """Return the command that installs *extra* from the source of this package: an index, a URL, a clone or a wheel."""
     import json  # noqa: PLC0415  # here and below: needed only when something is missing
     import shlex  # noqa: PLC0415
     from urllib.parse import unquote  # noqa: PLC0415
@@ -47,7 +47,7 @@ def install_command(extra: str, *, upgrade: bool = False) -> str:
 
 
 def _origin() -> str | None:
-    """Return the text of ``direct_url.json`` (PEP 610), which says where a package came from that is from no index."""
+    """Return ``direct_url.json`` (PEP 610), the source of a package that was not installed from an index, or None."""
     from importlib import metadata  # noqa: PLC0415
 
     found = metadata.distributions(name="locoia-pat")  # in a clone, also the one that setuptools leaves there

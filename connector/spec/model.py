@@ -26,6 +26,10 @@ def _flat(value: Any) -> Any:
     return value
 
 
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 _NAME = r"^[a-z][a-z0-9_]{0,63}$"
 _PRINTABLE_ASCII = r"^[!-~]{1,200}$"
 _ITEM = r"\[([0-9]{1,4}|[A-Za-z0-9_@$.-]{1,100}=[^\[\]=\x00-\x1f\x7f-\x9f]{1,100})\]"
@@ -84,18 +88,10 @@ BaseUrl = Annotated[str, Field(pattern=_BASE_URL)]
 ErrorKey = Annotated[str, Field(pattern=_ERROR_KEY)]
 Scalar = bool | int | str
 Constant = Scalar | None
-Constants = Annotated[
-    list[Constant],
-    BeforeValidator(
-        lambda value: value if isinstance(value, list) else [value], json_schema_input_type=Constant | list[Constant]
-    ),
-]
+Constants = Annotated[list[Constant], BeforeValidator(_as_list, json_schema_input_type=Constant | list[Constant])]
 SourcePaths = Annotated[
     list[SourcePath],
-    BeforeValidator(
-        lambda value: value if isinstance(value, list) else [value],
-        json_schema_input_type=SourcePath | list[SourcePath],
-    ),
+    BeforeValidator(_as_list, json_schema_input_type=SourcePath | list[SourcePath]),
     Field(min_length=1),
 ]
 """One path, or several of one meaning."""
