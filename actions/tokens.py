@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from locoia_pat import Outcome, Result
 from locoia_pat.actions.typed_call import typed
+from locoia_pat.messages import plural
 from locoia_pat.outcomes import invalid
 from locoia_pat.response.timestamp import read_time
 
@@ -292,7 +293,7 @@ def _audit_row(
     elif left is not None and left < 0:
         return  # it has expired, so nothing else matters
     elif left is not None and within is not None and left <= within:
-        yield "expiring", f"it expires in {left} day{'' if left == 1 else 's'}"
+        yield "expiring", f"it expires in {plural(left, 'day')}"
     if row["id"] in unused:
         yield "unused", unused[row["id"]]
     needs = inputs["needs"]

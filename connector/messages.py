@@ -62,6 +62,11 @@ def wrong_arguments(
     return TypeError(f"{called} has no argument {name}{did_you_mean(name, known) or f'; write {example}'}")
 
 
+def plural(count: float, noun: str) -> str:
+    """Return *count* and *noun*, which takes an s unless it is one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def join_names(names: Iterable[str]) -> str:
     """Join *names*, sorted, with commas; only the first 30 of them, and "nothing" for none."""
     ordered = sorted(names)

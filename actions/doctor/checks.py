@@ -24,7 +24,7 @@ from locoia_pat.extras import install_command
 from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import is_loopback
-from locoia_pat.messages import describe_value
+from locoia_pat.messages import describe_value, plural
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.unprinted import last_unprinted
 from locoia_pat.version import VERSION
@@ -345,8 +345,6 @@ def _check_facts(saved: ApiFacts, now: dt.datetime) -> CheckResult:
         return CheckResult("measured", "note", "nothing was measured at this API yet", _MEASURE)
     unknown = [name for name, fact in facts.items() if fact["value"] == UNKNOWN and name not in LATER]
     age = now - min(dates)
-    message = f"{age.days} day{'' if age.days == 1 else 's'} ago" + (
-        f"; unknown: {', '.join(unknown)}" if unknown else ""
-    )
+    message = f"{plural(age.days, 'day')} ago" + (f"; unknown: {', '.join(unknown)}" if unknown else "")
     is_old = age > MAX_AGE
     return CheckResult("measured", "note" if is_old else "ok", message, _MEASURE if is_old else None)

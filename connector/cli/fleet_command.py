@@ -19,7 +19,7 @@ from locoia_pat.cli.process import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.extras import import_extra
-from locoia_pat.messages import describe_value, did_you_mean
+from locoia_pat.messages import describe_value, did_you_mean, plural
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.state.journal import State
@@ -225,7 +225,7 @@ def _change(
     if as_table:
         render.print_table(("name", "outcome", "change", "message"), rows)
         counted = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-        render.say(f"{_plural(summary.outcomes.total(), 'token')}: {counted}")
+        render.say(f"{plural(summary.outcomes.total(), 'token')}: {counted}")
     else:
         render.print_line(summary.to_dict())
     return 0 if exit_zero and not output.failed() else summary.outcome.exit_code
@@ -267,7 +267,7 @@ def _credential_state(credential: CredentialView) -> dict[str, Any]:
     days = credential.listed.by_id.get(credential.row_id or "", {}).get("expires_in_days")
     problem = credential.problem
     state = problem.message if problem else "accepted"
-    state = state if days is None else f"{state}; it expires in {_plural(days, 'day')}"
+    state = state if days is None else f"{state}; it expires in {plural(days, 'day')}"
     return {
         "credential": credential.name,
         "accepted": problem is None,
@@ -291,7 +291,7 @@ def _print_tokens(tokens: list[TokenPlan], *, said: Collection[str] = ()) -> Non
             render.say(f"{token.name}: {warning}")
     steps = Counter(token.step for token in tokens)
     counts = ", ".join(f"{count} {_STEP_WORDS.get(step, f'to {step}')}" for step, count in steps.items())
-    render.say(f"{_plural(len(tokens), 'token')}: {counts}")
+    render.say(f"{plural(len(tokens), 'token')}: {counts}")
 
 
 def _reason(token: TokenPlan, said: Collection[str]) -> str | None:
@@ -299,10 +299,6 @@ def _reason(token: TokenPlan, said: Collection[str]) -> str | None:
 
 
 _STEP_WORDS = {"none": "with nothing to do", "blocked": "blocked"}
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _question(plan: FleetPlan, verb: Verb, *, now: bool) -> str:
