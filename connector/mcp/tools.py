@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from locoia_pat.authoring.export.json_schema import data_schema, inputs_schema
+from locoia_pat.authoring.export.json_schema import data_schema, envelope_schema, inputs_schema
 from locoia_pat.bulk.items import StoreTemplate
 from locoia_pat.messages import describe_value
-from locoia_pat.outcomes import Outcome, Problem, invalid
+from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.spec.description import sends_file, takes_stores
 from locoia_pat.spec.model import SuperSpec
@@ -22,13 +22,11 @@ from locoia_pat.stores import read_token
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from locoia_pat.authoring.export.json_schema import Schema
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.spec.model import ActionSpec, Input
 
-Schema = dict[str, Any]
-
-_NULLABLE_STRING: Schema = {"type": ["string", "null"]}
 _ENDS = {
     "create": "It may revoke an older token of the same name.",
     "rotate": "It revokes the token that it replaces, now or at the end of the overlap.",
@@ -95,27 +93,7 @@ class ActionTool:
     @cached_property
     def output_schema(self) -> Schema:
         """The JSON Schema of the envelope that it returns, for every outcome."""
-        error = dict.fromkeys(Problem("unknown", "").to_dict(), _NULLABLE_STRING)
-        error["status"] = {"type": ["integer", "null"]}
-        properties: Schema = {
-            "v": {"const": 1},
-            "action": _NULLABLE_STRING,
-            "api": _NULLABLE_STRING,
-            "outcome": {"enum": [outcome.value for outcome in Outcome]},
-            "attempts": {"type": "integer"},
-            "warnings": {"type": "array", "items": {"type": "string"}},
-            "data": data_schema(self.spec),
-            "error": {
-                "type": "object",
-                "properties": error,
-                "required": list(error),
-                "additionalProperties": False,
-            },
-            "token_ref": {"type": "string"},
-            "token_refs": {"type": "array", "items": {"type": "string"}},
-        }
-        required = ["v", "action", "api", "outcome", "attempts", "warnings"]
-        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        return envelope_schema([*Outcome], data=data_schema(self.spec))
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return *arguments* complete and typed, as the action uses them.

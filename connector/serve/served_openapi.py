@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
-from locoia_pat.authoring.export.json_schema import Schema, data_schema, inputs_schema
-from locoia_pat.outcomes import Code, Outcome
+from locoia_pat.authoring.export.json_schema import Schema, data_schema, envelope_schema, inputs_schema
+from locoia_pat.outcomes import Outcome
 from locoia_pat.serve.idempotency import HEADER, MAX_LENGTH
 from locoia_pat.spec.description import STORE_FIELD, takes_stores
 from locoia_pat.version import VERSION
@@ -39,6 +39,8 @@ _OF_A_READ = ("401", "403", "404", "405", "500", "503")
 def document(specs: SpecFolder) -> Schema:
     """Return the OpenAPI document of a server of *specs*."""
     actions = [specs.spec(name) for name in specs.names]
+    failures = [outcome for outcome in Outcome if outcome is not Outcome.DONE]
+    failure = envelope_schema(failures, data={"type": ["object", "null"]})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,7 +58,7 @@ def document(specs: SpecFolder) -> Schema:
             "/metrics": {"get": _plain("metrics", "Metrics in the text format of Prometheus.", "200")},
         },
         "components": {
-            "schemas": {"Failure": _failure(), **{spec.action: data_schema(spec) for spec in actions}},
+            "schemas": {"Failure": failure, **{spec.action: data_schema(spec) for spec in actions}},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key of serve key new."}},
         },
     }
@@ -84,6 +86,8 @@ def _path(spec: ActionSpec | SuperSpec) -> Schema:
 
 def _call_operation(spec: ActionSpec | SuperSpec) -> Schema:
     required = any(field.required for field in spec.inputs.values()) or takes_stores(spec)
+    data = {"$ref": f"#/components/schemas/{spec.action}"}
+    done = envelope_schema([Outcome.DONE], data=data, action={"const": spec.action})
     return {
         "operationId": spec.action,
         "summary": spec.title,
@@ -98,7 +102,7 @@ def _call_operation(spec: ActionSpec | SuperSpec) -> Schema:
             },
         ],
         "requestBody": {"required": required, "content": {_JSON: {"schema": body_schema(spec)}}},
-        "responses": {"200": _content("The outcome is done.", _done(spec))} | _errors(*_ERRORS),
+        "responses": {"200": _content("The outcome is done.", done)} | _errors(*_ERRORS),
     }
 
 
@@ -132,55 +136,3 @@ def _content(description: str, schema: Schema, retry_after: bool = False) -> Sch
     retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
     headers = {"headers": retry} if retry_after else {}
     return {"description": description, "content": {_JSON: {"schema": schema}}, **headers}
-
-
-def _done(spec: ActionSpec | SuperSpec) -> Schema:
-    properties = {
-        **_envelope(),
-        "action": {"const": spec.action},
-        "outcome": {"const": Outcome.DONE.value},
-        "data": {"$ref": f"#/components/schemas/{spec.action}"},
-    }
-    required = ["v", "action", "api", "outcome", "attempts", "warnings", "data"]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _failure() -> Schema:
-    string_or_null = {"type": ["string", "null"]}
-    error = {
-        "code": {"enum": list(get_args(Code))},
-        "message": {"type": "string"},
-        "status": {"type": ["integer", "null"]},
-        "field": string_or_null,
-        "hint": string_or_null,
-        "next": string_or_null,
-    }
-    parts = {"field": string_or_null, "message": {"type": "string"}, "hint": string_or_null}
-    other = {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": False}
-    failures = [outcome.value for outcome in Outcome if outcome is not Outcome.DONE]
-    properties = {
-        **_envelope(),
-        "action": string_or_null,
-        "outcome": {"enum": failures},
-        "data": {"type": ["object", "null"]},
-        "error": {
-            "type": "object",
-            "properties": {**error, "others": {"type": "array", "items": other}},
-            "required": [*error],
-            "additionalProperties": False,
-        },
-    }
-    required = ["v", "action", "api", "outcome", "attempts", "warnings", "error"]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _envelope() -> dict[str, Any]:
-    strings = {"type": "array", "items": {"type": "string"}}
-    return {
-        "v": {"const": 1},
-        "api": {"type": ["string", "null"]},
-        "attempts": {"type": "integer", "minimum": 0},
-        "warnings": strings,
-        "token_ref": {"type": "string"},
-        "token_refs": strings,
-    }

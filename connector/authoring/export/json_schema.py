@@ -6,13 +6,14 @@ As an export, they are files for flow engines, forms and type generators.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from locoia_pat.outcomes import Code, Outcome
 from locoia_pat.spec.input_types import INPUT_TYPES
 from locoia_pat.spec.model import ActionSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.spec.model import Input, Output, SuperSpec
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_STRING_OR_NULL: Schema = {"type": ["string", "null"]}
 _DATE_TIME: Schema = {"type": "string", "format": "date-time"}
 _SECRET_REFERENCE: Schema = {
     "type": "object",
@@ -51,10 +53,45 @@ def data_schema(spec: ActionSpec | SuperSpec) -> Schema:
     if not isinstance(spec, ActionSpec):
         return outputs_schema(spec.output)
     row = outputs_schema(spec.reply.output, has_rows=spec.reply.rows is not None)
-    if not spec.reply.rows:
-        return row
-    rows = {spec.reply.rows: {"type": "array", "items": row}}
-    return {"type": "object", "properties": rows, "required": [spec.reply.rows], "additionalProperties": False}
+    return _object({spec.reply.rows: {"type": "array", "items": row}}) if spec.reply.rows else row
+
+
+def envelope_schema(outcomes: Collection[Outcome], *, data: Schema, action: Schema = _STRING_OR_NULL) -> Schema:
+    """Return the schema of the envelope of a result with one of *outcomes*; *data* and *action* are its parts."""
+    strings: Schema = {"type": "array", "items": {"type": "string"}}
+    always: dict[str, Schema] = {
+        "v": {"const": 1},
+        "action": action,
+        "api": _STRING_OR_NULL,
+        "outcome": {"enum": [outcome.value for outcome in outcomes]},
+        "attempts": {"type": "integer", "minimum": 0},
+        "warnings": strings,
+    }
+    sometimes: dict[str, Schema] = {"data": data, "token_ref": {"type": "string"}, "token_refs": strings}
+    if Outcome.DONE not in outcomes:
+        always["error"] = _error_schema()
+    elif len(outcomes) == 1:
+        always["data"] = sometimes.pop("data")
+    else:
+        sometimes["error"] = _error_schema()
+    return _object(always, sometimes)
+
+
+def _error_schema() -> Schema:
+    parts = dict.fromkeys(("field", "message", "hint"), _STRING_OR_NULL) | {"message": {"type": "string"}}
+    error = {
+        **parts,
+        "code": {"enum": list(get_args(Code))},
+        "status": {"type": ["integer", "null"]},
+        "next": _STRING_OR_NULL,
+    }
+    return _object(error, {"others": {"type": "array", "items": _object(parts)}})
+
+
+def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """Return the schema of an object that has no other properties."""
+    properties = {**required, **(optional or {})}
+    return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
 
 
 def inputs_schema(fields: Mapping[str, Input], *, secrets: bool = False) -> Schema:
