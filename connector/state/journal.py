@@ -239,11 +239,22 @@ class State:
         return entries
 
     def _entry(self, row: int, api: str, name: str, text: str) -> dict[str, Any]:
+        return self._unseal((api, name), text, row=row)
+
+    def _unseal(
+        self, columns: tuple[str, ...], text: str, *, table: str = "names", row: int | None = None
+    ) -> dict[str, Any]:
+        """Return the values in the *text* of the row of *columns*, which begin with the API and the name.
+
+        Raises:
+            DamagedRowError: it was damaged or edited.
+
+        """
         try:
-            return unseal((api, name), text)
+            return unseal(columns, text)
         except ValueError as error:
             reason = str(error)
-        raise self.damaged(api, name, reason, row=row)
+        raise self.damaged(columns[0], columns[1], reason, table=table, row=row)
 
     def forget_damaged(self, api: str, name: str, *, with_entry: bool) -> None:
         """Delete the damaged rows of *name* at *api*, which is taken over as if the journal had been lost.
@@ -288,11 +299,7 @@ class State:
         with self.connected() as database:
             select = "SELECT at, entry FROM events WHERE api = ? AND name = ? ORDER BY rowid"
             rows = database.execute(select, (api, name)).fetchall()
-        try:
-            return [(at, unseal((api, name), entry)) for at, entry in rows]
-        except ValueError as error:
-            reason = str(error)
-        raise self.damaged(api, name, reason, table="events")
+        return [(at, self._unseal((api, name), entry, table="events")) for at, entry in rows]
 
     def save_token_metadata(self, api: str, name: str, token: Secret, metadata: Mapping[str, Any]) -> None:
         """Journal the metadata of *token* (id, expiry, slot), for stores that hold only the token."""
@@ -316,11 +323,7 @@ class State:
         select = "SELECT metadata FROM tokens WHERE api = ? AND name = ? AND fingerprint = ?"
         with self.connected() as database:
             row = database.execute(select, (api, name, fingerprint)).fetchone()
-        try:
-            return unseal((api, name, fingerprint), row[0]) if row else {}
-        except ValueError as error:
-            reason = str(error)
-        raise self.damaged(api, name, reason, table="tokens")
+        return self._unseal((api, name, fingerprint), row[0], table="tokens") if row else {}
 
     def record_delivery(self, api: str, name: str, ref: str, token: Secret | None) -> None:
         """Journal that *token* was delivered to the store *ref*, which cannot be read; None forgets the delivery."""
@@ -361,8 +364,8 @@ class State:
         delete = f"DELETE FROM receipts WHERE {old} AND rowid <> ({last})"  # noqa: S608  # ours
         database.execute(delete, (api, name, before, api, name))
 
-    def history(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Return what was done to *name*, or to every name, and when, oldest first, without damaged rows.
+    def history(self) -> list[dict[str, Any]]:
+        """Return what was done to every name, and when, oldest first, without damaged rows.
 
         Raises:
             OSError: the state cannot be read.
@@ -371,9 +374,9 @@ class State:
         with self.database.connected() as database:
             rows = database.execute("SELECT at, api, name, receipt FROM receipts ORDER BY rowid").fetchall()
         return [
-            {"at": at, "api": api, "name": each, **unseal((api, each), receipt)}
-            for at, api, each, receipt in rows
-            if name in (None, each) and is_intact((api, each), receipt)
+            {"at": at, "api": api, "name": name, **unseal((api, name), receipt)}
+            for at, api, name, receipt in rows
+            if is_intact((api, name), receipt)
         ]
 
     def receipts(self, api: str, name: str) -> list[dict[str, Any]]:
@@ -386,11 +389,7 @@ class State:
         select = "SELECT at, receipt FROM receipts WHERE api = ? AND name = ? ORDER BY rowid"
         with self.connected() as database:
             rows = database.execute(select, (api, name)).fetchall()
-        try:
-            return [{"at": at, **unseal((api, name), receipt)} for at, receipt in rows]
-        except ValueError as error:
-            reason = str(error)
-        raise self.damaged(api, name, reason, table="receipts")
+        return [{"at": at, **self._unseal((api, name), receipt, table="receipts")} for at, receipt in rows]
 
     def minted_at(self, api: str) -> list[tuple[dict[str, Any], str | None]]:
         """Return the entry of each journalled name, and when its token was last minted or adopted, if that is known.
