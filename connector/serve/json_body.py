@@ -10,7 +10,6 @@ from locoia_pat.outcomes import InvalidError, invalid
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-_OPENING, _CLOSING = "[{", "]}"
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -23,9 +22,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        text = body.decode()
-        _check_depth(text)
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        if _depth(value) > MAX_DEPTH:
+            raise invalid(f"is nested more than {MAX_DEPTH} levels deep", field="body")
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not a character
     except InvalidError:
         raise
@@ -47,17 +46,8 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _check_depth(text: str) -> None:
-    depth, inside_string, escaped = 0, False, False
-    for character in text:
-        if inside_string:
-            inside_string = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            inside_string = True
-        elif character in _OPENING:
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise invalid(f"is nested more than {MAX_DEPTH} levels deep", field="body")
-        elif character in _CLOSING:
-            depth -= 1
+def _depth(value: Any) -> int:
+    """Return how many levels of lists and objects *value* has."""
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 
 def test_a_body_that_is_not_one_json_object_is_answered_clearly(served: Served) -> None:
-    deep = "[" * (MAX_DEPTH + 1)
+    deep = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    too_deep = "[" * 5000 + "]" * 5000
     for body, status, message in [
         (b"{", 400, "not valid JSON"),
         (b"{'a': 1}", 400, "not valid JSON"),
@@ -52,7 +53,8 @@ def test_a_body_that_is_not_one_json_object_is_answered_clearly(served: Served) 
         (b"5", 400, "expected a JSON object"),
         (b'{"note": "a", "note": "b"}', 422, "given more than once"),
         (b'{"a b": 1, "a b": 2}', 400, "given more than once"),
-        (('{"a": ' + deep).encode(), 400, "nested more than"),
+        (f'{{"a": {deep}}}'.encode(), 400, "nested more than"),
+        (f'{{"a": {too_deep}}}'.encode(), 400, "not valid JSON"),
         (b'{"a": "' + b"[" * 50 + b'\\"["}', 422, "unknown input"),
         (b'{"nothing": 1}', 422, "unknown input"),
         (b'{"note": "' + b"x" * MAX_BYTES + b'"}', 413, "larger than"),
