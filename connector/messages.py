@@ -62,6 +62,11 @@ def wrong_arguments(
     return TypeError(f"{called} has no argument {name}{did_you_mean(name, known) or f'; write {example}'}")
 
 
+def printable(text: str) -> str:
+    """Return *text*, which others wrote, on one line: each character that cannot be printed is a question mark."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def plural(count: float, noun: str) -> str:
     """Return *count* and *noun*, which takes an s unless it is one."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

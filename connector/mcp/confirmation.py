@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from locoia_pat.messages import printable
 from locoia_pat.spec.model import SuperSpec
 
 if TYPE_CHECKING:
@@ -102,4 +103,4 @@ def _describe_inputs(inputs: Mapping[str, Any]) -> str:
 
 def _quote(value: str) -> str:
     """Return *value* on one line: a note is written by whoever created the row."""
-    return f'"{"".join(c if c.isprintable() else "?" for c in value[:_MAX_LENGTH])}"'
+    return f'"{printable(value[:_MAX_LENGTH])}"'

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel
 
 from locoia_pat.authoring.packs.manifest import secret_inputs, variables
+from locoia_pat.messages import printable
 from locoia_pat.spec.input_types import INPUT_TYPES
 from locoia_pat.spec.model import ActionSpec, SuperSpec
 
@@ -272,7 +273,7 @@ def _is_list_of_strings(value: Any) -> bool:
 def _show(value: object) -> str:
     """Return *value* as a message shows it: on one line, cut if it is long."""
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    text = printable(text)
     return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
 
 

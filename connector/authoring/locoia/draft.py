@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.authoring.locoia import base_connector, ui_form
 from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, HEADER, PAGINATION
 from locoia_pat.authoring.locoia.extra_keys import FILE
-from locoia_pat.messages import describe_value, join_names
+from locoia_pat.messages import describe_value, join_names, printable
 from locoia_pat.outcomes import invalid
 from locoia_pat.spec.json_text import describe_json_mistake
 from locoia_pat.spec.load import CONNECTOR_FILE
@@ -234,10 +234,5 @@ def _add_action(result: Draft, name: str, form: Mapping[str, Any]) -> None:
 
 def _yaml(kind: str, spec: dict[str, Any], missing: list[Note]) -> str:
     """Return the YAML of *spec*, with what it lacks in comments above it."""
-    comments = [f"# missing: {_printable(f'{note.key}: {note.message}')}\n" for note in missing]
+    comments = [f"# missing: {printable(f'{note.key}: {note.message}')}\n" for note in missing]
     return _SCHEMA_LINE.format(f"{kind}.schema.json") + "".join(comments) + dump(spec)
-
-
-def _printable(text: str) -> str:
-    """Return *text* as one line that a YAML comment may hold."""
-    return "".join(character if character.isprintable() else "?" for character in text)

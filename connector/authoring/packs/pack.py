@@ -16,7 +16,7 @@ from locoia_pat.authoring.packs.manifest import Manifest, checksum
 from locoia_pat.authoring.semver import Version
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.http.url import is_loopback
-from locoia_pat.messages import join_names
+from locoia_pat.messages import join_names, printable
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
@@ -125,16 +125,12 @@ def _errors_about(subject: object, hint: str | None = None) -> Iterator[None]:
     try:
         yield
     except SpecError as error:
-        rewritten = SpecError(replace(finding, message=_printable(finding.message)) for finding in error.findings)
+        rewritten = SpecError(replace(finding, message=printable(finding.message)) for finding in error.findings)
     except InvalidError as error:
         problem = error.problem
         rewritten = invalid(f"{subject} {problem.message}", field=problem.field, hint=problem.hint or hint)
     if rewritten is not None:  # raised here, it does not carry the original error
         raise rewritten
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _read_file(path: Path) -> bytes:
