@@ -21,7 +21,7 @@ from locoia_pat.bulk.items import (
     number_items,
     stores_of,
 )
-from locoia_pat.bulk.recovery import Recovery
+from locoia_pat.bulk.recovery import Recovery, RunJournal
 from locoia_pat.bulk.workers import WorkerPool
 from locoia_pat.engine.compiled_specs import ready_spec
 from locoia_pat.files import sync_folder
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from locoia_pat.bulk.items import BulkOptions
     from locoia_pat.bulk.rate_limit import RateLimiter
-    from locoia_pat.bulk.recovery import RunJournal, Runnable
+    from locoia_pat.bulk.recovery import Runnable
     from locoia_pat.engine.engine import Engine
     from locoia_pat.spec.model import ActionSpec
 
@@ -181,8 +181,6 @@ class BulkRun:
     def _open_journal(self) -> RunJournal | None:
         if self._journal_options is None or self._single is None:
             return None
-        from locoia_pat.bulk.recovery import RunJournal  # noqa: PLC0415  # only here is it needed at run time
-
         journal = RunJournal(self._single, self._api, self._journal_options, self._open_store)
         if journal.resumed_from is not None:
             self.notes.append(f"resuming the run that was started at {journal.resumed_from}")
