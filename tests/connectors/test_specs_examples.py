@@ -12,6 +12,7 @@ import pytest
 import locoia_pat.specs
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec
+from tests.support.cells import cell
 from tests.support.connectors import EXAMPLES, GITLAB, TWILIO, command
 
 if TYPE_CHECKING:
@@ -52,24 +53,26 @@ def test_the_example_connectors_can_create_list_rotate_and_revoke() -> None:
     assert SpecFolder(TWILIO).names == ("create_key", "delete_key", "get_key", "list_keys", "update_key")
 
 
-@pytest.mark.parametrize(("name", "action"), ACTIONS)
-def test_each_action_has_an_example_that_is_done_and_one_that_is_refused(name: str, action: str) -> None:
-    spec = SpecFolder(FOLDERS[name]).action(action)
-    outcomes = [example.result.outcome for example in spec.examples if example.result]
-    assert {"done", "refused"} <= set(outcomes)
-    assert len(outcomes) == len(spec.examples)  # none leaves its result out
-    assert len({example.name for example in spec.examples}) == len(spec.examples)
-    assert any(example.pages for example in spec.examples) is ((name, action) in MADE_IN_PAGES)
-    assert list(spec.document.value)[-1] == "examples"  # the head of the file is what is read first
+def test_each_action_has_an_example_that_is_done_and_one_that_is_refused() -> None:
+    for name, action in ACTIONS:
+        spec = SpecFolder(FOLDERS[name]).action(action)
+        outcomes = [example.result.outcome for example in spec.examples if example.result]
+        with cell(name, action):
+            assert {"done", "refused"} <= set(outcomes)
+            assert len(outcomes) == len(spec.examples)  # none leaves its result out
+            assert len({example.name for example in spec.examples}) == len(spec.examples)
+            assert any(example.pages for example in spec.examples) is ((name, action) in MADE_IN_PAGES)
+            assert list(spec.document.value)[-1] == "examples"  # the head of the file is what is read first
 
 
-@pytest.mark.parametrize(("name", "action"), ACTIONS)
-def test_a_secret_in_an_example_is_plainly_fake(name: str, action: str) -> None:
-    spec = SpecFolder(FOLDERS[name]).action(action)
-    keys = {*spec.secret_keys, *(key for key, field in spec.inputs.items() if field.type == "password")}
-    found = [text for key, text in _texts(spec.document.value["examples"]) if key in keys]
-    assert [text for text in found if not text.startswith("fake-")] == []
-    assert bool(found) is bool(keys)
+def test_a_secret_in_an_example_is_plainly_fake() -> None:
+    for name, action in ACTIONS:
+        spec = SpecFolder(FOLDERS[name]).action(action)
+        keys = {*spec.secret_keys, *(key for key, field in spec.inputs.items() if field.type == "password")}
+        found = [text for key, text in _texts(spec.document.value["examples"]) if key in keys]
+        with cell(name, action):
+            assert [text for text in found if not text.startswith("fake-")] == []
+            assert bool(found) is bool(keys)
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

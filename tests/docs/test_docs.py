@@ -63,6 +63,7 @@ from locoia_pat.spec.model import (
     SuperSpec,
 )
 from locoia_pat.spec.pattern import MAX_COMPLEXITY
+from tests.support.cells import cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,40 +104,41 @@ def test_the_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path
             assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_yaml_and_json_of_a_page_can_be_read(page: Path) -> None:
-    for language, text in blocks(page, "yaml", "json"):
-        assert yaml.safe_load(text) if language == "yaml" else json.loads(text)
+def test_yaml_and_json_of_the_pages_can_be_read() -> None:
+    for page in PAGES:
+        for language, text in blocks(page, "yaml", "json"):
+            with cell(page.stem, text):
+                assert yaml.safe_load(text) if language == "yaml" else json.loads(text)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.stem}: {target}"
 
 
 SPECS = SpecFolder()
 
 
-@pytest.mark.parametrize("name", SPECS.names)
-def test_every_action_its_inputs_and_outputs_are_documented(name: str) -> None:
-    spec = SPECS.spec(name)
-    assert f"## `{name}`" in ALL, f"no page has the section ## `{name}`"
-    section = ALL.split(f"## `{name}`")[1].split("\n## ")[0]
-    for part in [*spec.inputs, *(spec.output if isinstance(spec, SuperSpec) else spec.reply.output)]:
-        assert f"`{part}`" in section, part
-    assert spec.summary in section
+def test_every_action_its_inputs_and_outputs_are_documented() -> None:
+    for name in SPECS.names:
+        spec = SPECS.spec(name)
+        assert f"## `{name}`" in ALL, f"no page has the section ## `{name}`"
+        section = ALL.split(f"## `{name}`")[1].split("\n## ")[0]
+        for part in [*spec.inputs, *(spec.output if isinstance(spec, SuperSpec) else spec.reply.output)]:
+            assert f"`{part}`" in section, f"{name}: {part}"
+        assert spec.summary in section
 
 
-@pytest.mark.parametrize("name", group.list_commands(click.Context(group)))
-def test_every_command_and_option_is_documented(name: str) -> None:
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    assert f"`{name}" in ALL or f"locoia-pat {name}" in ALL
-    section = ALL.split(f"## `locoia-pat {name}`")[1].split("\n## ")[0]
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert any(f"`{option}" in section for option in parameter.opts), parameter.opts
+def test_every_command_and_option_is_documented() -> None:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        assert f"## `locoia-pat {name}`" in ALL, f"no page has the section ## `locoia-pat {name}`"
+        section = ALL.split(f"## `locoia-pat {name}`")[1].split("\n## ")[0]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert any(f"`{option}" in section for option in parameter.opts), f"{name}: {parameter.opts}"
 
 
 def test_every_outcome_exit_and_error_code_is_documented() -> None:
@@ -215,12 +217,13 @@ def parts(annotation: object) -> Iterator[type[BaseModel]]:
         yield from parts(inner)
 
 
-@pytest.mark.parametrize("heading", SECTIONS)
-def test_every_key_of_the_spec_language_is_documented_and_no_other(heading: str) -> None:
-    keys = {field.alias or name for name, field in SECTIONS[heading].model_fields.items()}
+def test_every_key_of_the_spec_language_is_documented_and_no_other() -> None:
     kinds = {*get_args(InputType), *get_args(OutputType), *get_args(PageKind)}
-    assert keys <= documented(heading), keys - documented(heading)
-    assert documented(heading) - keys <= kinds, documented(heading) - keys - kinds
+    for heading, model in SECTIONS.items():
+        keys = {field.alias or name for name, field in model.model_fields.items()}
+        with cell(heading):
+            assert keys <= documented(heading), keys - documented(heading)
+            assert documented(heading) - keys <= kinds, documented(heading) - keys - kinds
 
 
 def test_every_part_of_the_spec_language_has_its_section() -> None:
