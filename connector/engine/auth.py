@@ -26,7 +26,7 @@ class ConnectorAuth:
 
     def __init__(
         self,
-        token: Secret | Callable[[ConnectorSpec], Credential],
+        token: Secret | Callable[[ConnectorSpec], Credential] | None = None,
         *_extra: Never,
         identifier: str | None = None,
         **_unknown: Never,
@@ -40,7 +40,7 @@ class ConnectorAuth:
 
         Raises:
             InvalidError: the token is not a credential: it must be printable ASCII characters without spaces.
-            TypeError: it is not a :class:`Secret`, or there is no such argument.
+            TypeError: it is missing or not a :class:`Secret`, or there is no such argument.
 
         """
         if _extra or _unknown:
@@ -90,15 +90,16 @@ class ConnectorAuth:
         return cls(read)
 
     @classmethod
-    def from_ref(cls, ref: str) -> Self:
+    def from_ref(cls, ref: str | None = None) -> Self:
         """Read the credential from *ref*: ``file:PATH``, ``env:NAME``, or ``-`` for one line of standard input.
 
         Raises:
-            TypeError: *ref* is not a string.
+            TypeError: *ref* is missing or not a string.
 
         """
         if not isinstance(ref, str):
-            raise TypeError(f'ref is {describe_value(ref)}; pass a string, such as "file:token.json"')
+            given = "missing" if ref is None else describe_value(ref)
+            raise TypeError(f'ref is {given}; pass a string, such as "file:token.json"')
         if ref == "-":
             return cls(read_token(ref))  # can be read once only
         auth = cls(lambda _: read_credential(ref))
