@@ -239,8 +239,20 @@ def _width(text: str) -> int:
     )
 
 
+class _CellWrapper(textwrap.TextWrapper):
+    """Breaks a path that is longer than a line behind one of its slashes."""
+
+    def _handle_long_word(self, reversed_chunks: list[str], cur_line: list[str], cur_len: int, width: int) -> None:
+        word = reversed_chunks[-1]
+        if end := max(word.rfind(slash, 1, width - cur_len) for slash in "/\\") + 1:
+            cur_line.append(word[:end])
+            reversed_chunks[-1] = word[end:]
+        elif not cur_line:  # else it begins on the next line
+            super()._handle_long_word(reversed_chunks, cur_line, cur_len, width)
+
+
 def _wrapped(text: str, width: int) -> list[str]:
-    lines = textwrap.wrap(text, max(width, 1), break_on_hyphens=False) or [""]
+    lines = _CellWrapper(max(width, 1), break_on_hyphens=False).wrap(text) or [""]
     return [part for line in lines for part in _halves(line, width)]
 
 

@@ -387,6 +387,33 @@ def test_a_state_has_its_color_on_a_terminal(tmp_path: Path) -> None:
         assert "\x1b[31mblocked" in shown("fleet", "status", str(fleet), columns=100)
 
 
+def test_a_path_in_a_table_is_broken_behind_a_slash_and_other_words_between_them(tmp_path: Path) -> None:
+    file = tmp_path / "a-folder-of-secrets" / "another-folder" / "billing-ci.json"
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(f"fleet: 1\ntokens: [{{name: ci, scopes: [embed], note: CI, to: ['file:{file}']}}]\n")
+    os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / "state")
+    with serving(answer(200, [])) as server:
+        os.environ.update({"LOCOIA_BASE_URL": server.url, "LOCOIA_TOKEN": "fake-credential-0123456789abcdef"})
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shown("fleet", "status", str(fleet), columns=80))
+    head, *lines = text.splitlines()
+    reason = [line[head.index("reason") :] for line in lines]
+    assert max(map(len, lines)) <= 80
+    assert "".join(reason).startswith(f"{file.parent}")
+    assert reason[0].endswith("/")
+    assert reason[-1].split()[-1] == "directory"
+    os.environ["COLUMNS"] = "30"
+    terminal = Terminal()
+    with redirect_stdout(terminal):
+        render.print_table(("a", "reason"), [("b", "no /slash\\in " + "x" * 60), ("b", "/" + "y" * 40)])
+    assert re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines() == [
+        "a  reason",
+        "b  no /slash\\in",
+        *(f"   {'x' * width}" for width in (27, 27, 6)),
+        f"b  /{'y' * 26}",
+        f"   {'y' * 14}",
+    ]
+
+
 def test_a_table_on_a_terminal_shows_ids_whole_and_nothing_that_is_empty() -> None:
     def printed(head: tuple[str, ...], *rows: tuple[object, ...], columns: int = 40) -> list[str]:
         os.environ["COLUMNS"] = str(columns)
