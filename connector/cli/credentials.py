@@ -19,6 +19,7 @@ from locoia_pat.cli.options import (
     save_login,
     specs_option,
     stored_login,
+    yes_option,
 )
 from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.outcomes import Outcome, invalid
@@ -27,24 +28,27 @@ from locoia_pat.stores import TokenEntry, open_store, read_token
 if TYPE_CHECKING:
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.stores import TokenStore
 
 
 @click.command("login")
 @click.option("--to", metavar="REF", help="Token store to use instead of the system's keyring, for example file:PATH.")
 @click.option("--with-token", is_flag=True, help="Read the token from standard input.")
+@yes_option
 @specs_option
-def login_command(specs: SpecFolder, *, to: str | None, with_token: bool) -> None:
+def login_command(specs: SpecFolder, *, to: str | None, with_token: bool, yes: bool) -> None:
     """Store a credential for later commands, once the API has accepted it.
 
     For Locoia, create the first token in the app: avatar > User > Personal Access Token.  The token is read from a
-    hidden prompt, or from standard input with --with-token; never from an argument.
+    hidden prompt, or from standard input with --with-token; never from an argument.  It asks before it replaces another
+    credential.
     """
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
 
     spec = ready_connector(specs)
     store = open_store(to or f"keyring:locoia-pat/{spec.connector}", field="to")
-    store.probe()
+    held = store.probe()
     ask = None if with_token or not sys.stdin.isatty() else partial(_ask, spec.auth.info)
     token = read_token("-", stdin=ask, field="token")
     with Connector(ConnectorAuth(token), specs=specs) as connector:
@@ -52,12 +56,35 @@ def login_command(specs: SpecFolder, *, to: str | None, with_token: bool) -> Non
         result = connector.run(spec.check) if spec.check else None
     if result is not None and (result.problem is None or result.problem.code != "forbidden"):
         result.raise_for_outcome()
+    _confirm_replacing(stored_login(spec.connector), store, None if held is None else held.token, token, yes=yes)
     for warning in store.store(TokenEntry(token), api=api):
         render.say(f"warning: {warning}")
     save_login(spec.connector, store.ref)
     if result is None or result.problem is not None:
         render.say(f"warning: the credential could not be checked at {api}")
     render.say(f"logged in at {api}; the credential is at {store.ref}")
+
+
+def _confirm_replacing(last: str | None, store: TokenStore, held: Secret | None, token: Secret, *, yes: bool) -> None:
+    """Say what becomes of the credential of the *last* login, and of the one *held* by *store*; ask on a terminal.
+
+    Raises:
+        InvalidError: the answer is no.
+
+    """
+    notes = []
+    if held is not None and held != token:
+        fate = "is kept as #previous" if store.readback == "record" else "is lost"
+        notes.append(f"{_place(store.ref)} holds another token, which {fate}")
+    if last not in (None, store.ref):
+        notes.append(f"you are logged in with {_place(str(last))}; that token stays there, and is not used any longer")
+    for note in notes:
+        render.say(f"warning: {note}")
+    render.confirm("The login is replaced", yes=yes or not notes, undone="stored")
+
+
+def _place(ref: str) -> str:
+    return ref.removesuffix("#current")
 
 
 def _ask(info: str | None) -> str:
@@ -118,7 +145,7 @@ def logout_command(specs: SpecFolder) -> None:
         return
     open_store(ref, field="auth").remove()
     remove_login(name)
-    render.say(f"logged out; {ref.removesuffix('#current')} was removed. The token itself stays valid")
+    render.say(f"logged out; {_place(ref)} was removed. The token itself stays valid")
 
 
 _NOT_FOUND = 127

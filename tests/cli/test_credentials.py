@@ -88,6 +88,33 @@ def test_the_variable_wins_over_the_login(tmp_path: Path) -> None:
     assert not (tmp_path / "login.json").exists()
 
 
+def test_a_second_login_says_what_becomes_of_the_first_and_asks_on_a_terminal(tmp_path: Path) -> None:
+    record, bare = f"file:{tmp_path}/login.json", f"text:{tmp_path}/bare"
+    first, second = CREDENTIAL, CREDENTIAL[::-1]
+    with serving(answer(200, [])) as server:
+        url = {"LOCOIA_BASE_URL": server.url}
+
+        def login(to: str, token: str, *options: str) -> list[str]:
+            done = command("login", "--to", to, *options, stdin=token, **url)
+            assert done.code == 0, done.err
+            return [line for line in done.err.splitlines() if line.startswith("warning")]
+
+        assert login(record, first) == []
+        assert login(record, first) == []
+        assert login(record, second) == [f"warning: {record} holds another token, which is kept as #previous"]
+        assert login(bare, second) == [
+            f"warning: you are logged in with {record}; that token stays there, and is not used any longer"
+        ]
+        assert login(bare, first) == [f"warning: {bare} holds another token, which is lost"]
+        no = on_terminal("login", "--to", bare, typed=(f"{second}\n", "n\n"), **url)
+        assert (no.code, "The login is replaced. Continue?" in no.err) == (2, True)
+        assert "not confirmed; nothing was stored" in no.err
+        assert read_token(bare) == Secret(first)
+        yes = on_terminal("login", "--to", bare, "--yes", typed=f"{second}\n", **url)
+    assert (yes.code, "Continue?" in yes.err) == (0, False)
+    assert read_token(bare) == Secret(second)
+
+
 def test_login_on_a_terminal_asks_hidden_and_says_where_a_first_token_comes_from(tmp_path: Path) -> None:
     with serving(answer(200, [])) as server:
         arguments = ("login", "--to", f"file:{tmp_path}/t")

@@ -64,8 +64,8 @@ def spawn(*arguments: str, **variables: str) -> subprocess.Popen[str]:
     )
 
 
-def on_terminal(*arguments: str, typed: str = "", **variables: str) -> Done:
-    """The command on a terminal, where a person reads the question and types."""
+def on_terminal(*arguments: str, typed: str | tuple[str, ...] = (), **variables: str) -> Done:
+    """The command on a terminal, where a person reads each question and types."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "locoia_pat", *arguments],
@@ -78,12 +78,15 @@ def on_terminal(*arguments: str, typed: str = "", **variables: str) -> Done:
     ) as process:
         os.close(theirs)
         assert process.stderr is not None
-        question = ""
-        while typed and not question.endswith(("]: ", "Token: ")):
-            read = process.stderr.read(1)
-            assert read, f"it ended without a question: {question}"
-            question += read
-        os.write(ours, typed.encode())
+        asked = ""
+        for answer in (typed,) if isinstance(typed, str) else typed:
+            question = ""
+            while not question.endswith(("]: ", "Token: ")):
+                read = process.stderr.read(1)
+                assert read, f"it ended without a question: {question}"
+                question += read
+            os.write(ours, answer.encode())
+            asked += question
         out, err = process.communicate(timeout=20)
         os.close(ours)
-    return Done(process.returncode, out, question + err)
+    return Done(process.returncode, out, asked + err)
