@@ -25,6 +25,7 @@ from locoia_pat.http.exchange_types import Response
 from locoia_pat.http.retry import parse_http_date
 from locoia_pat.http.url import is_loopback
 from locoia_pat.messages import describe_value, plural
+from locoia_pat.state.database import state_location
 from locoia_pat.state.inspect import inspect_state
 from locoia_pat.state.unprinted import last_unprinted
 from locoia_pat.version import VERSION
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.connector import RecordingConnector
     from locoia_pat.outcomes import Problem
-    from locoia_pat.state.inspect import StateReport
+from locoia_pat.state.inspect import StateReport
 
 LOGIN = "locoia-pat login, or --auth REF with another credential"
 MAX_SKEW = 60
@@ -52,6 +53,8 @@ _DEVELOPER_EXTRAS = ("test", "lint")
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+).*?\bextra == ['\"](?P<extra>[^'\"]+)['\"]")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_STORE_EXTRAS = ("aws", "keyring")
+"""Kinds of token stores that need the extra of their name."""
 _FILE_SCHEMES = ("file", "text", "env-file")
 
 
@@ -77,8 +80,9 @@ def run_checks(
         base_url_setting: what sets the base URL, in words.
 
     """
+    report = inspect_state()
     yield check_program()
-    yield from check_extras()
+    yield from check_extras(_needed_extras(report, connector.auth_ref))
     yield check_keyring()
     try:
         base_url: str | None = connector.base_url
@@ -89,7 +93,6 @@ def run_checks(
     if base_url is not None:
         yield CheckResult("base URL", "ok", base_url)
         yield from _check_api(connector, source, check_action)
-    report = inspect_state()
     yield from _check_state(report)
     yield from _check_unprinted(report.folder)
     yield from _check_stores(report, connector.auth_ref)
@@ -106,14 +109,24 @@ def check_program() -> CheckResult:
     return CheckResult("program", "ok", versions)
 
 
-def check_extras() -> Iterator[CheckResult]:
-    """Check which extras are installed."""
-    for extra, names in sorted(_extras().items()):
-        if missing := [name for name in names if not _is_installed(name)]:
-            message = f"not installed: {', '.join(missing)}"
-            yield CheckResult(f"extra {extra}", "note", message, install_command(extra))
-        else:
-            yield CheckResult(f"extra {extra}", "ok", "installed")
+def check_extras(needed: Mapping[str, str]) -> Iterator[CheckResult]:
+    """Check which extras are installed; one that is missing and *needed*, for what it says, has its own result."""
+    missing = {extra: [name for name in names if not _is_installed(name)] for extra, names in sorted(_extras().items())}
+    installed = [extra for extra, names in missing.items() if not names]
+    others = [extra for extra, names in missing.items() if names and extra not in needed]
+    if installed or others:
+        message = f"installed: {', '.join(installed) or 'none'}; not needed here: {', '.join(others) or 'none'}"
+        yield CheckResult("extras", "ok", message)
+    for extra in (extra for extra in needed if missing.get(extra)):
+        message = f"not installed: {', '.join(missing[extra])}, for {needed[extra]}"
+        yield CheckResult(f"extra {extra}", "problem", message, install_command(extra))
+
+
+def _needed_extras(report: StateReport, auth_ref: str | None) -> dict[str, str]:
+    """Return the extras that this setup needs, and for what."""
+    refs = [ref for _, entry, stores in intact_entries(report) if not entry.ended for ref in stores]
+    needed = {scheme: ref for ref in [*refs, auth_ref or ""] if (scheme := ref.partition(":")[0]) in _STORE_EXTRAS}
+    return needed if isinstance(state_location(), Path) else {**needed, "postgres": "LOCOIA_PAT_STATE"}
 
 
 def _extras() -> dict[str, list[str]]:

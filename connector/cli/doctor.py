@@ -76,7 +76,8 @@ def _check(specs: SpecFolder, auth: str | None) -> list[CheckResult]:
     try:
         resolved = resolve_auth(auth, specs.connector)
     except InvalidError as error:
-        unreadable = CheckResult("credential", "problem", error.problem.message, error.problem.hint or LOGIN)
+        remedy = error.problem.next or error.problem.hint or LOGIN
+        unreadable = CheckResult("credential", "problem", error.problem.message, remedy)
         findings = check_setup(specs, ResolvedAuth(ConnectorAuth.from_env({}), "none"), sends=False)
         return [*(finding for finding in findings if finding.check != "credential"), unreadable]
     return check_setup(specs, resolved)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 from contextlib import closing
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from locoia_pat import Connector, ConnectorAuth
 from locoia_pat.actions import ensure_pat
-from locoia_pat.actions.doctor.checks import check_extras, check_network
+from locoia_pat.actions.doctor.checks import check_network
 from locoia_pat.actions.sandbox.faults import Fault
 from locoia_pat.extras import install_command
 from locoia_pat.state.inspect import inspect_state
@@ -374,60 +374,61 @@ def test_a_keyring_that_stores_nothing_is_not_usable(backend: str, words: str) -
     assert words in output_of(KEYRING, PYTHON_KEYRING_BACKEND=backend)
 
 
-def test_missing_extras_are_named_with_the_command_that_installs_them() -> None:
+def test_a_missing_extra_is_a_problem_only_if_something_here_needs_it(
+    cli_clinic: Clinic, doctor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "the extra keyring is not installed" in output_of(f"import sys; sys.modules['keyring'] = None\n{KEYRING}")
-    found = {finding.check: finding for finding in check_extras()}
-    assert {"extra keyring", "extra sandbox", "extra cassettes"} <= found.keys()
-    assert found.keys().isdisjoint({"extra test", "extra lint"})
-    assert found["extra keyring"].level == "ok"
-    bare = (
-        "import importlib.metadata as m\nreal = m.distribution\n"
-        "def without(name):\n    if name == 'uvicorn': raise m.PackageNotFoundError(name)\n    return real(name)\n"
-        "m.distribution = without\n"
-        "from locoia_pat.actions.doctor.checks import check_extras\n"
-        "print(*[found for found in check_extras() if found.check == 'extra sandbox'])"
+    found = doctor()
+    assert found["extras"]["message"] == (
+        "installed: aws, cassettes, console, dbos, keyring, mcp, postgres, recipes, sandbox, serve; "
+        "not needed here: none"
     )
+    assert not any(check.startswith("extra ") for check in found)
+    managed(cli_clinic)
+    real = metadata.distribution
+
+    def without(name: str) -> metadata.Distribution:
+        if name in ("boto3", "keyring", "psycopg", "uvicorn"):
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "distribution", without)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    found = doctor("--auth", "aws:apps/rotator")
+    assert found["extras"] == {
+        "check": "extras",
+        "level": "ok",
+        "message": "installed: cassettes, dbos, mcp, recipes; "
+        "not needed here: console, keyring, postgres, sandbox, serve",
+        "next": None,
+    }
+    assert found["extra aws"] == {
+        "check": "extra aws",
+        "level": "problem",
+        "message": "not installed: boto3, for aws:apps/rotator",
+        "next": install_command("aws"),
+    }
+    os.environ["LOCOIA_PAT_STATE"] = "postgresql://127.0.0.1:1/nothing"
+    found = doctor()
+    assert found["extra postgres"]["message"] == "not installed: psycopg, for LOCOIA_PAT_STATE"
+    assert "extra keyring" not in found
+
+
+def test_a_credential_in_a_store_whose_extra_is_missing_is_answered_with_the_command_that_installs_it(
+    doctor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    found = doctor("--auth", "keyring:locoia-pat/locoia")
+    assert found["credential"]["message"] == "keyring is not installed"
+    assert found["credential"]["next"] == install_command("keyring")
+
+
+def test_extras_of_a_copy_that_is_not_installed_are_not_known() -> None:
     copied = (
         "import importlib.metadata as m\n"
         "def nothing(name): raise m.PackageNotFoundError(name)\n"
         "m.distribution = nothing\n"
         "from locoia_pat.actions.doctor.checks import check_extras\n"
-        "print([*check_extras()])"
+        "print([*check_extras({})])"
     )
     assert output_of(copied) == "[]\n"
-    printed = output_of(bare)
-    assert "not installed: uvicorn" in printed
-    assert install_command("sandbox") in printed
-
-
-def test_results_that_could_not_be_printed_are_shown(doctor: Callable[..., Any], cli_clinic: Clinic) -> None:
-    file = cli_clinic.state / "unprinted.jsonl"
-    assert "results" not in doctor()
-    results = [
-        {"at": "2026-11-28T10:00:00Z", "action": "create_pat", "outcome": "done", "data": {"id": "r1"},
-         "token_ref": "file:/a.json#current"},
-        {"at": "2026-11-28T11:00:00Z", "action": "create_pat", "outcome": "refused"},
-    ]  # fmt: skip
-    for number, words in (
-        (1, "create_pat done r1 file:/a.json#current"),
-        (2, "2026-11-28T11:00:00Z create_pat refused"),
-    ):
-        lines = [*map(json.dumps, results[:number]), "no JSON", "[]"]
-        cli_clinic.state.mkdir(exist_ok=True)
-        file.write_text("\n".join(lines))
-        found = doctor()["results"]
-        assert (found["level"], str(file) in found["next"]) == ("note", True)
-        assert found["message"].startswith(f"{number} could not be printed")
-        assert found["message"].endswith(words)
-
-
-def test_a_row_of_the_journal_under_a_name_that_cannot_be_is_a_problem_without_a_takeover(
-    cli_clinic: Clinic, doctor: Callable[..., Any]
-) -> None:
-    managed(cli_clinic)
-    with closing(sqlite3.connect(cli_clinic.state / "state.sqlite3", isolation_level=None)) as database:
-        assert database.execute("UPDATE names SET name = 'Not A Name'").rowcount >= 1
-    found = doctor()
-    (shown,) = [name for name in found if "Not A Name" in name]
-    assert "its journal entry cannot be used" in found[shown]["message"]
-    assert "from a backup" in found[shown]["next"]
