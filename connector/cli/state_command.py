@@ -24,8 +24,10 @@ def move_command() -> None:
     from locoia_pat.state import home
 
     state = _existing_state()
-    home.move(state)
+    original = home.move(state)
     render.say(f"the state is {state.folder} from now on; check it with locoia-pat doctor")
+    if original is not None:
+        render.say(f"warning: {original} still exists; remove it, for the two would revoke each other's tokens")
 
 
 @state_command.command("fork")

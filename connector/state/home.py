@@ -50,16 +50,23 @@ def copy_problem(folder: Path, saved: dict[str, Any] | None) -> Problem | None:
     if saved["machine"] != here["machine"]:
         where += f" on {saved['machine']}"
     elif (Path(where) / FILE).exists():
-        hint = "That one still exists. To use both: locoia-pat state fork. To use only this one: locoia-pat state move."
+        hint = "That one still exists. To use both: locoia-pat state fork. To use only this one: remove that one, then "
+        hint += "locoia-pat state move."
         next_ = "locoia-pat state fork"
     else:
         hint, next_ = "That one is gone: locoia-pat state move.", "locoia-pat state move"
     return Problem("unsafe", message.format(folder, where), field="state", hint=hint, next=next_)
 
 
-def move(state: State) -> None:
-    """Record that the state is here now, and is not used elsewhere."""
-    _save(state, _describe(state.folder))
+def move(state: State) -> str | None:
+    """Record that the state is here now; return the folder that it was copied from if it can still be used."""
+    with state.connected() as session:
+        row = session.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
+    last, here = saved_home(row and row[0]), _describe(state.folder)
+    _save(state, here)
+    if last is None or last["machine"] != here["machine"] or last["path"] == here["path"]:
+        return None
+    return str(last["path"]) if (Path(last["path"]) / FILE).exists() else None
 
 
 def fork(state: State) -> list[str]:

@@ -73,14 +73,21 @@ def test_a_copy_refuses_until_it_is_the_state(store: SandboxStore, call: Call, t
         f"the state folder {tmp_path}/copy is a copy of {tmp_path}/state: two copies would revoke each other's tokens"
     )
     assert error["hint"] == (
-        "That one still exists. To use both: locoia-pat state fork. To use only this one: locoia-pat state move."
+        "That one still exists. To use both: locoia-pat state fork. To use only this one: remove that one, then "
+        "locoia-pat state move."
     )
     assert error["next"] == "locoia-pat state fork"
     assert f"is a copy of {tmp_path}/state" in call("doctor").out
     assert inspect_state().copied is not None
     assert len(store.owned_by("anna")) == rows
-    assert call("state", "move").code == 0
+    done = call("state", "move")
+    assert done.code == 0
+    assert done.err == (
+        f"the state is {tmp_path}/copy from now on; check it with locoia-pat doctor\n"
+        f"warning: {tmp_path}/state still exists; remove it, for the two would revoke each other's tokens\n"
+    )
     assert inspect_state().copied is None
+    assert "warning" not in call("state", "move").err
     run(call, ref)
     os.environ["LOCOIA_PAT_STATE"] = str(tmp_path / "state")
     run(call, ref)  # the other one cannot know
@@ -124,14 +131,15 @@ def test_a_copy_from_another_machine_names_it(tmp_path: Path) -> None:
     assert caught.value.problem.next is None
 
 
-def test_a_copy_whose_original_is_gone_is_told_to_move(tmp_path: Path) -> None:
+def test_a_copy_whose_original_is_gone_is_told_to_move(call: Call, tmp_path: Path) -> None:
     State(tmp_path / "state").require_home()
-    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    use_copy(tmp_path)
     shutil.rmtree(tmp_path / "state")
     with pytest.raises(InvalidError) as caught:
         State(tmp_path / "copy").require_home()
     assert caught.value.problem.hint == "That one is gone: locoia-pat state move."
     assert caught.value.problem.next == "locoia-pat state move"
+    assert "warning" not in call("state", "move").err
 
 
 def test_a_home_that_cannot_be_read_is_none() -> None:
