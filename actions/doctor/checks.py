@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.connector import RecordingConnector
     from locoia_pat.outcomes import Problem
-from locoia_pat.state.inspect import StateReport
+    from locoia_pat.state.inspect import StateReport
 
 LOGIN = "locoia-pat login, or --auth REF with another credential"
 MAX_SKEW = 60
