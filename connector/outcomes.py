@@ -140,6 +140,8 @@ class Result:
     """When the API responded, by its clock if it sent its time; set if the outcome is ``done``."""
     mark: str | None = field(default=None, compare=False, repr=False)
     """What the create has sent to find its row by, if its spec says that the response does not tell which it is."""
+    row_inputs: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """The inputs of the action that lists that row."""
 
     @property
     def token(self) -> Secret | None:

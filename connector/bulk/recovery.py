@@ -198,9 +198,15 @@ class RunJournal:
     """Records the tasks of a run in its journal, and recalls what earlier runs recorded."""
 
     def __init__(
-        self, spec: ActionSpec, api: str, options: JournalOptions, open_store: Callable[[str], TokenStore]
+        self,
+        spec: ActionSpec,
+        api: str,
+        options: JournalOptions,
+        open_store: Callable[[str], TokenStore],
+        *,
+        marks: bool,
     ) -> None:
-        """Open the journal.
+        """Open the journal; *marks* says whether the rows of the run are found by marks.
 
         Raises:
             NotDoneError: another process is running it.
@@ -209,6 +215,7 @@ class RunJournal:
         """
         self._spec = spec
         self._open_store = open_store
+        self._marks = marks
         self._state = options.state or State()
         self._journal = BulkJournal(self._state, f"{spec.action}\n{api}\n{options.name}", restart=options.restart)
         self._unfinished = False
@@ -250,7 +257,7 @@ class RunJournal:
     def begin(self, task: Task) -> None:
         """Record that the task is about to be sent."""
         assert task.key is not None  # noqa: S101  # recall() set it
-        task.mark = new_mark() if self._spec.tag_input else None
+        task.mark = new_mark() if self._marks else None
         self._journal.begin(task.key, task.mark, task.stores)
 
     def release(self, task: Task) -> None:

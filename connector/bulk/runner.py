@@ -24,6 +24,7 @@ from locoia_pat.bulk.items import (
 from locoia_pat.bulk.recovery import Recovery, RunJournal
 from locoia_pat.bulk.workers import WorkerPool
 from locoia_pat.engine.compiled_specs import ready_spec
+from locoia_pat.engine.row_search import can_list_later
 from locoia_pat.files import sync_folder
 from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, invalid
 from locoia_pat.spec.compiled_form import is_super
@@ -62,10 +63,12 @@ class BulkRun:
         single: ActionSpec | None = None if is_super(self._spec) else engine.action(action).spec
         self._single = single
         self._journal_options: JournalOptions | None = None
+        self._can_list_rows = False
         self._recovery: Recovery | None = None
         if options.journal is not None and single is not None and single.effect != "read":
             journal = JournalOptions(options.journal) if isinstance(options.journal, str) else options.journal
             self._journal_options = journal
+            self._can_list_rows = can_list_later(engine.specs, single)
             self._recovery = Recovery(engine, single, replace=options.replace, retry_unknown=journal.retry_unknown)
         self._pool = WorkerPool(
             self._spec, self._api, clone=clone, options=options, template=self._template, recovery=self._recovery
@@ -181,7 +184,9 @@ class BulkRun:
     def _open_journal(self) -> RunJournal | None:
         if self._journal_options is None or self._single is None:
             return None
-        journal = RunJournal(self._single, self._api, self._journal_options, self._open_store)
+        journal = RunJournal(
+            self._single, self._api, self._journal_options, self._open_store, marks=self._can_list_rows
+        )
         if journal.resumed_from is not None:
             self.notes.append(f"resuming the run that was started at {journal.resumed_from}")
         return journal

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -77,6 +77,8 @@ class PreparedRun:
     request: Request
     mark: str | None = None
     """What its row is found by, if its token must be revoked and the response does not say which it is."""
+    row_inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The inputs of the action that lists that row."""
 
 
 class Engine:
@@ -177,11 +179,12 @@ class Engine:
             InvalidError: the inputs or the spec are wrong.
 
         """
-        action, mark = self.action(name), None
+        action, mark, listing = self.action(name), None, dict[str, Any]()
         checked = action.check(inputs, today=now().date())
         if action.spec.revoke is not None and action.spec.revoke.from_row:
-            from locoia_pat.engine.row_search import with_mark  # noqa: PLC0415  # few actions need it
+            from locoia_pat.engine.row_search import row_inputs, with_mark  # noqa: PLC0415  # few actions need it
 
+            listing = row_inputs(self.action(action.spec.verify_with or "").spec, checked)
             checked, mark = with_mark(action.spec, checked)
         checked = action.identified(checked, self._identifier)
         request = action.request(checked, self.base_url_of(action.spec))
@@ -189,7 +192,7 @@ class Engine:
             from locoia_pat.engine.upload import with_file  # noqa: PLC0415  # few actions send a file
 
             request = with_file(request, request.upload)
-        return PreparedRun(action, checked, request, mark)
+        return PreparedRun(action, checked, request, mark, listing)
 
     def plan(self, name: str, inputs: Mapping[str, Any]) -> Plan:
         """Return what a run would send.
@@ -297,7 +300,7 @@ class Engine:
             result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
             result = result.with_warnings(*action.input_warnings(inputs))
             if run.mark is not None:
-                result = replace(result, mark=run.mark)
+                result = replace(result, mark=run.mark, row_inputs=run.row_inputs)
             if result.outcome is Outcome.UNKNOWN and action.spec.verify_with:
                 result = self._with_verify_command(result, action.spec.verify_with, inputs)
             if result.outcome is Outcome.DONE and stores and result.secrets:  # a stored secret may be missing
@@ -605,7 +608,8 @@ class Engine:
             hint = f"The new token was revoked immediately{'' if row == 'its row' else f': {row}'}."
         command = None if revoked else _revoke_command(action, inputs, mints=mints)
         if search is not None and search.remark is not None:
-            hint, command = f"{hint} {search.remark}", f"locoia-pat run {action.spec.verify_with}"
+            hint = f"{hint} {search.remark}"
+            command = _run_command(str(action.spec.verify_with), result.row_inputs)
         problem = Problem("not_stored", reason, hint=hint, next=command)
         return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
 
@@ -633,7 +637,7 @@ class Engine:
         data = result.data or {}
         if result.mark is None:
             return RowSearch(data, f"Its row has no mark: look for it with {spec.verify_with}.")
-        listed = self._run_related(sender, spec.verify_with, {}, header, own)
+        listed = self._run_related(sender, spec.verify_with, result.row_inputs, header, own)
         return choose_row(spec, data, result.mark, listed, list(result.secrets.values()))
 
     def _run_related(

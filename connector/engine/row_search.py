@@ -8,15 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.engine.compiled_specs import ready_action
 from locoia_pat.secrets.secret import MASK, redacted
-from locoia_pat.spec.row_mark import find_mark, mark_inputs, new_mark
+from locoia_pat.spec.compiled_form import is_super
+from locoia_pat.spec.description import inputs_of_same_names
+from locoia_pat.spec.row_mark import find_mark, mark_inputs, new_mark, required_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.secrets.secret import Secret
-    from locoia_pat.spec.model import ActionSpec
+    from locoia_pat.spec.load import SpecFolder
+    from locoia_pat.spec.model import ActionSpec, SuperSpec
 
 _NO_ROOM = "If no token store takes the new token, its row is found by the mark and revoked. Use a shorter text."
 
@@ -41,6 +45,27 @@ def with_mark(spec: ActionSpec, inputs: dict[str, Any]) -> tuple[dict[str, Any],
     sent = find_mark(inputs.get(spec.tag_input or ""))
     mark = sent or new_mark()
     return inputs if sent else dict(mark_inputs(spec, inputs, mark, _NO_ROOM)), mark
+
+
+def row_inputs(verifier: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what *verifier*, the action that lists the rows, requires of the *inputs* of a create: those of the names.
+
+    Its other inputs are left out: they might leave out the row.
+    """
+    given = inputs_of_same_names(verifier, inputs)
+    return {name: given[name] for name in required_inputs(verifier) if name in given}
+
+
+def can_list_later(specs: SpecFolder, spec: ActionSpec | SuperSpec) -> bool:
+    """Return whether a later run finds the rows that *spec* creates by their marks: without the inputs of their call.
+
+    Raises:
+        InvalidError: the spec of the action that lists them is invalid.
+
+    """
+    if is_super(spec) or spec.tag_input is None:
+        return False
+    return not required_inputs(ready_action(specs, spec.verify_with or ""))
 
 
 def choose_row(

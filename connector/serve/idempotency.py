@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from locoia_pat.engine.row_search import can_list_later
 from locoia_pat.outcomes import NotDoneError, Outcome, Problem, Result, invalid
 from locoia_pat.serve.call_response import CallResponse
 from locoia_pat.spec.model import ActionSpec
@@ -173,8 +174,8 @@ class IdempotentCalls:
                 return settled
             warnings, may_appear_late = settled.warnings, settled.may_appear_late
         mark = new_mark()
-        tagged = isinstance(call.spec, ActionSpec) and call.spec.tag_input is not None
-        inputs = mark_inputs(call.spec, call.inputs, mark, _NO_ROOM) if tagged else call.inputs
+        is_marked = can_list_later(connector.specs, call.spec)
+        inputs = mark_inputs(call.spec, call.inputs, mark, _NO_ROOM) if is_marked else call.inputs
         self._begin(call, [*marks, mark])
         result = connector.run(call.spec.action, inputs, token_to=call.stores).with_warnings(*warnings)
         if may_appear_late:  # the request of the earlier attempt may have arrived in the meantime
@@ -182,7 +183,7 @@ class IdempotentCalls:
         return result
 
     def _settle(self, connector: Connector, call: Call, earlier: ServedCall) -> MayRun | Result:
-        if not isinstance(call.spec, ActionSpec) or call.spec.tag_input is None:
+        if not can_list_later(connector.specs, call.spec):
             look = call.spec.verify_with if isinstance(call.spec, ActionSpec) else None
             hint = f"Look for it{f' with {look}' if look else ''}. If it is not there, call again with another key."
             problem = Problem("unknown", "the server ended during the first call with this key", hint=hint)

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.engine.auth import ConnectorAuth
+from locoia_pat.engine.row_search import can_list_later
 from locoia_pat.outcomes import ConnectorError, Result
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve.call_permissions import check_call
@@ -93,8 +94,8 @@ class Service:
 
     def settle_interrupted(self) -> None:
         """Settle what the calls of a killed server left behind; what cannot be settled now is left to a retry."""
-        marking = [name for name in self.specs.names if getattr(self.specs.spec(name), "tag_input", None)]
         try:
+            marking = [name for name in self.specs.names if can_list_later(self.specs, self.specs.spec(name))]
             keys = {key.id: key for key in AccessKeys(self._state).all()}
             self._calls.settle_interrupted(marking, lambda caller: self.connector(keys[caller]))
         except (ConnectorError, OSError) as error:

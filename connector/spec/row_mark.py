@@ -57,6 +57,11 @@ def mark_inputs(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any], mark: s
     return {**inputs, name: add_mark(text, mark)}
 
 
+def required_inputs(spec: ActionSpec) -> list[str]:
+    """Return the names of the inputs without which *spec*, which lists the rows with marks, cannot run."""
+    return [name for name, field in spec.inputs.items() if field.required]
+
+
 def without_marks(text: str) -> str:
     """Return *text*, such as that of a whole request, without the marks in it: they differ in each run."""
     return _ADDED.sub("", text)

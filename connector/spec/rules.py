@@ -16,7 +16,7 @@ from locoia_pat.messages import did_you_mean
 from locoia_pat.secrets.detect import is_secret_name
 from locoia_pat.spec.input_types import INPUT_TYPES, types_with_key
 from locoia_pat.spec.pattern import part_names
-from locoia_pat.spec.row_mark import MARK_LENGTH
+from locoia_pat.spec.row_mark import MARK_LENGTH, required_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -246,9 +246,17 @@ def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSp
     if verifier.reply.rows is None or tag_input not in verifier.reply.output:
         message = f'the rows of {verifier.action} have no output "{tag_input}", so a tag cannot be found there'
         yield spec.document.finding("unknown-reference", ("tag_input",), message)
-    elif required := [name for name, field in verifier.inputs.items() if field.required]:
+    elif (required := required_inputs(verifier)) and not (spec.revoke and spec.revoke.from_row):
         message = f'{verifier.action} requires "{required[0]}", so a bulk run cannot list all rows with it'
         yield spec.document.finding("contradiction", ("tag_input",), message)
+    elif lacking := [name for name in required if name == tag_input or not _is_always_given(spec.inputs.get(name))]:
+        why = (
+            "which carries the mark"
+            if lacking[0] == tag_input
+            else "which is not a required input of this action, or a secret"
+        )
+        message = f'{verifier.action} requires "{lacking[0]}", {why}'
+        yield spec.document.finding("contradiction", ("verify_with",), message)
     elif (field := verifier.reply.output[tag_input]).type != "text" or field.multiple or field.secret:
         message = f'"{tag_input}" in the rows of {verifier.action} is not of the type text, or does not show a tag'
         yield spec.document.finding("contradiction", ("tag_input",), message)
@@ -261,6 +269,10 @@ def _tag_reference_findings(spec: ActionSpec, tag_input: str, verifier: ActionSp
         elif shown[name].secret or shown[name].multiple or shown[name].type not in ("text", "number"):
             message = f'"{name}" identifies the row, so its type is text or number, and it is no secret and no list'
             yield spec.document.finding("contradiction", path, message)
+
+
+def _is_always_given(field: Input | None) -> bool:
+    return field is not None and field.type != "password" and (field.required or field.default is not None)
 
 
 def _revoke_findings(spec: ActionSpec, given: Mapping[str, Any], revoker: ActionSpec) -> Iterator[Finding]:

@@ -15,12 +15,14 @@ from starlette.testclient import TestClient
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.authoring.example_recorder import Recorder, plan_recordings, record_example
 from locoia_pat.authoring.example_server import create_app
+from locoia_pat.bulk import JournalOptions
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.engine.compiled_specs import ready_action
 from locoia_pat.engine.examples import example_findings
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.row_mark import add_mark, find_mark, new_mark, without_marks
+from locoia_pat.state.journal import State
 from locoia_pat.testing.scrub import comparable_body, comparable_url
 from locoia_pat.testing.secret_names import SecretNames
 from tests.support.canaries import FailingStore
@@ -119,6 +121,86 @@ def test_the_only_row_with_the_mark_is_revoked(tmp_path: Path) -> None:
     assert api.note == f"CI {api.mark}"
     assert (problem.hint, problem.next) == ("The new token was revoked immediately: row k2.", None)
     assert {got.headers["authorization"] for got in api.server.got} == {f"Bearer {CREDENTIAL.reveal()}"}
+
+
+IN_PROJECT: dict[str, Any] = {
+    "create": CREATE
+    | {
+        "inputs": CREATE["inputs"] | {"project": TEXT, "state": {"title": "State", "type": "text"}},
+        "request": {
+            "method": "POST",
+            "path": "/projects/{{ project }}/keys",
+            "body": {"note": "{{ note }}", "state": "{{ state }}"},
+        },
+    },
+    "listing": LIST
+    | {
+        "inputs": {"project": TEXT, "state": {"title": "State", "type": "text"}},
+        "request": {
+            "method": "GET",
+            "path": "/projects/{{ project }}/keys",
+            "query": {"state": "{{ state }}"},
+            "omit_null": True,
+        },
+    },
+}
+
+
+def test_a_list_that_requires_inputs_gets_those_of_the_same_names(tmp_path: Path) -> None:
+    made, inputs = specs(tmp_path, **IN_PROJECT), {"note": "CI", "project": "p 1", "state": "new"}
+    for rows, end, words, command in (
+        (lambda note: [{"id": "k2", "note": note}], ["DELETE /v1/keys/k2"], "revoked immediately: row k2.", None),
+        (lambda _: [], [], "list_keys has no row", "locoia-pat run list_keys 'project=p 1'"),
+    ):
+        api = Api()
+        with api.serving(made, CREATED, api.rows(rows), answer(200, {})) as acme:
+            problem = acme.run("create_key", inputs, token_to=[FailingStore()]).problem
+        assert api.requests == ["POST /v1/projects/p%201/keys", "GET /v1/projects/p%201/keys", *end]
+        assert problem is not None
+        assert words in str(problem.hint)
+        assert problem.next == command
+
+
+def test_a_later_run_does_not_look_for_a_row_whose_list_requires_inputs(tmp_path: Path) -> None:
+    made, api, item = specs(tmp_path / "specs", **IN_PROJECT), Api(), {"note": "CI", "project": "p1"}
+    journal = JournalOptions("keys", state=State(tmp_path / "state"))
+    with api.serving(made, drop) as acme:
+        with acme.run_many("create_key", [item], token_to="file:{note}.json", journal=journal) as first:
+            (lost,) = first
+        with acme.run_many("create_key", [item], token_to="file:{note}.json", journal=journal) as again:
+            (unknown,) = again
+    assert (lost.result.outcome, unknown.result.outcome) == (Outcome.UNKNOWN, Outcome.UNKNOWN)
+    assert "it was not retried" in str(unknown.result.problem)
+    assert api.requests == ["POST /v1/projects/p1/keys"]
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        (None, 'list_keys requires "project", which is not a required input of this action, or a secret'),
+        ({"title": "P", "type": "text"}, "not a required input"),
+        (TEXT | {"type": "password"}, "or a secret"),
+        ({"title": "P", "type": "text", "default": "p1"}, None),
+    ],
+)
+def test_what_the_list_requires_is_always_given(tmp_path: Path, field: Any, words: str | None) -> None:
+    inputs = dict(CREATE["inputs"])
+    request: dict[str, Any] = {"path": "/keys", "body": {"note": "{{ note }}"}}
+    if field is not None:
+        inputs["project"], request["body"] = field, {"note": "{{ note }}", "p": "{{ project }}"}
+    create = CREATE | {"inputs": inputs, "request": {"method": "POST", **request}}
+    listing = IN_PROJECT["listing"]
+    found = check_specs(SpecFolder(folder(tmp_path, connector(), create, listing, DELETE)))
+    assert [words is not None and words in one.message for one in found] == ([True] if words else [])
+
+
+def test_the_input_with_the_mark_is_none_that_the_list_requires(tmp_path: Path) -> None:
+    listing = action(
+        {"note": TEXT}, {"method": "GET", "path": "/keys/{{ note }}"}, action="list_keys", effect="read",
+        reply=LIST["reply"],
+    )  # fmt: skip
+    (found,) = check_specs(SpecFolder(folder(tmp_path, connector(), CREATE, listing, DELETE)))
+    assert found.message == 'list_keys requires "note", which carries the mark'
 
 
 NONE = "list_keys has no row with the mark MARK in note."
@@ -311,14 +393,17 @@ def test_without_a_credential_the_token_lists_and_revokes_itself(tmp_path: Path,
     assert [got.headers.get("authorization") for got in api.server.got] == [None, *[f"Bearer {TOKEN}"] * 2]
 
 
-def test_a_spec_that_broke_since_hides_no_token(tmp_path: Path) -> None:
-    api = Api()
-    made = specs(tmp_path)
-    (made / "list_keys.yaml").write_text("spec: 1\n")
-    with api.serving(made, CREATED) as acme:
+def test_a_spec_that_broke_hides_no_token(tmp_path: Path) -> None:
+    api, made = Api(), specs(tmp_path)
+    (made / "delete_key.yaml").write_text("spec: 1\n")
+    with api.serving(made, CREATED, api.rows(lambda note: [{"id": "k2", "note": note}])) as acme:
         problem = acme.run("create_key", {"note": "CI"}, token_to=[FailingStore()]).problem
     assert problem is not None
-    assert problem.hint == f"{ALIVE} Its row has the mark {api.mark} in note, but list_keys failed."
+    assert problem.hint == "The token was discarded, but row k2 is still active and its secret is lost."
+    (made / "list_keys.yaml").write_text("spec: 1\n")
+    with api.serving(made) as acme:
+        assert acme.run("create_key", {"note": "CI"}, token_to=[FailingStore()]).outcome is Outcome.INVALID
+    assert api.requests == []
 
 
 def test_signals_wait_while_the_row_is_looked_for(tmp_path: Path) -> None:
