@@ -97,9 +97,10 @@ class ConnectorAuth:
             TypeError: *ref* is missing or not a string.
 
         """
+        if ref is None:
+            raise TypeError('ref is missing; pass a string, such as "file:token.json"')
         if not isinstance(ref, str):
-            given = "missing" if ref is None else describe_value(ref)
-            raise TypeError(f'ref is {given}; pass a string, such as "file:token.json"')
+            raise TypeError(f'ref is {describe_value(ref)}; pass a string, such as "file:token.json"')
         if ref == "-":
             return cls(read_token(ref))  # can be read once only
         auth = cls(lambda _: read_credential(ref))
