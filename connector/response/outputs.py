@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.response.timestamp import MAX_LENGTH, read_time, rfc3339
+from locoia_pat.secrets.encodings import packed_cores
 from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, iter_secrets, redacted
 from locoia_pat.spec.input_types import UNIT_SECONDS
 from locoia_pat.spec.pattern import parse_last_word
@@ -114,13 +115,18 @@ def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> 
 def _without_repeated(read: dict[str, Any], row: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
     """Return the outputs *read* of a *row* without its secrets, which an API may repeat, as in a URL.
 
-    Only secrets whose longest run of letters and digits is in the outputs are looked for: to look for all of them would
-    take too long in a long list.
+    Only secrets whose longest run of letters and digits, plain, in base64 or in hexadecimal, is in the outputs are
+    looked for: to look for all of them would take too long in a long list.
     """
     text = str(read)
     secrets = [secret for secret in iter_secrets(row) if len(secret.reveal()) >= _SHORTEST_REDACTED]
-    found = [secret for secret in secrets if max(_RUN.findall(secret.reveal()), key=len, default="") in text]
+    found = [secret for secret in secrets if _may_be_in(text, secret)]
     return redacted(read, found, known) if found else read
+
+
+def _may_be_in(text: str, secret: Secret) -> bool:
+    forms = (secret.reveal(), *packed_cores(secret.reveal()))
+    return any(max(_RUN.findall(form), key=len, default="") in text for form in forms)
 
 
 def _lacks(data: Mapping[str, Any], required: tuple[str, ...]) -> str | None:

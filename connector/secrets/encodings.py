@@ -77,6 +77,15 @@ def packed_forms(value: str) -> Iterator[EncodedForm]:
                 yield EncodedForm(encode(group).decode(), _least(6.4, max(0, head - skipped)), _least(6.4, tail))
 
 
+def packed_cores(value: str) -> Iterator[str]:
+    """Yield what each text with *value* in base64, at any alignment, or in hexadecimal has in it."""
+    raw = as_bytes(value)
+    for offset in range(3):
+        text = b2a_base64(bytes(offset) + raw, newline=False).decode()
+        yield text[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
+    yield from (raw.hex(), raw.hex().upper())
+
+
 def _unaligned(raw: bytes, bits: int, encode: Callable[[bytes], bytes], head: int, tail: int) -> Iterator[EncodedForm]:
     """Yield *raw* with *bits* in each character, at each alignment that the bytes before it can cause.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -67,6 +68,27 @@ def test_a_secret_of_a_row_is_masked_wherever_the_row_repeats_it(tmp_path: Path)
     read = run(tmp_path, answer(200, [row, *others]), **READ, reply=reply)
     assert read.data["rows"][0] == masked
     assert read.data["rows"][1:] == [other | {"token": "«secret»"} for other in others]
+
+
+def test_a_secret_of_a_row_is_masked_where_the_row_repeats_it_encoded(tmp_path: Path) -> None:
+    token = "fake_token/0123456789\u00ffabcdef"
+    texts = [
+        *(base64.b64encode(f"{user}{token}".encode()).decode() for user in ("", "a:", "ab:")),
+        base64.urlsafe_b64encode(f"ab:{token}:cd".encode()).decode(),
+        f"https://a.example/?auth={quote(base64.b64encode(token.encode()), safe='')}",
+        token.encode().hex(),
+        token.encode().hex().upper(),
+    ]
+    output = {"text": {"type": "text"}, "token": {"type": "text", "secret": "stored"}}
+    rows = [{"text": text, "token": token} for text in texts]
+    others = [
+        {"text": base64.b64encode(bytes(40 + number)).decode(), "token": f"{token}{number}"} for number in range(30)
+    ]
+    read = run(tmp_path, answer(200, [*rows, *others]), **READ, reply={"ok": [200], "rows": "rows", "output": output})
+    for text, row in zip(texts, read.data["rows"], strict=False):
+        assert "«secret»" in row["text"], text
+        assert len(row["text"]) < len(text)
+    assert read.data["rows"][len(texts) :] == [other | {"token": "«secret»"} for other in others]
 
 
 def test_rows_that_come_with_an_error_are_kept_and_an_error_without_rows_is_no_empty_list(tmp_path: Path) -> None:
