@@ -119,7 +119,13 @@ class ResponseClassifier:
             warnings = (*warnings, f"the API answered {response.status}, where {documented} is documented")
         next_page_in = body if self._spec.pages else None
         return ParsedResponse(
-            Outcome.DONE, outputs.data, outputs.secrets, warnings=warnings, at=time, body=next_page_in
+            Outcome.DONE,
+            outputs.data,
+            outputs.secrets,
+            warnings=warnings,
+            at=time,
+            body=next_page_in,
+            is_whole=outputs.is_whole,
         )
 
     def _is_empty(self, status: int) -> bool:

@@ -38,6 +38,8 @@ class Outputs:
     data: Mapping[str, Any]
     secrets: Mapping[str, Secret]
     warnings: tuple[str, ...]
+    is_whole: bool = True
+    """Whether all rows were certainly there, where the action reads rows."""
 
 
 def extract_outputs(
@@ -103,13 +105,16 @@ def _row_outputs(spec: ActionSpec, name: str, body: object, reader: _Reader) -> 
         given = find_rows(spec.reply, body)
     except ValueError as error:
         return str(error)
+    null = None if given else _null_before_rows(spec.reply, body)
+    if null is not None:
+        reader.warn(f'"{null}" is null in the response, which is taken as a list without rows')
     rows = reader.rows(spec.reply.output, given)
     if spec.secret_keys:
         known = known_strings(spec, {})
         rows = [_without_repeated(read, row, known) for read, row in zip(rows, given, strict=True)]
     if spec.required_outputs and any((lacking := _lacks(row, spec.required_outputs)) for row in rows):
         return f"a row of the response has no {lacking}"
-    return Outputs({name: rows}, {}, tuple(reader.warnings))
+    return Outputs({name: rows}, {}, tuple(reader.warnings), is_whole=null is None)
 
 
 def _without_repeated(read: dict[str, Any], row: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
@@ -159,9 +164,22 @@ def find_rows(reply: ReplySpec, body: object) -> list[dict[str, Any]]:
             if len(payload) * len(reply.output) > MAX_VALUES:
                 raise ValueError(f"the response has more than {MAX_VALUES} values of {reply.rows}")
             return payload
-    if any(_is_null(body, path) for path in reply.at):
+    if any(_is_null(body, path) for path in reply.at) or _null_before_rows(reply, body) is not None:
         return []
     raise ValueError(f"the response has no list of {reply.rows}")
+
+
+def _null_before_rows(reply: ReplySpec, body: object) -> str | None:
+    """Return the first path on the way to the rows at which *body* has null, unless it has rows, or null, there too.
+
+    Some APIs write null for an object without rows, and others, such as GraphQL's, for one that does not exist or may
+    not be seen.
+    """
+    places = [path for path in reply.at if path != "$"]
+    if body == [] or any(get_path(body, path) is not None or _is_null(body, path) for path in places):
+        return None
+    ways = (path[: dot.start()] for path in places for dot in re.finditer(r"\.", path))
+    return next((way for way in ways if _is_null(body, way)), None)
 
 
 def _listed(reply: ReplySpec, payload: object) -> object:
@@ -316,7 +334,7 @@ class _Reader:
         used = next(iter([*filter(_is_usable, hidden), *values]), None)
         if unused := [value for value in hidden if value != used]:
             self.unused_secrets += unused
-            self._warn(f'the response has different values of "{name}"; the first is used')
+            self.warn(f'the response has different values of "{name}"; the first is used')
         return used
 
     def rows(self, declared: Mapping[str, Output], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -423,19 +441,19 @@ class _Reader:
             return
         away = (time - self._now).total_seconds() - requested
         if abs(away) > min(UNIT_SECONDS["hours"], max(abs(requested) / 2, UNIT_SECONDS["minutes"])):
-            self._warn(f'"{name}" is {_amount(abs(away))} {"earlier" if away < 0 else "later"} than {what}')
+            self.warn(f'"{name}" is {_amount(abs(away))} {"earlier" if away < 0 else "later"} than {what}')
 
     def _absent(self, name: str, output: Output) -> Any:
         if output.fallback_input is not None:
-            self._warn(f'the response has no "{name}"; the input {output.fallback_input} is used instead')
+            self.warn(f'the response has no "{name}"; the input {output.fallback_input} is used instead')
             return self._inputs[output.fallback_input]
         if not output.nullable:
-            self._warn(f'the response has no "{name}"')
+            self.warn(f'the response has no "{name}"')
         return None
 
     def _list(self, name: str, output: Output, value: object) -> list[Any]:
         if not isinstance(value, list):
-            self._warn(f'"{name}" is not a list in the response')
+            self.warn(f'"{name}" is not a list in the response')
             value = [value]
         read = [self._one(name, output, item) for item in value]
         return [item for item in read if item is not None]
@@ -443,7 +461,7 @@ class _Reader:
     def _one(self, name: str, output: Output, value: object) -> Any:
         if isinstance(value, str):
             if len(value) > MAX_STRING:
-                self._warn(f'"{name}" has more than {MAX_STRING} characters')
+                self.warn(f'"{name}" has more than {MAX_STRING} characters')
                 return None
             if output.type == "text":  # most of them
                 return value
@@ -459,7 +477,7 @@ class _Reader:
             case "json", _:
                 return _masked(value)
             case _:
-                self._warn(f'"{name}" is not a {output.type} in the response')
+                self.warn(f'"{name}" is not a {output.type} in the response')
                 return None
 
     def _time(self, name: str, value: object, data: dict[str, Any], times: dict[str, dt.datetime]) -> None:
@@ -472,12 +490,13 @@ class _Reader:
         raw = value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool | int | float) else None
         data[f"{name}_raw"] = None if raw is None else raw[:MAX_LENGTH]
         if time is not None:
-            self._warn(f'"{name}" {note}, and {name}_raw has the original text')
+            self.warn(f'"{name}" {note}, and {name}_raw has the original text')
         else:
             where = "" if raw is None else f"; {name}_raw has it"
-            self._warn(f'"{name}" {note or "is not a readable time"}{where}')
+            self.warn(f'"{name}" {note or "is not a readable time"}{where}')
 
-    def _warn(self, message: str) -> None:
+    def warn(self, message: str) -> None:
+        """Remember a warning."""
         self.warnings[message] = None
 
 

@@ -74,6 +74,7 @@ class Paginator:
                 self._failed = parsed
             return None
         self._warnings |= dict.fromkeys(parsed.warnings)
+        self._is_whole = self._is_whole and parsed.is_whole
         self._at = parsed.at
         page = find_rows(self._spec.reply, parsed.body)
         if self._is_counted and page and page == self._last_page:

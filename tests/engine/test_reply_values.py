@@ -95,8 +95,14 @@ def test_rows_that_come_with_an_error_are_kept_and_an_error_without_rows_is_no_e
     reply = {"ok": [200], "at": ["rows"], "rows": "rows", "output": {"id": {"type": "text"}}}
     some = run(tmp_path, answer(200, {"rows": [{"id": "a"}], "errors": ["one shard is down"]}), **READ, reply=reply)
     assert some.data == {"rows": [{"id": "a"}]}
-    for body in ({"rows": [], "error": "slow down"}, {"rows": None, "error": "slow down"}):
-        none = run(tmp_path, answer(200, body), **READ, reply=reply)
+    deeper = reply | {"at": ["data.rows"]}
+    for body, declared in (
+        ({"rows": [], "error": "slow down"}, reply),
+        ({"rows": None, "error": "slow down"}, reply),
+        ({"data": None, "error": "slow down"}, deeper),
+        ({"data": None, "errors": [{"message": "slow down"}]}, deeper),
+    ):
+        none = run(tmp_path, answer(200, body), **READ, reply=declared)
         assert (none.outcome, none.problem.message) == (Outcome.REFUSED, "slow down")
 
 

@@ -41,7 +41,7 @@ class Shape(NamedTuple):
 
     pages: dict[str, Any] | None
     api: Callable[[Query], Reply]
-    at: str = "$"
+    at: str | list[str] = "$"
     method: str = "GET"
     ok: tuple[int, ...] = (200,)
     limit: int | None = None
@@ -134,6 +134,7 @@ PAGE = {"by": "page", "query": "page"}
 OFFSET = {"by": "offset", "query": "offset"}
 CURSOR = {"by": "cursor", "query": "cursor"}
 LINK = {"by": "link"}
+NULL = '"data" is null in the response, which is taken as a list without rows'
 PAST = "is taken as the end of the list"
 
 SHAPES: dict[str, Shape] = {
@@ -163,6 +164,20 @@ SHAPES: dict[str, Shape] = {
     ),
     "one page, wrapped": Shape(None, lambda _: (200, {"data": ROWS}, {}), at="data", requests=1),
     "no rows: null (Go)": Shape(None, lambda _: (200, {"items": None}, {}), at="items", expected=[], requests=1),
+    "no rows: null before the list": Shape(
+        None, lambda _: (200, {"code": 0, "data": None}, {}), at="data.items", expected=[], requests=1, warning=NULL
+    ),
+    "no rows: null before the list (GraphQL)": Shape(
+        CURSOR | {"at": "data.user.keys.pageInfo.endCursor"}, lambda _: (200, {"data": {"user": None}}, {}),
+        at="data.user.keys.nodes", expected=[], requests=1, warning='"data.user" is null in the response',
+    ),
+    "no rows: null before the list, declared": Shape(
+        None, lambda _: (200, {"data": None}, {}), at=["data.items", "data"], expected=[], requests=1
+    ),
+    "null after the last page": Shape(
+        PAGE, numbered(lambda _, page: {"data": {"rows": page} if page else None}), at="data.rows", requests=4,
+        warning=NULL,
+    ),
     "no rows: 204": Shape(None, lambda _: (204, None, {}), ok=(200, 204), expected=[], requests=1),
     "no rows: [] for {} (PHP)": Shape(None, lambda _: (200, [], {}), at="items", expected=[], requests=1),
     "no rows on the first page": Shape(PAGE, lambda _: (200, {"rows": []}, {}), at="rows", expected=[], requests=1),
@@ -318,10 +333,11 @@ def test_every_row_is_read_once_and_the_list_ends_by_itself(tmp_path: Path, name
     shape = SHAPES[name]
     (tmp_path / "connector.yaml").write_text(ACME)
     output = {"id": {"type": "text"}, "name": {"type": "text", "nullable": True}}
+    places = [shape.at] if isinstance(shape.at, str) else shape.at
     spec: dict[str, Any] = {
         "spec": 1, "action": "ls", "title": "List", "summary": "List.", "effect": "read",
         "request": {"method": shape.method, "path": "/rows", "query": {"limit": shape.limit} if shape.limit else {}},
-        "reply": {"ok": list(shape.ok), "at": [shape.at], "rows": "rows", "output": output},
+        "reply": {"ok": list(shape.ok), "at": places, "rows": "rows", "output": output},
     }  # fmt: skip
     if shape.method == "POST":
         spec["request"]["body"] = {"filter": "all", "page": {"size": 3}}

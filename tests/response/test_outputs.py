@@ -209,6 +209,24 @@ def test_no_rows_are_rows() -> None:
     assert _payload({"a": TEXT}, [], rows="keys").data == {"keys": []}
 
 
+def test_null_on_the_way_to_the_rows_is_a_list_without_rows_unless_something_else_is_there() -> None:
+    places = ["$", "data.items", "list.rows.all"]
+    for body, null in (
+        ({"data": None}, "data"),
+        ({"data": {}, "list": {"rows": None}}, "list.rows"),
+        ({"data": None, "list": None}, "data"),
+    ):
+        payload = _payload({"a": TEXT}, body, rows="keys", at=places)
+        assert payload.data == {"keys": []}
+        assert payload.warnings == (f'"{null}" is null in the response, which is taken as a list without rows',)
+        assert not payload.is_whole
+    for body in ({"data": None, "list": {"rows": {"all": {}}}}, {"data": {}}, {"list": {"rows": 5}}):
+        assert _read({"a": TEXT}, body, rows="keys", at=places) == "the response has no list of keys", body
+    for body in ({"data": {"items": []}, "list": None}, {"data": {"items": None}, "list": None}):
+        payload = _payload({"a": TEXT}, body, rows="keys", at=places)
+        assert (payload.data, payload.warnings, payload.is_whole) == ({"keys": []}, (), True)
+
+
 @pytest.mark.parametrize("body", [None, {}, {"items": {}}, {"items": [1]}, ["x"], "text", 5, {"data": "x"}], ids=str)
 def test_without_a_list_of_objects_there_are_no_rows(body: object) -> None:
     assert _read({"a": TEXT}, body, rows="keys", at=["$", "items", "data.items"]) == "the response has no list of keys"
