@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from locoia_pat.messages import closest
+from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,23 @@ def similar_file(path: str | os.PathLike[str]) -> str:
     close = close or [name for name in names if Path(name).stem == wanted.stem and wanted.suffix]
     found = close[0] if len(close) == 1 else closest(wanted.name, names)
     return f"; did you mean {wanted.with_name(found)}?" if found else ""
+
+
+def read_text(path: str | os.PathLike[str], *, field: str, most: int = -1) -> str:
+    """Return the text of a file that the user named, or its first *most* characters.
+
+    Raises:
+        InvalidError: it cannot be read, or is not UTF-8 text; *field* says where it was named.
+
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return file.read(most)
+    except UnicodeDecodeError:
+        raise invalid(f"{path} is not UTF-8 text", field=field) from None
+    except OSError as error:
+        reason = f"{(error.strerror or '').lower()}{similar_file(path)}"
+        raise invalid(f"{path} cannot be read: {reason}", field=field) from None
 
 
 @contextlib.contextmanager

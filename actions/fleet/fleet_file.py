@@ -6,7 +6,6 @@ Pure.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PrivateAttr
@@ -14,10 +13,10 @@ from pydantic import Field, PrivateAttr
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.actions.lifecycle.desired import parse_desired
 from locoia_pat.actions.scopes import ALL
-from locoia_pat.files import similar_file
+from locoia_pat.files import read_text
 from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value, did_you_mean
-from locoia_pat.outcomes import Finding, InvalidError, invalid
+from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.spec import yaml
 from locoia_pat.spec.document import Line, LocatedModel, Model, parse
 
@@ -126,23 +125,7 @@ def read_fleet(file: str) -> Fleet:
         InvalidError: it cannot be read, or a mistake is in it.
 
     """
-    return parse_fleet(read_text(file), file)
-
-
-def read_text(file: str) -> str:
-    """Return the text of a fleet file.
-
-    Raises:
-        InvalidError: it cannot be read.
-
-    """
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise invalid(f"{file} is not UTF-8 text", field="file") from None
-    except OSError as error:
-        reason = f"{(error.strerror or '').lower()}{similar_file(file)}"
-        raise invalid(f"{file} cannot be read: {reason}", field="file") from None
+    return parse_fleet(read_text(file, field="file"), file)
 
 
 def _findings(fleet: Fleet) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from dbos import DBOS
 
 from locoia_pat import ConnectorAuth, ConnectorError, Result
 from locoia_pat.actions.fleet.apply import Summary, apply, handle_token
-from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet, read_text
+from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.fleet.fleet_queue import (
     APP,
@@ -37,6 +37,7 @@ from locoia_pat.actions.fleet.fleet_queue import (
 )
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.connector import WAIT
+from locoia_pat.files import read_text
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.state.lease import LeaseLostError
 
@@ -68,7 +69,7 @@ def _read_schedule(file: str, last: _Schedule | str | None) -> _Schedule | str |
     if os.access(path.parent, os.X_OK) and not path.exists():  # its folder may be away for a moment
         return None
     try:
-        text = read_text(file)
+        text = read_text(file, field="file")
         if isinstance(last, _Schedule) and last.text == text:
             return last
         fleet = parse_fleet(text, file)

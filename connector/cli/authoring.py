@@ -26,7 +26,7 @@ from locoia_pat.cli.options import (
     yes_option,
 )
 from locoia_pat.cli.process import FOUND
-from locoia_pat.files import similar_file
+from locoia_pat.files import read_text, similar_file
 from locoia_pat.outcomes import Finding, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
@@ -89,13 +89,7 @@ def _draft(
     from locoia_pat.authoring.openapi_document import MAX_CHARACTERS, OpenApiDocument
     from locoia_pat.authoring.openapi_drafts import draft_connector
 
-    try:
-        with source.open(encoding="utf-8") as stream:
-            text = stream.read(MAX_CHARACTERS + 1)
-    except OSError as error:
-        raise invalid(f"{source} cannot be read: {error.strerror}", field="from") from None
-    except UnicodeDecodeError:
-        raise invalid(f"{source} is not UTF-8 text", field="from") from None
+    text = read_text(source, field="from", most=MAX_CHARACTERS + 1)
     draft = draft_connector(name, OpenApiDocument(text, str(source)), operations, base_url)
     written = scaffold.write_specs(draft.texts, folder)
     output.set_effect()

@@ -11,6 +11,7 @@ import click
 from locoia_pat.cli import output, render
 from locoia_pat.cli.options import json_option, specs_option
 from locoia_pat.cli.process import FOUND
+from locoia_pat.files import read_text
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _print_comparison(comparison: Comparison) -> None:
     render.print_text(f"changelog: {comparison.changelog}")
 
 
-_MAX_BYTES = 512 * 1024
+_MAX_CHARACTERS = 512 * 1024
 _UNNAMED = "imported"
 
 
@@ -165,17 +166,10 @@ def _import_files(path: Path) -> Iterator[Path]:
 
 
 def _import_text(path: Path) -> str:
-    try:
-        with path.open("rb") as source:
-            content = source.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise invalid(f"{path} cannot be read: {error.strerror}", field="file") from None
-    if len(content) > _MAX_BYTES:
-        raise invalid(f"{path} has more than {_MAX_BYTES} bytes", field="file")
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise invalid(f"{path} is not UTF-8 text", field="file") from None
+    text = read_text(path, field="file", most=_MAX_CHARACTERS + 1)
+    if len(text) > _MAX_CHARACTERS:
+        raise invalid(f"{path} has more than {_MAX_CHARACTERS} characters", field="file")
+    return text
 
 
 def _import_json(written: Sequence[Path], done: Draft, findings: Sequence[Finding]) -> dict[str, Any]:

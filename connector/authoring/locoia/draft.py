@@ -15,8 +15,8 @@ from locoia_pat.authoring.locoia import base_connector, ui_form
 from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, HEADER, PAGINATION
 from locoia_pat.authoring.locoia.extra_keys import FILE
 from locoia_pat.messages import describe_value, join_names, printable
-from locoia_pat.outcomes import invalid
-from locoia_pat.spec.json_text import describe_json_mistake
+from locoia_pat.outcomes import InvalidError, invalid
+from locoia_pat.spec.json_text import describe_json_mistake, load_json
 from locoia_pat.spec.load import CONNECTOR_FILE
 from locoia_pat.spec.yaml import dump
 
@@ -93,31 +93,17 @@ def draft(texts: Mapping[str, str]) -> Draft:
 
 
 def _load(text: str, path: str) -> dict[str, Any]:
+    text = text.removeprefix("\ufeff")
     try:
-        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
-    except json.JSONDecodeError:
-        raise invalid(
-            f"{path} is not valid JSON: {describe_json_mistake(text.removeprefix(chr(0xFEFF)))}", field="file"
-        ) from None
-    except ValueError as error:
-        raise invalid(f"{path}: not valid JSON: {error}", field="file") from None
-    except RecursionError:
-        raise invalid(f"{path} is nested too deeply", field="file") from None
+        value = load_json(text)
+    except InvalidError as error:
+        raise invalid(f"{path}: {error.problem.message}", field="file", hint=error.problem.hint) from None
+    except ValueError:
+        raise invalid(f"{path} is not valid JSON: {describe_json_mistake(text)}", field="file") from None
     if not isinstance(value, dict) or not value:
         raise invalid(f"{path} does not hold a JSON object with keys", field="file", hint=_READS)
     inner = value.get("ui_form_schema")  # the outer key of older pages
     return inner if value.keys() == {"ui_form_schema"} and isinstance(inner, dict) and _is_form(inner) else value
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return value
-
-
-def _reject_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not a JSON number")
 
 
 def _is_form(value: Mapping[str, Any]) -> bool:
