@@ -35,33 +35,32 @@ class Call:
     """The object of a POST or PUT; else None."""
 
 
-class EndpointFactory:
-    """Turns functions that take a call and return a status and JSON, or a whole response, into endpoints."""
+def new_endpoint(
+    store: SandboxStore,
+    behaviour: Behaviour,
+    check_permission: Callable[[Row], None],
+    handle: Callable[[Call], tuple[int, Any]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that calls *handle* for callers that *check_permission* accepts.
 
-    def __init__(self, store: SandboxStore, behaviour: Behaviour) -> None:
-        self._store = store
-        self._behaviour = behaviour
+    *handle* returns a status and JSON, or a whole response.
+    """
 
-    def endpoint(
-        self, check_permission: Callable[[Row], None], handle: Callable[[Call], tuple[int, Any]]
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """Return the endpoint that calls *handle* for callers that *check_permission* accepts."""
+    async def respond(request: Request) -> Response:
+        try:
+            caller = await run_in_threadpool(authenticate, store, behaviour, request)
+            check_permission(caller)
+            body = await _read_object(request) if request.method in ("POST", "PUT") else None
+            status, content = await run_in_threadpool(handle, Call(caller, request, body))
+        except ApiError as error:
+            return error_response(error, behaviour)
+        except ClientDisconnect:
+            return Response()  # the client is gone, so this is never sent
+        if isinstance(content, Response):
+            return content
+        return Response(status_code=204) if status == 204 else JSONResponse(content, status)
 
-        async def respond(request: Request) -> Response:
-            try:
-                caller = await run_in_threadpool(authenticate, self._store, self._behaviour, request)
-                check_permission(caller)
-                body = await _read_object(request) if request.method in ("POST", "PUT") else None
-                status, content = await run_in_threadpool(handle, Call(caller, request, body))
-            except ApiError as error:
-                return error_response(error, self._behaviour)
-            except ClientDisconnect:
-                return Response()  # the client is gone, so this is never sent
-            if isinstance(content, Response):
-                return content
-            return Response(status_code=204) if status == 204 else JSONResponse(content, status)
-
-        return respond
+    return respond
 
 
 def authenticate(store: SandboxStore, behaviour: Behaviour, request: Request) -> Row:

@@ -8,11 +8,12 @@ is the only operator of a filter.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from locoia_pat.actions.sandbox.endpoints import require_scope
+from locoia_pat.actions.sandbox.endpoints import new_endpoint, require_scope
 from locoia_pat.actions.sandbox.responses import ApiError, wrap_list
 from locoia_pat.actions.sandbox.sandbox_store import CONNECTOR_FIELDS, EMPTY_AUTH
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from locoia_pat.actions.sandbox.behaviour import Behaviour
-    from locoia_pat.actions.sandbox.endpoints import Call, EndpointFactory
+    from locoia_pat.actions.sandbox.endpoints import Call
     from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
 
 _AUTHS, _CONNECTORS = "Connector Auths", "Connectors"
@@ -35,23 +36,21 @@ class EntityEndpoints:
         self._auths = store.connector_auths
         self._behaviour = behaviour
 
-    def routes(self, factory: EndpointFactory) -> list[BaseRoute]:
+    def routes(self) -> list[BaseRoute]:
         """Return the routes; lists with and without a trailing slash, as the documentation writes both."""
-        routes: list[BaseRoute] = []
-        for slash in ("", "/"):
-            auths, connectors = f"/v1/connector-auths{slash}", f"/v1/connectors{slash}"
-            list_connectors = factory.endpoint(require_scope(_CONNECTORS, "read"), self._list_connectors)
-            routes += [
-                Route(auths, factory.endpoint(require_scope(_AUTHS, "create"), self._create), methods=["POST"]),
-                Route(auths, factory.endpoint(require_scope(_AUTHS, "read"), self._list), methods=["GET"]),
-                Route(connectors, list_connectors, methods=["GET"]),
-            ]
-        one = "/v1/connector-auths/{auth_id}"
+        auths, connectors = "/v1/connector-auths", "/v1/connectors"
+        table = [
+            *[("POST", f"{auths}{slash}", _AUTHS, "create", self._create) for slash in ("", "/")],
+            *[("GET", f"{auths}{slash}", _AUTHS, "read", self._list) for slash in ("", "/")],
+            *[("GET", f"{connectors}{slash}", _CONNECTORS, "read", self._list_connectors) for slash in ("", "/")],
+            ("GET", f"{auths}/{{auth_id}}", _AUTHS, "read", self._get),
+            ("PUT", f"{auths}/{{auth_id}}", _AUTHS, "update", self._update),
+            ("DELETE", f"{auths}/{{auth_id}}", _AUTHS, "delete", self._delete),
+        ]
+        endpoint = partial(new_endpoint, self._store, self._behaviour)
         return [
-            *routes,
-            Route(one, factory.endpoint(require_scope(_AUTHS, "read"), self._get), methods=["GET"]),
-            Route(one, factory.endpoint(require_scope(_AUTHS, "update"), self._update), methods=["PUT"]),
-            Route(one, factory.endpoint(require_scope(_AUTHS, "delete"), self._delete), methods=["DELETE"]),
+            Route(path, endpoint(require_scope(entity, operation), handle), methods=[method])
+            for method, path, entity, operation, handle in table
         ]
 
     def _create(self, call: Call) -> tuple[int, Any]:

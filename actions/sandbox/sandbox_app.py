@@ -8,7 +8,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from locoia_pat.actions.sandbox.behaviour import Behaviour
-from locoia_pat.actions.sandbox.endpoints import EndpointFactory
 from locoia_pat.actions.sandbox.entity_endpoints import EntityEndpoints
 from locoia_pat.actions.sandbox.fault_middleware import FaultMiddleware, faults_route
 from locoia_pat.actions.sandbox.faults import Faults
@@ -26,7 +25,6 @@ def create_app(store: SandboxStore, behaviour: Behaviour | None = None, faults: 
     """Return the API over *store*; its faults can be set while it runs, as ``app.state.faults``."""
     behaviour = behaviour or Behaviour()
     faults = faults or Faults()
-    factory = EndpointFactory(store, behaviour)
 
     async def no_route(_: Request, error: Exception) -> Response:
         status: int = getattr(error, "status_code", 404)
@@ -35,8 +33,8 @@ def create_app(store: SandboxStore, behaviour: Behaviour | None = None, faults: 
 
     app = Starlette(
         routes=[
-            *TokenEndpoints(store, behaviour).routes(factory),
-            *EntityEndpoints(store, behaviour).routes(factory),
+            *TokenEndpoints(store, behaviour).routes(),
+            *EntityEndpoints(store, behaviour).routes(),
             faults_route(faults),
         ],
         middleware=[Middleware(FaultMiddleware, faults=faults, store=store, behaviour=behaviour)],

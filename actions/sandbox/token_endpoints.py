@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
@@ -15,13 +16,14 @@ from starlette.routing import Route
 
 from locoia_pat.actions import scopes
 from locoia_pat.actions.sandbox.behaviour import ANY
+from locoia_pat.actions.sandbox.endpoints import new_endpoint
 from locoia_pat.actions.sandbox.responses import ApiError, format_time, wrap_list
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from locoia_pat.actions.sandbox.behaviour import Behaviour
-    from locoia_pat.actions.sandbox.endpoints import Call, EndpointFactory
+    from locoia_pat.actions.sandbox.endpoints import Call
     from locoia_pat.actions.sandbox.sandbox_store import Row, SandboxStore
     from locoia_pat.secrets.secret import Secret
 
@@ -40,16 +42,14 @@ class TokenEndpoints:
         self._created_at: dict[str, float] = {}
         """When each row of this process was created, by id; on the monotonic clock."""
 
-    def routes(self, factory: EndpointFactory) -> list[BaseRoute]:
+    def routes(self) -> list[BaseRoute]:
         """Return the routes of the three endpoints."""
         path = "/v1/personal-access-tokens"
-        create = factory.endpoint(self._check_scope, self._create)
-        list_ = factory.endpoint(self._check_list_scope, self._list)
-        regenerate = factory.endpoint(self._check_scope, self._regenerate)
+        endpoint = partial(new_endpoint, self._store, self._behaviour)
         return [
-            Route(path, create, methods=["POST"]),
-            Route(path, list_, methods=["GET"]),
-            Route(path + "/{token_id}/regenerate", regenerate, methods=["POST"]),
+            Route(path, endpoint(self._check_scope, self._create), methods=["POST"]),
+            Route(path, endpoint(self._check_list_scope, self._list), methods=["GET"]),
+            Route(path + "/{token_id}/regenerate", endpoint(self._check_scope, self._regenerate), methods=["POST"]),
         ]
 
     def _check_scope(self, caller: Row) -> None:
