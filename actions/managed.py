@@ -19,6 +19,7 @@ from locoia_pat.actions.lifecycle.settled import ListedRows, ProvenTokens, Settl
 from locoia_pat.actions.tokens import as_list
 from locoia_pat.actions.typed_call import CallOptions, typed
 from locoia_pat.messages import describe_value
+from locoia_pat.outcomes import worst
 from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from locoia_pat.actions.lifecycle.settled import Saved
     from locoia_pat.actions.models import ManagedToken
     from locoia_pat.stores import TokenStore
-
-_WORST_FIRST = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
 
 
 @typed
@@ -221,7 +220,7 @@ def reconcile(connector: Connector, *, state: State | None = None, plan: bool = 
         for row, marker in markers
         if marker.owner != state.owner or marker.name not in journalled
     ]
-    outcome = next((outcome for outcome in _WORST_FIRST if outcome in problems), Outcome.DONE)
+    outcome = worst(problems)
     data = {"names": names, "foreign": foreign}
     return Result("reconcile", outcome, api, listed.attempts, tuple(warnings), data, problems.get(outcome))
 

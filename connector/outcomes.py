@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from locoia_pat.secrets.secret import Secret
 
@@ -43,6 +43,12 @@ class Outcome(StrEnum):
     def safe_to_retry(self) -> bool:
         """Whether the same call may be sent again without harm, and may succeed then: only after ``not_done``."""
         return self is Outcome.NOT_DONE
+
+
+def worst(outcomes: Collection[Outcome]) -> Outcome:
+    """Return the outcome that several together have: the worst one, ``done`` if there are none."""
+    worst_first = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
+    return next((outcome for outcome in worst_first if outcome in outcomes), Outcome.DONE)
 
 
 _EXIT_CODES = {

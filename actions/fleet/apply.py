@@ -14,6 +14,7 @@ from locoia_pat.actions.fleet.rollout import FailureBudget, Member, Rollout
 from locoia_pat.actions.lifecycle.driver import run_protocol
 from locoia_pat.actions.lifecycle.rotation import ensure, retire, rotate
 from locoia_pat.limits import FLEET_FAILURES
+from locoia_pat.outcomes import worst
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -142,12 +143,12 @@ class Summary:
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
-        self.outcomes: Counter[str] = Counter()
+        self.outcomes: Counter[Outcome] = Counter()
         self.started = 0
 
     def add(self, result: Result) -> None:
         """Count *result*."""
-        self.outcomes[result.outcome.value] += 1
+        self.outcomes[result.outcome] += 1
         self.started += result.action is not None
         if result.problem is None:
             self.changes[(result.data or {}).get("change", "none")] += 1
@@ -155,11 +156,11 @@ class Summary:
     @property
     def outcome(self) -> Outcome:
         """The worst outcome."""
-        worst_first = (Outcome.NOT_STORED, Outcome.UNKNOWN, Outcome.INVALID, Outcome.REFUSED, Outcome.NOT_DONE)
-        return next((outcome for outcome in worst_first if self.outcomes[outcome.value]), Outcome.DONE)
+        return worst(self.outcomes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         total = self.outcomes.total()
         counts = {"tokens": total, "not_started": total - self.started}
-        return {"v": 1, "summary": {**counts, "outcomes": dict(self.outcomes), "changes": dict(self.changes)}}
+        outcomes = {outcome.value: count for outcome, count in self.outcomes.items()}
+        return {"v": 1, "summary": {**counts, "outcomes": outcomes, "changes": dict(self.changes)}}

@@ -18,7 +18,7 @@ import pytest
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.rollout import Member, Rollout
 from locoia_pat.actions.sandbox.faults import Fault
-from locoia_pat.outcomes import SpecError
+from locoia_pat.outcomes import Outcome, SpecError
 from locoia_pat.stores import read_token
 from tests.support.command import on_terminal
 from tests.support.waiting import eventually
@@ -264,7 +264,7 @@ def test_a_refused_credential_stops_only_its_tokens(yard: Yard) -> None:
     blocked = [name for name, token in yard.plans(file).items() if token.step == "blocked"]
     assert blocked == [f"{name}-{n}" for name in ("bert", "carl") for n in range(5)]
     summary, results = yard.apply(file)
-    assert summary.outcomes["done"] == 5
+    assert summary.outcomes[Outcome.DONE] == 5
     assert all(yard.works(f"anna-{n}") for n in range(5))
     assert all(results[name].problem for name in blocked)
     assert summary.started < 15
@@ -278,7 +278,7 @@ def test_a_credential_that_is_refused_half_way_stops_its_tokens_at_once(yard: Ya
     summary, results = yard.apply(file)
     refused = [name for name, result in results.items() if result.problem and result.problem.code == "unauthorized"]
     if refused == ["b"]:  # whose canary met the fault
-        assert summary.outcomes["done"] == 20
+        assert summary.outcomes[Outcome.DONE] == 20
     else:
         assert summary.started < 21
         assert all("its credential was refused" in str(r.problem) for r in results.values() if r.action is None)
@@ -527,5 +527,5 @@ def test_an_incomplete_reference_of_a_credential_blocks_only_its_tokens(yard: Ya
     assert (seen["one"].step, seen["two"].step) == ("create", "blocked")
     assert "keyring:SERVICE/NAME" in seen["two"].reason
     summary, results = yard.apply(file)
-    assert (results["one"].problem, summary.outcomes["done"]) == (None, 1)
+    assert (results["one"].problem, summary.outcomes[Outcome.DONE]) == (None, 1)
     assert "keyring:SERVICE/NAME" in str(results["two"].problem)
