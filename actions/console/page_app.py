@@ -247,24 +247,21 @@ class PageApp:
         status = HTTPStatus.BAD_REQUEST if is_invalid else HTTPStatus.BAD_GATEWAY
         return self._render("report.html", session, status=status, report=report)
 
+    def _notice(self, session: Session | None, status: int, title: str, message: str, **values: Any) -> Response:
+        """Return a page that says something, and leads back to the list."""
+        report = Report(title, message, values.pop("tone", "warning"), values.pop("hint", None), links=(_TO_LIST,))
+        return self._render("report.html", session, status=status, report=report, **values)
+
     async def _failed_unexpectedly(self, *_: object) -> Response:
-        report = Report(
-            "Unexpected error",
-            "If a form was sent, it may have happened: look into the list before you send it again.",
-            "bad",
-            hint="The terminal where the page was started shows the error.",
-            links=(_TO_LIST,),
-        )
-        return self._render("report.html", None, status=HTTPStatus.INTERNAL_SERVER_ERROR, report=report)
+        message = "If a form was sent, it may have happened: look into the list before you send it again."
+        hint = "The terminal where the page was started shows the error."
+        return self._notice(None, 500, "Unexpected error", message, tone="bad", hint=hint)
 
     async def _not_found(self, request: Request, _: Exception) -> Response:
         session = await self._find_session(request)
         if session is None:
             return self._no_session()
-        report = Report(
-            "There is no such page", "The link is old, or was not copied whole.", "warning", links=(_TO_LIST,)
-        )
-        return self._render("report.html", session, status=HTTPStatus.NOT_FOUND, report=report)
+        return self._notice(session, 404, "There is no such page", "The link is old, or was not copied whole.")
 
     # Pages
 
@@ -392,15 +389,10 @@ class PageApp:
         id_ = request.path_params["id"]
         reveal = session.reveals.get(id_)
         if request.method == "HEAD" or reveal is None or not reveal.show():
-            report = Report(
-                "The token was shown once",
-                "It cannot be shown again.",
-                "warning",
-                hint="If you did not copy it, regenerate it: that gives you a new token and revokes this one.",
-                links=(_TO_LIST,),
-            )
+            hint = "If you did not copy it, regenerate it: that gives you a new token and revokes this one."
             values = {"storable_id": id_} if reveal is not None and reveal.shown else {}
-            return self._render("report.html", session, status=HTTPStatus.GONE, report=report, **values)
+            title = "The token was shown once"
+            return self._notice(session, HTTPStatus.GONE, title, "It cannot be shown again.", hint=hint, **values)
         result = reveal.result
         assert result.token is not None  # noqa: S101  # only results with a token are shown
         return self._render("shown.html", session, id=id_, token=result.token.reveal(), data=result.data, result=result)
@@ -408,9 +400,7 @@ class PageApp:
     def _done(self, request: Request, session: Session) -> Response:
         report = session.reports.get(request.path_params["id"])
         if report is None:
-            report = Report(
-                "This report is gone", "It belongs to a session that has ended.", "warning", links=(_TO_LIST,)
-            )
+            return self._notice(session, 200, "This report is gone", "It belongs to a session that has ended.")
         return self._render("report.html", session, report=report)
 
     # Forms: each returns the path of the page that says what became of it
