@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.outcomes import NotDoneError, Outcome, Problem, invalid
-from locoia_pat.state.database import VARIABLE, decode, sqlite_errno
+from locoia_pat.state.database import VARIABLE, create_private, decode, sqlite_errno, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,22 +107,17 @@ class BulkJournal:
 
         """
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._database):
                 yield
                 self._write()
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._begun.clear()
-                self._finished.clear()
-                with suppress(sqlite3.Error):
-                    self._database.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             number = sqlite_errno(error)
             reason = os.strerror(number).lower() if number else str(error)
         else:
             return
+        finally:
+            self._begun.clear()
+            self._finished.clear()
         message = f"the journal {self._path} cannot be written: {reason}"
         hint = "Free space on its disk, or make it writable; then run the same command again to resume."
         raise NotDoneError(Problem("unavailable", message, field="state", hint=hint))
@@ -132,8 +127,6 @@ class BulkJournal:
         self._database.executemany("INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?, ?, NULL)", self._begun)
         update = "UPDATE items SET outcome = ?, envelope = ? WHERE digest = ? AND ordinal = ?"
         self._database.executemany(update, self._finished)
-        self._begun.clear()
-        self._finished.clear()
 
     def next_key(self, digest: bytes) -> ItemKey:
         """Return the key of the next item with this *digest*."""
@@ -234,8 +227,7 @@ def _open_exclusively(path: Path) -> sqlite3.Connection:
     Raises:
         sqlite3.OperationalError: another process has it open, or deleted it just now.
     """
-    if not path.exists():
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    create_private(path)
     before = path.lstat()
     # Another thread than the one that runs the items may close it.
     database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)

@@ -232,8 +232,7 @@ class StateFile:
 
     def _open(self) -> None:
         path = self.folder / FILE
-        if not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        create_private(path)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             path.chmod(0o600)
         with self.connected() as database:
@@ -255,7 +254,7 @@ class StateFile:
         if version:
             path = self.folder / f"{FILE}.v{version}"
             path.unlink(missing_ok=True)  # of an upgrade that was killed, perhaps with another mode
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            create_private(path)
             with closing(sqlite3.connect(path)) as copy:
                 database.backup(copy)
         with transaction(database):
@@ -321,6 +320,12 @@ class StateFile:
         return FileDocument(self.folder / name)
 
 
+def create_private(path: Path) -> None:
+    """Create a file that only its owner can read, unless it exists."""
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
+
 def sqlite_errno(error: sqlite3.Error) -> int | None:
     """Return the error number of the system that is behind *error*, if the disk is full or a file is read-only."""
     code = getattr(error, "sqlite_errorcode", None) or 0
@@ -340,11 +345,11 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
+        database.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
             database.execute("ROLLBACK")
         raise
-    database.execute("COMMIT")
 
 
 def new_id() -> str:

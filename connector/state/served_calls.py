@@ -51,9 +51,7 @@ class ServedCalls:
             row = database.execute(select, (caller, key, now - KEEP_SECONDS)).fetchone()
         if row is None:
             return None
-        fingerprint, marks, stores, response = row
-        parsed = None if response is None else json.loads(response)
-        return ServedCall(fingerprint, tuple(json.loads(marks)), tuple(json.loads(stores)), parsed)
+        return _served_call(*row)
 
     def unfinished(self) -> list[tuple[str, str, ServedCall]]:
         """Return the calls without a response, each with its caller and its key.
@@ -65,10 +63,7 @@ class ServedCalls:
         select = "SELECT caller, key, fingerprint, marks, stores FROM served_calls WHERE response IS NULL"
         with self._state.connected() as database:
             rows = database.execute(select).fetchall()
-        return [
-            (caller, key, ServedCall(fingerprint, tuple(json.loads(marks)), tuple(json.loads(stores))))
-            for caller, key, fingerprint, marks, stores in rows
-        ]
+        return [(caller, key, _served_call(*row)) for caller, key, *row in rows]
 
     def begin(
         self, caller: str, key: str, *, fingerprint: str, marks: Sequence[str], stores: Sequence[str], now: float
@@ -99,3 +94,8 @@ class ServedCalls:
             else:
                 update = "UPDATE served_calls SET response = ? WHERE caller = ? AND key = ?"
                 database.execute(update, (json.dumps(response), caller, key))
+
+
+def _served_call(fingerprint: str, marks: str, stores: str, response: str | None = None) -> ServedCall:
+    parsed = None if response is None else json.loads(response)
+    return ServedCall(fingerprint, tuple(json.loads(marks)), tuple(json.loads(stores)), parsed)
