@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from locoia_pat.authoring.openapi_document import NotDraftedError, OpenApiDocument, mapping, sequence
 from locoia_pat.authoring.openapi_fields import input_of, is_secret, line_of, name_of, outputs_of, title_of
-from locoia_pat.authoring.scaffold import new_connector
+from locoia_pat.authoring.scaffold import new_connector, schema_line
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
@@ -84,7 +84,7 @@ def draft_connector(
         document.begin()
         try:
             spec, decide = _ActionDraft(document, operation, action).build()
-            text = _text("action", dump(spec), decide)
+            text = schema_line("action") + _decisions(decide) + dump(spec)
         except (NotDraftedError, ValueError) as error:
             reason = str(error) if isinstance(error, NotDraftedError) else "a spec cannot hold its texts or numbers"
             draft.skipped.append(Decision(operation.id, reason))
@@ -416,8 +416,7 @@ def _connector(name: str, document: OpenApiDocument, base_url: str | None, check
     decide.append(
         f"check: {check} is taken" if check else "check: name the read that shows whether a credential is accepted"
     )
-    comments = "".join(f"# decide: {message}\n" for message in decide)
-    return text.replace("\n", f"\n{comments}", 1), decide
+    return text.replace("\n", f"\n{_decisions(decide)}", 1), decide
 
 
 def _server_url(document: OpenApiDocument, decide: Callable[[str], None]) -> str | None:
@@ -460,9 +459,8 @@ def _auth(document: OpenApiDocument, decide: Callable[[str], None]) -> tuple[str
     return "bearer", ""
 
 
-def _text(kind: str, body: str, decide: list[str]) -> str:
-    comments = "".join(f"# decide: {message}\n" for message in decide)
-    return f"# yaml-language-server: $schema={kind}.schema.json\n{comments}{body}"
+def _decisions(decide: list[str]) -> str:
+    return "".join(f"# decide: {message}\n" for message in decide)
 
 
 def _drop_invalid(draft: OpenApiDraft) -> None:

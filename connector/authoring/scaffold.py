@@ -31,7 +31,6 @@ AUTHS = {
 TEMPLATES = files("locoia_pat.authoring") / "templates"
 """A folder of specs that are valid as they are."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_SCHEMA_LINE = "# yaml-language-server: $schema={}\n"
 
 
 def new_connector(name: str, base_url: str | None, auth: str) -> dict[str, str]:
@@ -83,17 +82,22 @@ def eject_action(folder: SpecFolder, action: str) -> dict[str, str]:
         name = names.pop()
         if f"{name}.yaml" not in texts:
             spec = folder.action(name)
-            texts[f"{name}.yaml"] = _with_schema_line(spec.document.text, "action.schema.json")
+            texts[f"{name}.yaml"] = _with_schema_line(spec.document.text, "action")
             names += filter(
                 None,
                 [spec.verify_with, spec.create_with, spec.delete_with, spec.revoke.action if spec.revoke else None],
             )
-    connector = _with_schema_line(folder.connector.document.text, "connector.schema.json")
+    connector = _with_schema_line(folder.connector.document.text, "connector")
     return {CONNECTOR_FILE: connector, **dict(sorted(texts.items()))}
 
 
-def _with_schema_line(text: str, schema: str) -> str:
-    return text if text.startswith("# yaml-language-server") else _SCHEMA_LINE.format(schema) + text
+def schema_line(kind: str) -> str:
+    """Return the first line of a spec, by which an editor finds the schema: *kind* is ``action`` or ``connector``."""
+    return f"# yaml-language-server: $schema={kind}.schema.json\n"
+
+
+def _with_schema_line(text: str, kind: str) -> str:
+    return text if text.startswith("# yaml-language-server") else schema_line(kind) + text
 
 
 def write_specs(texts: Mapping[str, str], folder: Path) -> list[Path]:

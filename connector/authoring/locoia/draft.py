@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.authoring.locoia import base_connector, ui_form
 from locoia_pat.authoring.locoia.documented_fields import CONNECTOR, HEADER, PAGINATION
 from locoia_pat.authoring.locoia.extra_keys import FILE
+from locoia_pat.authoring.scaffold import schema_line
 from locoia_pat.messages import describe_value, join_names, printable
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.spec.json_text import describe_json_mistake, load_json
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_SCHEMA_LINE = "# yaml-language-server: $schema={}\n"
 _READS = "FILE is a base connector, a header, a pagination or a UI Form Schema, as Locoia documents them."
 _OBJECTS = ("auth_config", "header", "pagination_config")
 _STRINGS = ("name", "base_domain", "external_docs")
@@ -221,4 +221,4 @@ def _add_action(result: Draft, name: str, form: Mapping[str, Any]) -> None:
 def _yaml(kind: str, spec: dict[str, Any], missing: list[Note]) -> str:
     """Return the YAML of *spec*, with what it lacks in comments above it."""
     comments = [f"# missing: {printable(f'{note.key}: {note.message}')}\n" for note in missing]
-    return _SCHEMA_LINE.format(f"{kind}.schema.json") + "".join(comments) + dump(spec)
+    return schema_line(kind) + "".join(comments) + dump(spec)
