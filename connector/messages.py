@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import TracebackType
 
 _MAX_NAME_LENGTH, _MAX_CANDIDATES, _MAX_LISTED = 64, 100, 30
 """Limits, so that a suggestion for a long word or a long list stays cheap and readable."""
@@ -65,6 +66,13 @@ def wrong_arguments(
 def printable(text: str) -> str:
     """Return *text*, which others wrote, on one line: each character that cannot be printed is a question mark."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def describe_frames(traceback: TracebackType | None) -> list[str]:
+    """Return where the last frames of *traceback* are, without values, which may be secret."""
+    from traceback import extract_tb  # noqa: PLC0415  # only a bug needs it
+
+    return [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(traceback)[-8:]]
 
 
 def plural(count: float, noun: str) -> str:

@@ -7,7 +7,6 @@ import hmac
 import json
 import logging
 import secrets
-import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -15,6 +14,7 @@ import anyio.to_thread
 
 from locoia_pat.mcp.caller import Activity
 from locoia_pat.mcp.confirmation import question
+from locoia_pat.messages import describe_frames
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
 from locoia_pat.version import VERSION
 
@@ -280,8 +280,7 @@ def _bug(action: str, error: Exception) -> Result:
     """Return the result of a call that a bug ended, and log where, without values, which may be secrets."""
     while isinstance(error, ExceptionGroup):  # of the task that reports the progress
         error = error.exceptions[0]
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    places = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    places = "; ".join(describe_frames(error.__traceback__))
     _log.error("a bug in locoia-pat %s ended %s: %s: %s", VERSION, action, type(error).__name__, places)
     hint = "Check what happened before you call it again."
     return Result(action, Outcome.UNKNOWN, problem=Problem("unknown", "a bug in locoia-pat ended the call", hint=hint))

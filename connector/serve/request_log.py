@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from locoia_pat.messages import describe_frames
+
 LOGGER = logging.getLogger("locoia_pat.serve")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -28,11 +30,8 @@ class JsonLines(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[2] is not None:  # where it happened, without values that may be secret
-            import traceback  # noqa: PLC0415  # only a bug needs it
-
-            frames = traceback.extract_tb(record.exc_info[2])[-8:]
             line["error"] = getattr(record.exc_info[0], "__name__", "")
-            line["frames"] = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+            line["frames"] = describe_frames(record.exc_info[2])
         return json.dumps(line)
 
 
