@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locoia_pat.actions.lifecycle.marker import strip_marker
+from locoia_pat.messages import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -90,7 +91,7 @@ def describe_distance(days: int) -> str:
     """Describe a number of days from now."""
     if days == 0:
         return "today"
-    amount = f"{abs(days)} day{'s' if abs(days) != 1 else ''}"
+    amount = plural(abs(days), "day")
     return f"in {amount}" if days > 0 else f"{amount} ago"
 
 
@@ -193,7 +194,7 @@ def timeline(rows: Iterable[Row]) -> list[Bar]:
         elif row.days is not None:
             counts[min(row.days // 7, _WEEKS)] += 1
     highest = max(counts) or 1
-    labels = ["this week", *(f"in {week} week{'s' if week > 1 else ''}" for week in range(1, _WEEKS))]
+    labels = ["this week", *(f"in {plural(week, 'week')}" for week in range(1, _WEEKS))]
     kinds = ["soon", "soon", *["later"] * (_WEEKS - 1), "never"]
     names = [*labels, "later", "never"]
     return [Bar(*bar, bar[1] / highest) for bar in zip(names, counts, kinds, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from locoia_pat.cli.options import (
     format_option,
     harmless_option,
     json_option,
+    out_option,
     resolve_action,
     resolve_auth,
     resolve_path,
@@ -27,6 +29,7 @@ from locoia_pat.cli.options import (
 )
 from locoia_pat.cli.process import FOUND
 from locoia_pat.files import read_text, similar_file
+from locoia_pat.messages import plural
 from locoia_pat.outcomes import Finding, SpecError, invalid
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
 from locoia_pat.spec.model import ActionSpec, SuperSpec
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
     metavar="ID",
     help="With --from: this operation, by operationId or 'METHOD /path'; * matches any characters; may repeat.",
 )
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder to write to, by default NAME.")
+@out_option("NAME")
 @json_option
 def new_command(
     name: str,
@@ -94,9 +97,8 @@ def _draft(
     written = scaffold.write_specs(draft.texts, folder)
     output.set_effect()
     if as_json:
-        lists = {"decide": draft.decide, "skipped": draft.skipped}
-        listed = {key: [{"file": each.file, "message": each.message} for each in notes] for key, notes in lists.items()}
-        render.print_json({"files": [str(file) for file in written], **listed})
+        lists = {"decide": [asdict(each) for each in draft.decide], "skipped": [asdict(each) for each in draft.skipped]}
+        render.print_json({"files": [*map(str, written)], **lists})
         return
     for file in written:
         click.echo(file)
@@ -123,12 +125,7 @@ def _print_written(written: list[Path], folder: Path, *, as_json: bool) -> None:
 
 @click.command("eject")
 @action_argument
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder to write to, by default named like the connector.",
-)
+@out_option("named like the connector")
 @json_option
 @specs_option
 def eject_command(action: str, specs: SpecFolder, out: Path | None, *, as_json: bool) -> None:
@@ -158,14 +155,14 @@ def check_command(paths: tuple[str, ...], form: str, *, as_json: bool, exit_zero
 def _report(findings: Sequence[Finding], form: str, *, exit_zero: bool, excerpts: bool = False) -> int:
     """Print *findings*, with *excerpts* also the lines they are about, and return the exit code."""
     if form == "json":
-        render.print_json({"findings": [_finding_json(finding) for finding in findings]})
+        render.print_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             if form == "github":
                 click.echo(_github(finding))
             else:
                 _print_finding(finding, excerpt=excerpts)
-        render.say(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}")
+        render.say(plural(len(findings), "finding"))
     return FOUND if findings and not exit_zero else 0
 
 
@@ -231,10 +228,6 @@ def _excerpt(finding: Finding) -> str:
 
 
 _EXCERPT_BEFORE, _EXCERPT_WIDTH = 70, 110
-
-
-def _finding_json(finding: Finding) -> dict[str, Any]:
-    return {name: getattr(finding, name) for name in ("file", "line", "column", "code", "message")}
 
 
 def _github(finding: Finding) -> str:
@@ -435,14 +428,13 @@ def lint_(
     return _report(findings, "json" if as_json else form, exit_zero=exit_zero)
 
 
-def _cassette_files(path: Path) -> Iterator[Path]:
+def _cassette_files(path: Path) -> list[Path]:
     if not path.is_dir():
-        yield path
-        return
+        return [path]
     files = sorted(file for kind in _CASSETTE_FILES for file in path.rglob(kind))
     if not files:
         raise invalid(f"{path} contains no cassettes", field="path", hint="Cassettes are YAML or JSON files.")
-    yield from files
+    return files
 
 
 def _cassette_text(file: Path) -> str:

@@ -24,6 +24,7 @@ from locoia_pat.cli.process import FOUND, INTERRUPTED
 from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.interrupts import signals
+from locoia_pat.messages import plural
 from locoia_pat.outcomes import InvalidError, invalid
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ def _print_findings(findings: Sequence[CheckResult]) -> None:
     for finding in findings:
         if finding.next:
             render.say(f"{finding.check}: {finding.next}")
-    problems = sum(finding.level == "problem" for finding in findings)
-    render.say(f"{problems} problem{'s' if problems != 1 else ''}")
+    render.say(plural(sum(finding.level == "problem" for finding in findings), "problem"))
 
 
 def _print_measurement(specs: SpecFolder, auth: str | None, *, as_json: bool, **options: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.cli import output, render
-from locoia_pat.cli.options import json_option, specs_option
+from locoia_pat.cli.options import json_option, out_option, specs_option
 from locoia_pat.cli.process import FOUND
 from locoia_pat.files import read_text
 from locoia_pat.outcomes import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from locoia_pat.authoring.diff.comparison import Comparison
-    from locoia_pat.authoring.locoia.draft import Draft, Note
+    from locoia_pat.authoring.locoia.draft import Draft
     from locoia_pat.outcomes import Finding
     from locoia_pat.spec.load import SpecFolder
 
@@ -34,9 +35,7 @@ _KINDS = {
 
 @click.command("export")
 @click.argument("kind", type=click.Choice(list(_KINDS)))
-@click.option(
-    "--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder to write to, by default named like KIND."
-)
+@out_option("named like KIND")
 @click.option("--served", metavar="URL", help="With locoia: Actions that call locoia-pat serve at this URL.")
 @json_option
 @specs_option
@@ -124,12 +123,7 @@ _UNNAMED = "imported"
 @click.command("import")
 @click.argument("kind", type=click.Choice(["locoia"]))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder to write to, by default named like the connector.",
-)
+@out_option("named like the connector")
 @json_option
 def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_json: bool) -> None:  # noqa: ARG001  # one kind
     """Draft specs from the JSON that Locoia documents.
@@ -155,14 +149,13 @@ def import_command(kind: str, files: tuple[str, ...], out: Path | None, *, as_js
         _print_import(written, done, findings, folder)
 
 
-def _import_files(path: Path) -> Iterator[Path]:
+def _import_files(path: Path) -> list[Path]:
     if not path.is_dir():
-        yield path
-        return
+        return [path]
     files = [file for file in sorted(path.rglob("*.json")) if not file.name.startswith(".")]
     if not files:
         raise invalid(f"{path} contains no JSON files", field="file")
-    yield from files
+    return files
 
 
 def _import_text(path: Path) -> str:
@@ -175,14 +168,10 @@ def _import_text(path: Path) -> str:
 def _import_json(written: Sequence[Path], done: Draft, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "files": [str(file) for file in written],
-        "missing": [_note(note) for note in done.missing],
-        "chosen": [_note(note) for note in done.chosen],
+        "missing": [asdict(note) for note in done.missing],
+        "chosen": [asdict(note) for note in done.chosen],
         "findings": [str(finding) for finding in findings],
     }
-
-
-def _note(note: Note) -> dict[str, str]:
-    return {"file": note.file, "key": note.key, "message": note.message}
 
 
 def _print_import(written: Sequence[Path], done: Draft, findings: Sequence[Finding], folder: Path) -> None:

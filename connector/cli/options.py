@@ -102,6 +102,13 @@ class Number(_ParamType):
         return self._limit.parse(str(param and param.name), value) if isinstance(value, str) else value
 
 
+def out_option(by_default: str) -> Callable[[_Command], _Command]:
+    """Return ``--out DIR``; *by_default* says which folder it is if it is not given."""
+    return click.option(
+        "--out", metavar="DIR", type=click.Path(path_type=Path), help=f"Folder to write to, by default {by_default}."
+    )
+
+
 def wait_option(default: float) -> Callable[[_Command], _Command]:
     """Return ``--wait SECONDS``, for commands that lock a managed name."""
     return click.option(

@@ -19,6 +19,7 @@ from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.connector import Connector
 from locoia_pat.engine.compiled_specs import ready_connector, ready_spec
 from locoia_pat.interrupts import signals
+from locoia_pat.messages import plural
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.spec.compiled_form import is_super
 
@@ -131,8 +132,7 @@ def _print_results(bulk: BulkRun, size: int, *, quiet: bool, needs_output: bool)
         for note in bulk.notes[printed_notes:]:
             render.say(note)
         counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
-        total = outcomes.total()
-        render.say(f"{total} {'item' if total == 1 else 'items'}: {counts or 'none'}")
+        render.say(f"{plural(outcomes.total(), 'item')}: {counts or 'none'}")
         if bulk.stopped is not None:
             render.say(f"stopped: {bulk.stopped}; run the same command again to resume")
     return max((outcome.exit_code for outcome in outcomes), default=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from locoia_pat.cli import render
+from locoia_pat.cli.options import yes_option
 from locoia_pat.outcomes import NotDoneError, Problem, invalid
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def move_command() -> None:
 
 
 @state_command.command("fork")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 def fork_command(*, yes: bool) -> None:
     """Give a copied state an identity of its own; the original stays as it is.
 
