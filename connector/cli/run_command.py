@@ -212,8 +212,11 @@ def _run(
     ) as connector:
         signals.wait_while = must_finish
         if is_super(spec):
-            question = f"{spec.title} at {connector.base_url}{_confirmation_details(inputs, token_to)}"
-            render.confirm(question, yes=yes or spec.effect == "read")
+            api = connector.base_url  # a wrong one is invalid, with a question or without
+            render.confirm(
+                lambda: f"{spec.title} at {api}{_confirmation_details(inputs, token_to)}",
+                yes=yes or spec.effect == "read",
+            )
             return _suggest_unknown_scope(connector.run(spec.action, inputs, token_to=token_to, wait=wait))
         prepared = connector.prepare(action, inputs)
         if spec.secrets and not token_to and not reveal:
@@ -222,16 +225,15 @@ def _run(
                 field="token_to",
                 hint="Pass one with --token-to file:PATH, or print the token with --reveal.",
             )
-        details = _confirmation_details(prepared.inputs, token_to)
-        render.confirm(lambda: _question(connector, spec, prepared) + details, yes=yes or spec.effect == "read")
+        render.confirm(lambda: _question(connector, spec, prepared, token_to), yes=yes or spec.effect == "read")
         if reveal:
             output.probe()
         deliver = show.deliver if reveal else None
         return connector.execute(prepared, token_to=token_to, replace=replace, deliver=deliver)
 
 
-def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> str:
-    """Return what to confirm: the action, its host, and the token it revokes."""
+def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun, token_to: tuple[str, ...]) -> str:
+    """Return what to confirm: the action, its host, the token it revokes, and its inputs and stores."""
     from locoia_pat.spec.description import inputs_of_same_names
 
     question = f"{spec.title} at {urlsplit(prepared.request.url).netloc}"
@@ -243,7 +245,7 @@ def _question(connector: Connector, spec: ActionSpec, prepared: PreparedRun) -> 
         row: Mapping[str, Any] = next((row for row in rows if _has_id(row, row_id)), {})
         note, used = row.get("note") or "-", row.get("last_used") or "never, or unknown"
         question += f'\nThis revokes the token {row_id}, note "{note}", last used {used}'
-    return question
+    return question + _confirmation_details(prepared.inputs, token_to)
 
 
 def _has_id(row: object, id_: object) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Never, Self
 from locoia_pat.messages import describe_value, wrong_arguments
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.secrets.secret import EnvSecrets, Secret
-from locoia_pat.stores import Credential, is_readable, open_store, read_credential, read_token
+from locoia_pat.stores import Credential, bare_credential, is_readable, open_store, read_credential, read_token
 from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class ConnectorAuth:
                 hint="A credential is printable ASCII characters without spaces, quotes and the word Bearer.",
             )
         self._token = bare
+        self._last: Credential | None = None
+        """The credential that was read last; it stays the same object until its value changes."""
         self._identifier = identifier
         self.ref: str | None = None
         """The absolute REF it is read from, if a token can be stored there; else None."""
@@ -74,16 +76,15 @@ class ConnectorAuth:
         variables = EnvSecrets(os.environ if environ is None else environ)
 
         def read(spec: ConnectorSpec) -> Credential:
-            env = spec.env
-            if env.token in variables and variables[env.token] != Secret(""):
-                return read_credential(f"env:{env.token}", environ=variables, field=env.token)
-            file = f"{env.token}_FILE"
-            if file in variables and variables[file] != Secret(""):
-                return read_credential(f"file:{variables[file].reveal().removeprefix('file:')}", field=file)
+            name, file = spec.env.token, f"{spec.env.token}_FILE"
+            if (token := variables.get_filled(name)) is not None:
+                return bare_credential(token, name, field=name)
+            if (path := variables.get_filled(file)) is not None:
+                return read_credential(f"file:{path.reveal().removeprefix('file:')}", field=file)
             raise invalid(
                 "there is no credential",
                 field="auth",
-                hint=f"Set {env.token} or {env.token}_FILE, run locoia-pat login, or name a store with --auth "
+                hint=f"Set {name} or {file}, run locoia-pat login, or name a store with --auth "
                 f"(--auth file:token.json). {spec.auth.info or ''}".strip(),
             )
 
@@ -115,11 +116,19 @@ class ConnectorAuth:
     def credential(self, spec: ConnectorSpec) -> Credential:
         """Read the credential of the connector *spec*.
 
+        As long as it does not change it is the same object, whose encoded forms are computed once.
+
         Raises:
             InvalidError: there is no credential.
 
         """
-        return Credential(self._token) if isinstance(self._token, Secret) else self._token(spec)
+        if isinstance(self._token, Secret):
+            return Credential(self._token)
+        last, read = self._last, self._token(spec)  # another thread may read it meanwhile
+        if last is not None and read == last:
+            return last
+        self._last = read
+        return read
 
     def identifier(self, spec: ConnectorSpec) -> str | None:
         """Return the identifier that the connector *spec* sends with the token, or None."""

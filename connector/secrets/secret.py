@@ -252,11 +252,13 @@ class EnvSecrets:
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
+    def get(self, name: str) -> Secret | None:
+        """Return the value of the variable *name*; None if it is not set."""
+        return Secret(self._values[name]) if name in self._values else None
 
-    def __getitem__(self, name: str) -> Secret:
-        return Secret(self._values[name])
+    def get_filled(self, name: str) -> Secret | None:
+        """Return the value of the variable *name*; None if it is not set, or empty."""
+        return Secret(self._values[name]) if self._values.get(name) else None
 
 
 def revealed(value: str | Secret) -> str:

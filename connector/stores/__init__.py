@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from locoia_pat.stores.record import Credential, TokenEntry
 from locoia_pat.stores.references import (
+    bare_credential,
     canonical_location,
     check_refs,
     is_readable,
@@ -25,6 +26,7 @@ __all__ = [
     "Readback",
     "TokenEntry",
     "TokenStore",
+    "bare_credential",
     "canonical_location",
     "check_refs",
     "is_readable",

@@ -145,11 +145,11 @@ def read_credential(
     if scheme not in _READ_ONLY:
         return open_store(ref, field=field).read()
     if scheme == "env":
-        variables = environ or EnvSecrets(os.environ)
-        if place not in variables:
+        value = (environ or EnvSecrets(os.environ)).get(place)
+        if value is None:
             raise invalid(f"the variable {describe_value(place)} is not set", field=field)
-        return _credential(variables[place], place, field)
-    return _credential(_read_line(stdin), None, field)
+        return bare_credential(value, place, field)
+    return bare_credential(_read_line(stdin), None, field)
 
 
 def is_readable(ref: str) -> bool:
@@ -212,8 +212,13 @@ def _read_line(read: Callable[[], str] | None) -> Secret:
     return decode_text(buffer.readline()) if buffer else Secret(sys.stdin.readline())
 
 
-def _credential(text: Secret, variable: str | None, field: str) -> Credential:
-    """Return the credential that is the *text* of a *variable*; None is standard input."""
+def bare_credential(text: Secret, variable: str | None, field: str) -> Credential:
+    """Return the credential that is the *text* of a *variable*; None is standard input.
+
+    Raises:
+        InvalidError: it is not a credential; the error names *field*.
+
+    """
     token = read_bare_token(text)
     if isinstance(token, Secret):
         return Credential(token)
