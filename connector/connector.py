@@ -108,6 +108,7 @@ class Connector:
         """Return a connector with the same options, another credential and connections of its own."""
         other = type(self)(auth, **self._options)
         other._limiter = self._limiter  # noqa: SLF001  # they share a rate limit
+        other._engine.actions = self._engine.actions  # noqa: SLF001  # compiled once for all credentials
         return other
 
     def open_store(self, ref: str) -> CheckableStore:
@@ -201,10 +202,10 @@ class Connector:
 
     def mint(self, action: str, inputs: Mapping[str, Any]) -> Result:
         """Run an action as :meth:`run` does; the caller stores its token, as a managed name does."""
-        with _frames_cleared():
-            return self._engine.run(
-                self, action, inputs, token_to=(), replace_current=False, wait=WAIT, may_be_unstored=True
-            )
+        try:
+            return self.execute(self.prepare(action, inputs))
+        except InvalidError as error:
+            return self._engine.invalid_result(action, error)
 
     def prepare(self, action: str, inputs: Mapping[str, Any] | None = None) -> PreparedRun:
         """Check the inputs of an action and compose its request, to be sent by :meth:`execute`.

@@ -6,23 +6,25 @@ Pure: no network, clock or environment.
 from __future__ import annotations
 
 import base64
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, Protocol
 
 from locoia_pat.characters import refuse_hidden_in
 from locoia_pat.outcomes import InvalidError, SpecError, invalid
-from locoia_pat.request.builder import IDENTIFIER, MAX_BODY, RequestBuilder
+from locoia_pat.request.builder import RequestBuilder
 from locoia_pat.request.template.evaluate import Template
 from locoia_pat.request.validation import InputValidator, definition_errors
-from locoia_pat.response.classify import ParsedResponse, ResponseClassifier
+from locoia_pat.response.classify import ResponseClassifier
 from locoia_pat.response.pagination import Paginator
 from locoia_pat.secrets.secret import MASK, Secret
 from locoia_pat.spec.compiled_form import CompiledSpec
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from locoia_pat.http.exchange_types import Request, ResponseOrError
+    from locoia_pat.response.classify import ParsedResponse
     from locoia_pat.spec.model import ActionSpec, ConnectorSpec
 
 
@@ -42,7 +44,11 @@ class Follower(Protocol):
 
 
 class CompiledAction:
-    """One spec, checked and compiled once for all its runs."""
+    """One spec, checked and compiled once for all its runs.
+
+    ``request`` composes a request (:class:`.RequestBuilder`); ``classify`` and ``is_rejected`` say what a response
+    means (:class:`.ResponseClassifier`).
+    """
 
     def __init__(self, spec: ActionSpec, *, any_option: Collection[str] = ()) -> None:
         """Compile *spec*, or use it if it is compiled.
@@ -64,8 +70,15 @@ class CompiledAction:
             findings += error.findings
         if findings:
             raise SpecError(findings)
+        builder = self._builder
         self._inputs = InputValidator(spec.inputs, any_option=any_option)
-        self._classifier = ResponseClassifier(spec, self._builder.input_of)
+        classifier = ResponseClassifier(spec, builder.input_of)
+        self.request, self.template_uses = builder.request, builder.template_uses
+        self.classify, self.is_rejected = classifier.classify, classifier.is_rejected
+        self.templates = builder.compiled
+        """The templates of the spec as JSON values, for its compiled form."""
+        self.is_identified: bool = self.templates["identified"]
+        """Whether the request has the identifier of the connector."""
         self._noted = {name: field for name, field in spec.inputs.items() if field.includes or field.option_notes}
         options = (option for field in spec.inputs.values() for option in field.enum or ())
         self.declared_strings = frozenset([*spec.inputs, *options])
@@ -96,50 +109,12 @@ class CompiledAction:
                 if option in chosen:
                     yield f"{name}: {option}: {note}"
 
-    def request(self, inputs: Mapping[str, Any], base_url: str, limit: int = MAX_BODY) -> Request:
-        """Return the request for checked *inputs*, with a body of at most *limit* characters.
-
-        Raises:
-            InvalidError: a value does not fit where the spec puts it.
-
-        """
-        return self._builder.request(inputs, base_url, limit)
-
-    def identified(self, inputs: dict[str, Any], identifier: Callable[[], str]) -> dict[str, Any]:
-        """Return checked *inputs*, with the *identifier* of the connector if the request has it."""
-        return {**inputs, IDENTIFIER: identifier()} if self.is_identified else inputs
-
-    @property
-    def is_identified(self) -> bool:
-        """Whether the request has the identifier of the connector."""
-        is_identified: bool = self._builder.compiled["identified"]
-        return is_identified
-
-    @property
-    def templates(self) -> dict[str, Any]:
-        """The templates of the spec as JSON values, for its compiled form."""
-        return self._builder.compiled
-
-    def template_uses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Yield each part of the request that has a template: its location, the template, and the inputs it uses."""
-        return self._builder.template_uses()
-
     def revoke_inputs(self, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the inputs of the action that revokes the token of *data*, or None."""
         try:
             return self._builder.revoke_inputs(data) if self.spec.revoke is not None else None
         except InvalidError:
             return None
-
-    def classify(
-        self, response: ResponseOrError, inputs: Mapping[str, Any], now: dt.datetime, credential: Secret | None = None
-    ) -> ParsedResponse:
-        """Classify *response* to a call with *credential*; *now* is used if the server sent no time."""
-        return self._classifier.classify(response, inputs, now, credential)
-
-    def is_rejected(self, response: ResponseOrError) -> bool:
-        """Return whether *response* says that the credential is not valid, or no longer."""
-        return self._classifier.is_rejected(response)
 
     def follower(
         self,
@@ -185,7 +160,7 @@ class AuthHeader:
             from locoia_pat.engine.spec_compiler import compile_auth  # noqa: PLC0415  # Jinja
 
             self.templates = compile_auth(spec)
-        self._format, self._prefix = (Template.from_data(*data) for data in self.templates)
+        self._format, self._prefix = starmap(Template.from_data, self.templates)
         if not isinstance(spec, CompiledSpec):
             self._check_constants(spec)
 

@@ -31,6 +31,7 @@ from locoia_pat.outcomes import (
     Result,
     invalid,
 )
+from locoia_pat.request.builder import IDENTIFIER
 from locoia_pat.request.validation import InputValidator
 from locoia_pat.response.classify import after_unknown_attempt
 from locoia_pat.response.outputs import known_strings
@@ -102,7 +103,8 @@ class Engine:
         self._base_url = base_url
         self._timeout = timeout
         self._any_option = any_option
-        self._actions: dict[str, CompiledAction] = {}
+        self.actions: dict[str, CompiledAction] = {}
+        """Those that were run or asked for, compiled once."""
         self._storing: set[object] = set()
 
     @property
@@ -162,15 +164,15 @@ class Engine:
             InvalidError: there is no such action, or its spec is wrong.
 
         """
-        if name not in self._actions:
+        if name not in self.actions:
             spec = ready_action(self.specs, name)
             if isinstance(spec, CompiledSpec):
-                self._actions[name] = CompiledAction(spec, any_option=self._any_option)
+                self.actions[name] = CompiledAction(spec, any_option=self._any_option)
             else:
                 from locoia_pat.engine.spec_compiler import checked_action  # noqa: PLC0415  # to explain what is wrong
 
-                self._actions[name] = checked_action(spec, self.specs.connector, any_option=self._any_option)
-        return self._actions[name]
+                self.actions[name] = checked_action(spec, self.specs.connector, any_option=self._any_option)
+        return self.actions[name]
 
     def prepare(self, name: str, inputs: Mapping[str, Any]) -> PreparedRun:
         """Check the inputs of the action *name* and compose its request.
@@ -186,7 +188,10 @@ class Engine:
 
             listing = row_inputs(self.action(action.spec.verify_with or "").spec, checked)
             checked, mark = with_mark(action.spec, checked)
-        checked = action.identified(checked, self._identifier)
+        if action.is_identified:
+            if not (identifier := self.auth.identifier(self.connector)):
+                raise invalid("there is no identifier", field="auth", hint=f"Set {self.connector.env.identifier}.")
+            checked = {**checked, IDENTIFIER: identifier}
         request = action.request(checked, self.base_url_of(action.spec))
         if request.upload is not None:
             from locoia_pat.engine.upload import with_file  # noqa: PLC0415  # few actions send a file
@@ -216,20 +221,19 @@ class Engine:
         replace_current: bool,
         wait: float,
         operation_id: str | None = None,
-        may_be_unstored: bool = False,
     ) -> Result:
         """Run the action or super action *name*, and return a result for every outcome.
 
-        A create without a token store is invalid in the step of a flow engine, unless *may_be_unstored*.
+        A create without a token store is invalid in the step of a flow engine.
         """
         try:
             WAIT.check("wait", wait)
             token_to = check_refs(token_to)
-            if name not in self._actions and is_super(spec := ready_spec(self.specs, name)):
+            if name not in self.actions and is_super(spec := ready_spec(self.specs, name)):
                 options = {"token_to": token_to, "wait": wait, "operation_id": operation_id}
                 return self._run_super_action(connector, spec, inputs, **options)
             run = self.prepare(name, inputs)
-            if not token_to and not may_be_unstored:
+            if not token_to:
                 _require_store_in_flow(run.action.spec)
             return self.execute(connector, run, token_to=token_to, replace_current=replace_current)
         except (InvalidError, NotDoneError) as error:  # not done: a store is busy, so nothing was sent
@@ -657,17 +661,14 @@ class Engine:
 
         """
         try:
-            action = self.action(name)
-            checked = action.identified(action.check(inputs), self._identifier)
-            request = action.request(checked, self.base_url_of(action.spec))
-            exchange = Exchange(action.spec, header, self._timeout, self.connector.headers)
-            if action.spec.auth == "none":
+            run = self.prepare(name, inputs)
+            exchange = Exchange(run.action.spec, header, self._timeout, self.connector.headers)
+            if run.action.spec.auth == "none":
                 exchange.header = None
             elif header is None:
                 self._authorize(sender, exchange, own)
         except (InvalidError, ExchangeError):
             return None  # the spec is wrong, or there is no credential: that must not hide that a token was minted
-        run = PreparedRun(action, checked, request)
         return self._receive(run, exchange, lambda request: (sender.send(exchange, request), ()))[0]
 
     def _authorize(self, sender: Sender, exchange: Exchange, instead: Secret | None) -> None:
@@ -702,17 +703,6 @@ class Engine:
     @cached_property
     def _auth_header(self) -> AuthHeader:
         return AuthHeader(self.connector)
-
-    def _identifier(self) -> str:
-        """Return the identifier of the connector.
-
-        Raises:
-            InvalidError: its variable is not set.
-
-        """
-        if not (identifier := self.auth.identifier(self.connector)):
-            raise invalid("there is no identifier", field="auth", hint=f"Set {self.connector.env.identifier}.")
-        return identifier
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
         return self._auth_header.header(token, self.auth.identifier(self.connector))

@@ -74,7 +74,8 @@ def checked_inputs(action: CompiledAction, example: Example) -> dict[str, Any]:
             raise invalid("required, because the request has it", field=IDENTIFIER)
         return value
 
-    return action.identified(action.check(example_inputs(action, example)), identifier)
+    inputs = action.check(example_inputs(action, example))
+    return {**inputs, IDENTIFIER: identifier()} if action.is_identified else inputs
 
 
 def run_example(action: CompiledAction, example: Example, base_url: str = _BASE) -> ExampleRun:
