@@ -6,7 +6,6 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from locoia_pat.spec.json_text import describe_json_mistake, load_json
 from locoia_pat.stores import read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from locoia_pat.spec.model import Input
 
@@ -122,23 +121,20 @@ def _parse_argument(name: str, text: str, field: Input, read: SecretReader) -> A
     if text.startswith("@"):
         text = _read_file(name, text[1:]).removesuffix("\n")
         if not field.multiple:
-            with _naming(name):
-                return INPUT_TYPES[field.type].parse(text)  # the content of a file is never null by accident
+            return _named(name, INPUT_TYPES[field.type].parse, text)  # content of a file is never null by accident
     return text if field.multiple and _is_joined(text, field) else _parse_value(name, text, field)
 
 
 def _parse_value(name: str, text: str, field: Input) -> Any:
     """Return the *text* of an argument or of a CSV cell as a value of *field*: both mean the same."""
     is_list = field.multiple and not (text == "null" and field.nullable)
-    with _naming(name):
-        return parse_list(text, field) if is_list else parse_text(text, field)
+    return _named(name, parse_list if is_list else parse_text, text, field)
 
 
-@contextmanager
-def _naming(field: str) -> Iterator[None]:
-    """Name *field* in an error that names no input."""
+def _named(field: str, parse: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what *parse* returns for *arguments*; name *field* in an error that names no input."""
     try:
-        yield
+        return parse(*arguments)
     except InvalidError as error:
         raise InvalidError(dataclasses.replace(error.problem, field=error.problem.field or field)) from None
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
 from locoia_pat.cli import output, render
-from locoia_pat.cli.process import BUG, EXIT_ZERO, FOUND, INTERRUPTED, disable_core_dumps, refuse_tokens
+from locoia_pat.cli.exit_codes import BUG, EXIT_ZERO, FOUND, INTERRUPTED
 from locoia_pat.interrupts import signals
-from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result
+from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
+from locoia_pat.secrets.detect import is_id_name, looks_like_token
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class _Command(NamedTuple):
@@ -125,8 +128,8 @@ def _main(arguments: list[str]) -> int:
             output.begin()
             signals.raise_from_here()
             render.mark_sensitive(arguments)
-            disable_core_dumps()
-            refuse_tokens(arguments)
+            _disable_core_dumps()
+            _refuse_tokens(arguments)
             if (shell := os.environ.get(_COMPLETE)) in _SHELLS:
                 from locoia_pat.cli.completion import LINE, print_completions
 
@@ -144,6 +147,38 @@ def _main(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # whatever arrives here is a bug of this package
         return _bug(error, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _disable_core_dumps() -> None:
+    """Keep a crash from writing tokens to disk; the hard limit stays, so that a child process can raise it again."""
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
+def _refuse_tokens(arguments: Iterable[str]) -> None:
+    """Refuse an argument that looks like a token, up to ``--``: what follows belongs to another program.
+
+    Raises:
+        InvalidError: an argument looks like a token. The error does not repeat it.
+
+    """
+    for argument in arguments:
+        if argument == "--":
+            return
+        name, _, value = argument.partition("=")
+        name = name.lstrip("-").replace("-", "_")
+        suspicious = looks_like_token(value, may_be_id=is_id_name(name)) if value else looks_like_token(argument)
+        if not suspicious or Path(value or argument).exists():
+            continue
+        raise invalid(
+            "an argument looks like a token; other programs and the shell history can read arguments",
+            field=name if value and name.isidentifier() else None,
+            hint="If it is a token, it is compromised: regenerate it, keep it in a token store such as "
+            "file:token.json, and pass that reference. If it is not, pass the value as NAME=@FILE or with --inputs.",
+        )
 
 
 def _hide_outcome(code: int, arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ import click
 
 from locoia_pat import limits
 from locoia_pat.cli import output, render
+from locoia_pat.cli.exit_codes import INTERRUPTED
 from locoia_pat.cli.options import (
     Number,
     auth_option,
@@ -21,7 +22,6 @@ from locoia_pat.cli.options import (
     specs_option,
     yes_option,
 )
-from locoia_pat.cli.process import INTERRUPTED
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.interrupts import SentInterrupt, must_finish, signals
 from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result, invalid
