@@ -202,10 +202,8 @@ class Connector:
 
     def mint(self, action: str, inputs: Mapping[str, Any]) -> Result:
         """Run an action as :meth:`run` does; the caller stores its token, as a managed name does."""
-        try:
-            return self.execute(self.prepare(action, inputs))
-        except InvalidError as error:
-            return self._engine.invalid_result(action, error)
+        with _frames_cleared():
+            return self._engine.mint(self, action, inputs)
 
     def prepare(self, action: str, inputs: Mapping[str, Any] | None = None) -> PreparedRun:
         """Check the inputs of an action and compose its request, to be sent by :meth:`execute`.

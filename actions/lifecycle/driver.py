@@ -36,7 +36,7 @@ from locoia_pat.outcomes import invalid
 from locoia_pat.state.database import VARIABLE
 from locoia_pat.state.journal import State
 from locoia_pat.state.sealed import DamagedRowError
-from locoia_pat.stores import check_refs, reject_same_location
+from locoia_pat.stores import open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -143,8 +143,8 @@ class Driver:
         """
         WAIT.check("wait", wait)
         WAIT.check("settle", settle)
-        stores = check_refs(stores)
-        if not stores:
+        opened = open_stores(stores, connector.open_store)
+        if not opened:
             raise invalid(
                 "no token store is given for this name",
                 field="token_to",
@@ -155,9 +155,6 @@ class Driver:
         self._state = state or State()
         self._state.require_home()
         self._api = connector.base_url
-        opened = [connector.open_store(ref) if isinstance(ref, str) else ref for ref in stores]
-        for number, store in enumerate(opened):
-            reject_same_location(opened[:number], store)
         self._lease = self._state.lease(self._api, name)
         self._receipts = self._state  # a receipt is written once the lease was released
         self._state = self._state.under(self._lease)
@@ -282,9 +279,11 @@ class Driver:
             )
         if not record.entries:
             self._reject_stores_of_another_machine(journal, known_refs)
-        self._check_self_rotation(record)
+        is_self_rotating = self._connector.auth_ref in self.replicas.refs
+        self._check_self_rotation(record, is_self_rotating=is_self_rotating)
         self.replicas.synchronize(record, journal, () if self._ending else known_refs)
-        self._reject_superseded(self._connector.credential(), record)
+        if is_self_rotating:  # only now its store is known to have the latest token
+            self._reject_superseded(self._connector.credential(), record)
         return Snapshot(record, journal, dt.datetime.now(dt.UTC), self._operation_id, self._capabilities())
 
     def _reject_stores_of_another_machine(self, journal: JournalEntry, known_refs: Sequence[str]) -> None:
@@ -314,12 +313,12 @@ class Driver:
             self._warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()
 
-    def _check_self_rotation(self, record: Record) -> None:
+    def _check_self_rotation(self, record: Record, *, is_self_rotating: bool) -> None:
         """Refuse to revoke the credential in use, unless it is read from a store that is written.
 
         It then also needs a store that keeps the previous token: the way back if a late request revokes the new one.
         """
-        if self._connector.auth_ref not in self.replicas.refs:
+        if not is_self_rotating:
             credential = self._connector.credential()
             if record.current is not None and record.current.token == credential:
                 hint = f"{_SAME_STORE} Or name another credential."

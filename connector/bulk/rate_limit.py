@@ -6,12 +6,13 @@ requests may be in flight. Each response without one raises that number again, u
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from locoia_pat.http.exchange_types import Response
-from locoia_pat.http.retry import is_rate_limited, now, requested_wait, retry_after
+from locoia_pat.http.retry import is_rate_limited, requested_wait, retry_after
 
 if TYPE_CHECKING:
     from locoia_pat.http.exchange_types import ResponseOrError
@@ -114,6 +115,6 @@ def _pause_of(response: ResponseOrError | None) -> tuple[bool, float | None]:
     if not isinstance(response, Response):
         return False, None
     if response.status == 503:
-        seconds = retry_after(response.headers, now())
+        seconds = retry_after(response.headers, dt.datetime.now(dt.UTC))
         return seconds is not None, seconds
-    return is_rate_limited(response), requested_wait(response.headers, now())
+    return is_rate_limited(response), requested_wait(response.headers, dt.datetime.now(dt.UTC))

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, cast
 
 from locoia_pat.files import user_folder
 from locoia_pat.outcomes import InvalidError
-from locoia_pat.spec.compiled_form import CompiledSpec, compiled_spec
-from locoia_pat.spec.load import CONNECTOR_FILE, require_request
+from locoia_pat.spec.compiled_form import CompiledSpec, compiled_spec, require_request
+from locoia_pat.spec.load import CONNECTOR_FILE
 
 if TYPE_CHECKING:
     from locoia_pat.spec.load import SpecFolder

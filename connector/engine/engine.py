@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shlex
@@ -17,7 +18,7 @@ from locoia_pat.engine.auth import ConnectorAuth, ExchangeError
 from locoia_pat.engine.compiled_specs import ready_action, ready_connector, ready_spec
 from locoia_pat.engine.request_plan import Plan
 from locoia_pat.http.exchange_types import TransportError
-from locoia_pat.http.retry import Exchange, now, shared_headers, with_headers
+from locoia_pat.http.retry import Exchange, shared_headers, with_headers
 from locoia_pat.http.url import is_loopback, validate_base_url
 from locoia_pat.interrupts import Hold, SentInterrupt, held
 from locoia_pat.limits import TIMEOUT, WAIT
@@ -39,7 +40,7 @@ from locoia_pat.secrets.secret import Secret, iter_secrets, redact, redacted
 from locoia_pat.spec.compiled_form import CompiledSpec, is_super
 from locoia_pat.spec.description import base_url_variable, inputs_of_same_names
 from locoia_pat.spec.load import SpecFolder
-from locoia_pat.stores import Credential, TokenEntry, check_refs, reject_same_location
+from locoia_pat.stores import Credential, TokenEntry, check_refs, open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -182,7 +183,7 @@ class Engine:
 
         """
         action, mark, listing = self.action(name), None, dict[str, Any]()
-        checked = action.check(inputs, today=now().date())
+        checked = action.check(inputs, today=dt.datetime.now(dt.UTC).date())
         if action.spec.revoke is not None and action.spec.revoke.from_row:
             from locoia_pat.engine.row_search import row_inputs, with_mark  # noqa: PLC0415  # few actions need it
 
@@ -239,6 +240,13 @@ class Engine:
         except (InvalidError, NotDoneError) as error:  # not done: a store is busy, so nothing was sent
             return self.invalid_result(name, error)
 
+    def mint(self, sender: Sender, name: str, inputs: Mapping[str, Any]) -> Result:
+        """Run the action *name*, whose token the caller stores; return a result for every outcome."""
+        try:
+            return self.execute(sender, self.prepare(name, inputs), token_to=(), replace_current=False)
+        except (InvalidError, NotDoneError) as error:
+            return self.invalid_result(name, error)
+
     def execute(
         self,
         sender: Sender,
@@ -283,15 +291,14 @@ class Engine:
     ) -> tuple[Result, tuple[str, Secret] | None]:
         """Send the request of *run* and store its token; return the result, and the header of its credential."""
         action, inputs = run.action, run.inputs
-        token_to = check_refs(token_to)
         credential = None if action.spec.auth == "none" else self._credential(action, inputs)
         header = None if credential is None else self._header(credential.token)
         replaced_id = inputs[action.spec.replaces] if action.spec.replaces else None
-        stores = self.probe_stores(action, replaced_id, token_to, replace_current=replace_current)
-
-        exchange = Exchange(
-            action.spec, header, self._timeout, self.connector.headers
-        )  # its time begins when the stores are probed
+        stores: list[TokenStore] = []
+        if token_to != ():  # an empty list is a mistake
+            stores = self.probe_stores(action, replaced_id, token_to, replace_current=replace_current)
+        # Its time begins when the stores are probed.
+        exchange = Exchange(action.spec, header, self._timeout, self.connector.headers)
         try:
 
             def send(request: Request) -> _Answered:
@@ -302,7 +309,6 @@ class Engine:
 
             parsed, secrets = self._receive(run, exchange, send)
             result = _result(action, parsed, self.base_url, exchange.attempts, credentials=secrets, inputs=inputs)
-            result = result.with_warnings(*action.input_warnings(inputs))
             if run.mark is not None:
                 result = replace(result, mark=run.mark, row_inputs=run.row_inputs)
             if result.outcome is Outcome.UNKNOWN and action.spec.verify_with:
@@ -337,7 +343,7 @@ class Engine:
         """
         action = run.action
         response, secrets = send(run.request)
-        parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
+        parsed = action.classify(response, run.inputs, dt.datetime.now(dt.UTC), secrets[-1] if secrets else None)
         if (follower := self._follower(run)) is not None:
             while (request := follower.advance(response, parsed)) is not None:
                 exchange.read_after(follower.pause)
@@ -347,7 +353,9 @@ class Engine:
                     parsed = error.parsed
                     response = TransportError(parsed.problem.message if parsed.problem else "", sent=False)
                 else:
-                    parsed = action.classify(response, run.inputs, now(), secrets[-1] if secrets else None)
+                    parsed = action.classify(
+                        response, run.inputs, dt.datetime.now(dt.UTC), secrets[-1] if secrets else None
+                    )
             parsed = follower.parsed()
         if exchange.may_have_acted:
             parsed = after_unknown_attempt(action.spec, parsed)
@@ -358,7 +366,9 @@ class Engine:
         spec = run.action.spec
         if not (spec.pages or spec.poll):
             return None
-        return run.action.follower(run.request, run.inputs, self.base_url_of(spec), now(), self.connector.hosts)
+        return run.action.follower(
+            run.request, run.inputs, self.base_url_of(spec), dt.datetime.now(dt.UTC), self.connector.hosts
+        )
 
     def invalid_result(self, name: str, error: ConnectorError) -> Result:
         """Return the result of a run of *name* that ended with *error* before anything was sent."""
@@ -375,7 +385,9 @@ class Engine:
     def _run_super_action(
         self, connector: Sender, spec: SuperSpec, inputs: Mapping[str, Any], **options: Any
     ) -> Result:
-        checked = InputValidator(spec.inputs, any_option=self._any_option).check(inputs, today=now().date())
+        checked = InputValidator(spec.inputs, any_option=self._any_option).check(
+            inputs, today=dt.datetime.now(dt.UTC).date()
+        )
         if spec.super_ not in SUPER_ACTIONS:
             raise invalid(
                 f"this package has no super action {spec.super_}",
@@ -510,11 +522,8 @@ class Engine:
         """
         if refs and not action.spec.secrets:
             raise invalid(f"{action.spec.action} returns no token to store", field="token_to")
-        stores: list[TokenStore] = []
-        for ref in refs:
-            store = self.open_store(ref) if isinstance(ref, str) else ref
-            reject_same_location(stores, store)
-            stores.append(store)
+        stores = open_stores(refs, self.open_store)
+        for store in stores:
             current = store.probe()
             if current is not None and (replaced_id is None or current.id != replaced_id) and not replace_current:
                 held_token = f"the token {describe_value(current.id)}" if current.id else "a token"
@@ -556,7 +565,7 @@ class Engine:
             if store.readback != "nothing":
                 refs.append(store.ref)
         if stored and (replaced_id is None or stored == len(stores)):
-            return replace(result.with_warnings(*warnings), token_refs=tuple(refs))
+            return replace(result, warnings=(*result.warnings, *warnings), token_refs=tuple(refs))
         if stored:  # the token that the other stores hold was replaced by this call
             hint = "It is current in the other stores: copy it from one of them, or run this again."
             problem = Problem("not_stored", "; ".join(warnings), hint=hint)
@@ -768,17 +777,17 @@ def _result(
     inputs: Mapping[str, Any],
 ) -> Result:
     """Return the result of *parsed*, with the secrets that were sent or received redacted everywhere else."""
-    sent = [*credentials, *iter_secrets(inputs)]
-    # Inputs were searched for the credential, and not for each other.
-    known = known_strings(action.spec, inputs if len(sent) <= 1 else {})
-    secrets = [*sent, *parsed.secrets.values()]
-    problem = parsed.problem
-    if problem is not None:
-        problem = replace(problem, message=redact(problem.message, secrets))
-    data = parsed.data
-    if data is not None and (action.spec.reply.rows or len(credentials) > 1):  # else all were redacted when it was read
-        data = redacted(data, sent, known)
-    warnings = tuple(redact(warning, secrets) for warning in parsed.warnings)
+    data, problem, warnings = parsed.data, parsed.problem, parsed.warnings
+    has_unsearched_data = data is not None and (action.spec.reply.rows or len(credentials) > 1)
+    if has_unsearched_data or problem is not None or warnings:  # else all were redacted when it was read
+        sent = [*credentials, *iter_secrets(inputs)]
+        secrets = [*sent, *parsed.secrets.values()]
+        if problem is not None:
+            problem = replace(problem, message=redact(problem.message, secrets))
+        if has_unsearched_data:  # inputs were searched for the credential, and not for each other
+            data = redacted(data, sent, known_strings(action.spec, inputs if len(sent) <= 1 else {}))
+        warnings = tuple(redact(warning, secrets) for warning in warnings)
+    warnings = (*warnings, *action.input_warnings(inputs))
     return Result(
         action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at
     )

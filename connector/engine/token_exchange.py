@@ -6,6 +6,7 @@ The short-lived token is in memory only.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import math
 import re
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.engine.action import CompiledAction
 from locoia_pat.engine.auth import ExchangeError
 from locoia_pat.forks import call_after_fork
-from locoia_pat.http.retry import Exchange, now
+from locoia_pat.http.retry import Exchange
 from locoia_pat.interrupts import held
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.model import ActionSpec
@@ -120,7 +121,7 @@ class TokenExchange:
         response = send(exchange, action.request(inputs, base_url))
         if hold is not None and hold.phase != "abandoned":
             hold.phase = phase  # the request of the action itself was not sent yet
-        parsed = action.classify(response, inputs, now(), credential)
+        parsed = action.classify(response, inputs, dt.datetime.now(dt.UTC), credential)
         if (problem := parsed.problem) is not None:
             message = f"the credential was not exchanged for a short-lived token: {problem.message}"
             explained = replace(parsed, problem=replace(problem, message=message))

@@ -86,10 +86,11 @@ class _Reader:
         self.warnings: dict[str, None] = {}
 
     def read(self, text: Secret) -> Any:
+        decode = self._decoder(int).decode
         if _has_too_many_values(text):
             raise DocumentError(f"the response has more than {MAX_VALUES} values")
         try:
-            return self._decoder(int).decode(text.reveal())
+            return decode(text.reveal())
         except RecursionError:
             problem = "the response is nested too deeply"
         except ValueError:  # the error holds the whole text, so it must not become the context of ours

@@ -166,7 +166,7 @@ class Exchange:
             attempts=attempts,
             elapsed=self._elapsed(),
             timeout=self._timeout,
-            now=now(),
+            now=dt.datetime.now(dt.UTC),
             jitter=random.random(),  # noqa: S311  # it spreads load and keeps no secret
             repeatable=self._repeatable,
         )
@@ -216,11 +216,6 @@ def with_headers(request: Request, added: Mapping[str, str]) -> Request:
     """Return *request* with the headers that are *added*, which replace those of the same names."""
     others = [pair for pair in request.headers if pair[0] not in added]
     return replace(request, headers=(*others, *added.items()))
-
-
-def now() -> dt.datetime:
-    """Return the current UTC time."""
-    return dt.datetime.now(dt.UTC)
 
 
 def seconds_until_retry(

@@ -118,11 +118,12 @@ class HttpTransport:
 def _read(method: str, response: httpx.Response) -> ResponseOrError:
     body = BodyReader(method, response.status_code, response.headers.raw)
     reason: str | None = None
+    end = deadline.get()
     try:
         for chunk in cast("httpx.SyncByteStream", response.stream):
             if not body.feed(chunk):
                 break
-            if _is_over():  # small chunks that have all arrived take time, too
+            if end is not None and time.monotonic() >= end:  # small chunks that have all arrived take time, too
                 reason = _TOO_LONG
                 break
     except _FAILURES as error:
@@ -194,21 +195,16 @@ def _httpx_request(request: Request, header: tuple[str, Secret] | None, seconds:
         name, value = header
         headers.pop(name.lower(), None)
         headers[name] = value.reveal()
+    upload, content = request.upload, request.content
     return httpx.Request(
         request.method,
         _url(request.url),
         headers=headers,
-        content=_content(request),
+        content=upload.body if upload is not None else content.reveal().encode() if content is not None else None,
         extensions={
             "timeout": {"connect": min(seconds, _CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
         },
     )
-
-
-def _content(request: Request) -> bytes | None:
-    if request.upload is not None:
-        return request.upload.body
-    return request.content.reveal().encode() if request.content is not None else None
 
 
 def _transport_error(error: Exception) -> TransportError:
@@ -237,12 +233,6 @@ def _remaining(timeout: float | None, error: type[Exception]) -> float | None:
     return seconds if timeout is None else min(seconds, timeout)
 
 
-def _is_over() -> bool:
-    """Return whether the time of the current exchange is over."""
-    end = deadline.get()
-    return end is not None and time.monotonic() >= end
-
-
 class DeadlineBackend(httpcore.SyncBackend):
     """Opens streams that keep the deadline."""
 
@@ -262,8 +252,8 @@ class _DeadlineStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._send(b"", timeout)
         while True:
-            hold = held_in_time(httpcore.ReadError)
             seconds = _remaining(timeout, httpcore.ReadTimeout)
+            hold = held_in_time(httpcore.ReadError)
             glance = _GLANCE if hold is not None and (seconds is None or seconds > _GLANCE) else seconds
             try:
                 return self._stream.read(max_bytes, glance)
@@ -283,9 +273,10 @@ class _DeadlineStream(httpcore.NetworkStream):
         unsent, self._unsent = self._unsent, b""
         for part in (unsent, buffer):
             if part:
+                seconds = _remaining(timeout, httpcore.WriteTimeout)
                 if (hold := held_in_time(httpcore.WriteError)) is not None:
                     hold.begin_sending()
-                self._stream.write(part, _remaining(timeout, httpcore.WriteTimeout))
+                self._stream.write(part, seconds)
 
     def close(self) -> None:
         self._stream.close()

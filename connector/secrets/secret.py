@@ -220,13 +220,16 @@ class _Forms:
 
     def find_joined(self, views: list[View]) -> list[tuple[int, int]]:
         """Return the spans in the text of *views*; of words, only those with each character apart."""
-        spans = self._characters.find(views[-1].text)
+        text = views[-1].text
+        spans, packed = self._characters.find(text), self._packed.find(text)
+        if not (spans or packed):
+            return []
         found = [
             source
             for source, (start, end) in zip(source_spans(views, spans), spans, strict=True)
             if not self._consists_of_words or source[1] - source[0] >= 2 * (end - start) - 1
         ]
-        return found + source_spans(views, self._packed.find(views[-1].text))
+        return found + source_spans(views, packed)
 
     def is_joined_in(self, views: list[View]) -> bool:
         """Return whether a complete form is in the text of *views*."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from locoia_pat.outcomes import invalid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,6 +40,23 @@ class CompiledSpec(CompiledPart):
 def is_super(spec: ActionSpec | SuperSpec) -> TypeIs[SuperSpec]:
     """Return whether *spec* is a super action; it may be a model or compiled."""
     return hasattr(spec, "super_")
+
+
+def require_request(spec: ActionSpec | SuperSpec) -> ActionSpec:
+    """Return *spec*, which has a request of its own.
+
+    Raises:
+        InvalidError: it is a super action.
+
+    """
+    if is_super(spec):
+        raise invalid(
+            f"{spec.action} is a super action: it has no request of its own",
+            field="action",
+            hint=f"Show or run it; it runs other actions. {spec.summary}",
+            next=f"locoia-pat show {spec.action}",
+        )
+    return spec
 
 
 def to_form(value: Any) -> Any:

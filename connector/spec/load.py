@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from locoia_pat.files import similar_file
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError, SpecError, invalid
-from locoia_pat.spec.compiled_form import is_super
+from locoia_pat.spec.compiled_form import require_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -179,23 +179,6 @@ class SpecFolder:
             raise SpecError([Finding(str(path), 1, 1, "yaml", "the file is not UTF-8 text")]) from None
         except OSError as error:
             raise invalid(f"{path} cannot be read: {error.strerror}", field="specs") from None
-
-
-def require_request(spec: ActionSpec | SuperSpec) -> ActionSpec:
-    """Return *spec*, which has a request of its own.
-
-    Raises:
-        InvalidError: it is a super action.
-
-    """
-    if is_super(spec):
-        raise invalid(
-            f"{spec.action} is a super action: it has no request of its own",
-            field="action",
-            hint=f"Show or run it; it runs other actions. {spec.summary}",
-            next=f"locoia-pat show {spec.action}",
-        )
-    return spec
 
 
 def _expand(folder: str | os.PathLike[str]) -> Path:

@@ -14,9 +14,9 @@ from locoia_pat.stores.references import (
     check_refs,
     is_readable,
     open_store,
+    open_stores,
     read_credential,
     read_token,
-    reject_same_location,
 )
 from locoia_pat.stores.store import CheckableStore, Readback, TokenStore
 
@@ -31,7 +31,7 @@ __all__ = [
     "check_refs",
     "is_readable",
     "open_store",
+    "open_stores",
     "read_credential",
     "read_token",
-    "reject_same_location",
 ]

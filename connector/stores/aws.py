@@ -22,8 +22,8 @@ from locoia_pat.extras import import_extra
 from locoia_pat.http.url import is_loopback
 from locoia_pat.outcomes import InvalidError, invalid
 from locoia_pat.secrets.secret import Secret
-from locoia_pat.stores.formats import BareToken, JsonField, JsonRecord
-from locoia_pat.stores.record import KEYS, Record
+from locoia_pat.stores.formats import BareToken, JsonField
+from locoia_pat.stores.record import KEYS, JsonRecord, Record
 from locoia_pat.stores.record_store import RecordStore, StoreUnavailableError
 
 if TYPE_CHECKING:

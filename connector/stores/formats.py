@@ -1,4 +1,4 @@
-"""How a token record is written as text: as JSON, as the bare token, as a field of JSON, or a variable of an env file.
+"""How a token record is written as text otherwise than as our JSON: a bare token, a field of JSON, or a variable.
 
 Pure.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from locoia_pat.secrets.secret import Secret, credential, load_json
 from locoia_pat.stores.env_file import assigns_within, find_variables, follows_backslash
-from locoia_pat.stores.record import Record, TokenEntry, parse, reveal_string
+from locoia_pat.stores.record import Record, TokenEntry, reveal_string
 from locoia_pat.stores.token_text import read_bare_token
 
 if TYPE_CHECKING:
@@ -41,20 +41,6 @@ class RecordFormat(Protocol):
 
         """
         ...
-
-
-class JsonRecord:
-    """The whole record as JSON; a bare token is read too."""
-
-    readback: Readback = "record"
-
-    def parse(self, text: Secret) -> Record:
-        """Return the record in *text*."""
-        return parse(text)
-
-    def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
-        """Return *record* as JSON."""
-        return record.to_text()
 
 
 class PlainText:

@@ -16,6 +16,8 @@ from locoia_pat.stores.token_text import read_bare_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from locoia_pat.stores.store import Readback
+
 Key = Literal["current", "previous", "pending"]
 KEYS: dict[str, Key] = {"current": "current", "previous": "previous", "pending": "pending"}
 """Each key by the word that names it in a reference."""
@@ -97,6 +99,17 @@ def parse(text: Secret) -> Record:
     if isinstance(parsed, Record):
         return parsed
     raise ValueError(parsed)
+
+
+class JsonRecord:
+    """The format of our own JSON: the whole record; a bare token is read too."""
+
+    readback: Readback = "record"
+    parse = staticmethod(parse)
+
+    def format(self, record: Record, before: Secret | None) -> Secret:  # noqa: ARG002  # the whole text is ours
+        """Return *record* as JSON."""
+        return record.to_text()
 
 
 def _parse(text: Secret) -> Record | str:

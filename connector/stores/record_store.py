@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from locoia_pat.files import is_disk_full
 from locoia_pat.outcomes import ConnectorError, NotDoneError, Problem, invalid
-from locoia_pat.stores.formats import JsonRecord
 from locoia_pat.stores.lock import FolderBusyError
-from locoia_pat.stores.record import Credential, Key, Record
+from locoia_pat.stores.record import Credential, JsonRecord, Key, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

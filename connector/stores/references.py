@@ -20,7 +20,7 @@ from locoia_pat.stores.record import KEYS, Credential, Key
 from locoia_pat.stores.token_text import decode_text, read_bare_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from locoia_pat.stores.store import CheckableStore, TokenStore
 
@@ -186,17 +186,22 @@ def canonical_location(ref: str, realpath: Callable[[str], str] = os.path.realpa
     return ref
 
 
-def reject_same_location(stores: Iterable[TokenStore], added: TokenStore) -> None:
-    """Refuse *added* if it writes to the same location as one of *stores*: one would overwrite the other.
+def open_stores(refs: object, open_ref: Callable[[str], TokenStore]) -> list[TokenStore]:
+    """Return the stores that a caller gave as for :func:`check_refs`; *open_ref* opens each that is a reference.
 
     Raises:
-        InvalidError: it does.
+        InvalidError: *refs* is wrong, one of them cannot be opened, or two write to the same location, so that one
+            would overwrite the other.
 
     """
-    same = next((s for s in stores if canonical_location(s.ref) == canonical_location(added.ref)), None)
-    if same is not None:
-        which = "is named twice" if same.ref == added.ref else f"and {same.ref} are the same location"
-        raise invalid(f"{added.ref} {which}", field="token_to")
+    stores = [open_ref(ref) if isinstance(ref, str) else ref for ref in check_refs(refs)]
+    others: dict[str, TokenStore] = {}
+    for store in stores if len(stores) > 1 else ():
+        other = others.setdefault(canonical_location(store.ref), store)
+        if other is not store:
+            which = "is named twice" if other.ref == store.ref else f"and {other.ref} are the same location"
+            raise invalid(f"{store.ref} {which}", field="token_to")
+    return stores
 
 
 def _resolve_folder(path: str, realpath: Callable[[str], str]) -> str:
