@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from locoia_pat.http.exchange_types import Request, Upload
+from locoia_pat.http.percent_encoding import encode_pair
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import invalid
 from locoia_pat.request.template.evaluate import Template
@@ -196,7 +196,7 @@ def _encoded(pairs: list[tuple[str, str | Secret]], limit: int) -> str:
     if sum(len(name) + len(revealed(value)) for name, value in pairs) > limit:
         raise invalid(f"the request is larger than {limit} characters")
     try:
-        return "&".join(f"{quote(name, safe='')}={quote(revealed(value), safe='')}" for name, value in pairs)
+        return "&".join(encode_pair(name, revealed(value)) for name, value in pairs)
     except UnicodeEncodeError:
         pass
     raise invalid("a value has unpaired surrogates and cannot be URL-encoded")

@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import replace
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from locoia_pat.http.exchange_types import TransportError
 from locoia_pat.http.json_document import MAX_VALUES
 from locoia_pat.http.link_header import find_next_link
+from locoia_pat.http.percent_encoding import encode_pair
 from locoia_pat.http.url import resolve_url
 from locoia_pat.outcomes import Outcome, Problem
 from locoia_pat.response.classify import ParsedResponse
@@ -242,7 +243,7 @@ class Paginator:
         name = self._pages.query or ""
         url, _, query = self._first.url.partition("?")
         others = [part for part in query.split("&") if part and unquote(part.partition("=")[0]) != name]
-        parameter = f"{quote(name, safe='')}={quote(str(value), safe='', errors='replace')}"
+        parameter = encode_pair(name, str(value), "replace")
         return replace(self._first, url=f"{url}?{'&'.join([*others, parameter])}")
 
     def _body_with(self, path: str, value: str | int) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import quote
 
+from locoia_pat.http.percent_encoding import NO_SEGMENTS, encode
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.secrets.secret import Secret
@@ -149,9 +149,9 @@ def segment(value: Any, template: str, field: str | None) -> str:
     if isinstance(value, Secret):
         raise invalid(f"a secret cannot be used in the path {template}", field=field)
     part = text(value, template, field)
-    if part in {"", ".", ".."}:
+    if part in NO_SEGMENTS:
         raise invalid(f"{describe_value(part)} cannot be a segment of the path {template}", field=field)
-    return quote(part, safe="")
+    return encode(part)
 
 
 def joined(parts: list[str]) -> str:
