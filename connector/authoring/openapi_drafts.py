@@ -16,8 +16,8 @@ from locoia_pat.authoring.scaffold import new_connector, schema_line
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import invalid
+from locoia_pat.spec.action_rules import RESERVED_HEADERS
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
-from locoia_pat.spec.rules import RESERVED_HEADERS
 from locoia_pat.spec.yaml import dump
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.authoring.openapi_document import mapping, sequence
 from locoia_pat.secrets.detect import is_secret_name
 from locoia_pat.spec.pattern import pattern_error
-from locoia_pat.spec.rules import RESERVED_NAMES
+from locoia_pat.spec.value_rules import RESERVED_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Collection

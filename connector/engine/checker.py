@@ -9,8 +9,8 @@ from locoia_pat.engine.action import AuthHeader, CompiledAction
 from locoia_pat.engine.token_exchange import TokenExchange
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.request.request_compiler import template_findings
+from locoia_pat.spec.connector_rules import reference_findings
 from locoia_pat.spec.model import ActionSpec
-from locoia_pat.spec.rules import reference_findings
 
 if TYPE_CHECKING:
     from locoia_pat.spec.load import SpecFolder

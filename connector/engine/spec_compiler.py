@@ -12,8 +12,8 @@ from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.request.request_compiler import template_findings_at
 from locoia_pat.request.template import compiler as template
 from locoia_pat.spec.compiled_form import is_super, to_form
+from locoia_pat.spec.connector_rules import header_findings, identifier_findings
 from locoia_pat.spec.load import CONNECTOR_FILE, SpecFolder
-from locoia_pat.spec.rules import header_findings, identifier_findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

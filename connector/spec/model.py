@@ -1,6 +1,7 @@
 """The spec language: one YAML file for each action, and ``connector.yaml`` for what a folder of them shares.
 
-Pure.  The pydantic models below define the language; ``rules.py`` has the rules that no single part of a spec can see.
+Pure.  The pydantic models below define the language; the rules that no single part of a spec can see are in
+``action_rules.py``, ``connector_rules.py`` and ``value_rules.py``.
 """
 
 from __future__ import annotations

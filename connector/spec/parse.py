@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.spec import yaml
+from locoia_pat.spec.action_rules import action_findings, super_findings
+from locoia_pat.spec.connector_rules import connector_findings
 from locoia_pat.spec.document import parse
 from locoia_pat.spec.model import ActionSpec, ConnectorSpec, OptionList, SuperSpec
-from locoia_pat.spec.rules import action_findings, connector_findings, super_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

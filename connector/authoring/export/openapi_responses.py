@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.authoring.export.json_schema import response_schema
 from locoia_pat.authoring.export.openapi_requests import JSON
 from locoia_pat.response.outputs import get_path
-from locoia_pat.spec.rules import is_status
+from locoia_pat.spec.action_rules import is_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
