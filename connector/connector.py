@@ -252,7 +252,7 @@ class Connector:
     def discard(self, result: Result, reason: str) -> Result:
         """Revoke the token that *result* carries and nothing has stored, and return the ``not_stored`` result."""
         with _frames_cleared():
-            return self._engine.discard(self, result, reason)
+            return self._engine.revoke_unstored(self, result, reason)
 
     def run_many(
         self,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
-import shlex
 import sys
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -38,7 +36,7 @@ from locoia_pat.response.classify import after_unknown_attempt
 from locoia_pat.response.outputs import known_strings
 from locoia_pat.secrets.secret import Secret, iter_secrets, redact, redacted
 from locoia_pat.spec.compiled_form import CompiledSpec, is_super
-from locoia_pat.spec.description import base_url_variable, inputs_of_same_names
+from locoia_pat.spec.description import base_url_variable, inputs_of_same_names, run_command
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.stores import Credential, TokenEntry, check_refs, open_stores
 
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from locoia_pat.engine.action import Follower
-    from locoia_pat.engine.row_search import RowSearch
     from locoia_pat.engine.token_exchange import TokenExchange
     from locoia_pat.http.exchange_types import Request, ResponseOrError
     from locoia_pat.response.classify import ParsedResponse
@@ -55,10 +52,6 @@ if TYPE_CHECKING:
 
     _Answered = tuple[ResponseOrError, tuple[Secret, ...]]
     """A response, and the credentials of its request; the last one was sent."""
-
-
-_MAX_ID = 100
-"""Characters of the longest id that a hint repeats."""
 
 
 class Sender(Protocol):
@@ -273,10 +266,13 @@ class Engine:
             try:
                 result, header = self._send(sender, run, token_to=token_to, replace_current=replace_current)
                 if result.outcome is Outcome.DONE and result.secrets and not token_to:
+                    failure = None
                     if deliver is not None:
-                        result = self._deliver(sender, run.action, result, header, deliver)
+                        failure = _failure_to_deliver(result, deliver)
                     elif hold.is_outermost and hold.ends_process and run.action.spec.effect != "read":
-                        result = self._revoke_unstored(sender, run.action, result, "the run was interrupted", header)
+                        failure = "the run was interrupted"
+                    if failure is not None:
+                        result = self.revoke_unstored(sender, result, failure, header)
             except ExchangeError as error:  # nothing was sent, or it was refused
                 inputs = run.inputs
                 return _result(run.action, error.parsed, self.base_url, error.attempts, credentials=(), inputs=inputs)
@@ -327,7 +323,7 @@ class Engine:
             shared = inputs_of_same_names(ready_action(self.specs, verifier), inputs)
         except InvalidError:
             shared = {}  # the spec is wrong
-        command = _run_command(verifier, shared)
+        command = run_command(verifier, shared)
         remark = f" Its row would have the mark ~lpb/{result.mark}." if result.mark is not None else ""
         problem = result.problem
         return replace(result, problem=problem and replace(problem, hint=f"{problem.hint}{remark}", next=command))
@@ -570,90 +566,17 @@ class Engine:
             hint = "It is current in the other stores: copy it from one of them, or run this again."
             problem = Problem("not_stored", "; ".join(warnings), hint=hint)
             return replace(result, outcome=Outcome.NOT_STORED, problem=problem, token_refs=tuple(refs))
-        return self._revoke_unstored(sender, action, result, "; ".join(warnings), header)
+        return self.revoke_unstored(sender, result, "; ".join(warnings), header)
 
-    def _deliver(
-        self,
-        sender: Sender,
-        action: CompiledAction,
-        result: Result,
-        header: tuple[str, Secret] | None,
-        deliver: Callable[[Result], None],
+    def revoke_unstored(
+        self, sender: Sender, result: Result, reason: str, header: tuple[str, Secret] | None = None
     ) -> Result:
-        try:
-            deliver(result)
-        except OSError as error:
-            return self._revoke_unstored(sender, action, result, str(error.strerror or error), header)
-        return result
+        """Revoke the token that *result* carries; see :func:`.unstored_token.revoke_unstored`."""
+        from locoia_pat.engine.unstored_token import revoke_unstored  # noqa: PLC0415  # most tokens are stored
 
-    def discard(self, sender: Sender, result: Result, reason: str) -> Result:
-        """Revoke the token that *result* carries, which is stored nowhere; return the ``not_stored`` result of that."""
-        action = self.action(str(result.action))
-        return self._revoke_unstored(sender, action, result, reason, None)
+        return revoke_unstored(self, sender, result, reason, header)
 
-    def _revoke_unstored(
-        self, sender: Sender, action: CompiledAction, result: Result, reason: str, header: tuple[str, Secret] | None
-    ) -> Result:
-        """Return the ``not_stored`` result of a token that no store accepted, and revoke it where the spec says how."""
-        if action.spec.effect == "read":
-            problem = Problem("not_stored", reason, hint="The secret is still where it was read from.")
-            return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
-        data = result.data or {}
-        inputs = action.revoke_inputs({**data, **result.secrets})
-        own = next(iter(result.secrets.values()), None) if action.spec.auth == "none" else None
-        search = self._find_row(sender, action, result, header, own) if inputs is None else None
-        if search is not None:
-            data = search.outputs
-            inputs = action.revoke_inputs({**data, **result.secrets})
-        parsed = None
-        if inputs is not None and action.spec.revoke is not None:
-            parsed = self._run_related(sender, action.spec.revoke.action, inputs, header, own)
-        outcome = None if parsed is None else parsed.outcome
-        revoked = outcome is Outcome.DONE
-        mints, id_ = self._revoke_mints(action), data.get("id")
-        row = f"row {id_}" if isinstance(id_, str) and id_.isprintable() and 0 < len(id_) <= _MAX_ID else "its row"
-        if not revoked:
-            state = "may still be" if outcome is Outcome.UNKNOWN else "is still"
-            hint = f"The token was discarded, but {row} {state} active and its secret is lost."
-        elif mints:  # the row has another secret now, which was discarded
-            hint = f"The new token was revoked immediately; {row} stays listed until it expires."
-        else:
-            hint = f"The new token was revoked immediately{'' if row == 'its row' else f': {row}'}."
-        command = None if revoked else _revoke_command(action, inputs, mints=mints)
-        if search is not None and search.remark is not None:
-            hint = f"{hint} {search.remark}"
-            command = _run_command(str(action.spec.verify_with), result.row_inputs)
-        problem = Problem("not_stored", reason, hint=hint, next=command)
-        return replace(result, outcome=Outcome.NOT_STORED, problem=problem, secrets={})
-
-    def _revoke_mints(self, action: CompiledAction) -> bool:
-        """Whether a token of *action* is revoked by minting another one for its row."""
-        try:
-            return action.spec.revoke is not None and bool(self.action(action.spec.revoke.action).spec.secrets)
-        except InvalidError:
-            return False  # the spec is wrong
-
-    def _find_row(
-        self,
-        sender: Sender,
-        action: CompiledAction,
-        result: Result,
-        header: tuple[str, Secret] | None,
-        own: Secret | None,
-    ) -> RowSearch | None:
-        """Look for the row of the token in *result* by the mark that was sent; None if its spec does not say how."""
-        spec = action.spec
-        if spec.revoke is None or not spec.revoke.from_row or spec.verify_with is None:
-            return None
-        from locoia_pat.engine.row_search import RowSearch, choose_row  # noqa: PLC0415  # few actions need it
-
-        data = result.data or {}
-        if result.mark is None:
-            return RowSearch(data, f"Its row has no mark: look for it with {spec.verify_with}.")
-        listed = self._run_related(sender, spec.verify_with, result.row_inputs, header, own)
-        return choose_row(spec, data, result.mark, listed, list(result.secrets.values()))
-
-    def _run_related(
+    def run_related(
         self,
         sender: Sender,
         name: str,
@@ -715,6 +638,15 @@ class Engine:
 
     def _header(self, token: Secret) -> tuple[str, Secret]:
         return self._auth_header.header(token, self.auth.identifier(self.connector))
+
+
+def _failure_to_deliver(result: Result, deliver: Callable[[Result], None]) -> str | None:
+    """Give *result* to *deliver*; return why that failed, or None."""
+    try:
+        deliver(result)
+    except OSError as error:
+        return str(error.strerror or error)
+    return None
 
 
 def _require_store_in_flow(spec: ActionSpec) -> None:
@@ -791,19 +723,3 @@ def _result(
     return Result(
         action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at
     )
-
-
-def _revoke_command(action: CompiledAction, inputs: Mapping[str, Any] | None, *, mints: bool) -> str | None:
-    if inputs is None or action.spec.revoke is None or next(iter_secrets(inputs), None) is not None:
-        return None
-    store = ["--token-to", "file:token.json"] if mints else []
-    return _run_command(action.spec.revoke.action, inputs, *store)
-
-
-def _run_command(action: str, inputs: Mapping[str, Any], *options: str) -> str | None:
-    """Return the command that runs *action*, or None if a shell cannot show it."""
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in inputs.items()}
-    if any(text.startswith("@") or not text.isprintable() for text in texts.values()):  # @ is the name of a file
-        return None
-    arguments = [f"{name}={text}" for name, text in texts.items()]
-    return shlex.join(["locoia-pat", "run", action, *arguments, *options])

@@ -1,7 +1,9 @@
-"""An action described for people and flow engines, as JSON values."""
+"""An action described for people and flow engines: as JSON values, and as the command that runs it."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat.secrets.secret import iter_secrets
@@ -45,6 +47,15 @@ def inputs_of_same_names(spec: ActionSpec | SuperSpec, inputs: Mapping[str, Any]
         for name in spec.inputs
         if inputs.get(name) is not None and next(iter_secrets(inputs[name]), None) is None
     }
+
+
+def run_command(action: str, inputs: Mapping[str, Any], *options: str) -> str | None:
+    """Return the command that runs *action*, or None if a shell cannot show it."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in inputs.items()}
+    if any(text.startswith("@") or not text.isprintable() for text in texts.values()):  # @ is the name of a file
+        return None
+    arguments = [f"{name}={text}" for name, text in texts.items()]
+    return shlex.join(["locoia-pat", "run", action, *arguments, *options])
 
 
 def describe_action(spec: ActionSpec | SuperSpec) -> dict[str, Any]:
