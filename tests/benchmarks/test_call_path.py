@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-MAX_FILES = 45
-MAX_CHANGES = 240
+MAX_FILES = 42
+MAX_CHANGES = 200
 
 
 def test_one_create_enters_few_files_and_changes_seldom_between_them(
