@@ -148,6 +148,8 @@ class Result:
     """What the create has sent to find its row by, if its spec says that the response does not tell which it is."""
     row_inputs: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
     """The inputs of the action that lists that row."""
+    is_whole: bool = field(default=True, compare=False, repr=False)
+    """Whether a list was read to its end, as far as that can be seen; if not, a warning says so."""
 
     @property
     def token(self) -> Secret | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.item_stores import ItemStore, find_token
@@ -69,6 +69,14 @@ class MayRun:
     """Whether an earlier request may still create a row."""
 
 
+class MarkedRows(NamedTuple):
+    """The rows that carry a mark, by mark."""
+
+    by_mark: dict[str, Row]
+    is_whole: bool
+    """Whether there are certainly no others."""
+
+
 class Recovery:
     """Decides for one action what becomes of items that an earlier run left unfinished."""
 
@@ -77,7 +85,7 @@ class Recovery:
         self._spec = spec
         self._replace = replace
         self._retry_unknown = retry_unknown
-        self._rows: dict[str, Row] | Result | None = None
+        self._rows: MarkedRows | Result | None = None
         self._listing = threading.Lock()
 
     def settle(self, runner: Runnable, before: ItemState) -> MayRun | Result:
@@ -94,10 +102,10 @@ class Recovery:
             if self._rows is None:
                 self._rows = self.list_marked_rows(runner)
             rows = self._rows
-        return rows if isinstance(rows, Result) else self.settle_row(runner, rows.get(before.mark), before.stores)
+        return rows if isinstance(rows, Result) else self._settle_mark(runner, rows, before.mark, before.stores)
 
-    def list_marked_rows(self, runner: Runnable) -> dict[str, Row] | Result:
-        """Return the rows that carry a mark, by mark; or the failed result of listing them."""
+    def list_marked_rows(self, runner: Runnable) -> MarkedRows | Result:
+        """Return the rows that carry a mark, or the failed result of listing them."""
         spec = self._spec
         result = runner.run(spec.verify_with or "")
         if result.problem is not None:
@@ -106,20 +114,30 @@ class Recovery:
             )
             return replace(result, action=spec.action, problem=replace(result.problem, message=message))
         rows: list[Row] = next(iter((result.data or {}).values()))
-        return {mark: row for row in rows if (mark := find_mark(row.get(spec.tag_input or "")))}
+        by_mark = {mark: row for row in rows if (mark := find_mark(row.get(spec.tag_input or "")))}
+        return MarkedRows(by_mark, result.is_whole)
 
     def settle_marks(self, runner: Runnable, marks: Sequence[str], stores: Sequence[str]) -> MayRun | Result:
         """Settle the rows of all attempts of one item, whose *marks* are given oldest first."""
         rows = self.list_marked_rows(runner)
         if isinstance(rows, Result):
             return rows
-        settled = [self.settle_row(runner, rows.get(mark), stores, was_retried=mark != marks[-1]) for mark in marks]
+        settled = [self._settle_mark(runner, rows, mark, stores, was_retried=mark != marks[-1]) for mark in marks]
         results = sorted((one for one in settled if isinstance(one, Result)), key=lambda result: result.exit_code)
         may_run = [one for one in settled if isinstance(one, MayRun)]
         warnings = tuple(warning for one in may_run for warning in one.warnings)
         if results:
             return results[0].with_warnings(*warnings)
         return MayRun(warnings, may_appear_late=any(one.may_appear_late for one in may_run))
+
+    def _settle_mark(
+        self, runner: Runnable, rows: MarkedRows, mark: str, stores: Sequence[str], *, was_retried: bool = False
+    ) -> MayRun | Result:
+        """Settle the row with *mark*; if a list that may not be whole has none, its outcome stays unknown."""
+        row = rows.by_mark.get(mark)
+        if row is None and not rows.is_whole:
+            return self._unknown()
+        return self.settle_row(runner, row, stores, was_retried=was_retried)
 
     def settle_row(
         self, runner: Runnable, row: Row | None, stores: Sequence[str], *, was_retried: bool = False
@@ -292,7 +310,8 @@ class RunJournal:
             return notes
         with closing(runner()) as sender:
             rows = recovery.list_marked_rows(sender)
-            late = {} if isinstance(rows, Result) else {mark: row for mark, row in rows.items() if mark in orphans}
+            found = {} if isinstance(rows, Result) else rows.by_mark
+            late = {mark: row for mark, row in found.items() if mark in orphans}
             settled = [
                 recovery.settle_row(sender, row, orphans[mark], was_retried=mark in retried)
                 for mark, row in late.items()

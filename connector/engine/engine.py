@@ -721,5 +721,6 @@ def _result(
         warnings = tuple(redact(warning, secrets) for warning in warnings)
     warnings = (*warnings, *action.input_warnings(inputs))
     return Result(
-        action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at
-    )
+        action.spec.action, parsed.outcome, api, attempts, warnings, data, problem, (), parsed.secrets, parsed.at,
+        is_whole=parsed.is_whole,
+    )  # fmt: skip

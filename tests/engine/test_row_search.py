@@ -174,6 +174,23 @@ def test_a_later_run_does_not_look_for_a_row_whose_list_requires_inputs(tmp_path
     assert api.requests == ["POST /v1/projects/p1/keys"]
 
 
+def test_a_list_that_may_not_be_whole_does_not_say_that_nothing_was_created(tmp_path: Path) -> None:
+    cut = LIST | {"pages": {"by": "page", "query": "page", "max_pages": 1}}
+    made, api = specs(tmp_path / "specs", listing=cut), Api()
+    journal = JournalOptions("keys", state=State(tmp_path / "state"))
+    store = f"file:{tmp_path}/{{note}}.json"
+
+    def outcome(connector: Connector) -> Outcome:
+        with connector.run_many("create_key", [{"note": "CI"}], token_to=store, journal=journal) as results:
+            return next(results).result.outcome
+
+    other, mine = api.rows(lambda _: [{"id": "k1", "note": "a"}]), api.rows(lambda note: [{"id": "k2", "note": note}])
+    with api.serving(made, drop, other, mine, answer(200, {}), CREATED) as acme:
+        assert [outcome(acme) for _ in range(3)] == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.DONE]
+    sent = ["POST /v1/keys", "GET /v1/keys"]
+    assert api.requests == [*sent, "GET /v1/keys", "DELETE /v1/keys/k2", "POST /v1/keys"]
+
+
 @pytest.mark.parametrize(
     ("field", "words"),
     [
