@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from locoia_pat.authoring.openapi_document import NotDraftedError, OpenApiDocument, mapping, sequence
 from locoia_pat.authoring.openapi_fields import input_of, is_secret, line_of, name_of, outputs_of, title_of
+from locoia_pat.authoring.openapi_files import find_file
 from locoia_pat.authoring.scaffold import new_connector, schema_line
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.messages import describe_value, did_you_mean
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from locoia_pat.authoring.openapi_document import Operation
+    from locoia_pat.authoring.openapi_files import FileBody
 
 MAX_OPERATIONS = 300
 _MAX_INPUTS = 60
@@ -270,18 +272,31 @@ class _ActionDraft:
         if not kinds or self._operation.method == "GET":
             return {}
         kind = next((kind for kind in kinds if _JSON.match(kind)), None) or next((k for k in kinds if k == _FORM), None)
-        if kind is None:
-            raise NotDraftedError(f"its body is {line_of(next(iter(kinds)))}, neither JSON nor a form")
-        schema = self._document.schema(mapping(kinds[kind]).get("schema"))
         needed = body.get("required") is True
-        properties = mapping(schema.get("properties")) if schema.get("type") == "object" else {}
-        properties = {key: inner for key, inner in properties.items() if not _is_read_only(self._document, inner)}
+        if kind is None:
+            return self._file(find_file(self._document, kinds, required=needed))
+        schema = self._document.schema(mapping(kinds[kind]).get("schema"))
+        properties = self._properties(schema)
         if kind == _FORM:
             return {"form": self._keys(properties, schema, flat=True)}
         if not properties or len(properties) > _MAX_INPUTS:
             document = mapping(kinds[kind]).get("schema")
             return {"body": self._add_input("body", document, required=needed, info=body.get("description"))}
         return {"body": self._keys(properties, schema)}
+
+    def _file(self, found: FileBody) -> dict[str, Any]:
+        """Return the file and the form of a body."""
+        name = name_of(found.name, self._inputs)
+        info = f"Path of the file. {found.info or ''}".strip()
+        self._inputs[name] = {"title": title_of(found.name), "type": "text", "info": info, "required": True}
+        self._decide += found.decide
+        form = self._keys(self._properties(found.form), found.form, flat=True)
+        return {**({"form": form} if form else {}), "file": {"input": name, **found.file}}
+
+    def _properties(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the properties of an object that a request has."""
+        properties = mapping(schema.get("properties")) if schema.get("type") == "object" else {}
+        return {key: inner for key, inner in properties.items() if not _is_read_only(self._document, inner)}
 
     def _keys(self, properties: dict[str, Any], schema: dict[str, Any], *, flat: bool = False) -> dict[str, str]:
         keys = {}

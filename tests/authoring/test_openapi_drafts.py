@@ -78,7 +78,7 @@ def test_drafts_pass_check_and_their_decisions_are_listed_and_in_the_files(call:
     skipped = done.out.partition("Not drafted:\n")[2].partition("\n\n")[0]
     for name, reason in {
         "file": "its response is image/png, not JSON",
-        "upload": "its body is multipart/form-data, neither JSON nor a form",
+        "upload": "its body is multipart/form-data, and the document names no file in it",
         "remote": "https://evil.example/body.json is in another document, which is not read",
         "nothing": "#/paths/0/1 refers to nothing",
         "endless": "it refers to itself, or to too many schemas",
@@ -88,6 +88,119 @@ def test_drafts_pass_check_and_their_decisions_are_listed_and_in_the_files(call:
     }.items():
         assert f"  {name}: {reason}" in skipped, name
         assert not (folder / f"{name}.yaml").exists(), name
+
+
+BINARY = {"type": "string", "format": "binary"}
+BODIES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
+    "raw": (
+        {"application/octet-stream": {"schema": BINARY | {"description": "The archive."}}},
+        {"file": {"input": "file"}},
+        (),
+    ),
+    "typed, without a schema (3.1)": (
+        {"application/zip": {}},
+        {"file": {"input": "file", "content_type": "application/zip"}},
+        (),
+    ),
+    "any kind": (
+        {"image/*": {"schema": BINARY}},
+        {"file": {"input": "file"}},
+        ("file: the document allows image/*, and application/octet-stream is sent",),
+    ),
+    "text": ({"text/csv": {"schema": {"type": "string"}}}, {"file": {"input": "file", "content_type": "text/csv"}}, ()),
+    "a part": (
+        {"multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["upload", "note"],
+                "properties": {"upload": BINARY, "note": {"type": "string"}, "id": {"readOnly": True}},
+            },
+            "encoding": {"upload": {"contentType": "image/png, image/jpeg"}},
+        }},
+        {"form": {"note": "{{ note }}"}, "file": {"input": "upload", "part": "upload", "content_type": "image/png"}},
+        (),
+    ),
+    "a part (3.1), and one of two": (
+        {"multipart/form-data": {"schema": {"properties": {
+            "small": {"contentMediaType": "image/png"},
+            "large": {"type": "array", "items": {"type": "string", "contentMediaType": "image/png"}},
+            "inline": {"type": "string", "contentMediaType": "image/png", "contentEncoding": "base64"},
+            "more": {"type": "object", "properties": {"a": {"type": "string"}}},
+        }, "required": ["large"]}}},
+        {
+            "form": {"inline": "{{ inline }}"},
+            "omit_null": True,
+            "file": {"input": "large", "part": "large"},
+        },
+        (
+            "file large: one file can be sent, so small was left out",
+            "file large: the API takes several, and one is sent",
+            "form more: an object cannot be sent in a form",
+        ),
+    ),
+    "optional": (
+        {"multipart/form-data": {"schema": {"properties": {"File": BINARY}}}},
+        {"file": {"input": "file", "part": "File"}},
+        ("file File: the document does not require it, and a spec does",),
+    ),
+}  # fmt: skip
+
+
+def with_body(file: Path, content: object, *, required: bool = True) -> Path:
+    operation = {
+        "operationId": "put_file",
+        "requestBody": {"required": required, "content": content},
+        "responses": {"200": {"description": "Done."}},
+    }
+    file.write_text(json.dumps({"openapi": "3.1.0", "paths": {"/files": {"put": operation}}}))
+    return file
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_file_is_drafted_as_the_body_or_as_a_part_of_the_form(call: Call, tmp_path: Path, name: str) -> None:
+    content, request, decide = BODIES[name]
+    document, folder = with_body(tmp_path / "api.json", content), tmp_path / "acme"
+    done = call("new", "acme", "--from", str(document), "--base-url", "https://a.example", "--out", str(folder))
+    assert (done.code, call("check", str(folder)).code) == (0, 0), done.err
+    drafted = spec(folder, "put_file")
+    assert drafted["request"] == {"method": "PUT", "path": "/files", **request}
+    described = drafted["inputs"][request["file"]["input"]]
+    assert (described["type"], described["required"]) == ("text", True)
+    assert described["info"] == ("Path of the file. The archive." if name == "raw" else "Path of the file.")
+    for decision in decide:
+        assert f"put_file.yaml: {decision}" in done.out
+    assert done.out.count("put_file.yaml: f") == len(decide)
+
+
+def test_a_drafted_file_is_sent(call: Call, tmp_path: Path) -> None:
+    document, folder = with_body(tmp_path / "api.json", BODIES["a part"][0]), tmp_path / "acme"
+    call("new", "acme", "--from", str(document), "--base-url", "https://a.example", "--out", str(folder))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\xff")
+    with (
+        serving(answer(200, {})) as server,
+        Connector(ConnectorAuth(Secret("fake-credential-0123456789")), specs=folder, base_url=server.url) as acme,
+    ):
+        assert acme.run("put_file", {"upload": str(tmp_path / "a.png"), "note": "A"}).problem is None
+    (got,) = server.got
+    assert b'name="note"\r\n\r\nA\r\n' in got.body
+    assert b'name="upload"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG\xff' in got.body
+
+
+def test_a_file_that_a_spec_cannot_send_is_not_drafted(call: Call, tmp_path: Path) -> None:
+    two = {"schema": {"properties": {"a": BINARY, "b": BINARY}, "required": ["a", "b"]}}
+    for content, reason in (
+        ({"multipart/form-data": two}, "it needs several files: a, b"),
+        (
+            {"application/xml": {"schema": {"type": "object", "properties": {"a": {"type": "string"}}}}},
+            "its body is application/xml, neither JSON nor a form nor a file",
+        ),
+    ):
+        document = with_body(tmp_path / "api.json", content)
+        done = call("new", "acme", "--from", str(document), "--out", str(tmp_path / "acme"))
+        assert (done.code, reason in done.err) == (2, True), done.err
+    document = with_body(tmp_path / "api.json", {"application/pdf": {}}, required=False)
+    done = call("new", "acme", "--from", str(document), "--out", str(tmp_path / "acme"))
+    assert "put_file.yaml: file: the document does not require it, and a spec does" in done.out
 
 
 def test_what_the_document_says_is_in_the_drafts(drafted: Path) -> None:
