@@ -211,6 +211,7 @@ def test_no_rows_are_rows() -> None:
 
 def test_null_on_the_way_to_the_rows_is_a_list_without_rows_unless_something_else_is_there() -> None:
     places = ["$", "data.items", "list.rows.all"]
+    body: Any
     for body, null in (
         ({"data": None}, "data"),
         ({"data": {}, "list": {"rows": None}}, "list.rows"),
