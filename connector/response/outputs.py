@@ -10,6 +10,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,6 @@ from locoia_pat.response.timestamp import MAX_LENGTH, read_time, rfc3339
 from locoia_pat.secrets.encodings import packed_cores
 from locoia_pat.secrets.secret import MASK, Secret, is_plausible_token, iter_secrets, redacted
 from locoia_pat.spec.input_types import UNIT_SECONDS
-from locoia_pat.spec.pattern import parse_last_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -262,6 +262,9 @@ _MANY_ROWS = 20
 _TEXT_OR_NONE = {str, type(None)}
 _NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 """A number in a header."""
+_FORMAT_PIECE = re.compile(r"(\{[a-z0-9_]*\})|([^{}\s]+)")
+_MAX_TAIL = 400
+"""How many characters at the end of a string are searched for its last word."""
 _NO_OUTPUTS: Mapping[str, Output] = {}
 
 
@@ -358,7 +361,7 @@ class _Reader:
             if output.days_until:
                 column = [None] * len(given)
             elif output.last_word and set(map(type, values)) <= _TEXT_OR_NONE:
-                found = {value: parse_last_word(output.last_word, value) for value in set(values)}
+                found = {value: _last_word(output.last_word, value) for value in set(values)}
                 column = [None if (parts := found[value]) is None else {**parts} for value in values]
             elif output.last_word or (None in values and not (output.nullable and output.fallback_input is None)):
                 return None
@@ -390,7 +393,7 @@ class _Reader:
             if output.days_until:
                 data[name] = None  # keeps the order of the outputs
             elif output.last_word:
-                data[name] = parse_last_word(output.last_word, value)
+                data[name] = _last_word(output.last_word, value)
             elif value is None:
                 data[name] = self._absent(name, output)
             elif output.type == "datetime":
@@ -498,6 +501,24 @@ class _Reader:
     def warn(self, message: str) -> None:
         """Remember a warning."""
         self.warnings[message] = None
+
+
+def _last_word(format_: str, text: object) -> dict[str, str] | None:
+    """Return the named parts of the last word of *text*, or None if it does not have that format."""
+    match = _last_word_regex(format_).search(text[-_MAX_TAIL:]) if isinstance(text, str) else None
+    return match.groupdict() if match else None
+
+
+@cache
+def _last_word_regex(format_: str) -> re.Pattern[str]:
+    pieces = _FORMAT_PIECE.findall(format_)
+    regex = r"(?:\A|\s)"
+    for (part, literal), following in zip(pieces, [*pieces[1:], ("", "")], strict=True):
+        # A part ends where the next literal begins, so there is only one way to match and no backtracking.
+        inner = rf"[^\s{re.escape(following[1][:1])}]{{1,100}}"
+        name = part[1:-1]
+        regex += re.escape(literal) or (f"(?P<{name}>{inner})" if name else inner)
+    return re.compile(rf"{regex}\s*\Z")
 
 
 def _in_utc(text: str) -> dt.datetime:

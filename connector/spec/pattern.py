@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cache
 
 from locoia_pat.spec.core_validator import SchemaError, SchemaValidator
 
@@ -44,31 +43,3 @@ def pattern_error(pattern: str) -> str | None:
         reason = str(error).partition("regex parse error:")[2] or "it is too large"
         return f"invalid pattern (look-around is not supported): {' '.join(reason.split())[-200:]}"
     return None
-
-
-_FORMAT_PIECE = re.compile(r"(\{[a-z0-9_]*\})|([^{}\s]+)")
-_MAX_TAIL = 400
-"""How many characters at the end of a string are searched for its last word."""
-
-
-def part_names(format_: str) -> list[str]:
-    """Return the names of the parts of *format_*, the format of a last word such as ``~m/{name}/{}/{slot}``."""
-    return re.findall(r"\{([a-z0-9_]+)\}", format_)
-
-
-def parse_last_word(format_: str, text: object) -> dict[str, str] | None:
-    """Return the named parts of the last word of *text*, or None if it does not have that format."""
-    match = _last_word_regex(format_).search(text[-_MAX_TAIL:]) if isinstance(text, str) else None
-    return match.groupdict() if match else None
-
-
-@cache
-def _last_word_regex(format_: str) -> re.Pattern[str]:
-    pieces = _FORMAT_PIECE.findall(format_)
-    regex = r"(?:\A|\s)"
-    for (part, literal), following in zip(pieces, [*pieces[1:], ("", "")], strict=True):
-        # A part ends where the next literal begins, so there is only one way to match and no backtracking.
-        inner = rf"[^\s{re.escape(following[1][:1])}]{{1,100}}"
-        name = part[1:-1]
-        regex += re.escape(literal) or (f"(?P<{name}>{inner})" if name else inner)
-    return re.compile(rf"{regex}\s*\Z")

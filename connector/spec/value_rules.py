@@ -5,12 +5,12 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locoia_pat.messages import did_you_mean
 from locoia_pat.secrets.detect import is_secret_name
 from locoia_pat.spec.input_types import INPUT_TYPES, types_with_key
-from locoia_pat.spec.pattern import part_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,7 +121,7 @@ def _output_findings(
             message = f'there is no datetime output "{output.days_until}"{did_you_mean(output.days_until, times)}'
             yield at("unknown-reference", (*path, "days_until"), message)
         if output.last_word is not None and (
-            output.multiple or sorted(part_names(output.last_word)) != sorted(output.children or ())
+            output.multiple or sorted(_part_names(output.last_word)) != sorted(output.children or ())
         ):
             yield at("contradiction", (*path, "last_word"), 'the names in braces must match the keys of "children"')
         if (output.type == "nested_object") != bool(output.children):
@@ -143,6 +143,11 @@ def _output_findings(
             message = 'a secret must be a top-level output of type text, without "multiple" or "store_with_token"'
             yield at("contradiction", path, message, at_key=True)
         yield from _output_findings(spec, (*path, "children"), output.children or {})
+
+
+def _part_names(format_: str) -> list[str]:
+    """Return the names of the parts of *format_*, the format of a last word such as ``~m/{name}/{}/{slot}``."""
+    return re.findall(r"\{([a-z0-9_]+)\}", format_)
 
 
 def _is_top_level(path: yaml.Path) -> bool:
