@@ -10,6 +10,7 @@ import pytest
 
 from locoia_pat import InvalidError
 from locoia_pat.actions import scopes
+from tests.support.cells import cell
 
 CRUD, CRU, R = "create read update delete", "create read update", "read"
 
@@ -44,9 +45,8 @@ def test_the_scopes_are_six_names_with_three_levels_and_the_webhook_one_in_two_s
     assert {scope for scope, _, _ in ALLOWED} == set(scopes.ALL)
 
 
-@pytest.mark.parametrize(
-    ("entity", "operation", "expected"),
-    [
+def test_the_narrowest_scopes_for_a_job() -> None:
+    for entity, operation, expected in [
         ("Flows", "delete", ["automation"]),
         ("Flows", "update", ["automation:manage"]),
         ("Run Flows", "create", ["automation:manage"]),
@@ -58,10 +58,9 @@ def test_the_scopes_are_six_names_with_three_levels_and_the_webhook_one_in_two_s
         ("Webhook Flows", "trigger", ["automation:webhook_run", "webhook_run"]),
         ("Webhook Flows", "read", []),
         ("Flows", "trigger", []),
-    ],
-)
-def test_the_narrowest_scopes_for_a_job(entity: str, operation: str, expected: list[str]) -> None:
-    assert list(scopes.narrowest(entity, operation)) == expected
+    ]:
+        with cell(entity, operation, expected):
+            assert list(scopes.narrowest(entity, operation)) == expected
 
 
 def test_the_narrowest_are_enough_and_none_of_the_others_is_narrower() -> None:
@@ -87,9 +86,8 @@ def test_a_scope_the_page_does_not_have_allows_includes_and_is_nothing(other: st
     assert scopes.redundant([other, "embed"]) == []
 
 
-@pytest.mark.parametrize(
-    ("chosen", "pairs"),
-    [
+def test_what_adds_nothing_is_named_with_what_has_it_already() -> None:
+    for chosen, pairs in [
         ([], []),
         (["embed"], []),
         (["embed", "embed"], []),
@@ -103,11 +101,9 @@ def test_a_scope_the_page_does_not_have_allows_includes_and_is_nothing(other: st
             ["embed", "embed:manage", "embed:view"],
             [("embed", "embed:manage"), ("embed", "embed:view"), ("embed:manage", "embed:view")],
         ),
-    ],
-    ids=str,
-)
-def test_what_adds_nothing_is_named_with_what_has_it_already(chosen: list[str], pairs: list[tuple[str, str]]) -> None:
-    assert scopes.redundant(chosen) == pairs
+    ]:
+        with cell(chosen, pairs):
+            assert scopes.redundant(chosen) == pairs
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from locoia_pat.authoring.semver import Bump, Version
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.spec.parse import parse_spec
 from locoia_pat.spec.yaml import dump
+from tests.support.cells import cell
 from tests.support.packs import CONNECTOR, LIST, PURGE, SUPER, built, changed, installed, written
 
 if TYPE_CHECKING:
@@ -477,12 +478,10 @@ def test_the_next_version(version: str, bump: Bump, after: str) -> None:
     assert str(Version.parse(version).bump(bump)) == after
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.02.3", "1.2.-3", "1.2.3-a", "v1.2.3", "1.2.\uff13"]
-)
-def test_what_is_no_version(text: str) -> None:
-    with pytest.raises(InvalidError, match="not a semantic version"):
-        Version.parse(text)
+def test_what_is_no_version() -> None:
+    for text in ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.02.3", "1.2.-3", "1.2.3-a", "v1.2.3", "1.2.\uff13"]:
+        with cell(text), pytest.raises(InvalidError, match="not a semantic version"):
+            Version.parse(text)
 
 
 @given(one=st.tuples(*[st.integers(0, 30)] * 3), bump=st.sampled_from(["patch", "minor", "major"]))

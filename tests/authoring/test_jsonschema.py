@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -18,6 +17,7 @@ from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.model import ActionSpec, Input, Output
+from tests.support.cells import cell
 from tests.support.connectors import GITLAB, TWILIO
 
 if TYPE_CHECKING:
@@ -32,20 +32,21 @@ def schema(folder: SpecFolder, name: str, kind: str) -> Any:
     return json.loads(json_schema.files(folder)[f"{name}.{kind}.json"])
 
 
-@pytest.mark.parametrize(("folder", "name"), SPECS, ids=[name for _, name in SPECS])
-def test_each_action_has_two_schemas_and_its_examples_fit_them(folder: SpecFolder, name: str) -> None:
-    inputs, outputs = schema(folder, name, "inputs"), schema(folder, name, "outputs")
-    for found in (inputs, outputs):
-        Draft202012Validator.check_schema(found)
-        assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    spec = folder.spec(name)
-    assert list(inputs["properties"]) == list(spec.inputs)
-    for example in spec.examples if isinstance(spec, ActionSpec) else ():
-        passwords = [key for key in example.inputs if spec.inputs[key].type == "password"]
-        given_ = example.inputs | {key: {"$ref": "file:secret.txt"} for key in passwords}
-        Draft202012Validator(inputs).validate(given_)
-        if example.result and example.result.data is not None:
-            Draft202012Validator(outputs).validate(example.result.data)
+def test_each_action_has_two_schemas_and_its_examples_fit_them() -> None:
+    for folder, name in SPECS:
+        with cell(folder, name):
+            inputs, outputs = schema(folder, name, "inputs"), schema(folder, name, "outputs")
+            for found in (inputs, outputs):
+                Draft202012Validator.check_schema(found)
+                assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+            spec = folder.spec(name)
+            assert list(inputs["properties"]) == list(spec.inputs)
+            for example in spec.examples if isinstance(spec, ActionSpec) else ():
+                passwords = [key for key in example.inputs if spec.inputs[key].type == "password"]
+                given_ = example.inputs | {key: {"$ref": "file:secret.txt"} for key in passwords}
+                Draft202012Validator(inputs).validate(given_)
+                if example.result and example.result.data is not None:
+                    Draft202012Validator(outputs).validate(example.result.data)
 
 
 TIMES = st.sampled_from(["about k/x/y", "2026-01-31T00:00:00", "2026-01-31T00:00:00Z", "Sat, 31 Jan 2026 00:00:00 GMT"])
@@ -135,16 +136,17 @@ def accepted(field: Input, value: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("told", "right", "wrong"), CASES, ids=lambda part: str(part)[:60])
-def test_a_schema_takes_what_the_action_takes(told: dict[str, Any], right: list[Any], wrong: list[Any]) -> None:
-    field = Input.model_validate({"title": "X", "required": True, **told})
-    validator = Draft202012Validator(json_schema.inputs_schema({"x": field}))
-    for value in right:
-        assert (accepted(field, value), validator.is_valid({"x": value})) == (True, True), value
-    for value in wrong:
-        assert (accepted(field, value), validator.is_valid({"x": value})) == (False, False), value
-    assert validator.is_valid({}) is not field.required
-    assert not validator.is_valid({"y": 1})
+def test_a_schema_takes_what_the_action_takes() -> None:
+    for told, right, wrong in CASES:
+        with cell(told, right, wrong):
+            field = Input.model_validate({"title": "X", "required": True, **told})
+            validator = Draft202012Validator(json_schema.inputs_schema({"x": field}))
+            for value in right:
+                assert (accepted(field, value), validator.is_valid({"x": value})) == (True, True), value
+            for value in wrong:
+                assert (accepted(field, value), validator.is_valid({"x": value})) == (False, False), value
+            assert validator.is_valid({}) is not field.required
+            assert not validator.is_valid({"y": 1})
 
 
 def test_a_pattern_that_other_engines_cannot_read_is_left_out() -> None:

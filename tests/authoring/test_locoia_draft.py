@@ -15,6 +15,7 @@ from locoia_pat.authoring.locoia.draft import Draft, draft
 from locoia_pat.engine.checker import check_specs
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.yaml import load as yaml
+from tests.support.cells import cell
 from tests.support.locoia_export import FOLDERS
 
 if TYPE_CHECKING:
@@ -187,9 +188,8 @@ def test_parts_are_combined_into_one_connector() -> None:
     assert json.loads(result.texts["locoia.json"]) == {"connector": {"pagination_config": {"query": "{}"}}}
 
 
-@pytest.mark.parametrize(
-    ("config", "pages"),
-    [
+def test_a_pagination_is_kept_and_page_numbers_are_proposed_as_pages() -> None:
+    for config, pages in [
         ({"response_jsonpath": "$.x", "query": '{"page": {{ page + 1 }}}'}, {"by": "page", "query": "page"}),
         ({"query": '{"p": "{{page+1}}"}'}, {"by": "page", "query": "p"}),
         ({"query": '{"p": {{ page }}}'}, {"by": "page", "query": "p", "first": 0}),
@@ -199,13 +199,12 @@ def test_parts_are_combined_into_one_connector() -> None:
         ({"query": '{"p": {{ page }}}', "body": "{}"}, None),
         ({"body": '{"page": {{ page + 1 }}}'}, None),
         ({"response_jsonpath": "$", "header": "{}"}, None),
-    ],
-)  # fmt: skip
-def test_a_pagination_is_kept_and_page_numbers_are_proposed_as_pages(config: Any, pages: Any) -> None:
-    result = read(pagination=config)
-    assert json.loads(result.texts["locoia.json"])["connector"]["pagination_config"] == config
-    proposed = [note.message.rpartition("pages: ")[2] for note in result.chosen if note.key == "pages"]
-    assert [json.loads(each) for each in proposed] == ([pages] if pages else [])
+    ]:
+        with cell(config, pages):
+            result = read(pagination=config)
+            assert json.loads(result.texts["locoia.json"])["connector"]["pagination_config"] == config
+            proposed = [note.message.rpartition("pages: ")[2] for note in result.chosen if note.key == "pages"]
+            assert [json.loads(each) for each in proposed] == ([pages] if pages else [])
 
 
 # A form

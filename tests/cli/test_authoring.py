@@ -21,6 +21,7 @@ import yaml
 
 from locoia_pat import specs
 from locoia_pat.authoring import spec_schema as schema
+from tests.support.cells import cell
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import answer, drop, serving
 
@@ -515,13 +516,14 @@ def test_the_schema_is_written_by_one_command(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(schema.FILES)
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_shipped_specs_are_valid_by_their_schema_and_point_to_it(path: Path) -> None:
-    text = path.read_text()
-    kind = "connector" if path.name == "connector.yaml" else "super" if "\nsuper:" in text else "action"
-    name = f"{kind}.schema.json"
-    assert text.startswith(f"# yaml-language-server: $schema={name}\n")
-    jsonschema.validate(_plain(yaml.safe_load(text)), json.loads((SHIPPED / name).read_text()))
+def test_the_shipped_specs_are_valid_by_their_schema_and_point_to_it() -> None:
+    for path in sorted(SHIPPED.glob("*.yaml")):
+        with cell(path):
+            text = path.read_text()
+            kind = "connector" if path.name == "connector.yaml" else "super" if "\nsuper:" in text else "action"
+            name = f"{kind}.schema.json"
+            assert text.startswith(f"# yaml-language-server: $schema={name}\n")
+            jsonschema.validate(_plain(yaml.safe_load(text)), json.loads((SHIPPED / name).read_text()))
 
 
 def _plain(value: Any) -> Any:

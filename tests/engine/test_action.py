@@ -18,6 +18,7 @@ from locoia_pat.request.template.compiler import structure
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.spec.load import SpecFolder
 from locoia_pat.spec.parse import parse_action, parse_connector
+from tests.support.cells import cell
 from tests.support.compiled_actions import authorization
 
 if TYPE_CHECKING:
@@ -257,19 +258,20 @@ def test_an_answer_in_the_400s_is_a_refusal(action: CompiledAction, status: int,
     assert problem.next is None
 
 
-@pytest.mark.parametrize("status", [100, 300, 301, 302, 304, 307, 408, 500, 502, 503, 504, 599, 600])
-def test_an_answer_that_tells_nothing_is_unknown_for_an_effect_and_not_done_for_a_read(status: int) -> None:
-    for action in (CREATE, REGENERATE):
-        verdict = _judge(action, status, "<title>Oops</title>", {"retry-after": "5"})
-        problem = _problem(verdict)
-        assert (verdict.outcome, problem.code, problem.status) == (Outcome.UNKNOWN, "unknown", status)
-        assert problem.message.startswith(f"the API answered {status}: Oops")
-        assert problem.hint is not None
-        assert "may have succeeded. Check" in problem.hint
-        assert problem.next == "locoia-pat run list_pats"
-    verdict = _judge(LIST, status)
-    problem = _problem(verdict)
-    assert (verdict.outcome, problem.code, problem.status) == (Outcome.NOT_DONE, "unavailable", status)
+def test_an_answer_that_tells_nothing_is_unknown_for_an_effect_and_not_done_for_a_read() -> None:
+    for status in [100, 300, 301, 302, 304, 307, 408, 500, 502, 503, 504, 599, 600]:
+        with cell(status):
+            for action in (CREATE, REGENERATE):
+                verdict = _judge(action, status, "<title>Oops</title>", {"retry-after": "5"})
+                problem = _problem(verdict)
+                assert (verdict.outcome, problem.code, problem.status) == (Outcome.UNKNOWN, "unknown", status)
+                assert problem.message.startswith(f"the API answered {status}: Oops")
+                assert problem.hint is not None
+                assert "may have succeeded. Check" in problem.hint
+                assert problem.next == "locoia-pat run list_pats"
+            verdict = _judge(LIST, status)
+            problem = _problem(verdict)
+            assert (verdict.outcome, problem.code, problem.status) == (Outcome.NOT_DONE, "unavailable", status)
 
 
 @pytest.mark.parametrize("action", [CREATE, LIST], ids=["create", "read"])
@@ -315,9 +317,8 @@ def test_a_token_in_an_error_is_not_told() -> None:
     assert TOKEN not in repr(_judge(CREATE, 400, {"token": TOKEN, "detail": {"token": TOKEN}}))
 
 
-@pytest.mark.parametrize(
-    ("body", "outcome", "code", "status", "message"),
-    [
+def test_an_error_inside_a_success_of_an_effect() -> None:
+    for body, outcome, code, status, message in [
         ({"status": 404, "error": "x", "message": "gone"}, "refused", "not_found", 404, "gone"),
         ({"status": 422, "error": "x"}, "refused", "validation", 422, "x"),
         (
@@ -335,14 +336,11 @@ def test_a_token_in_an_error_is_not_told() -> None:
         ({"status": True, "error": "x"}, "unknown", "unknown", 201, "x"),
         ({"error": "x", "message": "no"}, "unknown", "unknown", 201, "no"),
         ({**BODY, "status": 403, "error": "x", "message": "no"}, "refused", "forbidden", 403, "no"),
-    ],
-)
-def test_an_error_inside_a_success_of_an_effect(
-    body: object, outcome: str, code: str, status: int, message: str
-) -> None:
-    verdict = _judge(CREATE, 201, body)
-    problem = _problem(verdict)
-    assert (verdict.outcome, problem.code, problem.status, problem.message) == (outcome, code, status, message)
+    ]:
+        with cell(body, outcome, code, status, message):
+            verdict = _judge(CREATE, 201, body)
+            problem = _problem(verdict)
+            assert (verdict.outcome, problem.code, problem.status, problem.message) == (outcome, code, status, message)
 
 
 @pytest.mark.parametrize(

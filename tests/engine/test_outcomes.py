@@ -14,6 +14,7 @@ import pytest
 
 from locoia_pat import AsyncConnector, Connector, ConnectorAuth, Outcome, Result, Secret
 from locoia_pat.http.transport import DeadlineBackend, deadline
+from tests.support.cells import cell
 from tests.support.loopback import TOKEN, Server, answer, created, cut, drip, drop, free_port, raw, send, serving, stall
 
 if TYPE_CHECKING:
@@ -221,17 +222,16 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "code", "words", "field"), REFUSED, ids=lambda value: str(value)[:40])
-def test_a_4xx_is_refused_with_the_apis_own_words(
-    status: int, body: Any, code: str, words: str, field: str | None
-) -> None:
-    with serving(answer(status, body)) as server:
-        result = run(server, "create_pat", CREATE)
-    assert (result.outcome, result.exit_code, result.attempts) == (Outcome.REFUSED, 3, 1)
-    problem = result.problem
-    assert problem is not None
-    assert (problem.code, problem.status, problem.field) == (code, status, field)
-    assert words in problem.message
+def test_a_4xx_is_refused_with_the_apis_own_words() -> None:
+    for status, body, code, words, field in REFUSED:
+        with cell(status, body, code, words, field):
+            with serving(answer(status, body)) as server:
+                result = run(server, "create_pat", CREATE)
+            assert (result.outcome, result.exit_code, result.attempts) == (Outcome.REFUSED, 3, 1)
+            problem = result.problem
+            assert problem is not None
+            assert (problem.code, problem.status, problem.field) == (code, status, field)
+            assert words in problem.message
 
 
 @pytest.mark.parametrize(

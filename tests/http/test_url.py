@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from locoia_pat.http.url import is_loopback, resolve_url, validate_base_url
 from locoia_pat.outcomes import InvalidError
+from tests.support.cells import cell
 
 HOSTS = ["api.locoia.com", "eu.locoia.com"]
 
 
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
+def test_an_address_of_the_connector_or_of_this_computer_may_be_called() -> None:
+    for url, address in [
         ("https://api.locoia.com/v1", "https://api.locoia.com/v1"),
         ("https://api.locoia.com/v1//", "https://api.locoia.com/v1"),
         (" https://eu.locoia.com\n", "https://eu.locoia.com"),
@@ -27,15 +27,13 @@ HOSTS = ["api.locoia.com", "eu.locoia.com"]
         ("http://[::1]:8/v1", "http://[::1]:8/v1"),
         ("https://localhost", "https://localhost"),
         ("https://api.locoia.com?#", "https://api.locoia.com"),
-    ],
-)
-def test_an_address_of_the_connector_or_of_this_computer_may_be_called(url: str, address: str) -> None:
-    assert validate_base_url(url, HOSTS, source="base_url") == address
+    ]:
+        with cell(url, address):
+            assert validate_base_url(url, HOSTS, source="base_url") == address
 
 
-@pytest.mark.parametrize(
-    ("url", "part"),
-    [
+def test_no_other_address_sees_the_credential() -> None:
+    for url, part in [
         ("", "not an http or https URL"),
         ("api.locoia.com", "not an http or https URL"),
         ("//api.locoia.com", "not an http or https URL"),
@@ -66,17 +64,15 @@ def test_an_address_of_the_connector_or_of_this_computer_may_be_called(url: str,
         ("https://evil-api.locoia.com", "is not a host of this connector"),
         ("https://api.locoia.com\n.evil.example", "is not a host of this connector"),
         ("https://10.0.0.1", "10.0.0.1 is not a host of this connector"),
-    ],
-    ids=ascii,
-)
-def test_no_other_address_sees_the_credential(url: str, part: str) -> None:
-    with pytest.raises(InvalidError, match=r"\ALOCOIA_BASE_URL: ") as caught:
-        validate_base_url(url, HOSTS, source="LOCOIA_BASE_URL")
-    assert part in caught.value.problem.message
-    assert caught.value.problem.field == "LOCOIA_BASE_URL"
-    assert caught.value.problem.hint
-    assert "hunter2" not in str(caught.value)
-    assert caught.value.__cause__ is None
+    ]:
+        with cell(url, part):
+            with pytest.raises(InvalidError, match=r"\ALOCOIA_BASE_URL: ") as caught:
+                validate_base_url(url, HOSTS, source="LOCOIA_BASE_URL")
+            assert part in caught.value.problem.message
+            assert caught.value.problem.field == "LOCOIA_BASE_URL"
+            assert caught.value.problem.hint
+            assert "hunter2" not in str(caught.value)
+            assert caught.value.__cause__ is None
 
 
 def test_the_hosts_of_the_connector_are_told() -> None:

@@ -23,6 +23,7 @@ from locoia_pat.outcomes import (
     invalid,
 )
 from locoia_pat.secrets.secret import Secret
+from tests.support.cells import cell
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,8 @@ def test_a_near_miss_is_told_and_nothing_else(word: str, known: list[str], hint:
     assert did_you_mean(word, known) == hint
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
+def test_a_message_shows_short_plain_values_and_others_by_their_kind() -> None:
+    for value, text in [
         (None, "null"),
         (True, "true"),
         (False, "false"),
@@ -146,11 +146,9 @@ def test_a_near_miss_is_told_and_nothing_else(word: str, known: list[str], hint:
         ({"a": 1}, "an object"),
         (b"x", "a bytes"),
         (Secret("x"), "a Secret"),
-    ],
-    ids=lambda value: f"{type(value).__name__}-{ascii(value)[:20]}",
-)
-def test_a_message_shows_short_plain_values_and_others_by_their_kind(value: object, text: str) -> None:
-    assert describe_value(value) == text
+    ]:
+        with cell(value, text):
+            assert describe_value(value) == text
 
 
 @given(

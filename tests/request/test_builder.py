@@ -43,12 +43,13 @@ def sent(made: CompiledAction, **inputs: Any) -> Any:
     return made.request(made.check(inputs), BASE)
 
 
-@pytest.mark.parametrize("value", ["a\r\nX-Admin: 1", "a\nb", "\x00", "é", " a", "a ", "", "\ta", "a\x7f"], ids=ascii)
-def test_an_input_that_is_not_a_valid_header_is_refused(value: str) -> None:
-    made = action({"note": TEXT}, headers={"X-Note": "{{ note }}"})
-    with pytest.raises(InvalidError, match="cannot be used in a header") as caught:
-        sent(made, note=value)
-    assert caught.value.problem.field == "note"
+def test_an_input_that_is_not_a_valid_header_is_refused() -> None:
+    for value in ["a\r\nX-Admin: 1", "a\nb", "\x00", "é", " a", "a ", "", "\ta", "a\x7f"]:
+        with cell(value):
+            made = action({"note": TEXT}, headers={"X-Note": "{{ note }}"})
+            with pytest.raises(InvalidError, match="cannot be used in a header") as caught:
+                sent(made, note=value)
+            assert caught.value.problem.field == "note"
 
 
 def test_a_constant_that_is_not_a_valid_header_is_refused() -> None:
@@ -180,19 +181,19 @@ for _ in range(25):
     DEEP = [DEEP]
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), 10**19, {1: 2}, {"a": {3}}, ("a",), b"a", Secret("s"), DEEP], ids=repr
-)
-def test_a_value_that_is_not_json_is_refused(value: object) -> None:
-    with pytest.raises(InvalidError, match="is not allowed") as caught:
-        action({"x": JSON}, body="{{ x }}").check({"x": value})
-    assert caught.value.problem.hint == "Allowed: any JSON value."
+def test_a_value_that_is_not_json_is_refused() -> None:
+    for value in [float("nan"), float("inf"), 10**19, {1: 2}, {"a": {3}}, ("a",), b"a", Secret("s"), DEEP]:
+        with cell(value):
+            with pytest.raises(InvalidError, match="is not allowed") as caught:
+                action({"x": JSON}, body="{{ x }}").check({"x": value})
+            assert caught.value.problem.hint == "Allowed: any JSON value."
 
 
-@pytest.mark.parametrize("value", [None, True, 1, 1.5, "", [], {}, [{"a": [None, "b"]}], DEEP[0]], ids=repr)
-def test_any_json_value_is_sent_unchanged(value: object) -> None:
-    request = sent(action({"x": JSON}, body={"x": "{{ x }}"}), x=value)
-    assert json.dumps(json.loads(revealed(request.content or ""))) == json.dumps({"x": value})
+def test_any_json_value_is_sent_unchanged() -> None:
+    for value in [None, True, 1, 1.5, "", [], {}, [{"a": [None, "b"]}], DEEP[0]]:
+        with cell(value):
+            request = sent(action({"x": JSON}, body={"x": "{{ x }}"}), x=value)
+            assert json.dumps(json.loads(revealed(request.content or ""))) == json.dumps({"x": value})
 
 
 def test_a_field_in_an_api_error_is_mapped_to_its_input() -> None:

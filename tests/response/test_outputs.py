@@ -14,6 +14,7 @@ from locoia_pat.response.error_message import find_error_message
 from locoia_pat.response.outputs import Outputs, extract_outputs
 from locoia_pat.secrets.secret import Secret, load_json
 from locoia_pat.spec.model import ActionSpec
+from tests.support.cells import cell
 
 NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 TOKEN = "t0ken-t0ken-t0ken-t0ken"
@@ -50,9 +51,8 @@ KEY: dict[str, Any] = {"type": "text", "secret": "once"}
 TIME: dict[str, Any] = {"type": "datetime"}
 
 
-@pytest.mark.parametrize(
-    ("output", "given_value", "value"),
-    [
+def test_a_declared_output_is_read_without_a_warning() -> None:
+    for output, given_value, value in [
         (TEXT, "x", "x"),
         (TEXT, "", ""),
         (TEXT, 7, "7"),
@@ -69,19 +69,15 @@ TIME: dict[str, Any] = {"type": "datetime"}
         (TIME, " 2026-02-01T01:30:00.999+01:30 ", "2026-02-01T00:00:00Z"),
         (TIME, "Sun, 01 Feb 2026 00:00:00 GMT", "2026-02-01T00:00:00Z"),
         ({**TEXT, "nullable": True}, None, None),
-    ],
-)
-def test_a_declared_output_is_read_without_a_warning(
-    output: dict[str, Any], given_value: object, value: object
-) -> None:
-    payload = _payload({"a": output}, {"a": given_value, "undeclared": 1})
-    assert (payload.data, payload.warnings) == ({"a": value}, ())
-    assert type(payload.data["a"]) is type(value)
+    ]:
+        with cell(output, given_value, value):
+            payload = _payload({"a": output}, {"a": given_value, "undeclared": 1})
+            assert (payload.data, payload.warnings) == ({"a": value}, ())
+            assert type(payload.data["a"]) is type(value)
 
 
-@pytest.mark.parametrize(
-    ("output", "body", "data", "warning"),
-    [
+def test_what_had_to_be_assumed_is_a_warning() -> None:
+    for output, body, data, warning in [
         (TEXT, {}, {"a": None}, 'the response has no "a"'),
         (TEXT, {"a": None}, {"a": None}, 'the response has no "a"'),
         (TEXT, {"a": ["x"]}, {"a": None}, '"a" is not a text in the response'),
@@ -121,13 +117,10 @@ def test_a_declared_output_is_read_without_a_warning(
             {"a": None, "a_raw": "x" * 100},
             '"a" is not a readable time; a_raw has it',
         ),
-    ],
-)
-def test_what_had_to_be_assumed_is_a_warning(
-    output: dict[str, Any], body: object, data: dict[str, Any], warning: str
-) -> None:
-    payload = _payload({"a": output}, body)
-    assert (payload.data, payload.warnings) == (data, (warning,))
+    ]:
+        with cell(output, body, data, warning):
+            payload = _payload({"a": output}, body)
+            assert (payload.data, payload.warnings) == (data, (warning,))
 
 
 def test_an_output_the_answer_gives_is_not_taken_from_the_input() -> None:
@@ -135,9 +128,8 @@ def test_an_output_the_answer_gives_is_not_taken_from_the_input() -> None:
     assert (payload.data, payload.warnings) == ({"a": "given"}, ())
 
 
-@pytest.mark.parametrize(
-    ("ends", "days"),
-    [
+def test_days_are_counted_from_now_in_whole_days() -> None:
+    for ends, days in [
         ("2026-01-31T12:00:00Z", 30),
         ("2026-01-31T11:59:00Z", 30),
         ("2026-01-31T23:59:00Z", 30),
@@ -148,11 +140,10 @@ def test_an_output_the_answer_gives_is_not_taken_from_the_input() -> None:
         ("2026-01-31T12:00:00", 30),
         ("nonsense", None),
         (None, None),
-    ],
-)
-def test_days_are_counted_from_now_in_whole_days(ends: str | None, days: int | None) -> None:
-    output = {"ends": {**TIME, "nullable": True}, "left": {"type": "number", "days_until": "ends"}}
-    assert _payload(output, {"ends": ends, "left": 999}).data["left"] == days
+    ]:
+        with cell(ends, days):
+            output = {"ends": {**TIME, "nullable": True}, "left": {"type": "number", "days_until": "ends"}}
+            assert _payload(output, {"ends": ends, "left": 999}).data["left"] == days
 
 
 MARK = {
@@ -163,9 +154,8 @@ MARK = {
 }
 
 
-@pytest.mark.parametrize(
-    ("note", "parts"),
-    [
+def test_the_last_word_of_a_string_is_parsed_if_it_has_the_format() -> None:
+    for note, parts in [
         ("CI ~m/ci/x/a", {"name": "ci", "slot": "a"}),
         ("~m/ci/x/a", {"name": "ci", "slot": "a"}),
         ("~m/1/2/3 ~m/ci/x/a \n", {"name": "ci", "slot": "a"}),
@@ -177,11 +167,10 @@ MARK = {
         ("", None),
         (None, None),
         (7, None),
-    ],
-)
-def test_the_last_word_of_a_string_is_parsed_if_it_has_the_format(note: object, parts: object) -> None:
-    payload = _payload({"mark": MARK}, {"note": note})
-    assert (payload.data["mark"], payload.warnings) == (parts, ())
+    ]:
+        with cell(note, parts):
+            payload = _payload({"mark": MARK}, {"note": note})
+            assert (payload.data["mark"], payload.warnings) == (parts, ())
 
 
 @given(st.text(max_size=500), st.text(alphabet="~m/ {}ab", max_size=2000))
@@ -245,9 +234,8 @@ def test_the_payload_stands_where_the_secret_is(body: object) -> None:
     assert TOKEN not in repr(payload)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
+def test_without_a_usable_secret_an_answer_is_not_whole() -> None:
+    for key in [
         None,
         "",
         "short",
@@ -258,12 +246,10 @@ def test_the_payload_stands_where_the_secret_is(body: object) -> None:
         1234567890123456789,
         [TOKEN],
         {"key": TOKEN},
-    ],
-    ids=["null", "empty", "short", "15", "space", "not ascii", "long", "number", "list", "object"],
-)
-def test_without_a_usable_secret_an_answer_is_not_whole(key: object) -> None:
-    assert _read({"a": TEXT, "key": KEY}, {"a": "x", "key": key}) == "the response has no usable key"
-    assert _read({"a": TEXT, "key": KEY}, {"a": "x"}) == "the response has no usable key"
+    ]:
+        with cell(key):
+            assert _read({"a": TEXT, "key": KEY}, {"a": "x", "key": key}) == "the response has no usable key"
+            assert _read({"a": TEXT, "key": KEY}, {"a": "x"}) == "the response has no usable key"
 
 
 @pytest.mark.parametrize("body", [None, [], [{"a": "x"}], "text", 5, True], ids=str)
@@ -284,9 +270,8 @@ def test_a_secret_that_should_be_a_time_is_not_kept() -> None:
     assert payload.data == {"inner": {"key": None, "key_raw": None}}
 
 
-@pytest.mark.parametrize(
-    ("body", "words", "field"),
-    [
+def test_the_words_of_the_api_are_read_in_every_plausible_form() -> None:
+    for body, words, field in [
         ({"message": "no"}, "no", None),
         ({"detail": "no"}, "no", None),
         ({"error": "no"}, "no", None),
@@ -329,18 +314,13 @@ def test_a_secret_that_should_be_a_time_is_not_kept() -> None:
         ({"message": "x" * 500}, "x" * 500, None),
         ({"message": "x" * 501}, "x" * 499 + "…", None),
         ({"message": Secret(TOKEN), "token": Secret(TOKEN)}, None, None),
-    ],
-    ids=lambda value: ascii(value)[:50],
-)
-def test_the_words_of_the_api_are_read_in_every_plausible_form(
-    body: object, words: str | None, field: str | None
-) -> None:
-    assert find_error_message(body) == (words, field)
+    ]:
+        with cell(body, words, field):
+            assert find_error_message(body) == (words, field)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
+def test_an_answer_that_is_not_json_is_told_on_one_line() -> None:
+    for text, words in [
         ("Bad gateway", "Bad gateway"),
         ("two\nlines", "two lines"),
         ("", None),
@@ -353,11 +333,9 @@ def test_the_words_of_the_api_are_read_in_every_plausible_form(
         ("<title>never closed", "an HTML page"),
         ("<" + "x" * 30_000 + "><title>late</title>", "an HTML page"),
         ("y" * 501, "y" * 499 + "…"),
-    ],
-    ids=lambda value: ascii(value)[:40],
-)
-def test_an_answer_that_is_not_json_is_told_on_one_line(text: str, words: str | None) -> None:
-    assert find_error_message(Secret(text)) == (words, None)
+    ]:
+        with cell(text, words):
+            assert find_error_message(Secret(text)) == (words, None)
 
 
 @given(

@@ -28,6 +28,7 @@ from tests.support.canaries import (
     shown,
     shown_with_error,
 )
+from tests.support.cells import cell
 from tests.support.loopback import answer, free_port, serving
 
 if TYPE_CHECKING:
@@ -45,16 +46,18 @@ def test_a_result_and_its_error_show_no_token(name: str, pair: Canaries) -> None
     assert leaks(shown_with_error(run(name, pair))) == []
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_result_of_async_code_and_its_error_show_no_token(name: str) -> None:
-    assert leaks(shown_with_error(asyncio.run(run_async(name, ODD)))) == []
+def test_a_result_of_async_code_and_its_error_show_no_token() -> None:
+    for name in CASES:
+        with cell(name):
+            assert leaks(shown_with_error(asyncio.run(run_async(name, ODD)))) == []
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outcome is not Outcome.DONE])
-def test_an_error_has_no_cause_or_context(name: str) -> None:
+def test_an_error_has_no_cause_or_context() -> None:
     """An error of httpx or of JSON would hold the request, the response or both."""
-    error = error_of(run(name, ODD))
-    assert [type(each).__name__ for each in chained(error)] == [type(error).__name__]
+    for name in [name for name, case in CASES.items() if case.outcome is not Outcome.DONE]:
+        with cell(name):
+            error = error_of(run(name, ODD))
+            assert [type(each).__name__ for each in chained(error)] == [type(error).__name__]
 
 
 TYPED: dict[str, Callable[[Connector], Any]] = {

@@ -423,29 +423,27 @@ def test_revoke_needs_a_secret_output() -> None:
     assert '"revoke" needs a secret output; there is none' in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("effect", "method"),
-    [
+def test_a_method_that_cannot_have_the_effect_is_found() -> None:
+    for effect, method in [
         *[("create", method) for method in ("GET", "PATCH", "DELETE")],
         *[("update", method) for method in ("GET", "DELETE")],
         *[("rotate", method) for method in ("GET", "DELETE")],
         ("delete", "GET"),
         *[("read", method) for method in ("PUT", "PATCH", "DELETE")],
-    ],
-)
-def test_a_method_that_cannot_have_the_effect_is_found(effect: str, method: str) -> None:
-    more = "\nreplaces: owner" if effect == "rotate" else ""
-    text = _with(
-        ACTION,
-        ("effect: create", f"effect: {effect}{more}"),
-        (", secret: once", ""),
-        ("method: POST", f"method: {method}"),
-        ('  body:\n    days: "{{ days }}"\n', '  query: {days: "{{ days }}"}\n  omit_null: true\n'),
-    )
-    with pytest.raises(SpecError) as caught:
-        parse_action(text, "a.yaml")
-    assert _findings(caught.value, "a.yaml") == [f"{13 if more else 12}:11 effect-method"]
-    assert f"an action with effect: {effect} cannot use {method}; use " in str(caught.value)
+    ]:
+        with cell(effect, method):
+            more = "\nreplaces: owner" if effect == "rotate" else ""
+            text = _with(
+                ACTION,
+                ("effect: create", f"effect: {effect}{more}"),
+                (", secret: once", ""),
+                ("method: POST", f"method: {method}"),
+                ('  body:\n    days: "{{ days }}"\n', '  query: {days: "{{ days }}"}\n  omit_null: true\n'),
+            )
+            with pytest.raises(SpecError) as caught:
+                parse_action(text, "a.yaml")
+            assert _findings(caught.value, "a.yaml") == [f"{13 if more else 12}:11 effect-method"]
+            assert f"an action with effect: {effect} cannot use {method}; use " in str(caught.value)
 
 
 def test_the_name_locoia_is_for_the_host_of_locoia_only() -> None:
@@ -532,9 +530,10 @@ WITHIN = {
 }
 
 
-@pytest.mark.parametrize("changes", WITHIN.values(), ids=WITHIN)
-def test_a_value_at_its_limit_loads(changes: list[tuple[str, str]]) -> None:
-    assert CompiledAction(parse_action(_with(ACTION, *changes), "a.yaml")).spec.effect == "create"
+def test_a_value_at_its_limit_loads() -> None:
+    for case, changes in WITHIN.items():
+        with cell(case):
+            assert CompiledAction(parse_action(_with(ACTION, *changes), "a.yaml")).spec.effect == "create"
 
 
 @pytest.mark.parametrize(
@@ -607,15 +606,16 @@ def test_children_are_validated_like_inputs() -> None:
     assert "did you mean step?" in finding.message
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in SPECS.glob("*.yaml")))
-def test_the_shipped_specs_load_without_findings(file: str) -> None:
-    text = (SPECS / file).read_text(encoding="utf-8")
-    if file == "connector.yaml":
-        assert parse_connector(text, file).connector == "locoia"
-    else:
-        spec = parse_spec(text, file, lambda: SpecFolder().connector.options)
-        assert spec.action == Path(file).stem
-        assert isinstance(spec, SuperSpec) or CompiledAction(spec).spec is spec
+def test_the_shipped_specs_load_without_findings() -> None:
+    for file in sorted(path.name for path in SPECS.glob("*.yaml")):
+        with cell(file):
+            text = (SPECS / file).read_text(encoding="utf-8")
+            if file == "connector.yaml":
+                assert parse_connector(text, file).connector == "locoia"
+            else:
+                spec = parse_spec(text, file, lambda: SpecFolder().connector.options)
+                assert spec.action == Path(file).stem
+                assert isinstance(spec, SuperSpec) or CompiledAction(spec).spec is spec
 
 
 def test_the_shipped_specs_have_the_right_effects() -> None:

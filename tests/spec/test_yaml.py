@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from locoia_pat.outcomes import Finding, SpecError
 from locoia_pat.spec.yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_FINDINGS, MAX_PARTS, dump, iter_scalars, load
+from tests.support.cells import cell
 
 
 def _json(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -39,9 +40,8 @@ def test_json_with_any_characters_is_read_as_json(value: Any) -> None:
     assert json.dumps(load(json.dumps(value, ensure_ascii=False), "a.yaml").value) == json.dumps(value)
 
 
-@pytest.mark.parametrize(
-    ("plain", "value"),
-    [
+def test_an_unquoted_scalar_is_its_json_value_or_a_string() -> None:
+    for plain, value in [
         ("null", None),
         ("~", None),
         ("", None),
@@ -62,16 +62,14 @@ def test_json_with_any_characters_is_read_as_json(value: Any) -> None:
         ("v1.10", "v1.10"),
         ("nope", "nope"),
         ("٣", "٣"),
-    ],
-)
-def test_an_unquoted_scalar_is_its_json_value_or_a_string(plain: str, value: object) -> None:
-    found = load(f"a: {plain}", "a.yaml").value["a"]
-    assert (type(found), found) == (type(value), value)
+    ]:
+        with cell(plain, value):
+            found = load(f"a: {plain}", "a.yaml").value["a"]
+            assert (type(found), found) == (type(value), value)
 
 
-@pytest.mark.parametrize(
-    "plain",
-    [
+def test_an_ambiguous_unquoted_scalar_is_a_finding() -> None:
+    for plain in [
         *("no", "No", "YES", "on", "off", "Null", "NULL", "True", "FALSE"),
         *(
             "1.10",
@@ -91,12 +89,11 @@ def test_an_unquoted_scalar_is_its_json_value_or_a_string(plain: str, value: obj
         ),
         *("12345678901234567", "0.1000000000000000055", ".inf", "-.INF", ".nan"),
         *("2026-01-01", "2026-1-1", "2026-01-01T10:00:00Z"),
-    ],
-)
-def test_an_ambiguous_unquoted_scalar_is_a_finding(plain: str) -> None:
-    [(line, column, code, message)] = _findings(f"b: 1\na:   {plain}\n")
-    assert (line, column, code) == (2, 6, "ambiguous-scalar")
-    assert f"unquoted value: {plain};" in message
+    ]:
+        with cell(plain):
+            [(line, column, code, message)] = _findings(f"b: 1\na:   {plain}\n")
+            assert (line, column, code) == (2, 6, "ambiguous-scalar")
+            assert f"unquoted value: {plain};" in message
 
 
 @pytest.mark.parametrize(
@@ -106,9 +103,8 @@ def test_quoted_and_block_scalars_are_strings(quoted: str) -> None:
     assert load(f"a: {quoted}", "a.yaml").value == {"a": "no"}
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "column", "code", "part"),
-    [
+def test_yaml_that_is_not_allowed_is_found_at_its_position() -> None:
+    for text, line, column, code, part in [
         ("a: 1\nb: 2\na: 3", 3, 1, "duplicate-key", 'duplicate key "a"'),
         ("{a: 1, 'a': 2}", 1, 8, "duplicate-key", 'duplicate key "a"'),
         ("x:\n  - a: 1\n    a: 2", 3, 5, "duplicate-key", 'duplicate key "a"'),
@@ -130,14 +126,11 @@ def test_quoted_and_block_scalars_are_strings(quoted: str) -> None:
         ("a: \x07", 1, 1, "yaml", "invalid YAML"),
         ("a\x00b", 1, 1, "yaml", "invalid YAML"),
         ("%YAML 3.0\n---\na: 1", 1, 1, "yaml", "invalid YAML"),
-    ],
-)
-def test_yaml_that_is_not_allowed_is_found_at_its_position(
-    text: str, line: int, column: int, code: str, part: str
-) -> None:
-    [(found_line, found_column, found_code, message)] = _findings(text)
-    assert part in message
-    assert (found_line, found_column, found_code) == (line, column, code)
+    ]:
+        with cell(text, line, column, code, part):
+            [(found_line, found_column, found_code, message)] = _findings(text)
+            assert part in message
+            assert (found_line, found_column, found_code) == (line, column, code)
 
 
 def test_all_findings_of_a_file_are_reported_in_order() -> None:
@@ -205,9 +198,8 @@ inputs:
 """
 
 
-@pytest.mark.parametrize(
-    ("path", "at_key", "line", "column"),
-    [
+def test_a_finding_is_at_its_part_or_its_nearest_parent() -> None:
+    for path, at_key, line, column in [
         ((), False, 1, 1),
         (("title",), False, 1, 8),
         (("title",), True, 1, 1),
@@ -222,13 +214,10 @@ inputs:
         (("inputs", "id", "absent", "deeper"), False, 3, 9),
         (("inputs", "id", "absent"), True, 3, 9),
         (("nowhere",), True, 1, 1),
-    ],
-)
-def test_a_finding_is_at_its_part_or_its_nearest_parent(
-    path: tuple[str | int, ...], at_key: bool, line: int, column: int
-) -> None:
-    finding = load(TEXT, "a.yaml").finding("bad-value", path, "wrong", at_key=at_key)
-    assert finding == Finding("a.yaml", line, column, "bad-value", "wrong")
+    ]:
+        with cell(path, at_key, line, column):
+            finding = load(TEXT, "a.yaml").finding("bad-value", path, "wrong", at_key=at_key)
+            assert finding == Finding("a.yaml", line, column, "bad-value", "wrong")
 
 
 def test_columns_count_characters_and_not_bytes() -> None:
@@ -297,16 +286,13 @@ def test_every_key_and_string_of_a_file_has_its_path_and_position() -> None:
         list(iter_scalars("a: ]"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_yaml_parsers_disagree_about_is_a_finding() -> None:
+    for text in [
         *("a: .5", "a: -.5", "a: =", "<<: {}", "no: 1", "true: 1", "&a k: 1", "!!str k: 1"),
         *("007: 1", "1.5: 1", "1_0: 1", "0x1: 1", "12345678901234567: 1", "2026-01-01: 1"),
-    ],
-)
-def test_what_yaml_parsers_disagree_about_is_a_finding(text: str) -> None:
-    with pytest.raises(SpecError, match=r"x\.yaml:1:"):
-        load(text, "x.yaml")
+    ]:
+        with cell(text), pytest.raises(SpecError, match=r"x\.yaml:1:"):
+            load(text, "x.yaml")
 
 
 @pytest.mark.parametrize("key", ["1", "0", "-7", "404", "1234567890123456"])

@@ -19,6 +19,7 @@ from locoia_pat.outcomes import InvalidError
 from locoia_pat.secrets.secret import EnvSecrets, Secret
 from locoia_pat.stores import canonical_location, open_store, read_token
 from locoia_pat.stores.token_text import read_bare_token
+from tests.support.cells import cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,16 +43,17 @@ NOT_REFERENCES = {
 }
 
 
-@pytest.mark.parametrize(("ref", "words"), NOT_REFERENCES.values(), ids=NOT_REFERENCES)
-def test_a_malformed_reference_is_refused_with_its_field_and_a_hint(ref: str, words: str) -> None:
-    with pytest.raises(InvalidError) as opened:
-        open_store(ref)
-    with pytest.raises(InvalidError) as read:
-        read_token(ref, field="auth_token")
-    assert (opened.value.problem.field, read.value.problem.field) == ("token_to", "auth_token")
-    for problem in (opened.value.problem, read.value.problem):
-        assert problem.message == words
-        assert problem.hint
+def test_a_malformed_reference_is_refused_with_its_field_and_a_hint() -> None:
+    for case, (ref, words) in NOT_REFERENCES.items():
+        with cell(case):
+            with pytest.raises(InvalidError) as opened:
+                open_store(ref)
+            with pytest.raises(InvalidError) as read:
+                read_token(ref, field="auth_token")
+            assert (opened.value.problem.field, read.value.problem.field) == ("token_to", "auth_token")
+            for problem in (opened.value.problem, read.value.problem):
+                assert problem.message == words
+                assert problem.hint
 
 
 def test_a_token_given_instead_of_a_reference_is_not_repeated() -> None:

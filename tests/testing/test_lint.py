@@ -7,13 +7,13 @@ import secrets
 import string
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.testing.lint import lint
 from locoia_pat.testing.secret_names import SecretNames
+from tests.support.cells import cell
 
 if TYPE_CHECKING:
     from locoia_pat.outcomes import Finding
@@ -63,12 +63,13 @@ LEAKS = {
 }
 
 
-@pytest.mark.parametrize(("text", "line", "column", "code"), LEAKS.values(), ids=LEAKS)
-def test_a_leak_is_found_at_its_place_and_not_repeated(text: str, line: int, column: int, code: str) -> None:
-    (finding,) = found(text)
-    assert (finding.line, finding.column, finding.code) == (line, column, code)
-    for part in (CHANCE, "abc-def", "hunter2", "abc123", "abcd1234", "b1c2d3"):
-        assert part not in finding.message
+def test_a_leak_is_found_at_its_place_and_not_repeated() -> None:
+    for case, (text, line, column, code) in LEAKS.items():
+        with cell(case):
+            (finding,) = found(text)
+            assert (finding.line, finding.column, finding.code) == (line, column, code)
+            for part in (CHANCE, "abc-def", "hunter2", "abc123", "abcd1234", "b1c2d3"):
+                assert part not in finding.message
 
 
 HARMLESS = [
@@ -99,9 +100,10 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize("text", HARMLESS)
-def test_what_is_harmless_is_no_finding(text: str) -> None:
-    assert found(text) == []
+def test_what_is_harmless_is_no_finding() -> None:
+    for text in HARMLESS:
+        with cell(text):
+            assert found(text) == []
 
 
 def test_a_name_can_be_called_harmless() -> None:
