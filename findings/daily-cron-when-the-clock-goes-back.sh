@@ -3,7 +3,7 @@
 #
 # Versions: APScheduler 3.11.3, croniter 7.0.0 (RQ's), pycron 3.3.0 (taskiq's), Huey 3.5.4; cronsim 2.8 and Celery 5.7.0 beside them.
 # Behaviour: "30 2 * * *" in Europe/Berlin reads as once a day. On 25 October 2026 there are two 02:30, an hour apart, and four of the
-#   six run at both: a rotation follows itself, and the token of an hour ago is replaced. On 28 March 2027 there is no 02:30, and pycron and
+#   six run at both: a rotation follows itself, and the token of an hour ago is replaced. On 28 March 2027 there is no 02:30: pycron and
 #   Huey, which compare the minute of the wall clock, leave the day out. Celery pays for its single run with jobs
 #   that are not daily: of "*/30 * * * *" it leaves out the second hour, where all others have 50 runs on that day.
 # Source: the program below; each is given moments of that zone, as its documentation says.
