@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
@@ -100,7 +100,7 @@ class TokenForm:
     def with_narrower(self, choice: Narrower) -> TokenForm:
         """Return the form with a narrower scope."""
         scopes = dict.fromkeys(choice.scope if scope == choice.instead_of else scope for scope in self.scopes)
-        return TokenForm(self.note, tuple(scopes), self.lifetime, self.date, self.to, self.store)
+        return replace(self, scopes=tuple(scopes))
 
 
 def narrower_choices(scopes: Sequence[str]) -> Iterator[Narrower]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -47,6 +48,10 @@ class Operation:
         """The ``operationId``, else the method and the path."""
         given = self.value.get("operationId")
         return given if isinstance(given, str) and given else f"{self.method} {self.path}"
+
+    def matches(self, pattern: str) -> bool:
+        """Return whether *pattern* is for its id, or for its method and path."""
+        return any(fnmatchcase(name, pattern) for name in (self.id, f"{self.method} {self.path}"))
 
 
 class OpenApiDocument:

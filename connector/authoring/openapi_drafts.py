@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -110,21 +109,12 @@ def _chosen(document: OpenApiDocument, selected: Sequence[str]) -> list[Operatio
         operations = list(document.operations())
     except NotDraftedError as error:
         raise invalid(f"a path cannot be read: {error}", field="from") from None
-    names = {name for operation in operations for name in (operation.id, f"{operation.method} {operation.path}")}
     for pattern in selected:
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(operation.matches(pattern) for operation in operations):
+            names = {name for each in operations for name in (each.id, f"{each.method} {each.path}")}
             message = f"there is no operation {describe_value(pattern)}{did_you_mean(pattern, sorted(names))}"
             raise invalid(message, field="operation", hint="Give an operationId, or a method and a path: 'GET /keys'.")
-    chosen = [
-        operation
-        for operation in operations
-        if not selected
-        or any(
-            fnmatchcase(name, pattern)
-            for name in (operation.id, f"{operation.method} {operation.path}")
-            for pattern in selected
-        )
-    ]
+    chosen = [each for each in operations if not selected or any(map(each.matches, selected))]
     if len(chosen) > MAX_OPERATIONS:
         hint = "Choose with --operation, which may repeat: --operation 'apps/*' --operation 'GET /user'."
         raise invalid(f"{len(chosen)} operations are too many; at most {MAX_OPERATIONS}", field="operation", hint=hint)

@@ -208,15 +208,13 @@ def _entity_name(text: str) -> str:
 
 
 def _scope_rows() -> list[dict[str, Any]]:
-    rows = []
-    for scope in table.ALL:
-        entities: dict[str, list[str]] = {operation: [] for operation in table.ALL_OPERATIONS}
-        for entity in table.ALL_ENTITIES:
-            for operation in table.ALL_OPERATIONS:
-                if table.allows(scope, entity, operation):
-                    entities[operation].append(entity)
-        rows.append({"scope": scope, **entities})
-    return rows
+    def entities(scope: str, operation: str) -> list[str]:
+        return [entity for entity in table.ALL_ENTITIES if table.allows(scope, entity, operation)]
+
+    return [
+        {"scope": scope, **{operation: entities(scope, operation) for operation in table.ALL_OPERATIONS}}
+        for scope in table.ALL
+    ]
 
 
 def _print_scopes(rows: list[dict[str, Any]], *, as_json: bool) -> None:

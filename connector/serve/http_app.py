@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from locoia_pat.http.trace import TRACEPARENT, continue_trace, current_trace, new_trace
-from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, RefusedError, Result
+from locoia_pat.outcomes import InvalidError, NotDoneError, Outcome, Problem, RefusedError, Result, invalid
 from locoia_pat.secrets.secret import Secret
 from locoia_pat.serve import request_log
 from locoia_pat.serve.call_metrics import CONTENT_TYPE, CallMetrics
@@ -220,7 +220,7 @@ class HttpApp:
         """Perform a call in a thread of its own, and count it."""
         limit = self._limits.concurrency * (1 + QUEUE)
         if self._pending >= limit:
-            raise HttpError(503, _not_done("unavailable", f"{limit} calls are under way"))
+            raise HttpError(503, _not_done(f"{limit} calls are under way"))
         self._pending += 1
         started = time.perf_counter()
         try:
@@ -265,7 +265,7 @@ class HttpApp:
         try:
             key = await self._in_thread(self._lookups, lambda: self._keys.find(Secret(value.strip())))
         except OSError as error:
-            raise HttpError(503, _not_done("unavailable", str(error))) from None
+            raise HttpError(503, _not_done(str(error))) from None
         if key is None:
             raise _unauthorized("the key is not known", "locoia-pat serve key new creates one.")
         fields["key"] = key.name
@@ -276,8 +276,8 @@ class HttpApp:
     async def _read_body(self, request: Request) -> bytes:
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind != "application/json":
-            raise HttpError(415, _invalid("body", "is not application/json", "Set Content-Type: application/json."))
-        too_large = HttpError(413, _invalid("body", f"is larger than {MAX_BYTES} bytes", None))
+            raise HttpError(415, _invalid_body("is not application/json", "Set Content-Type: application/json."))
+        too_large = HttpError(413, _invalid_body(f"is larger than {MAX_BYTES} bytes"))
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:12]) > MAX_BYTES:
             raise too_large
@@ -290,7 +290,7 @@ class HttpApp:
                         raise too_large
         except TimeoutError:
             message = f"the body did not arrive within {self._limits.body_seconds:g} s"
-            raise HttpError(408, _not_done("unavailable", message), {"connection": "close"}) from None
+            raise HttpError(408, _not_done(message), {"connection": "close"}) from None
         return bytes(body)
 
     # Helpers
@@ -330,12 +330,12 @@ def _refused(code: Code, message: str, hint: str) -> RefusedError:
     return RefusedError(Problem(code, message, hint=hint))
 
 
-def _invalid(field: str, message: str, hint: str | None) -> InvalidError:
-    return InvalidError(Problem("validation", message, field=field, hint=hint))
+def _invalid_body(message: str, hint: str | None = None) -> InvalidError:
+    return invalid(message, field="body", hint=hint)
 
 
-def _not_done(code: Code, message: str) -> NotDoneError:
-    return NotDoneError(Problem(code, message, hint="Nothing was sent; it is safe to retry."))
+def _not_done(message: str) -> NotDoneError:
+    return NotDoneError(Problem("unavailable", message, hint="Nothing was sent; it is safe to retry."))
 
 
 def _unauthorized(message: str, hint: str) -> HttpError:

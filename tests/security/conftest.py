@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from locoia_pat.cli import main
+from tests.support.command import call_captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,15 +45,8 @@ def call(home: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     assert home == Path.cwd().parent
 
     def call(*arguments: str, stdin: str = "") -> Done:
-        before, sys.stdin = sys.stdin, io.StringIO(stdin)
-        try:
-            with pytest.raises(SystemExit) as end:
-                main(list(arguments))
-        finally:
-            sys.stdin = before
-        captured = capfd.readouterr()
-        assert isinstance(end.value.code, int)
-        return Done(end.value.code, captured.out + captured.err)
+        done = call_captured(capfd, *arguments, stdin=stdin)
+        return Done(done.code, done.out + done.err)
 
     return call
 

@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,23 +34,23 @@ class Done:
         return json.loads(self.out)
 
 
+def call_captured(capture: pytest.CaptureFixture[str], *arguments: str, stdin: str = "") -> Done:
+    """Run the command in this process."""
+    before, sys.stdin = sys.stdin, io.StringIO(stdin)
+    try:
+        with pytest.raises(SystemExit) as end:
+            main(list(arguments))
+    finally:
+        sys.stdin = before
+    captured = capture.readouterr()
+    assert isinstance(end.value.code, int)
+    return Done(end.value.code, captured.out, captured.err)
+
+
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """Runs the command in this process."""
-
-    def call(*arguments: str, stdin: str = "") -> Done:
-        before, sys.stdin = sys.stdin, io.StringIO(stdin)
-        try:
-            with pytest.raises(SystemExit) as end:
-                main(list(arguments))
-        finally:
-            sys.stdin = before
-        captured = capsys.readouterr()
-        code = end.value.code
-        assert isinstance(code, int)
-        return Done(code, captured.out, captured.err)
-
-    return call
+    return partial(call_captured, capsys)
 
 
 def spawn(*arguments: str, **variables: str) -> subprocess.Popen[str]:
