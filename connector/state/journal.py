@@ -283,12 +283,6 @@ class State:
             database.execute(_SAVE, (api, name, text))
             database.execute("INSERT INTO events (api, name, entry) VALUES (?, ?, ?)", (api, name, text))
 
-    def names(self, api: str) -> list[str]:
-        """Return the journalled names at *api*, sorted."""
-        with self.connected() as database:
-            rows = database.execute("SELECT name FROM names WHERE api = ? ORDER BY name", (api,)).fetchall()
-        return [name for (name,) in rows]
-
     def events(self, api: str, name: str) -> list[tuple[str, dict[str, Any]]]:
         """Return all entries that were journalled for *name*, with their times, oldest first.
 

@@ -25,7 +25,7 @@ def test_a_saved_entry_is_read_by_the_next_process(location: str | Path) -> None
     first.save(API, "ci", {"a": 1})
     first.save(API, "ci", {"a": 2})
     again = State(location)
-    assert (again.load(API, "ci"), again.names(API), again.owner) == ({"a": 2}, ["ci"], first.owner)
+    assert (again.load(API, "ci"), list(dict(again.entries(API))), again.owner) == ({"a": 2}, ["ci"], first.owner)
     assert [event for _, event in again.events(API, "ci")] == [{"a": 1}, {"a": 2}]
     assert again.load("http://other/v1", "ci") is None
 
@@ -57,7 +57,7 @@ def test_a_file_that_another_process_creates_is_waited_for(tmp_path: Path) -> No
         other.execute("BEGIN IMMEDIATE")
         end = threading.Timer(0.2, other.rollback)
         end.start()
-        assert State(tmp_path).names(API) == []
+        assert State(tmp_path).entries(API) == []
         end.join()
 
 

@@ -137,7 +137,7 @@ def test_a_forked_child_has_connections_of_its_own_and_no_lease(postgres: Postgr
     if child == 0:
         code = 1
         with suppress(BaseException):
-            assert state.names(API) == []
+            assert state.entries(API) == []
             state.save(API, "child", {"a": 1})
             for write in (lease.check, lambda: state.under(lease).save(API, "ci", {"a": 1})):
                 with pytest.raises(LeaseLostError):
@@ -147,7 +147,7 @@ def test_a_forked_child_has_connections_of_its_own_and_no_lease(postgres: Postgr
         os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     lease.check()
-    assert state.names(API) == ["child"]
+    assert list(dict(state.entries(API))) == ["child"]
 
 
 # What is shared
@@ -271,7 +271,7 @@ def test_a_user_without_rights_is_told_what_to_ask_for_and_may_use_an_empty_sche
     assert "may create the schema locoia_pat" in str(caught.value.problem.hint)
     postgres.execute(f"CREATE SCHEMA locoia_pat AUTHORIZATION worker_{name}", name)
     State(url).save(API, "ci", {"a": 1})
-    assert State(url).names(API) == ["ci"]
+    assert list(dict(State(url).entries(API))) == ["ci"]
 
 
 def test_a_database_that_is_away_is_not_done() -> None:
@@ -328,9 +328,9 @@ def test_a_server_that_hangs_is_not_waited_for_without_end(postgres: PostgresSer
     state = State(postgres.new_database(), timeout=0.1)
     started = time.monotonic()
     with postgres.frozen(), pytest.raises(OSError, match="timeout"):
-        state.names(API)
+        state.entries(API)
     assert time.monotonic() - started < 20
-    assert state.names(API) == []
+    assert state.entries(API) == []
 
 
 def test_a_restarted_database_is_waited_for_and_nothing_is_lost(postgres: PostgresServer) -> None:
@@ -390,7 +390,7 @@ def test_an_older_worker_goes_on_next_to_a_newer_one_that_only_adds(postgres: Po
     assert (newer.load(API, "ci"), newer.owner) == ({"a": 1}, older.owner)
     older.save(API, "ci", {"a": 2})
     State(url).save(API, "crm", {"a": 3})
-    assert newer.names(API) == ["ci", "crm"]
+    assert list(dict(newer.entries(API))) == ["ci", "crm"]
     with newer.connected() as session:
         assert session.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == ("2",)
 
@@ -403,7 +403,7 @@ def test_a_version_that_this_one_cannot_use_is_named_with_the_way_out(postgres: 
         State(url)
     assert caught.value.problem.next == install_command("postgres", upgrade=True)
     assert "newer" in str(inspect_state(url).trouble)
-    assert NextVersion(url).names(API) == []
+    assert NextVersion(url).entries(API) == []
 
 
 def test_workers_that_create_the_tables_at_the_same_time_have_one_owner(postgres: PostgresServer) -> None:

@@ -95,7 +95,7 @@ def test_a_copy_that_ends_between_its_two_commits_leaves_one_state_and_is_finish
     with pytest.raises(InvalidError, match="was moved to") as moved:
         State(tmp_path / "first")
     assert "run it again" in str(moved.value)
-    assert (State(url).names(API), State(url).owner == before[0]) == ([], False)
+    assert (State(url).entries(API), State(url).owner == before[0]) == ([], False)
     with pytest.raises(InvalidError, match="was moved to"):
         copy_state(tmp_path / "first", tmp_path / "another")
     postgres.execute("DROP FUNCTION refuse() CASCADE", url.rpartition("/")[2])
@@ -170,5 +170,5 @@ def test_a_state_that_cannot_be_moved_safely_stays_as_it_is(
     postgres.execute("DROP TABLE locoia_pat.receipts", full.rpartition("/")[2])
     done = call("state", "copy", str(state.folder), full)
     assert (done.code, "Run the same command again" in done.err) == (4, True), done.err
-    assert (state.load(API, "ci"), State(url).names(API)) == ({"a": 1}, ["crm"])
+    assert (state.load(API, "ci"), list(dict(State(url).entries(API)))) == ({"a": 1}, ["crm"])
     copy_state(state.folder, postgres.new_database())
