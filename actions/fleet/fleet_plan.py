@@ -13,6 +13,11 @@ from locoia_pat import Connector, ConnectorAuth, ConnectorError, InvalidError, O
 from locoia_pat.actions.fleet.rollout import Member
 from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entries, load_entry
 from locoia_pat.actions.lifecycle.lifetime import is_due, lifetime
+from locoia_pat.actions.lifecycle.preconditions import (
+    reject_own_credential,
+    reject_stores_of_another_machine,
+    require_way_back,
+)
 from locoia_pat.actions.lifecycle.rotation import foreign_rows, is_replaced
 from locoia_pat.actions.lifecycle.settled import ListedRows, ProvenTokens, SettledNames, StoredName, is_to_change
 from locoia_pat.outcomes import invalid
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Self
 
-    from locoia_pat import Result
+    from locoia_pat import Result, Secret
     from locoia_pat.actions.fleet.fleet_file import Fleet, FleetToken
     from locoia_pat.actions.lifecycle.effects import JournalEntry
     from locoia_pat.actions.lifecycle.settled import Saved
@@ -81,6 +86,16 @@ class CredentialView:
         self.row_id: str | None = None
         """The row of the credential itself, if its store knows it."""
 
+    @cached_property
+    def secret(self) -> Secret:
+        """The credential itself.
+
+        Raises:
+            InvalidError: it cannot be read.
+
+        """
+        return self.connector.credential()
+
     def load(self) -> Self:
         """List the rows."""
         listed = self.connector.run("list_pats")
@@ -110,6 +125,8 @@ class FleetPlan:
         self._proven: ProvenTokens | None = None
         self._settled: dict[str, SettledNames] = {}
         """By the name of the credential."""
+        self._owners: dict[str, str | None] = {}
+        """By the name of a credential: the managed name that it was minted for, if any."""
         self._refs: dict[str, str | None] = {}
         """Each reference of a store in the file as an absolute one."""
 
@@ -223,6 +240,10 @@ class FleetPlan:
         if stored.abandoned is not None:
             reason = f"it is stored at {stored.abandoned}, which is not in the file"
             return TokenPlan(token.name, credential.name, "blocked", reason)
+        try:
+            self._check(token, credential, stored)
+        except InvalidError as error:
+            return TokenPlan(token.name, credential.name, "blocked", error.problem.message)
         journal, current, clock = stored.journal, stored.record.current, credential.listed.clock
         id_ = current.id if current else None
         row = credential.listed.by_id.get(id_ or "", {})
@@ -241,6 +262,28 @@ class FleetPlan:
                 days = round((expiry.end - clock.api) / dt.timedelta(days=1))
         end = row.get("expiration")
         return TokenPlan(token.name, credential.name, step, reason, id_, days, end, due, warnings)
+
+    def _check(self, token: FleetToken, credential: CredentialView, stored: StoredName) -> None:
+        """Check what ``apply`` will check before it sends anything for *token*.
+
+        Raises:
+            InvalidError: it will refuse.
+
+        """
+        connector, replicas = credential.connector, stored.replicas
+        if not (stored.record.entries or self.fleet.desired(token).take_over):
+            reject_stores_of_another_machine(self.state, connector.base_url, replicas, stored.journal, stored.former)
+        if connector.auth_ref in replicas.refs:
+            require_way_back(replicas, stored.record)
+        else:
+            reject_own_credential(credential.secret, stored.record, lambda _: self._owner(credential) == token.name)
+
+    def _owner(self, credential: CredentialView) -> str | None:
+        """Return the name that a credential is an earlier token of, by the receipts, or None."""
+        if credential.name not in self._owners:
+            found = self.state.name_of_token(credential.connector.base_url, credential.secret)
+            self._owners[credential.name] = found
+        return self._owners[credential.name]
 
     def _next_step(
         self, token: FleetToken, credential: CredentialView, journal: JournalEntry, current: TokenEntry | None

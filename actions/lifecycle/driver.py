@@ -28,6 +28,13 @@ from locoia_pat.actions.lifecycle.effects import (
     WriteJournal,
 )
 from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entry
+from locoia_pat.actions.lifecycle.preconditions import (
+    credential_would_expire,
+    reject_own_credential,
+    reject_stores_of_another_machine,
+    reject_superseded,
+    require_way_back,
+)
 from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.interrupts import Hold
@@ -47,7 +54,6 @@ if TYPE_CHECKING:
     from locoia_pat.outcomes import Code
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.stores import TokenStore
-    from locoia_pat.stores.record import Record
 
 SETTLE = 2.0
 """Seconds to wait for a request whose response was lost; the response itself was waited for before."""
@@ -76,7 +82,6 @@ _PROBLEMS: dict[StopReason, tuple[Outcome, Code, str]] = {
     "journal": (Outcome.NOT_DONE, "unavailable", "Nothing was sent; it is safe to retry."),
     "unknown": (Outcome.UNKNOWN, "unknown", "Run it again, or reconcile: both finish what was started."),
 }
-_SAME_STORE = "Read it from the store that is written: give --auth and --token-to the same one."
 
 
 def run_protocol(
@@ -277,33 +282,17 @@ class Driver:
                 field="token_to",
                 hint="Name all its stores. Empty or remove one that is no longer needed.",
             )
-        if not record.entries:
-            self._reject_stores_of_another_machine(journal, known_refs)
+        if not (record.entries or self._take_over or self._ending):
+            reject_stores_of_another_machine(self._state, self._api, self.replicas, journal, known_refs)
         is_self_rotating = self._connector.auth_ref in self.replicas.refs
-        self._check_self_rotation(record, is_self_rotating=is_self_rotating)
+        if is_self_rotating:
+            require_way_back(self.replicas, record)
+        else:
+            reject_own_credential(self._connector.credential(), record, self.replicas.is_journalled)
         self.replicas.synchronize(record, journal, () if self._ending else known_refs)
         if is_self_rotating:  # only now its store is known to have the latest token
-            self._reject_superseded(self._connector.credential(), record)
+            reject_superseded(self._connector.credential(), record, self.replicas.is_journalled)
         return Snapshot(record, journal, dt.datetime.now(dt.UTC), self._operation_id, self._capabilities())
-
-    def _reject_stores_of_another_machine(self, journal: JournalEntry, known_refs: Sequence[str]) -> None:
-        """Refuse an empty store that another machine filled: a new secret would revoke the token that it uses there."""
-        stores = [ref for ref in self.replicas.readable_refs if ref in known_refs]
-        if not stores or self._take_over or self._ending or not isinstance(self._state.location, str):
-            return
-        saved = self._state.load(self._api, self._name) or {}
-        if journal.operation == "create":  # a change of scopes is one too, and its first token is in use
-            is_in_use = bool(saved.get("filled"))
-        else:
-            is_in_use = journal.operation != "retire" and bool(journal.rows)
-        machine = saved.get("machine")
-        if not is_in_use or machine in (None, gethostname()):
-            return
-        raise invalid(
-            f"{stores[0]} holds no token on this machine, but the machine {machine} has stored one there",
-            field="token_to",
-            hint="Name a store that all machines reach. If the token was removed, take_over=true makes a new one.",
-        )
 
     def _capabilities(self) -> Capabilities:
         """Return what was measured of the API; nothing if the file cannot be read."""
@@ -312,34 +301,6 @@ class Driver:
         except InvalidError as error:
             self._warnings.append(f"{error.problem.message}; what was measured of the API is not used")
             return Capabilities()
-
-    def _check_self_rotation(self, record: Record, *, is_self_rotating: bool) -> None:
-        """Refuse to revoke the credential in use, unless it is read from a store that is written.
-
-        It then also needs a store that keeps the previous token: the way back if a late request revokes the new one.
-        """
-        if not is_self_rotating:
-            credential = self._connector.credential()
-            if record.current is not None and record.current.token == credential:
-                hint = f"{_SAME_STORE} Or name another credential."
-                raise credential_would_expire("the token of this name", hint)
-            self._reject_superseded(credential, record)
-        elif record.current is not None and not self.replicas.keeps_previous:
-            message = "a token that rotates itself needs a store that also keeps the previous one"
-            hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
-            raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))
-
-    def _reject_superseded(self, credential: Secret, record: Record) -> None:
-        """Refuse an earlier token of the name as the credential.
-
-        Some stores hold only the current token, so earlier ones are also looked up in the journal.
-        """
-        current = record.current
-        if current is None or current.token == credential:
-            return
-        journalled = self._state.token_metadata(self._api, self._name, self._state.fingerprint(credential))
-        if journalled or any(entry.token == credential for entry in record.entries):
-            raise credential_would_expire("an earlier token of this name", "Name another credential.")
 
     def _call(self, call: CallApi) -> Result:
         by = None if call.by is UNREADABLE else call.by
@@ -353,12 +314,6 @@ class Driver:
         connector = self._connector.with_auth(ConnectorAuth(token))
         self._other_connectors.append(connector)
         return connector
-
-
-def credential_would_expire(which: str, hint: str, *, field: str = "auth") -> InvalidError:
-    """Return the error for a call that would revoke its own credential."""
-    message = f"the credential is {which}, and would be revoked with it"
-    return InvalidError(Problem("credential_would_expire", message, field=field, hint=hint))
 
 
 def _new_operation_id() -> str:

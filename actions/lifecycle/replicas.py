@@ -98,8 +98,10 @@ class TokenReplicas:
 
     def has_journalled(self, token: Secret) -> bool:
         """Whether *token* is journalled as one of this name; that is so for stores that keep less than a record."""
-        if all(store.readback == "record" for store in self._stores):
-            return False
+        return not all(store.readback == "record" for store in self._stores) and self.is_journalled(token)
+
+    def is_journalled(self, token: Secret) -> bool:
+        """Whether *token* is journalled as one of this name, whatever stores it has now."""
         return bool(self._state.token_metadata(self._api, self._name, self._state.fingerprint(token)))
 
     def find_outdated(self, record: Record) -> tuple[str, ...]:

@@ -67,8 +67,10 @@ class StoredName:
     journal: JournalEntry
     replicas: TokenReplicas
     record: Record
+    former: tuple[str, ...]
+    """The references of the stores that the name had before."""
     abandoned: str | None
-    """A former store that still holds its token and is not given now."""
+    """One of them that still holds its token and is not given now."""
 
     @classmethod
     def read(
@@ -87,7 +89,7 @@ class StoredName:
         abandoned = replicas.find_abandoned(former, connector.open_store)
         for store in stores:
             store.check()
-        return cls(journal, replicas, record, abandoned)
+        return cls(journal, replicas, record, former, abandoned)
 
 
 def is_unfinished(state: NameState) -> bool:

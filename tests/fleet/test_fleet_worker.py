@@ -136,6 +136,35 @@ echo $$ >>"$1/runs"
 """
 
 
+def test_the_plan_says_of_a_store_that_only_another_machine_reaches_what_apply_will(
+    postgres: PostgresServer, tmp_path: Path, call: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCOIA_PAT_STATE", postgres.new_database())
+    file, token = fleet(tmp_path, f"file:{tmp_path}/t0.json"), os.environ["LOCOIA_TOKEN"]
+
+    def run(verb: str, *options: str) -> Done:
+        os.environ["LOCOIA_TOKEN"] = token  # the command removes it
+        return call("fleet", verb, file, *options)
+
+    assert run("apply").code == 0
+    state, api = State(), os.environ["LOCOIA_BASE_URL"]
+    state.save(api, "t0", {**(state.load(api, "t0") or {}), "machine": "worker-7"})
+    (tmp_path / "t0.json").unlink()
+    planned = run("plan", "--json")
+    applied = run("apply")
+    (told,) = planned.envelope["tokens"]
+    message = (
+        f"file:{tmp_path}/t0.json#current holds no token on this machine, but the machine worker-7 has stored one there"
+    )
+    assert (planned.code, told["step"], told["reason"]) == (2, "blocked", message)
+    assert (applied.code, json.loads(applied.out.splitlines()[0])["error"]["message"]) == (2, message)
+    assert run("status", "--json").envelope["tokens"] == [told]
+    taken = (tmp_path / "fleet.yaml").read_text().replace("note: N,", "note: N, take_over: true,")
+    (tmp_path / "fleet.yaml").write_text(taken)
+    assert run("plan", "--json").envelope["tokens"][0]["step"] == "create"
+    assert run("apply").code == 0
+
+
 def test_what_a_killed_worker_began_is_finished_by_another_one(postgres: PostgresServer, tmp_path: Path) -> None:
     url, runs = postgres.new_database(), tmp_path / "runs"
     (tmp_path / "program.sh").write_text(PROGRAM)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from locoia_pat import Connector, ConnectorAuth
+from locoia_pat.actions.fleet.apply import apply
 from locoia_pat.actions.managed import reconcile
 from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.journal import State
@@ -123,6 +124,25 @@ def test_a_credential_that_is_a_token_of_the_name_is_refused_although_nothing_is
     file = yard.fleet({"name": "one"})
     yard.apply(file)
     (yard.folder / "copy").write_text(open_store(yard.to("one")).read().token.reveal())
-    _, results = yard.apply(yard.fleet({"name": "one", "auth": f"file:{yard.folder}/copy"}))
+    file = yard.fleet({"name": "one", "auth": f"file:{yard.folder}/copy"})
+    _, results = yard.apply(file)
     problem = results["one"].problem
     assert (problem and problem.code) == "credential_would_expire"
+    assert (yard.plans(file)["one"].step, yard.plans(file)["one"].reason) == ("blocked", problem and problem.message)
+
+
+def test_the_plan_refuses_an_earlier_token_of_the_name_and_one_without_a_way_back_as_apply_does(yard: Yard) -> None:
+    ref = f"text:{yard.folder}/bare"
+    yard.apply(yard.fleet({"name": "one", "to": [ref]}, overlap=24))
+    earlier = yard.folder / "earlier"
+    earlier.write_text(open_store(ref).read().token.reveal())
+    with yard.plan(yard.fleet({"name": "one", "to": [ref]}, overlap=24)) as plan:
+        assert [result.outcome for _, result in apply(plan, verb="rotate")] == ["done"]
+    for auth, words in ((f"file:{earlier}", "an earlier token of this name"), (ref, "also keeps the previous one")):
+        file = yard.fleet({"name": "one", "to": [ref], "auth": auth}, overlap=24)
+        planned = yard.plans(file)["one"]
+        _, results = yard.apply(file)
+        problem = results["one"].problem
+        assert problem is not None
+        assert (planned.step, planned.reason) == ("blocked", problem.message)
+        assert words in problem.message
