@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dbos import DBOS
 
-from locoia_pat import ConnectorAuth, ConnectorError, Result
+from locoia_pat import ConnectorAuth, ConnectorError, Outcome, Result
 from locoia_pat.actions.fleet.apply import Summary, apply, handle_token
 from locoia_pat.actions.fleet.fleet_file import Fleet, parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
@@ -35,10 +35,11 @@ from locoia_pat.actions.fleet.fleet_queue import (
     FleetQueue,
     postgres_engine,
 )
-from locoia_pat.actions.fleet.interval import Interval
+from locoia_pat.actions.fleet.interval import PAUSES, Interval
 from locoia_pat.connector import WAIT
 from locoia_pat.files import read_text
 from locoia_pat.outcomes import InvalidError, invalid
+from locoia_pat.response.timestamp import rfc3339
 from locoia_pat.state.lease import LeaseLostError
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 CHECK_SECONDS = 10.0
 """How often a worker looks for the work of others that ended."""
 _SECOND = dt.timedelta(seconds=1)
+_MAY_SUCCEED = (Outcome.NOT_DONE.value, Outcome.UNKNOWN.value, Outcome.NOT_STORED.value)
+"""Outcomes of tokens for which a fleet is applied again soon; the others need a person."""
 
 
 class _Schedule(NamedTuple):
@@ -97,6 +100,7 @@ class FleetWorker:
         concurrency: int,
         rate: int | None,
         fleets: Sequence[str] = (),
+        pauses: Sequence[dt.timedelta] = PAUSES,
         log_level: str = "WARNING",
     ) -> None:
         """Prepare a worker.
@@ -107,6 +111,7 @@ class FleetWorker:
             concurrency: tokens that this worker handles at once.
             rate: tokens a minute that all workers handle by one credential, at most.
             fleets: the files of fleets that workers apply as often as each file says.
+            pauses: before a run that failed is tried again.
             log_level: of DBOS.
 
         Raises:
@@ -116,7 +121,7 @@ class FleetWorker:
         engine = postgres_engine(state)
         self._state = state
         self._connector = connector
-        self._concurrency, self._rate = concurrency, rate
+        self._concurrency, self._rate, self._pauses = concurrency, rate, pauses
         self._fleets = [str(Path(file).absolute()) for file in fleets]
         self._schedules: dict[str, _Schedule | str | None] = {}
         """What was last found in each file of a fleet: its schedule, a mistake, or nothing to schedule."""
@@ -171,11 +176,12 @@ class FleetWorker:
 
         @DBOS.step(name="apply")
         def apply_step(text: str, file: str) -> dict[str, Any]:
-            return self._apply(parse_fleet(text, file))
+            return self._try(parse_fleet(text, file))
 
         @DBOS.workflow(name="apply_fleet")
-        def apply_workflow(_due: dt.datetime, context: dict[str, str]) -> None:
-            apply_step(context["text"], context["file"])
+        def apply_workflow(due: dt.datetime, context: dict[str, str]) -> None:
+            text, file = context["text"], context["file"]
+            self._apply_until_done(parse_fleet(text, file), due, lambda: apply_step(text, file))
 
         self._apply_workflow = apply_workflow
         DBOS(config=self._config)
@@ -234,6 +240,51 @@ class FleetWorker:
             DBOS.backfill_schedule(file, due - _SECOND, due + _SECOND)
             self._report(f"{file} is applied every {found.every}")
         self._schedules[file] = found
+
+    def _apply_until_done(self, fleet: Fleet, due: dt.datetime, try_once: Callable[[], Mapping[str, Any]]) -> None:
+        """Apply *fleet*, and again after a pause as long as that fails, until it is due the next time.
+
+        Each try is a step, which is recorded: a worker that takes this over goes on with the next one.
+
+        Raises:
+            _StoppedError: this worker is closing.
+            RuntimeError: the last try failed as a whole.
+
+        """
+        file, interval = fleet.document.name, Interval.parse(str(fleet.every), fleet.document.name)
+        tries = 0
+        while (failed := (result := try_once()).get("failed")) is not None:
+            tries += 1
+            again = interval.next_try(due, dt.datetime.fromisoformat(result["ended"]), tries, self._pauses)
+            if again is None:
+                self._report(f"{file}: {failed}; it is applied again when it is due")
+                if result["summary"] is None:
+                    raise RuntimeError(failed)
+                return
+            self._report(f"{file}: {failed}; it is applied again at {rfc3339(again)}")
+            if self._is_closing.wait(max(0.0, (again - dt.datetime.now(dt.UTC)).total_seconds())):
+                raise _StoppedError
+
+    def _try(self, fleet: Fleet) -> dict[str, Any]:
+        """Apply *fleet* once, and return the summary, when it ended, and what failed that may succeed soon, if any.
+
+        Raises:
+            InvalidError: the fleet cannot be applied.
+            _StoppedError: this worker is closing.
+
+        """
+        summary, failed = None, None
+        try:
+            summary = self._apply(fleet)
+        except InvalidError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, such as a database that is away, may be over soon
+            reason = error.problem.message if isinstance(error, ConnectorError) else " ".join(str(error).split())[:300]
+            failed = f"it could not be applied: {type(error).__name__}: {reason}"
+        else:
+            counts: dict[str, int] = summary["summary"]["outcomes"]
+            failed = ", ".join(f"{counts[outcome]} {outcome}" for outcome in _MAY_SUCCEED if outcome in counts) or None
+        return {"summary": summary, "failed": failed, "ended": dt.datetime.now(dt.UTC).isoformat()}
 
     def _apply(self, fleet: Fleet) -> dict[str, Any]:
         """Apply *fleet* by all workers, and return the summary.

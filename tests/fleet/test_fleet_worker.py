@@ -21,6 +21,7 @@ from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.fleet.fleet_queue import FleetQueue
 from locoia_pat.actions.fleet.interval import Interval
+from locoia_pat.actions.sandbox.faults import Fault, Faults
 from locoia_pat.actions.sandbox.server import first_token, running
 from locoia_pat.state.journal import State
 from locoia_pat.stores import open_store, read_token
@@ -28,6 +29,7 @@ from tests.engines.engine_run import search
 from tests.engines.fleet_workers import dumped
 from tests.state.conftest import postgres
 from tests.support.command import Done, call, spawn
+from tests.support.loopback import free_port
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -282,3 +284,96 @@ def test_what_a_stopped_worker_left_of_a_scheduled_run_is_done_by_the_next_one(
     assert not all(store.exists() for store in stores)
     with stopping(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)):
         eventually(lambda: all(open_store(f"file:{store}").record().current for store in stores))
+
+
+RUNS = "SELECT status FROM locoia_pat_dbos.workflow_status WHERE name = 'apply_fleet'"
+TRIES = "SELECT count(*) FROM locoia_pat_dbos.operation_outputs WHERE function_name = 'apply'"
+
+
+def scheduled(folder: Path) -> Path:
+    """A fleet of two tokens that is applied once a day."""
+    file = Path(fleet(folder, f"file:{folder}/t0.json", f"file:{folder}/t1.json"))
+    file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 1d\n"))
+    return file
+
+
+def worker(url: str, file: Path, **variables: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.support.fleet_worker_process", url, str(file)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **variables})
+
+
+def line_with(words: str, process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return next(line for line in process.stdout if words in line)
+
+
+def test_a_due_run_that_fails_is_tried_again_and_each_due_time_is_run_once_over_all_workers(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file, faults = postgres.new_database(), scheduled(tmp_path), Faults([Fault("status", status=503, times=None)])
+    database = url.rpartition("/")[2]
+    with running(faults=faults) as (api, store):
+        token = first_token(store)
+        assert token is not None
+        monkeypatch.setenv("LOCOIA_BASE_URL", api)
+        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
+        first = worker(url, file)
+        with stopping(first):
+            line = line_with("applied again at", first)
+            assert line.startswith(f"{file}: 2 not_done; it is applied again at 20")
+            first.kill()
+            first.wait()
+        assert postgres.execute(RUNS, database) == [("PENDING",)]
+        faults.clear()
+        workers = [worker(url, file) for _ in range(2)]
+        with stopping(*workers):
+            eventually(lambda: postgres.execute(RUNS, database) == [("SUCCESS",)])
+        assert len({read_token(f"file:{tmp_path}/t{number}.json").reveal() for number in range(2)}) == 2
+        ((tries,),) = postgres.execute(TRIES, database)
+        assert tries >= 2
+        assert len(store.owned_by("sandbox")) == 3, "the credential and two tokens: none was created twice"
+
+
+def test_a_run_is_not_tried_again_for_ever_nor_for_what_needs_a_person(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file = postgres.new_database(), scheduled(tmp_path)
+    database = url.rpartition("/")[2]
+    monkeypatch.setenv("LOCOIA_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
+    with stopping(process := worker(url, file, PAUSES="0.1 0.1")):
+        assert line_with("it is applied again when it is due", process).startswith(f"{file}: 2 not_done;")
+        eventually(lambda: postgres.execute(RUNS, database) == [("SUCCESS",)])
+        assert postgres.execute(TRIES, database) == [(3,)]
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_run_without_its_database_is_tried_again(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_over: bool
+) -> None:
+    url, file, faults = postgres.new_database(), scheduled(tmp_path), Faults([Fault("status", status=503, times=None)])
+    database = url.rpartition("/")[2]
+    with running(faults=faults) as (api, store):
+        token = first_token(store)
+        assert token is not None
+        monkeypatch.setenv("LOCOIA_BASE_URL", api)
+        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
+        with stopping(process := worker(url, file, PAUSES="1 1 1 1 1 1")):
+            line_with("2 not_done; it is applied again at", process)
+            postgres.execute("ALTER TABLE locoia_pat.leases RENAME TO gone", database)
+            faults.clear()
+            assert "it could not be applied: " in line_with("applied again at", process)
+            if not is_over:
+                line_with("when it is due", process)
+            postgres.execute("ALTER TABLE locoia_pat.gone RENAME TO leases", database)
+            eventually(lambda: postgres.execute(RUNS, database) == [("SUCCESS" if is_over else "ERROR",)])
+        assert (tmp_path / "t1.json").exists() is is_over
+
+
+def test_a_scheduled_fleet_that_cannot_be_applied_at_all_is_not_tried_again(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url, file = postgres.new_database(), scheduled(tmp_path)
+    file.write_text(file.read_text().replace(f"file:{tmp_path}/t1.json", f"file:{tmp_path}/../{tmp_path.name}/t0.json"))
+    with stopping(process := worker(url, file)):
+        line_with("is applied every 1d", process)
+        eventually(lambda: postgres.execute(RUNS, url.rpartition("/")[2]) == [("ERROR",)])

@@ -25,6 +25,22 @@ def test_the_last_due_time_is_that_of_the_cron_expression() -> None:
             ), (every, number)
 
 
+def test_a_run_that_failed_is_tried_again_for_an_hour_and_never_after_the_next_due_time() -> None:
+    for every, expected in {
+        "1d": [1, 2, 4, 8, 16, 32, None],
+        "1h": [1, 2, 4, 8, 16, None],  # the last pause would end behind the next due time
+        "5m": [1, 2, None],
+        "2m": [1, None],
+        "1m": [None],
+    }.items():
+        interval = Interval.parse(every, "/srv/fleet.yaml")
+        due = ended = interval.last_due(dt.datetime(2026, 1, 1, 7, 30, tzinfo=dt.UTC))
+        for tries, minutes in enumerate(expected, 1):
+            again = interval.next_try(due, ended, tries)
+            assert again == (None if minutes is None else ended + dt.timedelta(minutes=minutes)), (every, tries)
+            ended = again or ended
+
+
 def test_a_wrong_interval_is_a_finding_with_its_line() -> None:
     token = "tokens: [{name: a, scopes: [embed], note: N, to: ['file:a.json']}]\n"
     assert parse_fleet(f"fleet: 1\nevery: 6h\n{token}", "f.yaml").every == "6h"
