@@ -119,9 +119,9 @@ def run(commit: str, names: int) -> Counter[str]:
         with Connector(ConnectorAuth(token), base_url=url) as connector:
             rows = (connector.run("list_pats").data or {})["tokens"]
         managed = Counter(marker.name for row in rows if (marker := find_marker(row["note"])))
-        names = list(dict(state.entries(url)))
-        assert managed == dict.fromkeys(names, 2), managed
-        for name in names:
+        journalled = dict(state.entries(url))
+        assert managed == dict.fromkeys(journalled, 2), managed
+        for name in journalled:
             auth = ConnectorAuth.from_ref(f"file:{folder}/tokens/{name}.json")
             with Connector(auth, base_url=url) as connector:
                 assert connector.run("list_pats").outcome == "done", name
