@@ -26,13 +26,14 @@ def test_the_last_due_time_is_that_of_the_cron_expression() -> None:
 
 
 def test_a_run_that_failed_is_tried_again_for_an_hour_and_never_after_the_next_due_time() -> None:
-    for every, expected in {
+    pauses: dict[str, list[int | None]] = {
         "1d": [1, 2, 4, 8, 16, 32, None],
         "1h": [1, 2, 4, 8, 16, None],  # the last pause would end behind the next due time
         "5m": [1, 2, None],
         "2m": [1, None],
         "1m": [None],
-    }.items():
+    }
+    for every, expected in pauses.items():
         interval = Interval.parse(every, "/srv/fleet.yaml")
         due = ended = interval.last_due(dt.datetime(2026, 1, 1, 7, 30, tzinfo=dt.UTC))
         for tries, minutes in enumerate(expected, 1):
