@@ -45,6 +45,11 @@ _WRITES = 8
 _REREADS, _REREAD_SECONDS = 5, 0.2
 """How often, and after how long, a version is read again that has just been replaced."""
 
+_PROVEN_SECONDS = 600
+"""How long a secret counts as writable after a write of this process; AWS asks not to write more often for long."""
+_proven: dict[tuple[int, int, str], float] = {}
+"""By process, environment and secret: when it was last written."""
+
 _UNAVAILABLE = {
     "InternalFailure",
     "InternalServiceError",
@@ -176,16 +181,25 @@ class AwsSecretStore(RecordStore):
         text = text if text != Secret("") else Secret("\n")  # an empty secret is not possible
         if self._current is None:
             self._create(text)
-            return
+        else:
+            self._replace(text, self._current)
+        _proven[self._proof()] = time.monotonic()
+
+    def _proof(self) -> tuple[int, int, str]:
+        """Return what stands for this secret in ``_proven``."""
+        return *_environment(), self._name
+
+    def _replace(self, text: Secret, current: str) -> None:
+        """Give the secret another version, unless its *current* one was replaced meanwhile."""
         new = self._call("put_secret_value", text, SecretId=self._name, VersionStages=[_STAGE]).id
         self._call(
             "update_secret_version_stage",
             SecretId=self._name,
             VersionStage="AWSCURRENT",
             MoveToVersionId=new,
-            RemoveFromVersionId=self._current,
+            RemoveFromVersionId=current,
         )
-        self._replaced, self._current = self._current, new
+        self._replaced, self._current = current, new
 
     def _create(self, text: Secret) -> None:
         """Create the secret, or give it its first value."""
@@ -206,6 +220,11 @@ class AwsSecretStore(RecordStore):
         return True
 
     def _rewrite(self) -> Record:
+        written = _proven.get(self._proof())
+        if written is not None and time.monotonic() - written < _PROVEN_SECONDS:
+            text = self._load()  # a write of this process has proven what another version would prove
+            if text is not None:
+                return self._form.parse(text)
         return self._retry_if_changed(super()._rewrite)
 
     def _remove(self) -> bool:
@@ -249,6 +268,8 @@ class AwsSecretStore(RecordStore):
             failure: Exception = InvalidError(error.problem)
         except Exception as error:  # noqa: BLE001  # boto3 also raises ValueError, and plug-ins of it anything
             failure = self._describe(error, operation)
+            if not isinstance(failure, (_ChangedError, _ExistsError, _NotFoundError)):
+                _proven.pop(self._proof(), None)
         finally:
             _is_calling.reset(calling)
         raise failure
@@ -287,7 +308,12 @@ def _classify(error: Any) -> tuple[str, str, bool]:
 
 
 def _client_of_environment() -> Any:
-    return _client(os.getpid(), hash(frozenset(item for item in os.environ.items() if _IS_READ.match(item[0]))))
+    return _client(*_environment())
+
+
+def _environment() -> tuple[int, int]:
+    """Return the process, and what stands for the variables that boto3 reads."""
+    return os.getpid(), hash(frozenset(item for item in os.environ.items() if _IS_READ.match(item[0])))
 
 
 @lru_cache(maxsize=4)

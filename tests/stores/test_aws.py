@@ -227,6 +227,36 @@ def test_a_token_that_another_process_stored_meanwhile_is_kept(monkeypatch: pyte
         assert [operation for operation, _ in calls(server)].count("UpdateSecretVersionStage") == 2
 
 
+def test_names_that_share_a_secret_are_probed_by_one_version_for_each_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, moved = version(1, '{"A": "first-0123456789"}'), answer(200, {"Name": "x"})
+    write = (version(1, "{}"), version(2), moved)
+    denied = error(400, "AccessDeniedException", "no")
+    script = (*write, found, error(404, "ResourceNotFoundException", "gone"), found, version(3), moved)
+    with serving(*script, found, denied, *write, *write) as server:
+        use_endpoint(monkeypatch, server.url)
+        operations: list[list[str]] = []
+
+        def probe(field: str) -> Any:
+            before = len(server.got)
+            try:
+                return open_store(f"aws:x#{field}").probe()
+            finally:
+                operations.append([operation for operation, _ in calls(server)[before:]])
+
+        assert probe("A") is None
+        assert probe("A").token == Secret("first-0123456789")
+        probe("C")  # it is gone: a write is needed to know
+        with pytest.raises(InvalidError, match="access denied"):
+            open_store("aws:x#A").store(TokenEntry(Secret(TOKEN)), api="https://x")
+        probe("A")
+        monkeypatch.setattr("locoia_pat.stores.aws._PROVEN_SECONDS", 0)
+        probe("A")
+    written = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
+    assert operations == [written, ["GetSecretValue"], ["GetSecretValue", *written], written, written]
+
+
 def test_a_writer_that_is_never_first_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     moved = error(400, "InvalidParameterException", "AWSCURRENT is currently attached to another version")
     with serving(*[version(1, "{}"), version(2), moved] * 8) as server:
