@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from locoia_pat import InvalidError
+from locoia_pat import InvalidError, Result
 from locoia_pat.mcp.tools import offer_tools
 from locoia_pat.spec.load import SpecFolder
 from tests.support.spec_folders import ACME
@@ -119,6 +119,15 @@ def test_every_schema_is_strict_and_holds_no_secret() -> None:
     assert create.is_valid(inputs)
     for wrong in ({"expiration": True}, {"expiration": "30"}, {"dry_run": True}, {"scopes": "embed"}, {"note": None}):
         assert not create.is_valid(inputs | wrong), wrong
+
+
+def test_an_envelope_with_several_mistakes_fits_the_schema_of_its_tool() -> None:
+    tool = offer_tools(SPECS, allow=["create_pat"], token_to=STORES)[0]["create_pat"]
+    with pytest.raises(InvalidError) as caught:
+        tool.check({"expiration": "30", "scopes": "embed", "note": None})
+    envelope = Result.from_error(tool.name, caught.value).to_dict()
+    assert len(envelope["error"]["others"]) == 2
+    Draft202012Validator(tool.output_schema).validate(envelope)
 
 
 def test_the_annotations_follow_from_the_effect() -> None:
