@@ -244,7 +244,7 @@ class FleetWorker:
     def _apply_until_done(self, fleet: Fleet, due: dt.datetime, try_once: Callable[[], Mapping[str, Any]]) -> None:
         """Apply *fleet*, and again after a pause as long as that fails, until it is due the next time.
 
-        Each try is a step, which is recorded: a worker that takes this over goes on with the next one.
+        Each try is a step, which is recorded: a worker that takes this over does the next one.
 
         Raises:
             _StoppedError: this worker is closing.

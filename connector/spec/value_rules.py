@@ -44,7 +44,7 @@ def _count(inputs: Mapping[str, Input]) -> int:
 
 
 def unknown_input(spec: ActionSpec | SuperSpec, path: yaml.Path, name: str) -> Finding:
-    """Return that *name*, at *path*, is no input of the action."""
+    """Return that *name*, at *path*, is not an input of the action."""
     return spec.document.finding("unknown-reference", path, f'unknown input "{name}"{did_you_mean(name, spec.inputs)}')
 
 

@@ -186,7 +186,7 @@ class AwsSecretStore(RecordStore):
         _proven[self._proof()] = time.monotonic()
 
     def _proof(self) -> tuple[int, int, str]:
-        """Return what stands for this secret in ``_proven``."""
+        """Return the key of this secret in ``_proven``."""
         return *_environment(), self._name
 
     def _replace(self, text: Secret, current: str) -> None:
@@ -312,7 +312,7 @@ def _client_of_environment() -> Any:
 
 
 def _environment() -> tuple[int, int]:
-    """Return the process, and what stands for the variables that boto3 reads."""
+    """Return the process, and a hash of the variables that boto3 reads."""
     return os.getpid(), hash(frozenset(item for item in os.environ.items() if _IS_READ.match(item[0])))
 
 
