@@ -172,6 +172,7 @@ def create(state: NameState) -> Steps[Change]:
         require_markers(state, state.journal.slot)
         retirements = (*state.journal.retirements, *state.replaced_row())
         yield from _journal_create(state, ended=False, retirements=retirements)
+        state.may_have_created = False  # all rows were listed before the operation had its id
     adopted = state.journal.slot in state.journal.rows
     yield from promote_new_secret(state, state.journal.slot)
     yield from commit_promotion(state, replaced=state.record.previous)
@@ -256,9 +257,10 @@ def mint(state: NameState, slot: str) -> Steps[TokenEntry]:
         rows = yield from list_rows(state)
         row_id = None if state.has_expired_for_good(row_id, rows) else row_id
     for _ in range(MAX_ATTEMPTS):
-        if row_id is None:
+        if row_id is None and state.may_have_created:
             rows = yield from list_rows(state)
             row_id = next((row["id"] for row in state.own_rows(rows) if state.created_by_operation(row)), None)
+        state.may_have_created = True
         result: Result = yield _mint_call(state, slot, row_id)
         if result.outcome is Outcome.DONE and result.token is not None:
             row_id = yield from find_row_id(state, result, row_id, slot)
@@ -524,6 +526,8 @@ class NameState:
         self.rows: Sequence[Row] = ()
         """The rows that the rotator listed last."""
         self.new_operation_id = snapshot.operation_id
+        self.may_have_created = True
+        """Whether the operation in progress may have created a row: in an earlier run, or by a lost response."""
         self.capabilities = snapshot.capabilities
         self.shortened_overlap: dt.datetime | None = None
         """Until when the token before the previous one was to work, if this rotation revokes it earlier."""

@@ -64,7 +64,6 @@ def make_requests(client: httpx.Client, api: str, credential: str, note: str) ->
         client.get(api + _PATH, headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
 
     rows(credential)  # whether a row of the name is there
-    rows(credential)  # whether an earlier attempt created one
     inputs = {"expiration": 30, "scopes": ["embed"], "note": note}
     created = client.post(api + _PATH, json=inputs, headers={"Authorization": f"Bearer {credential}"})
     body = created.raise_for_status().json()
