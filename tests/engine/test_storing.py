@@ -39,6 +39,12 @@ def connector(server: Server) -> Connector:
     return Connector(ConnectorAuth(Secret(CREDENTIAL)), base_url=server.url)
 
 
+def test_a_mint_for_a_caller_with_wrong_inputs_is_invalid_and_sends_nothing() -> None:
+    with serving(answer(201, created())) as server, connector(server) as api:
+        result = api.mint("create_pat", {**CREATE, "expiration": 0})
+        assert (result.outcome, result.action, server.connections) == (Outcome.INVALID, "create_pat", 0)
+
+
 def test_a_created_token_is_in_its_place_and_the_envelope_names_it(tmp_path: Path) -> None:
     with serving(answer(201, created())) as server, connector(server) as api:
         result = api.run("create_pat", CREATE, token_to=[f"file:{tmp_path}/ci.json"])
