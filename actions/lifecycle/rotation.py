@@ -503,7 +503,7 @@ def journal(state: NameState, **changes: Any) -> Steps[None]:
 
 
 def store(state: NameState, record: Record) -> Steps[None]:
-    """Write *record* to every token store."""
+    """Write *record* to every token store; one that holds only a token has its current one, and no pending one."""
     error: Exception | None = yield StoreRecord(record)
     if error is not None:
         raise stop("not_stored", str(error))
