@@ -307,8 +307,9 @@ def line_with(words: str, process: subprocess.Popen[str]) -> str:
     return next(line for line in process.stdout if words in line)
 
 
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_a_due_run_that_fails_is_tried_again_and_each_due_time_is_run_once_over_all_workers(
-    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: signal.Signals
 ) -> None:
     url, file, faults = postgres.new_database(), scheduled(tmp_path), Faults([Fault("status", status=503, times=None)])
     database = url.rpartition("/")[2]
@@ -317,12 +318,12 @@ def test_a_due_run_that_fails_is_tried_again_and_each_due_time_is_run_once_over_
         assert token is not None
         monkeypatch.setenv("LOCOIA_BASE_URL", api)
         monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
-        first = worker(url, file)
+        first = worker(url, file, PAUSES="600")
         with stopping(first):
             line = line_with("applied again at", first)
             assert line.startswith(f"{file}: 2 not_done; it is applied again at 20")
-            first.kill()
-            first.wait()
+            first.send_signal(end)
+            assert first.wait(30) == (0 if end is signal.SIGTERM else -end), "it does not wait for the pause to end"
         assert postgres.execute(RUNS, database) == [("PENDING",)]
         faults.clear()
         workers = [worker(url, file) for _ in range(2)]
