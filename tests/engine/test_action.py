@@ -329,6 +329,8 @@ def test_an_error_inside_a_success_of_an_effect() -> None:
             "an error inside a successful response",
         ),
         ({"status": 499, "error": "x"}, "refused", "validation", 499, "x"),
+        ({"code": 400, "error": "x", "message": "no"}, "refused", "validation", 400, "no"),
+        ({"code": 399, "error": "x", "message": "no"}, "unknown", "unknown", 201, "no"),
         ({"status": 200, "error": "biz_logic", "message": "no", "data": None}, "unknown", "unknown", 201, "no"),
         ({"status": 500, "error": "x", "message": "boom"}, "unknown", "unknown", 201, "boom"),
         ({"status": 399, "error": "x"}, "unknown", "unknown", 201, "x"),

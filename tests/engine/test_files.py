@@ -108,7 +108,7 @@ def test_without_a_readable_file_nothing_is_sent(tmp_path: Path) -> None:
         (tmp_path / "missing", "the file cannot be read: No such file or directory"),
         (tmp_path, "is not a file that can be sent"),
         (tmp_path / "pipe", "is not a file that can be sent"),
-        (large, f"the file is larger than {MAX_FILE} bytes"),
+        (large, "the file is larger than 33554432 bytes"),
         ("a\0b", "the file cannot be read: its name has a character that no name has"),
         ("", "the file cannot be read: No such file or directory"),
     ):

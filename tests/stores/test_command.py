@@ -110,7 +110,8 @@ def test_a_malformed_command_is_refused() -> None:
 
 
 def test_a_missing_program_is_found_by_the_probe() -> None:
-    with pytest.raises(InvalidError, match="command not found"):
+    with pytest.raises(InvalidError, match="command not found") as caught:
         open_store("command:no-such-program-here x").probe()
+    assert caught.value.problem.field == "token_to"
     with pytest.raises(InvalidError, match="could not be run: no such file"):
         read_token("command:no-such-program-here x")

@@ -60,6 +60,7 @@ def ask(*_: str) -> str:
 BROKEN: dict[str, tuple[Callable[..., Any], str]] = {
     "an error of keyring": (raising(keyring.errors.KeyringError(TEXT)), "KeyringError"),
     "it is locked": (raising(keyring.errors.KeyringLocked(TEXT)), "KeyringLocked"),
+    "it cannot be opened": (raising(keyring.errors.InitError(TEXT)), "InitError"),
     "no backend": (raising(keyring.errors.NoKeyringError(TEXT)), "NoKeyringError"),
     "an error of a library": (raising(DBusErrorResponseError(TEXT)), "DBusErrorResponseError"),
     "a wrong type": (raising(TypeError(TEXT)), "TypeError"),
@@ -97,7 +98,7 @@ def test_any_error_of_a_keyring_is_invalid_and_repeats_nothing(use: Callable[[Ca
                 work()
             assert caught.value.problem.message == f"there is no working keyring here ({kind})", name
             assert "file:" in (caught.value.problem.hint or ""), name
-            asks = kind in ("EOFError", "KeyringLocked")
+            asks = kind in ("EOFError", "InitError", "KeyringLocked")
             assert ("asking for a password" in (caught.value.problem.hint or "")) == asks, name
             assert caught.value.__context__ is None, name
             assert TOKEN not in str(caught.value), name
