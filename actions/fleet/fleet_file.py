@@ -18,7 +18,7 @@ from locoia_pat.limits import DAYS, HOURS, RENEW_WITHIN
 from locoia_pat.messages import describe_value, did_you_mean
 from locoia_pat.outcomes import Finding, InvalidError
 from locoia_pat.spec import yaml
-from locoia_pat.spec.document import Line, LocatedModel, Model, parse
+from locoia_pat.spec.located_model import Line, LocatedModel, Model, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

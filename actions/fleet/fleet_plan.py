@@ -249,7 +249,7 @@ class FleetPlan:
         row = credential.listed.by_id.get(id_ or "", {})
         due = min((row.due for row in journal.retirements), default=None)
         step, reason = self._next_step(token, credential, journal, current)
-        if step == "none" and (outdated := stored.replicas.find_outdated(stored.record)):
+        if step == "none" and (outdated := stored.name_stores.find_outdated(stored.record)):
             step, reason = "finish", f"{' and '.join(outdated)} does not hold its token"
         elif step == "none" and not row:
             reason = "its row is not listed"
@@ -270,11 +270,11 @@ class FleetPlan:
             InvalidError: it will refuse.
 
         """
-        connector, replicas = credential.connector, stored.replicas
+        connector, name_stores = credential.connector, stored.name_stores
         if not (stored.record.entries or self.fleet.desired(token).take_over):
-            reject_stores_of_another_machine(self.state, connector.base_url, replicas, stored.journal, stored.former)
-        if connector.auth_ref in replicas.refs:
-            require_way_back(replicas, stored.record)
+            reject_stores_of_another_machine(self.state, connector.base_url, name_stores, stored.journal, stored.former)
+        if connector.auth_ref in name_stores.refs:
+            require_way_back(name_stores, stored.record)
         else:
             reject_own_credential(credential.secret, stored.record, lambda _: self._owner(credential) == token.name)
 

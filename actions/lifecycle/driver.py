@@ -28,6 +28,7 @@ from locoia_pat.actions.lifecycle.effects import (
     WriteJournal,
 )
 from locoia_pat.actions.lifecycle.journalled import credential_row_id, load_entry
+from locoia_pat.actions.lifecycle.name_stores import NameStores
 from locoia_pat.actions.lifecycle.preconditions import (
     credential_would_expire,
     reject_own_credential,
@@ -35,7 +36,6 @@ from locoia_pat.actions.lifecycle.preconditions import (
     reject_superseded,
     require_way_back,
 )
-from locoia_pat.actions.lifecycle.replicas import TokenReplicas
 from locoia_pat.actions.lifecycle.rotation import under_lease
 from locoia_pat.interrupts import Hold
 from locoia_pat.limits import WAIT
@@ -105,7 +105,7 @@ def run_protocol(
     """
     try:
         driver = Driver(connector, desired.name, stores, take_over=desired.take_over, **options)
-        desired = replace(desired, self_rotating=connector.auth_ref in driver.replicas.refs)
+        desired = replace(desired, self_rotating=connector.auth_ref in driver.name_stores.refs)
         if desired.replaces is not None and desired.replaces == credential_row_id(connector):
             raise credential_would_expire("the token of that row", "Name another credential.", field="replaces")
     except ConnectorError as error:
@@ -163,7 +163,7 @@ class Driver:
         self._lease = self._state.lease(self._api, name)
         self._receipts = self._state  # a receipt is written once the lease was released
         self._state = self._state.under(self._lease)
-        self.replicas = TokenReplicas(opened, self._state, self._api, name)
+        self.name_stores = NameStores(opened, self._state, self._api, name)
         self._wait = wait
         self._settle = settle
         self._take_over, self._ending = take_over, ending
@@ -198,7 +198,7 @@ class Driver:
 
     def to_result(self, action: str, finished: Finished) -> Result:
         """Return how a protocol ended as the result of *action*; a change is recorded in a receipt."""
-        warnings = (*self._warnings, *self.replicas.warnings, *finished.warnings)
+        warnings = (*self._warnings, *self.name_stores.warnings, *finished.warnings)
         if finished.result is not None:
             outcome, problem = finished.result.outcome, finished.result.problem
             return Result(action, outcome, self._api, self._attempts, warnings, problem=problem)
@@ -210,7 +210,7 @@ class Driver:
         if finished.change != "none":
             self._write_receipt(action, finished)
         is_stored = finished.record is not None and finished.record.current is not None
-        refs, data = self.replicas.current_refs() if is_stored else (), finished.to_data(self._name)
+        refs, data = self.name_stores.current_refs() if is_stored else (), finished.to_data(self._name)
         return Result(action, Outcome.DONE, self._api, self._attempts, warnings, data, token_refs=refs)
 
     def _write_receipt(self, action: str, finished: Finished) -> None:
@@ -223,7 +223,7 @@ class Driver:
             "operation": self._operation_id,
             "id": current.id if current else None,
             "fingerprint": self._state.fingerprint(current.token) if current and readable else None,
-            "stores": self.replicas.refs,
+            "stores": self.name_stores.refs,
         }
         with suppress(OSError):  # it is done, whether it can be written down or not
             self._receipts.write_receipt(self._api, self._name, receipt)
@@ -243,10 +243,10 @@ class Driver:
             case CallApi():
                 return self._call(effect)
             case StoreRecord(record):
-                return self.replicas.write(record)
+                return self.name_stores.write(record)
             case WriteJournal(entry):
-                filled = bool(self.replicas.current_refs())
-                driven = {"stores": self.replicas.refs, "machine": gethostname(), "filled": filled}
+                filled = bool(self.name_stores.current_refs())
+                driven = {"stores": self.name_stores.refs, "machine": gethostname(), "filled": filled}
                 return self._state.save(self._api, self._name, {**entry.to_json(), **driven})
             case _:
                 return time.sleep(max(self._settle, effect.at_least))
@@ -273,9 +273,9 @@ class Driver:
     def _read_state(self) -> Snapshot:
         saved = load_entry(self._state, self._api, self._name)
         journal, known_refs = saved or (JournalEntry(self._name, self._state.owner), ())
-        self.replicas.probe(ending=self._ending)
-        record = self.replicas.read_latest(journal, take_over=self._take_over)
-        abandoned = self.replicas.find_abandoned(known_refs, self._connector.open_store)
+        self.name_stores.probe(ending=self._ending)
+        record = self.name_stores.read_latest(journal, take_over=self._take_over)
+        abandoned = self.name_stores.find_abandoned(known_refs, self._connector.open_store)
         if abandoned is not None:
             raise invalid(
                 f"the token of this name is also stored in {abandoned}, which is not given",
@@ -283,15 +283,15 @@ class Driver:
                 hint="Name all its stores. Empty or remove one that is no longer needed.",
             )
         if not (record.entries or self._take_over or self._ending):
-            reject_stores_of_another_machine(self._state, self._api, self.replicas, journal, known_refs)
-        is_self_rotating = self._connector.auth_ref in self.replicas.refs
+            reject_stores_of_another_machine(self._state, self._api, self.name_stores, journal, known_refs)
+        is_self_rotating = self._connector.auth_ref in self.name_stores.refs
         if is_self_rotating:
-            require_way_back(self.replicas, record)
+            require_way_back(self.name_stores, record)
         else:
-            reject_own_credential(self._connector.credential(), record, self.replicas.is_journalled)
-        self.replicas.synchronize(record, journal, () if self._ending else known_refs)
+            reject_own_credential(self._connector.credential(), record, self.name_stores.is_journalled)
+        self.name_stores.synchronize(record, journal, () if self._ending else known_refs)
         if is_self_rotating:  # only now its store is known to have the latest token
-            reject_superseded(self._connector.credential(), record, self.replicas.is_journalled)
+            reject_superseded(self._connector.credential(), record, self.name_stores.is_journalled)
         return Snapshot(record, journal, dt.datetime.now(dt.UTC), self._operation_id, self._capabilities())
 
     def _capabilities(self) -> Capabilities:

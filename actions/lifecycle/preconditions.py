@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from locoia_pat import Secret
     from locoia_pat.actions.lifecycle.effects import JournalEntry
-    from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+    from locoia_pat.actions.lifecycle.name_stores import NameStores
     from locoia_pat.state.journal import State
     from locoia_pat.stores.record import Record
 
@@ -21,14 +21,14 @@ _SAME_STORE = "Read it from the store that is written: give --auth and --token-t
 
 
 def reject_stores_of_another_machine(
-    state: State, api: str, replicas: TokenReplicas, journal: JournalEntry, former: Sequence[str]
+    state: State, api: str, name_stores: NameStores, journal: JournalEntry, former: Sequence[str]
 ) -> None:
     """Refuse empty stores that another machine filled: a new secret would revoke the token that it uses there.
 
     Args:
         state: the state, which machines share if it is in PostgreSQL.
         api: the base URL.
-        replicas: the stores, which hold nothing.
+        name_stores: the stores, which hold nothing.
         journal: what is journalled of the name.
         former: the stores that the name had before.
 
@@ -36,7 +36,7 @@ def reject_stores_of_another_machine(
         InvalidError: another machine filled one of them.
 
     """
-    stores = [ref for ref in replicas.readable_refs if ref in former]
+    stores = [ref for ref in name_stores.readable_refs if ref in former]
     if not stores or not isinstance(state.location, str):
         return
     saved = state.load(api, journal.name) or {}
@@ -71,7 +71,7 @@ def reject_own_credential(credential: Secret, record: Record, is_earlier: Callab
     reject_superseded(credential, record, is_earlier)
 
 
-def require_way_back(replicas: TokenReplicas, record: Record) -> None:
+def require_way_back(name_stores: NameStores, record: Record) -> None:
     """Refuse a token that rotates itself without a store that keeps the previous one.
 
     It is the way back if a late request revokes the new one.
@@ -80,7 +80,7 @@ def require_way_back(replicas: TokenReplicas, record: Record) -> None:
         InvalidError: no store does.
 
     """
-    if record.current is not None and not replicas.keeps_previous:
+    if record.current is not None and not name_stores.keeps_previous:
         message = "a token that rotates itself needs a store that also keeps the previous one"
         hint = "Name file:PATH or keyring:SERVICE/NAME as well, or another credential."
         raise InvalidError(Problem("unsafe", message, field="token_to", hint=hint))

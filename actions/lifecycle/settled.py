@@ -19,7 +19,7 @@ from locoia_pat.actions.lifecycle.capabilities import CapabilityFile
 from locoia_pat.actions.lifecycle.effects import Finished, JournalEntry, Snapshot
 from locoia_pat.actions.lifecycle.lifetime import Clock, is_due
 from locoia_pat.actions.lifecycle.marker import find_marker
-from locoia_pat.actions.lifecycle.replicas import TokenReplicas
+from locoia_pat.actions.lifecycle.name_stores import NameStores
 from locoia_pat.actions.lifecycle.rotation import NameState, foreign_rows, is_expired, row_of
 from locoia_pat.response.timestamp import read_time
 
@@ -65,7 +65,7 @@ class StoredName:
     """What the journal and the token stores hold of one name, read without its lease."""
 
     journal: JournalEntry
-    replicas: TokenReplicas
+    name_stores: NameStores
     record: Record
     former: tuple[str, ...]
     """The references of the stores that the name had before."""
@@ -84,12 +84,12 @@ class StoredName:
         """
         journal, former = saved or (JournalEntry(name, state.owner), ())
         stores = [connector.open_store(ref) for ref in refs]
-        replicas = TokenReplicas(stores, state, connector.base_url, name)
-        record = replicas.read_latest(journal, take_over=take_over)
-        abandoned = replicas.find_abandoned(former, connector.open_store)
+        name_stores = NameStores(stores, state, connector.base_url, name)
+        record = name_stores.read_latest(journal, take_over=take_over)
+        abandoned = name_stores.find_abandoned(former, connector.open_store)
         for store in stores:
             store.check()
-        return cls(journal, replicas, record, former, abandoned)
+        return cls(journal, name_stores, record, former, abandoned)
 
 
 def is_unfinished(state: NameState) -> bool:
@@ -172,12 +172,12 @@ class SettledNames:
             ConnectorError, OSError: the journal cannot be read.
 
         """
-        record, replicas, listed = stored.record, stored.replicas, self._listed
-        if self._connector.auth_ref in replicas.refs or replicas.has_journalled(self._credential):
+        record, name_stores, listed = stored.record, stored.name_stores, self._listed
+        if self._connector.auth_ref in name_stores.refs or name_stores.has_journalled(self._credential):
             return None  # the credential is a token of this name
         if any(entry.token == self._credential for entry in record.entries):
             return None
-        if stored.abandoned is not None or replicas.find_outdated(record):
+        if stored.abandoned is not None or name_stores.find_outdated(record):
             return None
         state = NameState(desired, Snapshot(record, stored.journal, listed.clock.local, "", self._capabilities))
         state.clock = listed.clock
@@ -186,8 +186,8 @@ class SettledNames:
             return None
         due = min((row.due for row in stored.journal.retirements), default=None)
         data = Finished(record=record, retire_due=due).to_data(desired.name)
-        warnings = (*listed.warnings, *replicas.warnings, *state.warnings())
-        refs = replicas.current_refs()
+        warnings = (*listed.warnings, *name_stores.warnings, *state.warnings())
+        refs = name_stores.current_refs()
         return Result(action, Outcome.DONE, self._connector.base_url, 0, warnings, data, token_refs=refs)
 
     def _is_proven(self, state: NameState) -> bool:

@@ -12,7 +12,6 @@ import click
 
 from locoia_pat.authoring import scaffold
 from locoia_pat.cli import output, render
-from locoia_pat.cli.exit_codes import FOUND
 from locoia_pat.cli.options import (
     action_argument,
     auth_option,
@@ -28,6 +27,7 @@ from locoia_pat.cli.options import (
     token_to_option,
     yes_option,
 )
+from locoia_pat.cli.other_exit_codes import FOUND
 from locoia_pat.files import read_text, similar_file
 from locoia_pat.messages import plural
 from locoia_pat.outcomes import Finding, SpecError, invalid

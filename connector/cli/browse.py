@@ -141,7 +141,7 @@ def plan_command(
 
     Nothing is sent, and no credential or secret is read: secrets are shown as «secret».
     """
-    from locoia_pat.cli.arguments import parse_inputs
+    from locoia_pat.cli.typed_inputs import parse_inputs
     from locoia_pat.connector import Connector
     from locoia_pat.engine.auth import ConnectorAuth
     from locoia_pat.engine.compiled_specs import ready_action

@@ -10,7 +10,6 @@ import click
 from locoia_pat import limits
 from locoia_pat.actions.scopes import ALL, NAMES
 from locoia_pat.cli import output, render
-from locoia_pat.cli.exit_codes import FOUND, INTERRUPTED
 from locoia_pat.cli.options import (
     Number,
     ResolvedAuth,
@@ -21,6 +20,7 @@ from locoia_pat.cli.options import (
     specs_option,
     yes_option,
 )
+from locoia_pat.cli.other_exit_codes import FOUND, INTERRUPTED
 from locoia_pat.connector import RecordingConnector
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.interrupts import signals

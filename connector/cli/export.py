@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locoia_pat.cli import output, render
-from locoia_pat.cli.exit_codes import FOUND
 from locoia_pat.cli.options import json_option, out_option, specs_option
+from locoia_pat.cli.other_exit_codes import FOUND
 from locoia_pat.files import read_text
 from locoia_pat.outcomes import invalid
 

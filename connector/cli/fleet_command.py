@@ -14,8 +14,8 @@ from locoia_pat.actions.fleet.apply import Summary, apply
 from locoia_pat.actions.fleet.fleet_file import read_fleet
 from locoia_pat.actions.fleet.fleet_plan import DEFAULT_CREDENTIAL, FleetPlan
 from locoia_pat.cli import output, render
-from locoia_pat.cli.exit_codes import FOUND
 from locoia_pat.cli.options import Number, json_option, no_trunc_option, resolve_auth, wait_option, yes_option
+from locoia_pat.cli.other_exit_codes import FOUND
 from locoia_pat.connector import WAIT, Connector
 from locoia_pat.engine.compiled_specs import ready_connector
 from locoia_pat.extras import import_extra

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from locoia_pat.bulk import Item
-from locoia_pat.cli.arguments import parse_cell, read_secret
+from locoia_pat.cli.typed_inputs import parse_cell, read_secret
 from locoia_pat.messages import describe_value, find_repeated
 from locoia_pat.outcomes import InvalidError, Problem, invalid
 from locoia_pat.request.secret_inputs import resolve_secret

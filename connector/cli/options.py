@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from locoia_pat.cli import render
-from locoia_pat.cli.exit_codes import EXIT_ZERO
+from locoia_pat.cli.other_exit_codes import EXIT_ZERO
 from locoia_pat.files import user_folder, write_atomic
 from locoia_pat.limits import WAIT as WAIT_LIMIT
 from locoia_pat.outcomes import InvalidError, invalid

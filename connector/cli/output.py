@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locoia_pat.cli.exit_codes import FOUND
+from locoia_pat.cli.other_exit_codes import FOUND
 from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.standard_streams import guarded_output
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from locoia_pat.cli import output, render
-from locoia_pat.cli.exit_codes import BUG, EXIT_ZERO, FOUND, INTERRUPTED
+from locoia_pat.cli.other_exit_codes import BUG, EXIT_ZERO, FOUND, INTERRUPTED
 from locoia_pat.interrupts import signals
 from locoia_pat.outcomes import ConnectorError, InvalidError, Outcome, Problem, Result, invalid
 from locoia_pat.secrets.detect import is_id_name, looks_like_token

@@ -9,7 +9,6 @@ import click
 
 from locoia_pat import limits
 from locoia_pat.cli import output, render
-from locoia_pat.cli.exit_codes import INTERRUPTED
 from locoia_pat.cli.options import (
     Number,
     auth_option,
@@ -22,6 +21,7 @@ from locoia_pat.cli.options import (
     specs_option,
     yes_option,
 )
+from locoia_pat.cli.other_exit_codes import INTERRUPTED
 from locoia_pat.http.retry import DEFAULT_TIMEOUT
 from locoia_pat.interrupts import SentInterrupt, must_finish, signals
 from locoia_pat.outcomes import ConnectorError, Outcome, Problem, Result, invalid
@@ -105,7 +105,7 @@ def _result(
     specs: SpecFolder,
 ) -> Result:
     from locoia_pat.authoring.recipe_runner import Recipe
-    from locoia_pat.cli.arguments import parse_inputs
+    from locoia_pat.cli.typed_inputs import parse_inputs
     from locoia_pat.connector import RecordingConnector
 
     recipe = Recipe(specs, name, workflow)

@@ -11,8 +11,6 @@ import click
 
 from locoia_pat import limits
 from locoia_pat.cli import output, render
-from locoia_pat.cli.arguments import parse_inputs
-from locoia_pat.cli.exit_codes import FOUND, INTERRUPTED
 from locoia_pat.cli.options import (
     Number,
     action_argument,
@@ -28,6 +26,8 @@ from locoia_pat.cli.options import (
     wait_option,
     yes_option,
 )
+from locoia_pat.cli.other_exit_codes import FOUND, INTERRUPTED
+from locoia_pat.cli.typed_inputs import parse_inputs
 from locoia_pat.connector import CONCURRENCY, WAIT, Connector
 from locoia_pat.engine.compiled_specs import ready_connector, ready_spec
 from locoia_pat.http.retry import DEFAULT_TIMEOUT

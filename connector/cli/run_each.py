@@ -12,10 +12,10 @@ import click
 
 from locoia_pat.bulk import JournalOptions
 from locoia_pat.cli import output, render
-from locoia_pat.cli.arguments import parse_inputs
-from locoia_pat.cli.exit_codes import INTERRUPTED
 from locoia_pat.cli.item_file import ItemFile, open_items
 from locoia_pat.cli.options import resolve_auth
+from locoia_pat.cli.other_exit_codes import INTERRUPTED
+from locoia_pat.cli.typed_inputs import parse_inputs
 from locoia_pat.connector import Connector
 from locoia_pat.engine.compiled_specs import ready_connector, ready_spec
 from locoia_pat.interrupts import signals

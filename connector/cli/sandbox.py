@@ -13,8 +13,8 @@ import click
 from locoia_pat.actions.sandbox.behaviour import SWITCHES, Behaviour, format_value
 from locoia_pat.actions.sandbox.faults import KINDS, Fault, Faults
 from locoia_pat.cli import render
-from locoia_pat.cli.exit_codes import BUG
 from locoia_pat.cli.options import Number, resolve_specs
+from locoia_pat.cli.other_exit_codes import BUG
 from locoia_pat.engine.auth import ConnectorAuth
 from locoia_pat.extras import import_extra
 from locoia_pat.http.listener import open_listener, url_of

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from locoia_pat.spec.document import PATTERN_WORDS, Line, LocatedModel, Model
 from locoia_pat.spec.input_types import InputType
+from locoia_pat.spec.located_model import PATTERN_WORDS, Line, LocatedModel, Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

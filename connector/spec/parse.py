@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from locoia_pat.spec import yaml
 from locoia_pat.spec.action_rules import action_findings, super_findings
 from locoia_pat.spec.connector_rules import connector_findings
-from locoia_pat.spec.document import parse
+from locoia_pat.spec.located_model import parse
 from locoia_pat.spec.model import ActionSpec, ConnectorSpec, OptionList, SuperSpec
 
 if TYPE_CHECKING:

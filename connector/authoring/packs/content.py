@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locoia_pat.characters import describe_character, hidden_character
 from locoia_pat.messages import describe_value
 from locoia_pat.outcomes import SpecError, invalid
-from locoia_pat.spec.document import refuse_hidden
+from locoia_pat.spec.located_model import refuse_hidden
 from locoia_pat.spec.yaml import load
 
 if TYPE_CHECKING:

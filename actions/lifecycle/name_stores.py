@@ -26,7 +26,7 @@ _WRITE_ORDER = ("record", "token", "nothing")
 """Stores that cannot be read come last: what is delivered to them cannot be taken back."""
 
 
-class TokenReplicas:
+class NameStores:
     """The token stores of one name."""
 
     def __init__(self, stores: Sequence[TokenStore], state: State, api: str, name: str) -> None:

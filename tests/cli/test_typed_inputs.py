@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locoia_pat.cli.arguments import MAX_INPUT, parse_cell, parse_inputs
 from locoia_pat.cli.item_file import ItemFile
+from locoia_pat.cli.typed_inputs import MAX_INPUT, parse_cell, parse_inputs
 from locoia_pat.outcomes import InvalidError
 from locoia_pat.spec.model import Input
 from tests.support.loopback import answer, serving
