@@ -340,6 +340,8 @@ def test_what_is_wrong_about_an_exchange_has_its_line_and_column(tmp_path: Path)
         assert words in findings[0].message, (line, findings)
         assert findings[0].line in (2, 3), (line, findings)
         assert findings[0].column > 1, (line, findings)
+        if "tokne" in line:
+            assert (findings[0].line, findings[0].column) == (3, len(" auth: {") + line.index('"{{ tokne') + 1)
     specs = folder(tmp_path / "check", connector(check="act"), action(**ROWS, auth="none"))
     assert [(one.code, one.message[:13]) for one in check_specs(SpecFolder(specs))] == [
         ("contradiction", '"check" needs')

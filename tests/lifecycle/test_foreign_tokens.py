@@ -50,6 +50,7 @@ def test_a_foreign_token_in_a_second_store_is_refused_and_neither_is_overwritten
     with pytest.raises(InvalidError, match="holds another token than") as caught:
         sandbox.ensure(token_to=[other, mine] if first else [mine, other])
     assert other.removesuffix("#current") in caught.value.problem.message.split(" holds ")[0]
+    assert caught.value.problem.field == "token_to"
     assert (read_token(mine), read_token(other)) == (held, foreign)
     assert sandbox.accepts(held)
     assert sandbox.accepts(foreign)

@@ -146,7 +146,9 @@ def test_the_overlap_is_counted_by_the_clock_of_the_api_when_the_local_one_is_wr
         check=True,
         timeout=60,
     )
-    assert json.loads(done.stdout)["data"]["change"] == change
+    printed = json.loads(done.stdout)
+    assert printed["data"]["change"] == change
+    assert "the clock of the API shows" in str(printed["warnings"])
     assert sandbox.accepts(before) is (change == "none")
 
 

@@ -211,6 +211,16 @@ def test_a_list_that_goes_on_by_its_own_words_goes_on_after_a_page_that_is_not_f
     assert (result.data, len(server.got), result.warnings) == ({"rows": []}, 1, (MORE,)), "nothing says how far to go"
 
 
+def test_each_way_to_say_no_ends_a_list_before_an_empty_page(tmp_path: Path) -> None:
+    pages = {"by": "page", "query": "page", "more_at": "more"}
+    for number, more in enumerate((False, "false", "False", 0, "0", "")):
+        place = tmp_path / str(number)
+        place.mkdir()
+        first, last = ({"rows": rows(name), "more": value} for name, value in (("a", True), ("b", more)))
+        result, server = run(place, pages, answer(200, first), answer(200, last))
+        assert (result.data, result.warnings, len(server.got)) == ({"rows": rows("a", "b")}, (), 2), more
+
+
 def test_an_api_that_ignores_pages_is_noticed(tmp_path: Path) -> None:
     result, server = run(tmp_path, {"by": "page", "query": "page"}, answer(200, rows("a", "b")))
     assert (result.data, len(server.got)) == ({"rows": rows("a", "b")}, 2)

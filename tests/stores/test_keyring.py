@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,27 @@ def test_a_keyring_that_does_not_respond_is_given_up(
     finally:
         done.set()
     assert "asking for a password" in (caught.value.problem.hint or "")
+
+
+def test_a_keyring_that_does_not_respond_does_not_keep_the_program_from_its_end() -> None:
+    script = """
+import threading
+import keyring
+from locoia_pat.outcomes import InvalidError
+from locoia_pat.stores import keyring as keyring_store, read_token
+from tests.stores.test_keyring import REF, Broken
+
+keyring_store.TIMEOUT = 0.2
+broken = Broken()
+broken.behaviour = lambda *_: threading.Event().wait()
+keyring.set_keyring(broken)
+try:
+    read_token(REF)
+except InvalidError as error:
+    print(error.problem.message)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "there is no working keyring here (no response within 0 s)\n"
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
