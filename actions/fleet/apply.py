@@ -144,14 +144,20 @@ class Summary:
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
         self.outcomes: Counter[Outcome] = Counter()
-        self.started = 0
+        self.started_outcomes: Counter[Outcome] = Counter()
+        """Those of tokens that were started."""
 
     def add(self, result: Result) -> None:
         """Count *result*."""
         self.outcomes[result.outcome] += 1
-        self.started += result.action is not None
+        self.started_outcomes[result.outcome] += result.action is not None
         if result.problem is None:
             self.changes[(result.data or {}).get("change", "none")] += 1
+
+    @property
+    def started(self) -> int:
+        """How many tokens were started."""
+        return self.started_outcomes.total()
 
     @property
     def outcome(self) -> Outcome:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 CHECK_SECONDS = 10.0
 """How often a worker looks for the work of others that ended."""
 _SECOND = dt.timedelta(seconds=1)
-_MAY_SUCCEED = (Outcome.NOT_DONE.value, Outcome.UNKNOWN.value, Outcome.NOT_STORED.value)
+_MAY_SUCCEED = (Outcome.NOT_DONE, Outcome.UNKNOWN, Outcome.NOT_STORED)
 """Outcomes of tokens for which a fleet is applied again soon; the others need a person."""
 
 
@@ -175,13 +175,13 @@ class FleetWorker:
             return handle(task)
 
         @DBOS.step(name="apply")
-        def apply_step(text: str, file: str) -> dict[str, Any]:
-            return self._try(parse_fleet(text, file))
+        def apply_step(file: str, text: str | None, due: dt.datetime) -> dict[str, Any]:
+            return self._try(file, text, due)
 
         @DBOS.workflow(name="apply_fleet")
         def apply_workflow(due: dt.datetime, context: dict[str, str]) -> None:
             text, file = context["text"], context["file"]
-            self._apply_until_done(parse_fleet(text, file), due, lambda: apply_step(text, file))
+            self._apply_until_done(parse_fleet(text, file), due, lambda text: apply_step(file, text, due))
 
         self._apply_workflow = apply_workflow
         DBOS(config=self._config)
@@ -241,7 +241,9 @@ class FleetWorker:
             self._report(f"{file} is applied every {found.every}")
         self._schedules[file] = found
 
-    def _apply_until_done(self, fleet: Fleet, due: dt.datetime, try_once: Callable[[], Mapping[str, Any]]) -> None:
+    def _apply_until_done(
+        self, fleet: Fleet, due: dt.datetime, try_once: Callable[[str | None], Mapping[str, Any]]
+    ) -> None:
         """Apply *fleet*, and again after a pause as long as that fails, until it is due the next time.
 
         Each try is a step, which is recorded: a worker that takes this over does the next one.
@@ -252,9 +254,11 @@ class FleetWorker:
 
         """
         file, interval = fleet.document.name, Interval.parse(str(fleet.every), fleet.document.name)
+        text: str | None = fleet.document.text
         tries = 0
-        while (failed := (result := try_once()).get("failed")) is not None:
+        while (failed := (result := try_once(text)).get("failed")) is not None:
             tries += 1
+            text = None
             again = interval.next_try(due, dt.datetime.fromisoformat(result["ended"]), tries, self._pauses)
             if again is None:
                 self._report(f"{file}: {failed}; it is applied again when it is due")
@@ -265,8 +269,13 @@ class FleetWorker:
             if self._is_closing.wait(max(0.0, (again - dt.datetime.now(dt.UTC)).total_seconds())):
                 raise _StoppedError
 
-    def _try(self, fleet: Fleet) -> dict[str, Any]:
-        """Apply *fleet* once, and return the summary, when it ended, and what failed that may succeed soon, if any.
+    def _try(self, file: str, text: str | None, due: dt.datetime) -> dict[str, Any]:
+        """Apply the fleet of *file* once; return the summary, when it ended, and what failed that may succeed soon.
+
+        Args:
+            file: the file.
+            text: the fleet; None to try again with the fleet that is scheduled now.
+            due: when this run was due.
 
         Raises:
             InvalidError: the fleet cannot be applied.
@@ -275,18 +284,34 @@ class FleetWorker:
         """
         summary, failed = None, None
         try:
-            summary = self._apply(fleet)
+            fleet = self._fleet_to_try_again(file, due) if text is None else parse_fleet(text, file)
+            if fleet is not None:
+                summary = self._apply(fleet)
         except InvalidError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, such as a database that is away, may be over soon
             reason = error.problem.message if isinstance(error, ConnectorError) else " ".join(str(error).split())[:300]
             failed = f"it could not be applied: {type(error).__name__}: {reason}"
-        else:
-            counts: dict[str, int] = summary["summary"]["outcomes"]
-            failed = ", ".join(f"{counts[outcome]} {outcome}" for outcome in _MAY_SUCCEED if outcome in counts) or None
-        return {"summary": summary, "failed": failed, "ended": dt.datetime.now(dt.UTC).isoformat()}
+        if summary is not None and any(summary.started_outcomes[outcome] for outcome in _MAY_SUCCEED):
+            # Tokens that were not started, since others were refused, need a person as those do.
+            counts = ((summary.outcomes[outcome], outcome) for outcome in _MAY_SUCCEED)
+            failed = ", ".join(f"{count} {outcome}" for count, outcome in counts if count)
+        ended = dt.datetime.now(dt.UTC).isoformat()
+        return {"summary": summary and summary.to_dict(), "failed": failed, "ended": ended}
 
-    def _apply(self, fleet: Fleet) -> dict[str, Any]:
+    def _fleet_to_try_again(self, file: str, due: dt.datetime) -> Fleet | None:
+        """Return the fleet of *file* as it is scheduled now; None if it is not, or was due after *due*."""
+        schedule = DBOS.get_schedule(file)
+        if schedule is None:
+            self._report(f"{file} is not tried again: it is not scheduled any longer")
+            return None
+        fleet = parse_fleet(schedule["context"]["text"], file)
+        if dt.datetime.now(dt.UTC) >= due + Interval.parse(str(fleet.every), file).length:  # all workers were stopped
+            self._report(f"{file} is not tried again: it was due in the meantime")
+            return None
+        return fleet
+
+    def _apply(self, fleet: Fleet) -> Summary:
         """Apply *fleet* by all workers, and return the summary.
 
         Raises:
@@ -306,7 +331,7 @@ class FleetWorker:
         self._report(f"{file}: {counts}")
         if summary.outcomes.total() < len(plan.tokens):
             raise _StoppedError
-        return summary.to_dict()
+        return summary
 
     def _close(self) -> None:
         """Finish what was begun, for a minute at most, and take no more."""

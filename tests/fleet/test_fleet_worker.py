@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dbos import DBOS
 from sqlalchemy.exc import ProgrammingError
 
 from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
 from locoia_pat.actions.fleet.fleet_file import parse_fleet
 from locoia_pat.actions.fleet.fleet_plan import FleetPlan
 from locoia_pat.actions.fleet.fleet_queue import FleetQueue
+from locoia_pat.actions.fleet.fleet_worker import FleetWorker
 from locoia_pat.actions.fleet.interval import Interval
 from locoia_pat.actions.sandbox.faults import Fault, Faults
 from locoia_pat.actions.sandbox.server import first_token, running
@@ -345,6 +347,70 @@ def test_a_run_is_not_tried_again_for_ever_nor_for_what_needs_a_person(
         assert line_with("it is applied again when it is due", process).startswith(f"{file}: 2 not_done;")
         eventually(lambda: postgres.execute(RUNS, database) == [("SUCCESS",)])
         assert postgres.execute(TRIES, database) == [(3,)]
+
+
+@contextmanager
+def failing(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> Iterator[Faults]:
+    """A sandbox with *fault*, which the workers call."""
+    faults = Faults([fault])
+    with running(faults=faults) as (api, store):
+        token = first_token(store)
+        assert token is not None
+        monkeypatch.setenv("LOCOIA_BASE_URL", api)
+        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
+        yield faults
+
+
+AWAY = Fault("status", status=503, times=None)
+PAUSES = " ".join(["1"] * 60)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_run_is_tried_again_with_the_file_as_it_is_then(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_gone: bool
+) -> None:
+    url, file = postgres.new_database(), scheduled(tmp_path)
+    database = url.rpartition("/")[2]
+    with failing(monkeypatch, AWAY) as faults, stopping(process := worker(url, file, PAUSES=PAUSES)):
+        line_with("2 not_done; it is applied again at", process)
+        if is_gone:
+            file.unlink()
+            line_with("is not scheduled", process)
+        else:
+            file.write_text(file.read_text().replace("t1.json", "moved.json"))
+            line_with("is applied every 1d", process)
+        faults.clear()
+        eventually(lambda: postgres.execute(RUNS, database) == [("SUCCESS",)])
+    stored = {path.name for path in tmp_path.glob("*.json")}
+    assert stored == (set() if is_gone else {"t0.json", "moved.json"})
+
+
+def test_a_run_is_not_tried_again_if_it_was_due_while_no_worker_ran_or_is_not_scheduled_any_longer(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, state = scheduled(tmp_path), State(postgres.new_database())
+    schedule = {"context": {"text": file.read_text(), "file": str(file)}}
+    due = Interval.parse("1d", str(file)).last_due(dt.datetime.now(dt.UTC)) - dt.timedelta(days=1)
+    for schedules, reason in (({str(file): schedule}, "was due in the meantime"), ({}, "is not scheduled any longer")):
+        monkeypatch.setattr(DBOS, "get_schedule", schedules.get)
+        with Connector(ConnectorAuth.from_env()) as connector:
+            worker = FleetWorker(state, connector, concurrency=1, rate=None)
+            tried = worker._try(str(file), None, due)  # noqa: SLF001  # a test cannot wait for a day
+        assert (tried["summary"], tried["failed"]) == (None, None)
+        assert capsys.readouterr().out == f"{file} is not tried again: it {reason}\n"
+
+
+def test_tokens_that_were_not_started_because_others_were_refused_are_not_tried_again(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.new_database()
+    file = Path(fleet(tmp_path, *[f"file:{tmp_path}/t{number}.json" for number in range(6)]))
+    file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 1d\n"))
+    refusing = Fault("status", method="POST", status=403, times=None)
+    with failing(monkeypatch, refusing), stopping(process := worker(url, file)):
+        line_with("not_done", process)  # the counts
+        eventually(lambda: postgres.execute(RUNS, url.rpartition("/")[2]) == [("SUCCESS",)])
+    assert postgres.execute(TRIES, url.rpartition("/")[2]) == [(1,)]
 
 
 @pytest.mark.parametrize("is_over", [True, False])
