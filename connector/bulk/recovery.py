@@ -9,15 +9,17 @@ revoked, and the item runs again. While a store cannot be read, neither is decid
 from __future__ import annotations
 
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from locoia_pat.bulk.bulk_journal import BulkJournal
 from locoia_pat.bulk.item_stores import ItemStore, find_token
 from locoia_pat.bulk.items import item_digest
-from locoia_pat.outcomes import Outcome, Problem, Result
-from locoia_pat.spec.row_mark import find_mark, new_mark
+from locoia_pat.engine.compiled_specs import ready_action
+from locoia_pat.messages import join_names
+from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result
+from locoia_pat.spec.row_mark import find_mark, new_mark, required_inputs
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -203,11 +205,16 @@ class Recovery:
         return Result(self._spec.action, Outcome.NOT_DONE, self._engine.base_url, problem=problem)
 
     def _unknown(self) -> Result:
+        verifier, command = self._spec.verify_with, None
+        with suppress(InvalidError):  # its spec is wrong
+            if verifier and not required_inputs(ready_action(self._engine.specs, verifier)):
+                command = f"locoia-pat run {verifier}"
+        check = f"Check{f' with {verifier}' if verifier else ''} whether it succeeded."
         problem = Problem(
             "unknown",
             "an earlier run began this item and its outcome is unknown; it was not retried",
-            hint="Check whether it succeeded. If so, remove the item; otherwise pass --retry-unknown.",
-            next=f"locoia-pat run {self._spec.verify_with}" if self._spec.verify_with else None,
+            hint=f"{check} If so, remove the item; otherwise pass --retry-unknown.",
+            next=command,
         )
         return Result(self._spec.action, Outcome.UNKNOWN, self._engine.base_url, problem=problem)
 
@@ -319,13 +326,22 @@ class RunJournal:
         if isinstance(rows, Result) or any(isinstance(one, Result) and one.problem for one in settled):
             self._unfinished = True
             return [*notes, "whether an earlier run left rows could not be checked; run the same command again"]
+        if not rows.is_whole and (unseen := orphans.keys() - late.keys()):
+            self._unfinished = True
+            marks = join_names(f"~lpb/{mark}" for mark in unseen)
+            note = f"whether an earlier run left rows is unknown, as their list may not be whole: look for {marks}"
+            return [*notes, note, *_warnings_of(settled)]
         with self._journal.transaction():
             self._journal.forget_orphans()
-        return notes + [warning for one in settled if isinstance(one, MayRun) for warning in one.warnings]
+        return notes + _warnings_of(settled)
 
     def close(self, *, complete: bool) -> None:
         """Close the journal; delete it if the run is *complete* and every item ended for good."""
         self._journal.close(delete=complete and not self._unfinished)
+
+
+def _warnings_of(settled: Sequence[MayRun | Result]) -> list[str]:
+    return [warning for one in settled if isinstance(one, MayRun) for warning in one.warnings]
 
 
 def _reason(store: ItemStore) -> str:

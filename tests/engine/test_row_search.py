@@ -170,7 +170,11 @@ def test_a_later_run_does_not_look_for_a_row_whose_list_requires_inputs(tmp_path
         with acme.run_many("create_key", [item], token_to="file:{note}.json", journal=journal) as again:
             (unknown,) = again
     assert (lost.result.outcome, unknown.result.outcome) == (Outcome.UNKNOWN, Outcome.UNKNOWN)
-    assert "it was not retried" in str(unknown.result.problem)
+    problem = unknown.result.problem
+    assert "it was not retried" in str(problem)
+    assert problem is not None
+    assert problem.next is None, "list_keys alone would be invalid: it requires the project"
+    assert "Check with list_keys whether" in str(problem.hint)
     assert api.requests == ["POST /v1/projects/p1/keys"]
 
 
@@ -189,6 +193,27 @@ def test_a_list_that_may_not_be_whole_does_not_say_that_nothing_was_created(tmp_
         assert [outcome(acme) for _ in range(3)] == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.DONE]
     sent = ["POST /v1/keys", "GET /v1/keys"]
     assert api.requests == [*sent, "GET /v1/keys", "DELETE /v1/keys/k2", "POST /v1/keys"]
+
+
+def test_a_line_that_is_gone_is_not_forgotten_for_a_list_that_may_not_be_whole(tmp_path: Path) -> None:
+    cut = LIST | {"pages": {"by": "page", "query": "page", "max_pages": 1}}
+    made, api = specs(tmp_path / "specs", listing=cut), Api()
+    journal = JournalOptions("keys", state=State(tmp_path / "state"))
+
+    def run(connector: Connector, *notes: str) -> list[str]:
+        items = [{"note": note} for note in notes]
+        with connector.run_many("create_key", items, token_to=f"file:{tmp_path}/{{note}}.json", journal=journal) as run:
+            assert {result.result.outcome for result in run} <= {Outcome.UNKNOWN}
+        return [*run.notes][-1:]
+
+    other, mine = api.rows(lambda _: [{"id": "k1", "note": "a"}]), api.rows(lambda note: [{"id": "k2", "note": note}])
+    with api.serving(made, drop, other, mine, answer(200, {})) as acme:
+        run(acme, "CI")
+        mark = find_mark(api.note)
+        assert run(acme)[-1].endswith(f"is unknown, as their list may not be whole: look for ~lpb/{mark}")
+        assert run(acme) == ["row k2, created by an interrupted run, was revoked"]
+        assert run(acme) == []
+    assert api.requests == ["POST /v1/keys", "GET /v1/keys", "GET /v1/keys", "DELETE /v1/keys/k2"]
 
 
 @pytest.mark.parametrize(
