@@ -26,6 +26,7 @@ from locoia_pat.outcomes import Outcome, invalid
 from locoia_pat.stores import TokenEntry, open_store, read_token
 
 if TYPE_CHECKING:
+    from locoia_pat.outcomes import Result
     from locoia_pat.secrets.secret import Secret
     from locoia_pat.spec.load import SpecFolder
     from locoia_pat.stores import TokenStore
@@ -62,7 +63,14 @@ def login_command(specs: SpecFolder, *, to: str | None, with_token: bool, yes: b
     save_login(spec.connector, store.ref)
     if result is None or result.problem is not None:
         render.say(f"warning: the credential could not be checked at {api}")
+    for doubt in _doubts(result):
+        render.say(f"warning: {spec.check}: {doubt}")
     render.say(f"logged in at {api}; the credential is at {store.ref}")
+
+
+def _doubts(result: Result | None) -> tuple[str, ...]:
+    """Return why *result* may not prove that the credential was accepted: a list may seem empty to one that was not."""
+    return result.warnings if result is not None and not result.is_whole else ()
 
 
 def _confirm_replacing(last: str | None, store: TokenStore, held: Secret | None, token: Secret, *, yes: bool) -> None:
@@ -77,7 +85,7 @@ def _confirm_replacing(last: str | None, store: TokenStore, held: Secret | None,
         fate = "is kept as #previous" if store.readback == "record" else "is lost"
         notes.append(f"{_place(store.ref)} holds another token, which {fate}")
     if last not in (None, store.ref):
-        notes.append(f"you are logged in with {_place(str(last))}; that token stays there, and is not used any longer")
+        notes.append(f"you are logged in with {_place(str(last))}; it is left as it is, and not used any longer")
     for note in notes:
         render.say(f"warning: {note}")
     render.confirm("The login is replaced", yes=yes or not notes, undone="stored")
@@ -112,7 +120,7 @@ def whoami_command(specs: SpecFolder, *, auth: str | None, as_json: bool) -> int
         report: dict[str, Any] = {"connector": spec.connector, "api": connector.base_url, "credential": resolved.source}
         result = connector.run(spec.check) if spec.check else None
         report["accepted"] = result.outcome is Outcome.DONE if result else None
-        report["message"] = result.problem.message if result and result.problem else None
+        report["message"] = result.problem.message if result and result.problem else "; ".join(_doubts(result)) or None
         if result and result.outcome is not Outcome.INVALID:
             report["minted_for"] = _minted_for(connector.base_url, resolved.auth.credential(spec).token)
     if as_json:

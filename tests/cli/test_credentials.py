@@ -18,6 +18,7 @@ from locoia_pat.cli.options import save_login, stored_login
 from locoia_pat.stores import open_store, read_token
 from tests.support.command import Done, on_terminal, spawn
 from tests.support.loopback import TOKEN, answer, created, serving
+from tests.support.spec_folders import action, connector, folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ def test_a_second_login_says_what_becomes_of_the_first_and_asks_on_a_terminal(tm
         assert login(record, first) == []
         assert login(record, second) == [f"warning: {record} holds another token, which is kept as #previous"]
         assert login(bare, second) == [
-            f"warning: you are logged in with {record}; that token stays there, and is not used any longer"
+            f"warning: you are logged in with {record}; it is left as it is, and not used any longer"
         ]
         assert login(bare, first) == [f"warning: {bare} holds another token, which is lost"]
         no = on_terminal("login", "--to", bare, typed=(f"{second}\n", "n\n"), **url)
@@ -161,6 +162,22 @@ def test_a_credential_that_may_not_list_is_stored_with_a_warning(tmp_path: Path)
         done = command("login", "--to", f"file:{tmp_path}/t", stdin=CREDENTIAL, LOCOIA_BASE_URL=server.url)
     assert done.code == 0
     assert "the credential could not be checked" in done.err
+
+
+def test_a_check_whose_list_may_not_be_whole_is_said_to_be_a_weak_one(tmp_path: Path) -> None:
+    env = {"token": "ACME_TOKEN", "base_url": "ACME_BASE_URL"}
+    reply = {"ok": [200], "at": ["data.items"], "rows": "keys", "output": {"id": {"type": "text"}}}
+    read = action({}, {"method": "GET", "path": "/keys"}, action="list_keys", effect="read", reply=reply)
+    specs = ("--specs", str(folder(tmp_path / "acme", connector(env=env, check="list_keys"), read)))
+    with serving(
+        answer(200, {"data": None}), answer(200, {"data": None}), answer(200, {"data": {"items": []}})
+    ) as server:
+        url = {"ACME_BASE_URL": server.url}
+        done = command("login", "--to", f"file:{tmp_path}/t", *specs, stdin=CREDENTIAL, **url)
+        assert 'warning: list_keys: "data" is null in the response' in done.err
+        who = command("whoami", "--json", *specs, **url).envelope
+        assert (who["accepted"], who["message"].startswith('"data" is null')) == (True, True)
+        assert command("whoami", "--json", *specs, **url).envelope["message"] is None
 
 
 def test_without_a_keyring_nothing_is_stored_and_the_hint_names_another_store(home: Path) -> None:
