@@ -91,9 +91,9 @@ def test_a_file_is_a_part_of_a_form(tmp_path: Path) -> None:
     ]
     assert parts(got[0])[-1][2] == "text/plain"
     assert 'filename="k%22é.txt"'.encode() in got[0].body
-    named = {**FORM, "file": {**FORM["file"], "name": "key.txt"}}  # type: ignore[dict-item]  # it is a dict
+    named = {**FORM, "headers": {"X-Trace": "t-1"}, "file": {**FORM["file"], "name": "key.txt"}}  # type: ignore[dict-item]  # it is a dict
     result, got = run(folder(tmp_path / "named", connector(), action(FORM_INPUTS, named)), given, answer(200))
-    assert parts(got[0])[-1][1] == "key.txt"
+    assert (parts(got[0])[-1][1], got[0].headers["x-trace"]) == ("key.txt", "t-1")
     result, got = run(specs, {**given, "note": "\ud800"}, answer(200))
     assert (result.outcome, got) == (Outcome.INVALID, [])
 

@@ -194,6 +194,9 @@ def test_rows_have_a_limit_for_all_their_values() -> None:
 def test_a_failure_inside_a_200_is_not_done_in_the_forms_of_many_apis() -> None:
     refusals: list[tuple[object, str, str, str]] = [
         ({"ok": False, "error": "token_revoked"}, "refused", "unavailable", "token_revoked"),
+        ({"ok": False, "message": "no such token"}, "refused", "unavailable", "no such token"),
+        *[({"status": status, "message": "no such token"}, "refused", "unavailable", "no such token")
+          for status in ("error", "fail", "Failed", "failure")],
         ({"success": False, "errors": [{"code": 1003, "message": "no such token"}], "result": None},
          "refused", "unavailable", "no such token"),
         ({"data": None, "errors": [{"message": "not authorised"}]}, "refused", "unavailable", "not authorised"),
