@@ -305,7 +305,7 @@ class Connector:
         return BulkRun(self._engine, self._clone, action, items, options)
 
     def settle(self, action: str, marks: Sequence[str], stores: Sequence[str]) -> MayRun | Result:
-        """Find out what became of a create whose process was killed, and revoke rows whose token was not stored.
+        """Find out what became of a served create whose process was killed, and revoke rows whose token was not stored.
 
         Args:
             action: an action with a ``tag_input``.
@@ -318,7 +318,9 @@ class Connector:
         """
         from locoia_pat.bulk.recovery import Recovery  # noqa: PLC0415  # a single action needs none of it
 
-        recovery = Recovery(self._engine, ready_action(self._engine.specs, action), replace=False, retry_unknown=False)
+        spec = ready_action(self._engine.specs, action)
+        advice = "If it did not, call again with another key."
+        recovery = Recovery(self._engine, spec, replace=False, retry_unknown=False, advice=advice)
         with _frames_cleared():
             return recovery.settle_marks(self, marks, stores)
 

@@ -71,6 +71,9 @@ class MayRun:
     """Whether an earlier request may still create a row."""
 
 
+_ADVICE = "If so, remove the item; otherwise pass --retry-unknown."
+
+
 class MarkedRows(NamedTuple):
     """The rows that carry a mark, by mark."""
 
@@ -82,11 +85,15 @@ class MarkedRows(NamedTuple):
 class Recovery:
     """Decides for one action what becomes of items that an earlier run left unfinished."""
 
-    def __init__(self, engine: Engine, spec: ActionSpec, *, replace: bool, retry_unknown: bool) -> None:
+    def __init__(
+        self, engine: Engine, spec: ActionSpec, *, replace: bool, retry_unknown: bool, advice: str = _ADVICE
+    ) -> None:
+        """Prepare for *spec*; *advice* says what to do about a create whose outcome stays unknown."""
         self._engine = engine
         self._spec = spec
         self._replace = replace
         self._retry_unknown = retry_unknown
+        self._advice = advice
         self._rows: MarkedRows | Result | None = None
         self._listing = threading.Lock()
 
@@ -212,8 +219,8 @@ class Recovery:
         check = f"Check{f' with {verifier}' if verifier else ''} whether it succeeded."
         problem = Problem(
             "unknown",
-            "an earlier run began this item and its outcome is unknown; it was not retried",
-            hint=f"{check} If so, remove the item; otherwise pass --retry-unknown.",
+            "it was begun before and its outcome is unknown; it was not retried",
+            hint=f"{check} {self._advice}",
             next=command,
         )
         return Result(self._spec.action, Outcome.UNKNOWN, self._engine.base_url, problem=problem)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from locoia_pat import Connector, ConnectorAuth, Outcome, Secret
+from locoia_pat import Connector, ConnectorAuth, Outcome, Result, Secret
 from locoia_pat.authoring.example_recorder import Recorder, plan_recordings, record_example
 from locoia_pat.authoring.example_server import create_app
 from locoia_pat.bulk import JournalOptions
@@ -193,6 +193,18 @@ def test_a_list_that_may_not_be_whole_does_not_say_that_nothing_was_created(tmp_
         assert [outcome(acme) for _ in range(3)] == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.DONE]
     sent = ["POST /v1/keys", "GET /v1/keys"]
     assert api.requests == [*sent, "GET /v1/keys", "DELETE /v1/keys/k2", "POST /v1/keys"]
+
+
+def test_a_served_call_that_stays_unknown_does_not_name_an_option_of_bulk_runs(tmp_path: Path) -> None:
+    cut = LIST | {"pages": {"by": "page", "query": "page", "max_pages": 1}}
+    made, api = specs(tmp_path / "specs", listing=cut), Api()
+    with api.serving(made, answer(200, [{"id": "k1", "note": "a"}])) as acme:
+        unknown = acme.settle("create_key", [new_mark()], [])
+    assert isinstance(unknown, Result)
+    assert unknown.problem is not None
+    assert unknown.problem.message == "it was begun before and its outcome is unknown; it was not retried"
+    hint = "Check with list_keys whether it succeeded. If it did not, call again with another key."
+    assert (unknown.outcome, unknown.problem.hint) == (Outcome.UNKNOWN, hint)
 
 
 def test_a_line_that_is_gone_is_not_forgotten_for_a_list_that_may_not_be_whole(tmp_path: Path) -> None:
