@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from locoia_pat.actions import ensure_pat, list_pats, retire_pat
 from locoia_pat.actions.lifecycle.marker import find_marker
 from locoia_pat.actions.managed import reconcile
 from locoia_pat.actions.sandbox.faults import Fault
+from locoia_pat.outcomes import Code
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -216,8 +217,9 @@ REFUSED: dict[str, dict[str, Any]] = {
 def test_what_cannot_be_done_is_refused_and_changes_nothing(sandbox: ManagedSandbox, name: str) -> None:
     sandbox.ensure()
     before = sandbox.rows()
-    with pytest.raises(InvalidError):
+    with pytest.raises(InvalidError) as raised:
         sandbox.ensure(**REFUSED[name])
+    assert raised.value.problem.code in get_args(Code)
     assert [(row.id, row.expiration) for row in sandbox.rows()] == [(row.id, row.expiration) for row in before]
     assert sandbox.works()
 
