@@ -72,7 +72,7 @@ def stopping(*processes: subprocess.Popen[str]) -> Iterator[None]:
             process.terminate()
         for process in processes:
             try:
-                process.wait(30)
+                process.wait(90)
             finally:
                 process.kill()
             for stream in (process.stdin, process.stdout, process.stderr):
@@ -218,12 +218,12 @@ def test_a_worker_acquires_a_lost_lease_again_and_work_that_was_cancelled_or_dro
         with ThreadPoolExecutor() as pool:
             waiting = pool.submit(queue.handle, plan, plan.tokens[0], "ensure", now=False, wait=0)
             eventually(lambda: postgres.execute(cancel, database))
-            result = waiting.result(timeout=30)
+            result = waiting.result(timeout=60)
             waiting = pool.submit(queue.handle, plan, plan.tokens[1], "ensure", now=False, wait=0)
             eventually(lambda: postgres.execute(enqueued, database))
             postgres.execute("DROP SCHEMA locoia_pat_dbos CASCADE", database)
             with pytest.raises(ProgrammingError):
-                waiting.result(timeout=30)
+                waiting.result(timeout=60)
         queue.close()
     lease.release()
     assert (result.outcome, result.problem and result.problem.message) == ("unknown", "it is CANCELLED in DBOS")
@@ -325,7 +325,7 @@ def test_a_due_run_that_fails_is_tried_again_and_each_due_time_is_run_once_over_
             line = line_with("applied again at", first)
             assert line.startswith(f"{file}: 2 not_done; it is applied again at 20")
             first.send_signal(end)
-            assert first.wait(30) == (0 if end is signal.SIGTERM else -end), "it does not wait for the pause to end"
+            assert first.wait(60) == (0 if end is signal.SIGTERM else -end), "it does not wait for the pause to end"
         assert postgres.execute(RUNS, database) == [("PENDING",)]
         faults.clear()
         workers = [worker(url, file) for _ in range(2)]

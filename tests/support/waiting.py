@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], object], *, within: float = 30, every: float = 0.01) -> None:
+def eventually(condition: Callable[[], object], *, within: float = 60, every: float = 0.01) -> None:
     """Wait until *condition* holds.
 
     Args:
