@@ -16,7 +16,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -25,6 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,8 +43,8 @@ FOLDERS = (
     "connector/stores",
     "connector/secrets",
 )
-MAX_BYTES = 8 * 1024**3
-"""Memory of a test run, for a mutant may collect for ever."""
+LIMITED = ("sh", "-c", 'ulimit -v 8388608; exec "$@"', "sh")
+"""What runs a command with 8 GiB of memory, for a mutant may collect for ever."""
 
 
 # Mutants
@@ -249,14 +249,13 @@ class Copy:
         }
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
-                [*isolation(), sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=line", *arguments],
+                [*isolation(), *LIMITED, sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=line", *arguments],
                 cwd=self.tree,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=limited,  # noqa: PLW1509  # no thread runs here
             )
             try:
                 code: int | None = process.wait(seconds)
@@ -271,11 +270,6 @@ class Copy:
         for left in (self.folder / "tmp").iterdir():
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
         return code, text
-
-
-def limited() -> None:
-    """Bound the memory of a test run."""
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
 
 
 @functools.cache
@@ -321,16 +315,21 @@ class Covered(NamedTuple):
                 lines[file][str(line)] = [numbers.setdefault(name, len(numbers)) for name in names]
         return cls(list(numbers), lines)
 
-    def of(self, mutant: Mutant, most: int) -> tuple[list[str], int]:
-        """The tests for a mutant, those of its own room first, at most so many, and how many there are.
+    def sizes(self) -> Counter[int]:
+        """How many lines each test runs."""
+        return Counter(number for lines in self.lines.values() for tests in lines.values() for number in tests)
 
+    def of(self, mutant: Mutant, most: int, sizes: Mapping[int, int]) -> tuple[list[str], int]:
+        """The tests for a mutant, at most so many, and how many there are.
+
+        Those of its own room come first, and among these the ones that run the fewest lines: they look at it closely.
         Where no test runs the line by itself, as on import or in another process, these are all that run the file.
         """
         lines = self.lines.get(mutant.file, {})
         numbers = set(lines.get(str(mutant.line), ())) or {number for tests in lines.values() for number in tests}
         room = Path(mutant.file).parts[1]
-        names = sorted((self.tests[number] for number in numbers), key=lambda name: (f"/{room}/" not in name, name))
-        return names[:most], len(names)
+        order = sorted(numbers, key=lambda number: (f"/{room}/" not in self.tests[number], sizes[number]))
+        return [self.tests[number] for number in order[:most]], len(order)
 
 
 # One after the other
@@ -388,7 +387,7 @@ def main() -> None:
     parser.add_argument("--tests", nargs="+", default=["tests"], metavar="PATH", help="those that may kill a mutant")
     parser.add_argument("--most", type=int, default=300, help="tests that are run for one mutant")
     parser.add_argument("--timeout", type=float, default=180, help="seconds that one mutant may take")
-    parser.add_argument("--workers", type=int, default=2, help="processes while coverage is measured")
+    parser.add_argument("--workers", type=int, default=2, help="processes at the same time")
     parser.add_argument("--map", type=Path, help="a file that keeps which tests cover which lines")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -407,17 +406,27 @@ def main() -> None:
             print(f"{result:14}  {mutant.file}:{mutant.line}  {mutant.operator}")
             print("\n".join(diff((where.tree / mutant.file).read_bytes(), mutant)), flush=True)
 
+        sizes = covered.sizes()
+        copies = [Copy.make(Path(folder) / f"copy-{number}") for number in range(given.workers)]
+
+        def judge(number: int, mutant: Mutant) -> tuple[int, int, str, float]:
+            tests, all_tests = covered.of(mutant, given.most, sizes)
+            began, copy = time.monotonic(), copies.pop()
+            try:
+                stamp = 10**9 + number
+                result = judged(copy, mutant, tests, seconds=given.timeout, stamp=stamp) if tests else "not covered"
+            finally:
+                copies.append(copy)
+            return len(tests), all_tests, result, time.monotonic() - began
+
         results: dict[Mutant, str] = {}
-        for number, mutant in enumerate(chosen, 1):
-            tests, all_tests = covered.of(mutant, given.most)
-            began = time.monotonic()
-            result = (
-                judged(where, mutant, tests, seconds=given.timeout, stamp=10**9 + number) if tests else "not covered"
-            )
-            results[mutant] = result
-            took = time.monotonic() - began
-            print(f"\n[{number}/{len(chosen)}] {len(tests)} of {all_tests} tests, {took:.0f} s")
-            show(mutant, result)
+        with ThreadPoolExecutor(given.workers) as pool:
+            pending = {pool.submit(judge, number, mutant): mutant for number, mutant in enumerate(chosen, 1)}
+            for done, future in enumerate(as_completed(pending), 1):
+                tests, all_tests, result, took = future.result()
+                results[pending[future]] = result
+                print(f"\n[{done}/{len(chosen)}] {tests} of {all_tests} tests, {took:.0f} s")
+                show(pending[future], result)
         report(results, show)
 
 
