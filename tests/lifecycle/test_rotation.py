@@ -224,6 +224,15 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(sandbox: ManagedSand
     assert sandbox.works()
 
 
+def test_the_longest_note_leaves_just_the_room_for_the_marker(sandbox: ManagedSandbox) -> None:
+    with pytest.raises(InvalidError, match="the room that the marker leaves"):
+        sandbox.ensure(note="x" * 220)
+    assert sandbox.rows() == []
+    sandbox.ensure(note="x" * 219)
+    assert [len(row.note) for row in sandbox.rows()] == [255]
+    assert sandbox.works()
+
+
 def test_the_managed_token_is_refused_as_credential_unless_it_is_read_from_its_store(sandbox: ManagedSandbox) -> None:
     sandbox.ensure()
     own = ConnectorAuth.from_ref(sandbox.ref()).credential(None).token  # type: ignore[arg-type]  # a file needs no spec
@@ -273,9 +282,10 @@ def test_a_journal_that_fails_before_anything_is_sent_ends_not_done(sandbox: Man
     wishes: dict[str, Any] = {"name": "ci", "scopes": ["embed"], "expiration": 30, "note": "CI"}
     with (
         sandbox.connector() as connector,
-        pytest.raises(NotDoneError, match=r"the (journal|state) in .* cannot be"),
+        pytest.raises(NotDoneError, match=r"the (journal|state) in .* cannot be") as raised,
     ):
         ensure_pat(connector, **wishes, **options)
+    assert raised.value.problem.code == "unavailable"
     assert sandbox.rows() == []
 
 
