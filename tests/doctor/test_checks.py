@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -432,3 +433,36 @@ def test_extras_of_a_copy_that_is_not_installed_are_not_known() -> None:
         "print([*check_extras({})])"
     )
     assert output_of(copied) == "[]\n"
+
+
+def test_results_that_could_not_be_printed_are_shown(doctor: Callable[..., Any], cli_clinic: Clinic) -> None:
+    file = cli_clinic.state / "unprinted.jsonl"
+    assert "results" not in doctor()
+    results = [
+        {"at": "2026-11-28T10:00:00Z", "action": "create_pat", "outcome": "done", "data": {"id": "r1"},
+         "token_ref": "file:/a.json#current"},
+        {"at": "2026-11-28T11:00:00Z", "action": "create_pat", "outcome": "refused"},
+    ]  # fmt: skip
+    for number, words in (
+        (1, "create_pat done r1 file:/a.json#current"),
+        (2, "2026-11-28T11:00:00Z create_pat refused"),
+    ):
+        lines = [*map(json.dumps, results[:number]), "no JSON", "[]"]
+        cli_clinic.state.mkdir(exist_ok=True)
+        file.write_text("\n".join(lines))
+        found = doctor()["results"]
+        assert (found["level"], str(file) in found["next"]) == ("note", True)
+        assert found["message"].startswith(f"{number} could not be printed")
+        assert found["message"].endswith(words)
+
+
+def test_a_row_of_the_journal_under_a_name_that_cannot_be_is_a_problem_without_a_takeover(
+    cli_clinic: Clinic, doctor: Callable[..., Any]
+) -> None:
+    managed(cli_clinic)
+    with closing(sqlite3.connect(cli_clinic.state / "state.sqlite3", isolation_level=None)) as database:
+        assert database.execute("UPDATE names SET name = 'Not A Name'").rowcount >= 1
+    found = doctor()
+    (shown,) = [name for name in found if "Not A Name" in name]
+    assert "its journal entry cannot be used" in found[shown]["message"]
+    assert "from a backup" in found[shown]["next"]
