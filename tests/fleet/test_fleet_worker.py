@@ -37,18 +37,27 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from locoia_pat.actions.sandbox.sandbox_store import SandboxStore
     from tests.support.postgres_server import PostgresServer
 
 __all__ = ["call", "postgres"]
 
 
-@pytest.fixture(autouse=True)
-def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    with running() as (url, store):
+@contextmanager
+def using_sandbox(monkeypatch: pytest.MonkeyPatch, *injected: Fault) -> Iterator[tuple[Faults, SandboxStore]]:
+    """A sandbox with faults, which the workers call; its faults, and its rows."""
+    faults = Faults(injected)
+    with running(faults=faults) as (url, store):
         token = first_token(store)
         assert token is not None
         monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
         monkeypatch.setenv("LOCOIA_BASE_URL", url)
+        yield faults, store
+
+
+@pytest.fixture(autouse=True)
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    with using_sandbox(monkeypatch):
         monkeypatch.setenv("LOCOIA_PAT_STATE", str(tmp_path / "unused"))
         yield
 
@@ -277,14 +286,11 @@ def test_what_a_stopped_worker_left_of_a_scheduled_run_is_done_by_the_next_one(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
     url = postgres.new_database()
-    stores = [tmp_path / f"t{number}.json" for number in range(10)]
-    file = Path(fleet(tmp_path, *[f"file:{store}" for store in stores]))
-    file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 7d\n"))
-    command = [sys.executable, "-m", "tests.support.fleet_worker_process", url, str(file)]
-    with stopping(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)):
+    file, stores = scheduled(tmp_path, tokens=10, every="7d"), [tmp_path / f"t{number}.json" for number in range(10)]
+    with stopping(worker(url, file)):
         eventually(lambda: sum(store.exists() for store in stores) > 1)
     assert not all(store.exists() for store in stores)
-    with stopping(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)):
+    with stopping(worker(url, file)):
         eventually(lambda: all(open_store(f"file:{store}").record().current for store in stores))
 
 
@@ -292,10 +298,10 @@ RUNS = "SELECT status FROM locoia_pat_dbos.workflow_status WHERE name = 'apply_f
 TRIES = "SELECT count(*) FROM locoia_pat_dbos.operation_outputs WHERE function_name = 'apply'"
 
 
-def scheduled(folder: Path) -> Path:
-    """A fleet of two tokens that is applied once a day."""
-    file = Path(fleet(folder, f"file:{folder}/t0.json", f"file:{folder}/t1.json"))
-    file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 1d\n"))
+def scheduled(folder: Path, *, tokens: int = 2, every: str = "1d") -> Path:
+    """A fleet that is applied on time."""
+    file = Path(fleet(folder, *[f"file:{folder}/t{number}.json" for number in range(tokens)]))
+    file.write_text(file.read_text().replace("fleet: 1\n", f"fleet: 1\nevery: {every}\n"))
     return file
 
 
@@ -309,17 +315,17 @@ def line_with(words: str, process: subprocess.Popen[str]) -> str:
     return next(line for line in process.stdout if words in line)
 
 
+AWAY = Fault("status", status=503, times=None)
+PAUSES = " ".join(["1"] * 60)
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_a_due_run_that_fails_is_tried_again_and_each_due_time_is_run_once_over_all_workers(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: signal.Signals
 ) -> None:
-    url, file, faults = postgres.new_database(), scheduled(tmp_path), Faults([Fault("status", status=503, times=None)])
+    url, file = postgres.new_database(), scheduled(tmp_path)
     database = url.rpartition("/")[2]
-    with running(faults=faults) as (api, store):
-        token = first_token(store)
-        assert token is not None
-        monkeypatch.setenv("LOCOIA_BASE_URL", api)
-        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
+    with using_sandbox(monkeypatch, AWAY) as (faults, store):
         first = worker(url, file, PAUSES="600")
         with stopping(first):
             line = line_with("applied again at", first)
@@ -349,29 +355,13 @@ def test_a_run_is_not_tried_again_for_ever_nor_for_what_needs_a_person(
         assert postgres.execute(TRIES, database) == [(3,)]
 
 
-@contextmanager
-def failing(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> Iterator[Faults]:
-    """A sandbox with *fault*, which the workers call."""
-    faults = Faults([fault])
-    with running(faults=faults) as (api, store):
-        token = first_token(store)
-        assert token is not None
-        monkeypatch.setenv("LOCOIA_BASE_URL", api)
-        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
-        yield faults
-
-
-AWAY = Fault("status", status=503, times=None)
-PAUSES = " ".join(["1"] * 60)
-
-
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_a_run_is_tried_again_with_the_file_as_it_is_then(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_gone: bool
 ) -> None:
     url, file = postgres.new_database(), scheduled(tmp_path)
     database = url.rpartition("/")[2]
-    with failing(monkeypatch, AWAY) as faults, stopping(process := worker(url, file, PAUSES=PAUSES)):
+    with using_sandbox(monkeypatch, AWAY) as (faults, _), stopping(process := worker(url, file, PAUSES=PAUSES)):
         line_with("2 not_done; it is applied again at", process)
         if is_gone:
             file.unlink()
@@ -403,11 +393,9 @@ def test_a_run_is_not_tried_again_if_it_was_due_while_no_worker_ran_or_is_not_sc
 def test_tokens_that_were_not_started_because_others_were_refused_are_not_tried_again(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = postgres.new_database()
-    file = Path(fleet(tmp_path, *[f"file:{tmp_path}/t{number}.json" for number in range(6)]))
-    file.write_text(file.read_text().replace("fleet: 1\n", "fleet: 1\nevery: 1d\n"))
+    url, file = postgres.new_database(), scheduled(tmp_path, tokens=6)
     refusing = Fault("status", method="POST", status=403, times=None)
-    with failing(monkeypatch, refusing), stopping(process := worker(url, file)):
+    with using_sandbox(monkeypatch, refusing), stopping(process := worker(url, file)):
         line_with("not_done", process)  # the counts
         eventually(lambda: postgres.execute(RUNS, url.rpartition("/")[2]) == [("SUCCESS",)])
     assert postgres.execute(TRIES, url.rpartition("/")[2]) == [(1,)]
@@ -417,13 +405,9 @@ def test_tokens_that_were_not_started_because_others_were_refused_are_not_tried_
 def test_a_run_without_its_database_is_tried_again(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_over: bool
 ) -> None:
-    url, file, faults = postgres.new_database(), scheduled(tmp_path), Faults([Fault("status", status=503, times=None)])
+    url, file = postgres.new_database(), scheduled(tmp_path)
     database = url.rpartition("/")[2]
-    with running(faults=faults) as (api, store):
-        token = first_token(store)
-        assert token is not None
-        monkeypatch.setenv("LOCOIA_BASE_URL", api)
-        monkeypatch.setenv("LOCOIA_TOKEN", token.reveal())
+    with using_sandbox(monkeypatch, AWAY) as (faults, _):
         with stopping(process := worker(url, file, PAUSES="1 1 1 1 1 1")):
             line_with("2 not_done; it is applied again at", process)
             postgres.execute("ALTER TABLE locoia_pat.leases RENAME TO gone", database)
