@@ -14,7 +14,7 @@ import time
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -247,21 +247,32 @@ class PageApp:
         status = HTTPStatus.BAD_REQUEST if is_invalid else HTTPStatus.BAD_GATEWAY
         return self._render("report.html", session, status=status, report=report)
 
-    def _notice(self, session: Session | None, status: int, title: str, message: str, **values: Any) -> Response:
-        """Return a page that says something, and leads back to the list."""
-        report = Report(title, message, values.pop("tone", "warning"), values.pop("hint", None), links=(_TO_LIST,))
+    def _notice(
+        self,
+        session: Session | None,
+        status: HTTPStatus,
+        title: str,
+        message: str,
+        *,
+        tone: Literal["warning", "bad"] = "warning",
+        hint: str | None = None,
+        **values: Any,
+    ) -> Response:
+        """Return a page that says something, and leads back to the list; *values* are others of its template."""
+        report = Report(title, message, tone, hint, links=(_TO_LIST,))
         return self._render("report.html", session, status=status, report=report, **values)
 
     async def _failed_unexpectedly(self, *_: object) -> Response:
         message = "If a form was sent, it may have happened: look into the list before you send it again."
         hint = "The terminal where the page was started shows the error."
-        return self._notice(None, 500, "Unexpected error", message, tone="bad", hint=hint)
+        return self._notice(None, HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error", message, tone="bad", hint=hint)
 
     async def _not_found(self, request: Request, _: Exception) -> Response:
         session = await self._find_session(request)
         if session is None:
             return self._no_session()
-        return self._notice(session, 404, "There is no such page", "The link is old, or was not copied whole.")
+        message = "The link is old, or was not copied whole."
+        return self._notice(session, HTTPStatus.NOT_FOUND, "There is no such page", message)
 
     # Pages
 
@@ -400,7 +411,8 @@ class PageApp:
     def _done(self, request: Request, session: Session) -> Response:
         report = session.reports.get(request.path_params["id"])
         if report is None:
-            return self._notice(session, 200, "This report is gone", "It belongs to a session that has ended.")
+            message = "It belongs to a session that has ended."
+            return self._notice(session, HTTPStatus.OK, "This report is gone", message)
         return self._render("report.html", session, report=report)
 
     # Forms: each returns the path of the page that says what became of it
