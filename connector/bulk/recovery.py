@@ -19,7 +19,7 @@ from locoia_pat.bulk.items import item_digest
 from locoia_pat.engine.compiled_specs import ready_action
 from locoia_pat.messages import join_names
 from locoia_pat.outcomes import InvalidError, Outcome, Problem, Result
-from locoia_pat.spec.row_mark import find_mark, new_mark, required_inputs
+from locoia_pat.spec.row_mark import add_mark, find_mark, new_mark, required_inputs
 from locoia_pat.state.journal import State
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ class RunJournal:
             return [*notes, "whether an earlier run left rows could not be checked; run the same command again"]
         if not rows.is_whole and (unseen := orphans.keys() - late.keys()):
             self._unfinished = True
-            marks = join_names(f"~lpb/{mark}" for mark in unseen)
+            marks = join_names(add_mark("", mark) for mark in unseen)
             note = f"whether an earlier run left rows is unknown, as their list may not be whole: look for {marks}"
             return [*notes, note, *_warnings_of(settled)]
         with self._journal.transaction():

@@ -324,7 +324,11 @@ class Engine:
         except InvalidError:
             shared = {}  # the spec is wrong
         command = run_command(verifier, shared)
-        remark = f" Its row would have the mark ~lpb/{result.mark}." if result.mark is not None else ""
+        remark = ""
+        if result.mark is not None:
+            from locoia_pat.spec.row_mark import add_mark  # noqa: PLC0415  # few actions need it
+
+            remark = f" Its row would have the mark {add_mark('', result.mark)}."
         problem = result.problem
         return replace(result, problem=problem and replace(problem, hint=f"{problem.hint}{remark}", next=command))
 

@@ -12,7 +12,7 @@ from locoia_pat.engine.compiled_specs import ready_action
 from locoia_pat.secrets.secret import MASK, redacted
 from locoia_pat.spec.compiled_form import is_super
 from locoia_pat.spec.description import inputs_of_same_names
-from locoia_pat.spec.row_mark import find_mark, mark_inputs, new_mark, required_inputs
+from locoia_pat.spec.row_mark import add_mark, find_mark, mark_inputs, new_mark, required_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def choose_row(
         secrets: what a row must not show.
 
     """
-    reader, shown = spec.verify_with, f"the mark ~lpb/{mark} in {spec.tag_input}"
+    reader, shown = spec.verify_with, f"the mark {add_mark('', mark)} in {spec.tag_input}"
     if listed is None or listed.data is None:
         problem = listed.problem if listed is not None else None
         why = "" if problem is None else f" ({problem.status or problem.code})"
